@@ -1,0 +1,123 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Option groups, and how a module opens its sessions. Private to the collection.
+
+The only place that knows both Ansible and the sessions.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+from ansible_collections.cgr.pull_through.plugins.module_utils import _http
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import ArtifactoryService
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._login import ChainguardService, Login, Sts
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
+
+Spec = t.Dict[str, t.Dict[str, t.Any]]
+
+
+def _from_env(name: str, **option: t.Any) -> dict[str, t.Any]:
+    return {"fallback": (env_fallback, [name]), **option}
+
+
+HTTP_SPEC: Spec = {
+    "ca_path": _from_env("PULL_THROUGH_CA_PATH", type="path"),
+    "validate_certs": {"type": "bool", "default": True},
+    "timeout": {"type": "int", "default": 30},
+}
+
+ARTIFACTORY_SPEC: Spec = {
+    "artifactory_url": _from_env("ARTIFACTORY_URL", type="str"),
+    "artifactory_access_token": _from_env("ARTIFACTORY_ACCESS_TOKEN", type="str", no_log=True),
+    "artifactory_username": _from_env("ARTIFACTORY_USERNAME", type="str"),
+    "artifactory_password": _from_env("ARTIFACTORY_PASSWORD", type="str", no_log=True),
+}
+
+CHAINGUARD_SPEC: Spec = {
+    "chainguard_api_url": _from_env("CHAINGUARD_API_URL", type="str", default="https://console-api.enforce.dev"),
+    "chainguard_issuer_url": _from_env("CHAINGUARD_ISSUER_URL", type="str", default="https://issuer.enforce.dev"),
+    "chainguard_api_token": _from_env("CHAINGUARD_API_TOKEN", type="str", no_log=True),
+    "chainguard_identity": _from_env("CHAINGUARD_IDENTITY", type="str"),
+    "chainguard_identity_token": _from_env("CHAINGUARD_IDENTITY_TOKEN", type="str", no_log=True),
+    "chainguard_identity_token_file": _from_env("CHAINGUARD_IDENTITY_TOKEN_FILE", type="path", no_log=False),
+    "chainctl": _from_env("CHAINCTL", type="str", default="chainctl"),
+}
+
+
+def require_libraries(module: AnsibleModule, *more: tuple[str, str | None]) -> None:
+    """End the module with the usual message when a library is missing. more: (name, the import's error or None)."""
+    for name, error in (("requests", _http.REQUESTS_MISSING), *more):
+        if error is not None:
+            module.fail_json(msg=missing_required_lib(name), exception=error)
+
+
+def run(module: AnsibleModule, function: t.Callable[[AnsibleModule], dict[str, t.Any]]) -> None:
+    """Call function and end the module with its result, or with the error that it raised."""
+    try:
+        result = function(module)
+    except PullThroughError as exc:
+        module.fail_json(msg=str(exc), error=exc.details())
+    module.exit_json(**result)
+
+
+def make_transport(module: AnsibleModule) -> _http.Transport:
+    """Return the transport that all sessions of this module share."""
+    verify: bool | str = module.params["validate_certs"]
+    if verify and module.params["ca_path"]:
+        verify = module.params["ca_path"]
+    return _http.RequestsTransport(timeout=module.params["timeout"], verify=verify)
+
+
+def artifactory_base_url(module: AnsibleModule) -> str:
+    """Return artifactory_url as scheme, host and port; users also paste it with /artifactory behind."""
+    if not module.params["artifactory_url"]:
+        raise InputError(
+            "artifactory_url is missing.",
+            hint="Set it to the base URL, such as https://myproject.jfrog.io, or set ARTIFACTORY_URL.",
+        )
+    return _http.checked_base_url(module.params["artifactory_url"], "artifactory_url").removesuffix("/artifactory")
+
+
+def open_artifactory(module: AnsibleModule, transport: _http.Transport | None = None) -> _http.ApiSession:
+    """Return a session with Artifactory. Sends nothing yet."""
+    params = module.params
+    if params["artifactory_access_token"]:
+        authorization = f"Bearer {params['artifactory_access_token']}"
+    elif params["artifactory_username"] and params["artifactory_password"]:
+        authorization = _http.basic_authorization(params["artifactory_username"], params["artifactory_password"])
+    else:
+        raise InputError(
+            "There is no login for Artifactory.",
+            hint="Set artifactory_access_token (or ARTIFACTORY_ACCESS_TOKEN), or artifactory_username and artifactory_password.",
+        )
+    return _http.ApiSession(
+        artifactory_base_url(module),
+        ArtifactoryService(),
+        transport=transport or make_transport(module),
+        authorization=lambda: authorization,
+    )
+
+
+def open_sts(module: AnsibleModule, transport: _http.Transport) -> Sts:
+    """Return Chainguard's token service."""
+    return Sts(_http.checked_base_url(module.params["chainguard_issuer_url"], "chainguard_issuer_url"), transport)
+
+
+def open_chainguard(module: AnsibleModule, sts: Sts, transport: _http.Transport) -> _http.ApiSession:
+    """Return a session with the Chainguard API. Sends nothing yet; raises InputError when there is no way to log in."""
+    params = module.params
+    login = Login(
+        sts,
+        api_token=params["chainguard_api_token"],
+        identity=params["chainguard_identity"],
+        identity_token=params["chainguard_identity_token"],
+        identity_token_file=params["chainguard_identity_token_file"],
+        chainctl=module.get_bin_path(params["chainctl"]),
+        run=module.run_command,
+    )
+    base_url = _http.checked_base_url(params["chainguard_api_url"], "chainguard_api_url")
+    return _http.ApiSession(base_url, ChainguardService(), transport=transport, authorization=login.authorization)

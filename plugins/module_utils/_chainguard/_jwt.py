@@ -1,0 +1,69 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""JSON web tokens: reading claims, and signing the one that is a pull token's password. Private to the collection."""
+
+from __future__ import annotations
+
+import base64
+import json
+import typing as t
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+
+try:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+    CRYPTOGRAPHY_MISSING: str | None = None
+except ImportError as exc:
+    CRYPTOGRAPHY_MISSING = str(exc)
+
+# What Chainguard's own tools make.
+_KEY_BITS = 4096
+
+
+def claims(token: str, what: str) -> dict[str, t.Any]:
+    """Return the claims of a token without checking its signature. Raises InputError when it is none; what names it."""
+    try:
+        payload = token.split(".")[1]
+        decoded = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError):
+        decoded = None
+    if not isinstance(decoded, dict):
+        raise InputError(
+            f"{what} is not a JSON web token.", hint="Check that the whole token was copied, and nothing else."
+        )
+    return decoded
+
+
+class SigningKey:
+    """An RSA key that exists in memory only, to sign one token."""
+
+    def __init__(self) -> None:
+        self._private = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
+
+    def jwks(self) -> str:
+        """Return the public half as a JSON Web Key Set, in JSON."""
+        numbers = self._private.public_key().public_numbers()
+        key = {"kty": "RSA", "alg": "RS256", "use": "sig", "n": _base64_int(numbers.n), "e": _base64_int(numbers.e)}
+        return json.dumps({"keys": [key]})
+
+    def sign(self, payload: dict[str, t.Any]) -> str:
+        """Return the token that carries the payload."""
+        signed = f"{_base64_json({'alg': 'RS256'})}.{_base64_json(payload)}"
+        signature = self._private.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+        return f"{signed}.{_base64(signature)}"
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _base64_int(number: int) -> str:
+    return _base64(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+
+
+def _base64_json(value: t.Any) -> str:
+    return _base64(json.dumps(value, separators=(",", ":")).encode())

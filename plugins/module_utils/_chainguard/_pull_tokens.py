@@ -1,0 +1,309 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Pull tokens: what one is, which one may stay, how one is made and taken back. Private to the collection.
+
+A pull token is an identity with a static key, directly under the organisation, and one role binding. Its user name is
+the identity's UID, its password a token that was signed with the key. The key is forgotten at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+import secrets
+import time
+import typing as t
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam, Resource, is_identity_uid
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import SigningKey
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._login import Sts
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    InputError,
+    PullThroughError,
+    Refused,
+    Unanswered,
+)
+
+ISSUER = "https://pulltoken.issuer.chainguard.dev"
+LONGEST_TTL = 8760 * 3600
+
+_AUDIENCE = "https://issuer.enforce.dev"
+_MARK = "Managed by cgr.pull_through"
+_NAME = re.compile(r"[a-z0-9 ._-]{3,63}")
+_MARKER = re.compile(r"[\S ]{0,512}")
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_DAY = 86400.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What a token is for: the role that it is bound to, and the audience that its user asks the token service for."""
+
+    role: str
+    audience: str
+
+
+KINDS = {
+    "oci": Kind("registry.pull", "cgr.dev"),
+    "apk": Kind("apk.pull", "apk.cgr.dev"),
+    **{
+        ecosystem: Kind(f"libraries.{ecosystem}.pull", "libraries.cgr.dev")
+        for ecosystem in ("java", "python", "javascript", "dotnet", "go")
+    },
+}
+
+
+def seconds(text: str, option: str) -> int:
+    """Return a duration such as 720h, 30d or 1h30m in seconds, or raise InputError."""
+    found = _DURATION.fullmatch(text.strip())
+    if not found or not any(found.groups()):
+        raise InputError(f"{option} is not a duration: {text!r}.", hint="Write it like 720h, 30d, 90m or 1d12h.")
+    days, hours, minutes, rest = (int(part or 0) for part in found.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + rest
+
+
+def token_life(ttl: str, renew_before: str | None) -> tuple[int, int]:
+    """Return how long a token lives, and what is left of that when it is renewed, in seconds; or raise InputError."""
+    life = seconds(ttl, "ttl")
+    if not 0 < life <= LONGEST_TTL:
+        raise InputError(f"ttl must be more than 0 and at most {LONGEST_TTL // 3600}h, not {ttl!r}.")
+    early = seconds(renew_before, "renew_before") if renew_before else life // 2
+    if early >= life:
+        raise InputError(
+            f"renew_before ({renew_before}) must be less than ttl ({ttl}): else each run makes a new token."
+        )
+    return life, early
+
+
+def checked_name(name: str) -> str:
+    """Return the name of a token, or raise InputError."""
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"name is not valid: {name!r}.", hint="Use 3 to 63 of a-z, 0-9, space, dot, underscore and dash."
+        )
+    return name
+
+
+def marker(used_by: str | None) -> str:
+    """Return the description that says: this collection made it, for this place."""
+    text = f"{_MARK} for {used_by}" if used_by else _MARK
+    if not _MARKER.fullmatch(text):
+        raise InputError("used_by is too long or holds control characters.", hint="Up to 480 characters, in one line.")
+    return text
+
+
+@dataclasses.dataclass(frozen=True)
+class PullToken:
+    """A pull token as the API shows it. expires: epoch seconds."""
+
+    uid: str
+    name: str
+    description: str
+    expires: float
+
+    @classmethod
+    def of(cls, identity: Resource | None) -> PullToken | None:
+        """Return the identity as a pull token; None when it is none."""
+        keys = (identity or {}).get("staticKeys") or {}
+        if identity is None or keys.get("issuer") != ISSUER:
+            return None
+        # An identity without an expiry is not one that anybody's pull token is made of; count it as ended.
+        return cls(
+            identity["uid"], identity["name"], identity.get("description") or "", timestamp(keys.get("expirationTime"))
+        )
+
+    @property
+    def ours(self) -> bool:
+        return self.description.startswith(_MARK)
+
+    @property
+    def used_by(self) -> str:
+        """The place that the token was made for; empty when it does not say."""
+        return self.description.removeprefix(_MARK).removeprefix(" for ") if self.ours else ""
+
+    def shown(self, now: float) -> dict[str, t.Any]:
+        """Return the token as a module's result shows it."""
+        return {
+            "uid": self.uid,
+            "name": self.name,
+            "ours": self.ours,
+            "used_by": self.used_by,
+            "expires": rfc3339(self.expires),
+            "days_left": round((self.expires - now) / _DAY, 1),
+        }
+
+
+def timestamp(text: str | None) -> float:
+    """Return an RFC 3339 time as epoch seconds; 0 for none."""
+    if not text:
+        return 0.0
+    # Fractions have up to nine digits, more than Python's parser takes.
+    whole = re.sub(r"\.\d+", "", text).replace("Z", "+00:00")
+    return datetime.datetime.fromisoformat(whole).timestamp()
+
+
+def rfc3339(epoch: float) -> str:
+    """Return epoch seconds as an RFC 3339 time in UTC."""
+    return datetime.datetime.fromtimestamp(epoch, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """Which token may stay, or why there has to be a new one."""
+
+    keep: PullToken | None
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Minted:
+    """A token that was just made. The password exists nowhere else."""
+
+    token: PullToken
+    password: str = dataclasses.field(repr=False)
+
+
+class PullTokens:
+    """The pull tokens of one organisation, of one kind, with one name and marker."""
+
+    def __init__(
+        self,
+        iam: Iam,
+        sts: Sts,
+        *,
+        organization: str,
+        kind: str,
+        name: str,
+        description: str,
+        sleep: t.Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._iam = iam
+        self._sts = sts
+        self._organization = organization
+        self._kind = KINDS[kind]
+        self._name = name
+        self._description = description
+        self._sleep = sleep
+
+    def ours(self) -> list[PullToken]:
+        """Return the tokens that carry our name and marker, the longest living first."""
+        found = (PullToken.of(one) for one in self._iam.identities(self._organization, name=self._name))
+        mine = [token for token in found if token is not None and token.description == self._description]
+        return sorted(mine, key=lambda token: -token.expires)
+
+    def judge(self, mine: list[PullToken], in_use: list[str] | None, renew_before: float) -> Verdict:
+        """Return the token that may stay: live, bound to its role, and with more than renew_before seconds left.
+
+        mine: what ours() returned. in_use: UIDs that are known to be in use. A password that nobody stored is lost, so
+        with in_use no other token counts; a token in use may also be one that somebody else made.
+        """
+        candidates = mine if in_use is None else self._in_use(mine, in_use)
+        if not candidates:
+            return Verdict(None, "there is none" if in_use is None else "none is in use")
+        best = candidates[0]
+        left = best.expires - self._iam.now()
+        if left <= 0:
+            return Verdict(None, f"the last one expired on {rfc3339(best.expires)}")
+        if left <= renew_before:
+            return Verdict(None, f"{left / _DAY:.1f} days are left, and it is renewed at {renew_before / _DAY:.1f}")
+        if not self._bound(best):
+            return Verdict(None, f"{best.uid} is not bound to the role {self._kind.role}")
+        return Verdict(best, f"{left / _DAY:.1f} days are left")
+
+    def _in_use(self, mine: list[PullToken], uids: list[str]) -> list[PullToken]:
+        known = {token.uid: token for token in mine}
+        here = [uid for uid in uids if is_identity_uid(uid) and uid.startswith(f"{self._organization}/")]
+        found = (known.get(uid) or PullToken.of(self._iam.identity(uid)) for uid in here)
+        return sorted((token for token in found if token is not None), key=lambda token: -token.expires)
+
+    def _bound(self, token: PullToken) -> bool:
+        bindings = self._iam.bindings(self._organization, identity=token.uid)
+        return any(
+            (binding.get("identity") or {}).get("uid") == token.uid
+            and (binding.get("role") or {}).get("name") == self._kind.role
+            for binding in bindings
+        )
+
+    def mint(self, ttl: int, settle: float) -> Minted:
+        """Make a token, bind its role and log in with it; take it back when one of these fails.
+
+        ttl: seconds. settle: seconds that a new identity may need until the token service knows it.
+        """
+        role = self._iam.managed_role(self._kind.role)
+        key = SigningKey()
+        issued = int(self._iam.now())
+        subject = f"pull-token-{secrets.token_hex(20)}"
+        password = key.sign({"iss": ISSUER, "sub": subject, "aud": _AUDIENCE, "iat": issued, "exp": issued + ttl})
+        keys = {"issuer": ISSUER, "subject": subject, "issuerKeys": key.jwks(), "expirationTime": rfc3339(issued + ttl)}
+        token = self._create({"name": self._name, "description": self._description, "staticKeys": keys}, subject)
+        try:
+            self._bind(token, role["uid"])
+            self._prove(token, password, settle)
+        except PullThroughError:
+            self._take_back(token)
+            raise
+        return Minted(token, password)
+
+    def _create(self, identity: Resource, subject: str) -> PullToken:
+        try:
+            created: Resource | None = self._iam.create_identity(self._organization, identity)
+        except (Refused, Unanswered) as exc:
+            if isinstance(exc, Refused) and exc.status < 500:
+                raise
+            # It may have been made all the same. Its subject is ours alone, so it can be found, and used.
+            made = self._iam.identities(self._organization, name=self._name)
+            created = next((one for one in made if (one.get("staticKeys") or {}).get("subject") == subject), None)
+            if created is None:
+                raise
+        token = PullToken.of(created)
+        if token is None:
+            raise PullThroughError("Chainguard created an identity that is not what was sent.")
+        return token
+
+    def _bind(self, token: PullToken, role: str) -> None:
+        try:
+            self._iam.bind(self._organization, token.uid, role)
+        except (Refused, Unanswered) as exc:
+            if (isinstance(exc, Refused) and exc.status < 500) or not self._bound(token):
+                raise
+
+    def _prove(self, token: PullToken, password: str, settle: float) -> None:
+        """Log in as the registry does. The token service may not know a new identity for some seconds."""
+        end = time.monotonic() + settle
+        pause = 0.5
+        while True:
+            try:
+                self._sts.exchange(password, audience=self._kind.audience, identity=token.uid)
+                return
+            except Refused as exc:
+                if time.monotonic() + pause > end:
+                    raise PullThroughError(
+                        f"The new pull token could not log in within {settle:.0f} seconds, so it was taken back. {exc.message}",
+                        hint="Raise settle if Chainguard is slow; else its platform refuses this kind of token.",
+                    ) from exc
+            self._sleep(pause)
+            pause = min(pause * 2, 4.0)
+
+    def _take_back(self, token: PullToken) -> None:
+        try:
+            self._iam.delete_identity(token.uid)
+        except PullThroughError:
+            # The error that led here says more; the next run finds what stays behind by its marker.
+            pass
+
+    def revocable(self, keep: t.Collection[str]) -> list[PullToken]:
+        """Return our tokens except those to keep."""
+        return [token for token in self.ours() if token.uid not in keep]
+
+    def one_of_ours(self, uid: str) -> PullToken | None:
+        """Return the token with this UID, None when it is gone; raises InputError when it is not ours to revoke."""
+        token = PullToken.of(self._iam.identity(uid))
+        if token is not None and token.description != self._description:
+            raise InputError(
+                f"The identity {uid} does not carry the marker {self._description!r}, so it is not revoked.",
+                hint="Only tokens that this collection made for this place are; remove others with chainctl iam identities delete.",
+            )
+        return token

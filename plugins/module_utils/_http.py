@@ -1,0 +1,375 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""HTTP for all services: one transport over requests, one JSON session. Private to the collection.
+
+Nothing here knows Ansible. A session takes its transport and its sleep as parameters, so that tests script both.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import email.utils
+import json
+import random
+import re
+import ssl
+import threading
+import time
+import typing as t
+from urllib.parse import urlencode, urlsplit
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, Refused, Unanswered
+
+try:
+    import requests
+    import urllib3.exceptions
+
+    REQUESTS_MISSING: str | None = None
+except ImportError as exc:
+    REQUESTS_MISSING = str(exc)
+
+CHUNK = 1 << 20
+USER_AGENT = "cgr.pull_through (Ansible collection)"
+_BODY_LIMIT = 64 << 20
+_LONGEST_PAUSE = 60.0
+_BUSY = frozenset({429, 502, 503, 504})
+_REPEATABLE = frozenset({"GET", "HEAD", "DELETE"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What a transport sends. The headers hold the credentials, so they are never shown."""
+
+    method: str
+    url: str
+    headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    body: bytes | None = dataclasses.field(default=None, repr=False)
+
+
+class Answer(t.Protocol):
+    """What came back. Header names are case-insensitive."""
+
+    status: int
+    headers: t.Mapping[str, str]
+
+    def read(self, limit: int = _BODY_LIMIT) -> bytes:
+        """Return at most limit bytes of the body, with any content encoding undone, and close the answer."""
+
+    def chunks(self, size: int = CHUNK) -> t.Iterator[bytes]:
+        """Yield the body exactly as it was sent, chunk by chunk."""
+
+    def close(self) -> None:
+        """Give the connection back. What was not read is lost."""
+
+
+class Transport(t.Protocol):
+    """Sends one request and follows nothing. Raises Unanswered. Safe to use from several threads."""
+
+    def send(self, request: Request) -> Answer:
+        """Return the answer with its body still unread."""
+
+
+def shown_url(url: str) -> str:
+    """Return the URL as it may be shown: no user, no password, no query (which can be a signature)."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def checked_base_url(url: str, option: str) -> str:
+    """Return the URL without a trailing slash, or raise InputError: https or http, a host, no credentials, no query."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InputError(
+            f"{option} is not a URL: {shown_url(url) if '//' in url else url!r}.",
+            hint="Write it as https://host or https://host:port.",
+        )
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise InputError(
+            f"{option} must not contain credentials, a query or a fragment: {shown_url(url)}.",
+            hint="Credentials have options of their own, which keep them out of logs.",
+        )
+    return url.rstrip("/")
+
+
+def basic_authorization(username: str, password: str) -> str:
+    """Return the value of an Authorization header."""
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+
+
+class _RequestsAnswer:
+    def __init__(self, response: requests.Response, request: Request) -> None:
+        self._response = response
+        self._request = request
+        self.status = response.status_code
+        self.headers: t.Mapping[str, str] = response.headers
+
+    def _raw(self, size: int, *, decode: bool) -> t.Iterator[bytes]:
+        try:
+            yield from self._response.raw.stream(size, decode_content=decode)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
+            raise _unanswered(exc, self._request) from exc
+        finally:
+            self.close()
+
+    def read(self, limit: int = _BODY_LIMIT) -> bytes:
+        body = bytearray()
+        for chunk in self._raw(CHUNK, decode=True):
+            body += chunk
+            if len(body) >= limit:
+                break
+        return bytes(body[:limit])
+
+    def chunks(self, size: int = CHUNK) -> t.Iterator[bytes]:
+        return self._raw(size, decode=False)
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class RequestsTransport:
+    """Sends over requests, with one requests.Session per thread, since a session is not made to be shared.
+
+    timeout: seconds to wait for a connection, and between two reads.
+    verify: True, False, or the path of a PEM bundle. It is given with each request, as REQUESTS_CA_BUNDLE would win over
+    the session's own setting.
+    """
+
+    def __init__(self, *, timeout: float = 30, verify: bool | str = True) -> None:
+        self._timeout = timeout
+        self._verify = verify
+        self._local = threading.local()
+
+    def _session(self) -> requests.Session:
+        if not hasattr(self._local, "session"):
+            self._local.session = requests.Session()
+        return t.cast("requests.Session", self._local.session)
+
+    def send(self, request: Request) -> Answer:
+        # A body that a server compresses unasked would no longer have the digest that the registry promised.
+        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **request.headers}
+        try:
+            response = self._session().request(
+                request.method,
+                request.url,
+                headers=headers,
+                data=request.body,
+                auth=_leave_headers_alone,
+                allow_redirects=False,
+                stream=True,
+                timeout=self._timeout,
+                verify=self._verify,
+            )
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
+            raise _unanswered(exc, request) from exc
+        return _RequestsAnswer(response, request)
+
+
+def _leave_headers_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Stand in as requests' auth: without one, a matching entry in ~/.netrc replaces our Authorization header."""
+    return request
+
+
+def _causes(exc: BaseException) -> t.Iterator[BaseException]:
+    seen: set[int] = set()
+    pending: list[t.Any] = [exc]
+    while pending:
+        found = pending.pop(0)
+        if isinstance(found, BaseException) and id(found) not in seen:
+            seen.add(id(found))
+            yield found
+            pending += [getattr(found, "reason", None), found.__cause__, found.__context__, *found.args]
+
+
+def _unanswered(exc: BaseException, request: Request) -> Unanswered:
+    """Say in plain words why there was no answer: requests' own texts show objects, and can show query strings."""
+    host = urlsplit(request.url).netloc.rpartition("@")[2]
+    causes = list(_causes(exc))
+    text = " ".join(str(cause) for cause in causes)
+    passing, message, hint = True, f"no answer from {host} ({type(exc).__name__}).", ""
+    if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
+        why = next((cause.verify_message for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), "")
+        passing, message = False, f"the TLS certificate of {host} is not trusted{f' ({why})' if why else ''}."
+        hint = "If a company CA signed it, set ca_path to a PEM file that holds that CA."
+    elif isinstance(exc, requests.exceptions.SSLError):
+        passing, message = False, f"no TLS connection to {host}."
+        hint = "Check that the port speaks TLS, and whether a proxy stands between."
+    elif isinstance(exc, requests.exceptions.ProxyError):
+        message = f"the proxy on the way to {host} did not let the request through."
+        hint = "Check HTTPS_PROXY and NO_PROXY."
+    elif isinstance(exc, requests.exceptions.Timeout):
+        message = f"no answer from {host} in time."
+        hint = "Check that the host can be reached from where the module runs, or raise the timeout."
+    elif re.search(r"Name or service not known|nodename nor servname|name resolution|NameResolutionError", text):
+        passing, message = False, f"the name of {host} cannot be resolved."
+        hint = "Check the URL for a typing error, and the DNS."
+    elif "Connection refused" in text:
+        message = f"{host} refuses the connection."
+        hint = "Check host and port of the URL, and that the service runs."
+    elif "CA certificate bundle" in text:
+        passing, message, hint = False, "the file of ca_path cannot be read.", "Set ca_path to a PEM file."
+    elif re.search(r"RemoteDisconnected|Connection aborted|IncompleteRead|Connection broken|reset by peer", text):
+        message = f"{host} cut the connection."
+    return Unanswered(message, method=request.method, url=shown_url(request.url), hint=hint, passing=passing)
+
+
+def pause_before(attempt: int, headers: t.Mapping[str, str] | None = None) -> float:
+    """Return the seconds to wait before the next attempt: what the server asks for, else 1, 2, 4, … with jitter; at most 60."""
+    asked = (headers or {}).get("Retry-After", "")
+    if asked.isdigit():
+        return min(float(asked), _LONGEST_PAUSE)
+    return min(2.0 ** (attempt - 1), _LONGEST_PAUSE) * random.uniform(0.8, 1.2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reply:
+    """An answer that was read whole."""
+
+    status: int
+    headers: t.Mapping[str, str]
+    text: str
+
+    def json(self) -> t.Any:
+        """Return the decoded body; None when it is not JSON."""
+        try:
+            return json.loads(self.text)
+        except ValueError:
+            return None
+
+
+class Service(t.Protocol):
+    """What a session has to know of the service that it talks to."""
+
+    name: str
+
+    def said(self, reply: Reply) -> str:
+        """Return the words of an error reply."""
+
+    def hint(self, reply: Reply) -> str:
+        """Return the likely cause of an error reply, and what to do."""
+
+    def busy(self, reply: Reply) -> bool:
+        """Return whether the same request can succeed in a moment, over and above 429, 502, 503 and 504."""
+
+
+class ApiSession:
+    """One base URL, one login, bounded retries, JSON in and out. Follows no redirect: it would turn a write into a GET."""
+
+    def __init__(
+        self,
+        base_url: str,
+        service: Service,
+        *,
+        transport: Transport,
+        authorization: t.Callable[[], str] | None = None,
+        tries: int = 4,
+        sleep: t.Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.base_url = base_url
+        self.service = service
+        self._transport = transport
+        self._authorization = authorization
+        self._tries = tries
+        self._sleep = sleep
+        self._clock_skew = 0.0
+
+    def now(self) -> float:
+        """Return the service's time (epoch seconds), as its last answer told it. The controller's clock may be wrong."""
+        return time.time() + self._clock_skew
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: t.Mapping[str, t.Any] | None = None,
+        body: t.Any = None,
+        form: t.Mapping[str, t.Any] | None = None,
+        repeatable: bool | None = None,
+        absent: t.Callable[[Reply], bool] = lambda reply: reply.status == 404,
+        absent_ok: bool = False,
+    ) -> t.Any:
+        """Send a request and return the decoded body.
+
+        body is sent as JSON, form as a form. Returns None when absent_ok and absent(reply). Raises Refused, Unanswered.
+        Retries what is safe to repeat; repeatable says so for a POST or PUT that does no harm twice.
+        """
+        url = self.base_url + path + (f"?{urlencode(query, doseq=True)}" if query else "")
+        request = Request(method, url, self._headers(body, form), _encoded(body, form))
+        reply = self._send(request, method in _REPEATABLE if repeatable is None else repeatable)
+        if absent_ok and absent(reply):
+            return None
+        if 300 <= reply.status < 400:
+            raise self._redirected(request, reply)
+        if reply.status >= 400:
+            raise self._refused(request, reply)
+        if "html" in reply.headers.get("Content-Type", ""):
+            hint = f"This is no answer of {self.service.name}'s API: check the URL, and whether a login page or a proxy answers instead."
+            raise Refused(reply.status, "an HTML page", method=method, url=shown_url(url), hint=hint)
+        return reply.json()
+
+    def _headers(self, body: t.Any, form: t.Any) -> dict[str, str]:
+        headers = {"Accept": "application/json, text/plain;q=0.9"}
+        if self._authorization is not None:
+            headers["Authorization"] = self._authorization()
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        elif form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        return headers
+
+    def _send(self, request: Request, repeatable: bool) -> Reply:
+        for attempt in range(1, self._tries + 1):
+            last = attempt == self._tries
+            try:
+                answer = self._transport.send(request)
+                reply = Reply(answer.status, answer.headers, answer.read().decode("utf-8", "replace"))
+            except Unanswered as exc:
+                if last or not repeatable or not exc.passing:
+                    raise
+                self._sleep(pause_before(attempt))
+                continue
+            self._note_time(reply)
+            # 429 says that nothing was done; the others leave it open.
+            again = reply.status == 429 or (repeatable and reply.status in _BUSY) or self.service.busy(reply)
+            if last or not again:
+                return reply
+            self._sleep(pause_before(attempt, reply.headers))
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _note_time(self, reply: Reply) -> None:
+        try:
+            told = email.utils.parsedate_to_datetime(reply.headers.get("Date", "")).timestamp()
+        except (TypeError, ValueError):
+            return
+        self._clock_skew = told - time.time()
+
+    def _redirected(self, request: Request, reply: Reply) -> Refused:
+        target = shown_url(reply.headers.get("Location", ""))
+        hint = f"The service redirects to {target}. Set the URL of {self.service.name} to where it really is; redirects are not followed, as they lose writes."
+        return Refused(
+            reply.status, f"a redirect to {target}", method=request.method, url=shown_url(request.url), hint=hint
+        )
+
+    def _refused(self, request: Request, reply: Reply) -> Refused:
+        if "html" in reply.headers.get("Content-Type", ""):
+            said = "an HTML page"
+        else:
+            said = self.service.said(reply)
+        return Refused(
+            reply.status, said, method=request.method, url=shown_url(request.url), hint=self.service.hint(reply)
+        )
+
+
+def _encoded(body: t.Any, form: t.Mapping[str, t.Any] | None) -> bytes | None:
+    if body is not None:
+        return json.dumps(body).encode()
+    if form is not None:
+        return urlencode(form, doseq=True).encode()
+    return None

@@ -1,0 +1,105 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether something came from upstream during this run. Private to the collection.
+
+A pull that succeeds proves little, since a cache goes on answering after its upstream login died (DESIGN.md §5). What
+proves it: the object was not in the cache before the request, the request succeeded, and the object is there now. The
+last look guards against a cache that is laid out in another way than expected: there, everything would seem absent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import typing as t
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import is_digest
+
+_LOOKS = 3
+
+Result = t.TypeVar("Result")
+
+
+class Cache(t.Protocol):
+    """The cache of a pull-through repository."""
+
+    def has(self, key: str, path: str) -> bool | None:
+        """Return whether a path is in the cache of repository key; None when that may not be read."""
+
+    def evict(self, key: str, path: str) -> None:
+        """Delete a path from the cache of repository key."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sighting:
+    """Whether something came from upstream, None when that cannot be known, and a sentence with the reason."""
+
+    fresh: bool | None
+    evidence: str
+
+
+NOT_LOOKED = Sighting(None, "")
+
+
+def strongest(sightings: t.Sequence[Sighting]) -> Sighting:
+    """Return what several sightings say together, in the words of the latest.
+
+    One that is fresh is enough; one that is unknown leaves it open.
+    """
+    return next((one for fresh in (True, None, False) for one in reversed(sightings) if one.fresh is fresh), NOT_LOOKED)
+
+
+class Witness:
+    """Looks into the cache of one remote repository, before and after requests.
+
+    unable: why nothing can be known; empty when it can.
+    """
+
+    def __init__(
+        self, cache: Cache, key: str, *, unable: str = "", sleep: t.Callable[[float], None] = time.sleep
+    ) -> None:
+        self._cache = cache
+        self._key = key
+        self._unable = unable
+        self._sleep = sleep
+
+    def watch(self, image: str, reference: str, fetch: t.Callable[[], Result]) -> tuple[Result, Sighting]:
+        """Return what fetch returns, and whether that came from upstream."""
+        cached, why = self.look(image, reference)
+        fetched = fetch()
+        if cached is None:
+            return fetched, Sighting(None, why)
+        if cached:
+            return fetched, Sighting(False, f"{image} {reference} was in {self._key}-cache already.")
+        if self._appears(image, reference):
+            return fetched, Sighting(True, f"{image} {reference} was not in {self._key}-cache before, and is now.")
+        return fetched, Sighting(None, f"{image} {reference} was fetched, but does not show up in {self._key}-cache.")
+
+    def look(self, image: str, reference: str) -> tuple[bool | None, str]:
+        """Return whether a tag or a digest is in the cache; None with the reason when that cannot be known."""
+        if self._unable:
+            return None, self._unable
+        try:
+            cached = self._cache.has(self._key, cache_path(image, reference))
+        except PullThroughError as exc:
+            return None, f"{self._key}-cache could not be read: {exc}"
+        return cached, "" if cached is not None else f"This login may not read {self._key}-cache."
+
+    def evict(self, image: str, reference: str) -> None:
+        """Delete a tag or a manifest from the cache."""
+        self._cache.evict(self._key, cache_path(image, reference))
+
+    def _appears(self, image: str, reference: str) -> bool:
+        for look in range(_LOOKS):
+            self._sleep(look)
+            if self.look(image, reference)[0]:
+                return True
+        return False
+
+
+def cache_path(image: str, reference: str) -> str:
+    """Return the folder of a tag, or of a manifest by its digest, in a Docker cache (artifactory.md §5.6)."""
+    return f"{image}/{reference.replace(':', '__') if is_digest(reference) else reference}"

@@ -1,0 +1,331 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Pulls a list of images through a repository and proves each. Private to the collection.
+
+All manifests come first and then all blobs, the largest first, over one pool of threads, so that no thread waits for an
+image's turn. What two images share is fetched once.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import threading
+import time
+import typing as t
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry, Skipped
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._exchange import RegistryRefused
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._fresh import (
+    NOT_LOOKED,
+    Sighting,
+    Witness,
+    strongest,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import Descriptor, Manifest, Unusable
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import Platform, choose
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import Reference
+
+_DEEPEST_INDEX = 4
+
+# What was being done: fetching manifests or blobs of the image; asking upstream; fetching through the repository what
+# upstream has now, or the digest that the user pinned; showing that something came from upstream.
+Stage = t.Literal["manifest", "blob", "upstream", "outdated", "pinned", "fresh"]
+
+Key = t.TypeVar("Key", bound=t.Hashable)
+Value = t.TypeVar("Value")
+
+
+class NotFresh(PullThroughError):
+    """Nothing of an image could be shown to come from upstream, though that was required."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What to do with each image. platforms is None for all; repository is empty for a registry without keys."""
+
+    repository: str = ""
+    depth: t.Literal["manifest", "image"] = "image"
+    platforms: tuple[Platform, ...] | None = None
+    fresh: t.Literal["ignored", "preferred", "required"] = "ignored"
+    evict: bool = False
+    threads: int = 8
+
+
+@dataclasses.dataclass
+class Outcome:
+    """One image, and what came of it. started and finished are seconds of the clock; images overlap in time.
+
+    error and stage: what did not work, and at what; no error means that all of it did.
+    layers, foreign_layers, bytes: what the image has, whoever fetched it first.
+    """
+
+    reference: Reference
+    name: str
+    root: Manifest | None = None
+    upstream_digest: str | None = None
+    upstream_error: PullThroughError | None = None
+    sightings: list[Sighting] = dataclasses.field(default_factory=list)
+    platforms: dict[str, str] = dataclasses.field(default_factory=dict)
+    layers: int = 0
+    foreign_layers: int = 0
+    bytes: int = 0
+    started: float = 0.0
+    finished: float = 0.0
+    stage: Stage = "manifest"
+    error: PullThroughError | None = None
+
+    @property
+    def stale(self) -> bool | None:
+        """Whether the repository has another digest for the tag than upstream; None when that was not compared."""
+        if self.root is None or self.upstream_digest is None:
+            return None
+        return self.root.digest != self.upstream_digest
+
+    @property
+    def sighting(self) -> Sighting:
+        """What can be said of the whole image."""
+        return strongest(self.sightings)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tree:
+    """What hangs on an image's first manifest.
+
+    platforms: digests by the name of the platform. images: the manifests that have layers. blobs: still to be fetched.
+    children: all images of an index, those that are pulled first, then the others by size.
+    """
+
+    platforms: dict[str, str]
+    images: tuple[Manifest, ...] = ()
+    blobs: tuple[Descriptor, ...] = ()
+    children: tuple[Descriptor, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Blob:
+    """A blob to fetch, and the outcomes that need it, with the stage that they need it for."""
+
+    name: str
+    descriptor: Descriptor
+    users: list[tuple[Outcome, Stage]] = dataclasses.field(default_factory=list)
+
+
+class Once(t.Generic[Key, Value]):
+    """Works out each key's value once, however many threads ask; the others wait. A failure is kept as well."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._futures: dict[Key, concurrent.futures.Future[Value]] = {}
+
+    def get(self, key: Key, work: t.Callable[[], Value]) -> Value:
+        """Return the value of a key, or raise what its work raised."""
+        with self._lock:
+            first = key not in self._futures
+            future = self._futures.setdefault(key, concurrent.futures.Future())
+        if first:
+            try:
+                future.set_result(work())
+            except BaseException as exc:  # pylint: disable=broad-exception-caught  # the threads that wait get it too
+                future.set_exception(exc)
+        return future.result()
+
+
+class Puller:
+    """Pulls images through one registry. An object is good for one run, as it remembers what it has fetched."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        settings: Settings,
+        *,
+        upstream: Registry | None = None,
+        witness: Witness | None = None,
+        clock: t.Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._registry = registry
+        self._settings = settings
+        self._upstream = upstream
+        self._witness = witness if settings.fresh != "ignored" else None
+        self._clock = clock
+        self._manifests: Once[tuple[str, str], tuple[Manifest, Sighting]] = Once()
+        self._platforms: Once[tuple[str, str], Platform] = Once()
+        self._blobs: dict[tuple[str, str], _Blob] = {}
+        self._lock = threading.Lock()
+
+    def pull(self, references: t.Iterable[Reference]) -> list[Outcome]:
+        """Return the outcome of each image, in the order given. What fails does not stop the others."""
+        prefix = f"{self._settings.repository}/" if self._settings.repository else ""
+        outcomes = [Outcome(reference, prefix + reference.name) for reference in references]
+        with concurrent.futures.ThreadPoolExecutor(self._settings.threads) as pool:
+            list(pool.map(self._pull_manifests, outcomes))
+            list(pool.map(self._fetch, sorted(self._blobs.values(), key=lambda blob: -blob.descriptor.size)))
+        return outcomes
+
+    def _pull_manifests(self, outcome: Outcome) -> None:
+        outcome.started = self._clock()
+        try:
+            tree = self._pull_image(outcome)
+            self._compare(outcome)
+            self._prove(outcome, tree)
+        except PullThroughError as exc:
+            outcome.error = exc
+            if outcome.stage == "manifest" and isinstance(exc, (RegistryRefused, Unusable)):
+                self._ask_upstream(outcome)
+        outcome.finished = self._clock()
+
+    def _pull_image(self, outcome: Outcome) -> _Tree:
+        root = outcome.root = self._manifest(outcome, outcome.reference.asked)
+        tree = self._tree(outcome, root)
+        outcome.platforms = tree.platforms
+        layers = [layer for image in tree.images for layer in image.layers]
+        outcome.layers, outcome.foreign_layers = len(layers), sum(layer.is_foreign for layer in layers)
+        manifests = {manifest.digest: manifest.size for manifest in (root, *tree.images)}
+        configs = [image.config.size for image in tree.images if image.config is not None]
+        outcome.bytes = (
+            sum(manifests.values()) + sum(configs) + sum(layer.size for layer in layers if not layer.is_foreign)
+        )
+        self._enlist(outcome, tree.blobs, "blob")
+        return tree
+
+    def _manifest(self, outcome: Outcome, reference: str, expected: Descriptor | None = None) -> Manifest:
+        """Return a manifest, fetched once in the run, and note whether it came from upstream."""
+        key = (outcome.name, reference)
+        manifest, sighting = self._manifests.get(key, lambda: self._watched(outcome, reference, expected))
+        outcome.sightings.append(sighting)
+        return manifest
+
+    def _watched(self, outcome: Outcome, reference: str, expected: Descriptor | None) -> tuple[Manifest, Sighting]:
+        def fetch() -> Manifest:
+            return self._registry.manifest(outcome.name, reference, expected)
+
+        if self._witness is None:
+            return fetch(), NOT_LOOKED
+        return self._witness.watch(outcome.reference.name, reference, fetch)
+
+    def _tree(self, outcome: Outcome, root: Manifest) -> _Tree:
+        """Return what hangs on a manifest, for the wanted platforms and to the wanted depth. Raises PlatformMissing."""
+        whole = self._settings.depth == "image"
+        if not root.is_index:
+            return self._single(outcome, root) if whole else _Tree({})
+        children = self._children(outcome, root, {root.digest})
+        runnable = ((child.platform, child) for child in children if child.platform and child.runnable)
+        chosen = choose(runnable, self._settings.platforms)
+        others = sorted((child for child in children if child not in chosen.values()), key=lambda child: child.size)
+        images = tuple(self._manifest(outcome, child.digest, child) for child in chosen.values()) if whole else ()
+        blobs = tuple(blob for image in images for blob in (image.config, *image.layers) if blob is not None)
+        platforms = {name: child.digest for name, child in chosen.items()}
+        return _Tree(platforms, images, blobs, (*chosen.values(), *others))
+
+    def _single(self, outcome: Outcome, image: Manifest) -> _Tree:
+        """Return the tree of a manifest without an index. Its platform is told by its configuration alone."""
+        config = image.config
+        if config is None or not config.is_image_config:
+            return _Tree({}, (image,), tuple(filter(None, (config, *image.layers))))
+        key = (outcome.name, config.digest)
+        platform = self._platforms.get(key, lambda: Platform.of(self._registry.config(outcome.name, config)))
+        chosen = choose([(platform, image.digest)], self._settings.platforms)
+        return _Tree(chosen, (image,), image.layers)
+
+    def _children(self, outcome: Outcome, index: Manifest, seen: set[str], depth: int = 1) -> list[Descriptor]:
+        """Return the entries of an index, with those of the indexes in it in their place."""
+        if depth > _DEEPEST_INDEX:
+            message = f"an index whose indexes are nested more than {_DEEPEST_INDEX} deep."
+            raise Unusable(
+                "content", message, url=f"{self._registry.base_url}/v2/{outcome.name}/manifests/{index.digest}"
+            )
+        found: list[Descriptor] = []
+        for entry in index.entries:
+            if entry.digest in seen:
+                continue
+            seen.add(entry.digest)
+            if entry.is_index:
+                found += self._children(outcome, self._manifest(outcome, entry.digest, entry), seen, depth + 1)
+            else:
+                found.append(entry)
+        return found
+
+    def _enlist(self, outcome: Outcome, blobs: t.Iterable[Descriptor], stage: Stage) -> None:
+        with self._lock:
+            for blob in blobs:
+                if not blob.is_foreign:
+                    self._blobs.setdefault((outcome.name, blob.digest), _Blob(outcome.name, blob)).users.append(
+                        (outcome, stage)
+                    )
+
+    def _fetch(self, blob: _Blob) -> None:
+        error: PullThroughError | None = None
+        try:
+            self._registry.blob(blob.name, blob.descriptor)
+        except PullThroughError as exc:
+            error = exc
+        with self._lock:
+            for outcome, stage in blob.users:
+                outcome.finished = self._clock()
+                if error is not None and (outcome.error is None or isinstance(outcome.error, Skipped)):
+                    outcome.stage, outcome.error = stage, error
+
+    def _ask_upstream(self, outcome: Outcome) -> None:
+        """Ask upstream for the image, and keep the digest or the error."""
+        if self._upstream is None:
+            return
+        try:
+            outcome.upstream_digest = self._upstream.manifest(outcome.reference.name, outcome.reference.asked).digest
+        except PullThroughError as exc:
+            outcome.upstream_error = exc
+
+    def _compare(self, outcome: Outcome) -> None:
+        """Compare the tag's digest with upstream's and with the pinned one; where it differs, pull that one too.
+
+        A tag in a cache may be older than upstream's for a while. That the newer digest cannot be had through the
+        repository may not: then the cache hides errors of upstream.
+        """
+        if outcome.reference.tag is None:
+            return
+        outcome.stage = "upstream"
+        self._ask_upstream(outcome)
+        if outcome.upstream_error is not None:
+            raise outcome.upstream_error
+        digests: list[tuple[Stage, str | None]] = [
+            ("outdated", outcome.upstream_digest),
+            ("pinned", outcome.reference.digest),
+        ]
+        for stage, digest in digests:
+            if digest is not None and outcome.root is not None and digest != outcome.root.digest:
+                outcome.stage = stage
+                self._enlist(outcome, self._tree(outcome, self._manifest(outcome, digest)).blobs, stage)
+
+    def _prove(self, outcome: Outcome, tree: _Tree) -> None:
+        """Find something of the image that comes from upstream during this run; raise NotFresh when it is required."""
+        if self._witness is None:
+            return
+        outcome.stage = "fresh"
+        try:
+            self._fetch_uncached(outcome, tree, self._witness)
+        except PullThroughError as exc:
+            if self._settings.fresh == "required":
+                raise
+            outcome.sightings.append(Sighting(False, f"What is not in the cache could not be fetched: {exc}"))
+        if self._settings.fresh == "required" and not outcome.sighting.fresh:
+            raise NotFresh(outcome.sighting.evidence)
+
+    def _fetch_uncached(self, outcome: Outcome, tree: _Tree, witness: Witness) -> None:
+        image = outcome.reference.name
+        for child in tree.children:
+            if outcome.sighting.fresh is not False:
+                return
+            if witness.look(image, child.digest)[0] is False:
+                self._manifest(outcome, child.digest, child)
+        if outcome.sighting.fresh is False and self._settings.evict and self._settings.fresh == "required":
+            reference, expected = self._to_evict(outcome, tree)
+            witness.evict(image, reference)
+            outcome.sightings.append(self._watched(outcome, reference, expected)[1])
+
+    def _to_evict(self, outcome: Outcome, tree: _Tree) -> tuple[str, Descriptor | None]:
+        """Return what is missed least: the smallest manifest of an index that is not pulled, before those that are."""
+        pulled = set(tree.platforms.values())
+        children = sorted(tree.children, key=lambda child: (child.digest in pulled, child.size))
+        return (children[0].digest, children[0]) if children else (outcome.reference.asked, None)

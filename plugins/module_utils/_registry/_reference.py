@@ -1,0 +1,104 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Image references and digests. Pure. Private to the collection.
+
+The grammar is that of the OCI distribution specification (registry.md §1.9).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+import typing as t
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_NAME = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_NAME_LIMIT = 255
+_HEX_DIGITS = {"sha256": 64, "sha512": 128}
+
+
+class Hash(t.Protocol):
+    """The part of a hashlib object that is used here."""
+
+    def update(self, data: bytes, /) -> None: ...
+
+    def hexdigest(self) -> str: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """One image as the user wrote it, without a registry. There is a tag, a digest, or both."""
+
+    text: str
+    name: str
+    tag: str | None
+    digest: str | None
+
+    @property
+    def asked(self) -> str:
+        """What is asked of the registry first: the tag, as that is what can be out of date."""
+        return self.tag or t.cast(str, self.digest)
+
+
+def parse_reference(text: str, *, hosts: t.Collection[str] = ()) -> Reference:
+    """Return the reference, with the tag latest if there is neither tag nor digest; raise InputError.
+
+    hosts: registries that users may have put before the name out of habit. Whether a first component is a host cannot
+    be told by its form, since organisations are named like domains.
+    """
+    rest, at, digest = text.partition("@")
+    head, slash, last = rest.rpartition("/")
+    last, colon, tag = last.partition(":")
+    name = head + slash + last
+    host = next((host for host in hosts if text.startswith(f"{host}/")), None)
+    if host is not None:
+        raise InputError(
+            f"The image {text!r} begins with the host {host}.", hint="Write it without: organisation/image:tag."
+        )
+    checked_name(name, f"The image {text!r}")
+    if colon and not _TAG.fullmatch(tag):
+        raise InputError(
+            f"The image {text!r} has no valid tag.",
+            hint="A tag has up to 128 letters, digits, dots, dashes and underscores.",
+        )
+    if at and not is_digest(digest):
+        raise InputError(
+            f"The image {text!r} has no valid digest.",
+            hint="Write it as sha256: or sha512: and the hexadecimal digits.",
+        )
+    return Reference(text, name, tag or (None if at else "latest"), digest or None)
+
+
+def checked_name(name: str, what: str) -> str:
+    """Return a repository's name, or raise InputError. what begins the message."""
+    if len(name) > _NAME_LIMIT or not _NAME.fullmatch(name):
+        raise InputError(
+            f"{what} has no valid name.",
+            hint="A name has lower-case letters and digits, with single dots, dashes, underscores or slashes between, "
+            f"at most {_NAME_LIMIT} characters, and no host.",
+        )
+    return name
+
+
+def is_digest(text: str) -> bool:
+    """Return whether the text is a digest of an algorithm that can be verified here."""
+    algorithm, _colon, value = text.partition(":")
+    return re.fullmatch(rf"[0-9a-f]{{{_HEX_DIGITS.get(algorithm, 0)}}}", value) is not None and algorithm in _HEX_DIGITS
+
+
+def hash_for(digest: str) -> Hash:
+    """Return an empty hash of the digest's algorithm."""
+    return hashlib.new(digest.partition(":")[0])
+
+
+def digest_of(body: bytes, *, like: str = "sha256:") -> str:
+    """Return the digest of a body, with the algorithm of another digest."""
+    hashed = hash_for(like)
+    hashed.update(body)
+    return f"{like.partition(':')[0]}:{hashed.hexdigest()}"

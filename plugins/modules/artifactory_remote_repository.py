@@ -1,0 +1,235 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: artifactory_remote_repository
+short_description: Manage a remote repository of JFrog Artifactory
+version_added: 0.1.0
+description:
+  - Creates, changes and deletes a remote repository, of any package type.
+  - Only the options that are set are compared and sent. Everything else stays as it is in Artifactory.
+  - The class and the package type of a repository are for life. When the key is taken by another kind, the module fails, and
+    never deletes a repository to create it anew.
+author: cgr.pull_through contributors (@cgr)
+extends_documentation_fragment:
+  - cgr.pull_through._artifactory
+  - cgr.pull_through._http
+  - cgr.pull_through._attributes
+  - cgr.pull_through._attributes.artifactory
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details: Shows the settings that differ, and that a password was sent, but never the password.
+  idempotent:
+    support: partial
+    details:
+      - Artifactory never gives a password back, so it cannot be compared. It is sent when the user name changes, which for a
+        Chainguard pull token is each time, or always with O(update_password=always).
+options:
+  key:
+    description: Key of the repository. At most 58 characters, so that there is room for C(-cache).
+    type: str
+    required: true
+  state:
+    description:
+      - Whether the repository has to be there.
+      - V(absent) deletes it with everything in its cache.
+    type: str
+    choices: [present, absent]
+    default: present
+  package_type:
+    description: Type of the packages, as in Artifactory's API, such as V(docker), V(alpine), V(maven), V(npm), V(pypi) or V(helmoci).
+    type: str
+    default: docker
+  url:
+    description:
+      - URL of the upstream. Needed to create the repository.
+      - For a Docker repository it must not have a path. Artifactory ignores it, and each pull then ends with "manifest unknown".
+    type: str
+  username:
+    description: User name for the upstream. For a Chainguard pull token this is the UID of its identity.
+    type: str
+  password:
+    description:
+      - Password for the upstream. It is sent with a creation and with a new O(username).
+      - Once set, it stays until it is replaced.
+    type: str
+  update_password:
+    description:
+      - When to send O(password) to a repository that exists.
+      - V(username_changed) sends it together with a user name that differs from the present one.
+      - V(always) sends it each time, and each time reports a change.
+    type: str
+    choices: [username_changed, always]
+    default: username_changed
+  description:
+    description: Text that Artifactory shows with the repository.
+    type: str
+  settings:
+    description:
+      - Any other settings, with the names and values of Artifactory's REST API, for example
+        C(enableTokenAuthentication), C(blockMismatchingMimeTypes) or C(retrievalCachePeriodSecs).
+      - A nested object is filled up with what the repository has, since Artifactory replaces it whole.
+      - After a change the module reads the repository back, and fails when a setting was not stored. Artifactory itself ignores
+        settings that it does not know.
+    type: dict
+    default: {}
+seealso:
+  - module: cgr.pull_through.chainguard_pull_token
+  - module: cgr.pull_through.artifactory_repository_info
+  - name: Repository configuration in JSON
+    description: The names of the settings.
+    link: https://jfrog.com/help/r/jfrog-rest-apis/repository-configuration-json
+"""
+
+EXAMPLES = r"""
+- name: Public Chainguard images
+  cgr.pull_through.artifactory_remote_repository:
+    artifactory_url: https://artifactory.example.com
+    artifactory_access_token: "{{ artifactory_access_token }}"
+    key: cgr-public
+    url: https://cgr.dev/
+    settings:
+      includesPattern: "**/*"
+      enableTokenAuthentication: true
+      blockMismatchingMimeTypes: true
+
+- name: Images of the organisation, with a pull token
+  cgr.pull_through.artifactory_remote_repository:
+    key: cgr-private
+    url: https://cgr.dev/
+    username: "{{ pull_token.username }}"
+    password: "{{ pull_token.password | default(omit) }}"
+    settings:
+      includesPattern: "**/*"
+      enableTokenAuthentication: true
+      blockMismatchingMimeTypes: true
+
+- name: A repository that is no longer needed
+  cgr.pull_through.artifactory_remote_repository:
+    key: old-mirror
+    state: absent
+"""
+
+RETURN = r"""
+repository:
+  description: The settings that the module was asked for, as they are now, without the password. Empty when there is no repository.
+  returned: success
+  type: dict
+  sample:
+    key: cgr-private
+    rclass: remote
+    packageType: docker
+    url: https://cgr.dev/
+    username: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
+error:
+  description: What is known of the failure. The keys method, url, status and said are there when a request failed.
+  returned: failure
+  type: dict
+  sample:
+    message: "GET https://artifactory.example.com/artifactory/api/repositories/cgr-public: status 401, the service said: Bad Credentials."
+    hint: "Artifactory does not know this login: check artifactory_access_token."
+    status: 401
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
+    ARTIFACTORY_SPEC,
+    HTTP_SPEC,
+    open_artifactory,
+    require_libraries,
+    run,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
+    IMMUTABLE,
+    REMOTE_KEY_LIMIT,
+    RepositoriesApi,
+    apply_plan,
+    checked_key,
+    checked_upstream,
+    refuse_other_kind,
+    refuse_partial_read,
+    stored_settings,
+    whole_objects,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config, Plan, plan_absent, plan_present
+
+SPEC: dict[str, dict[str, t.Any]] = {
+    "key": {"type": "str", "required": True, "no_log": False},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "package_type": {"type": "str", "default": "docker"},
+    "url": {"type": "str"},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "update_password": {
+        "type": "str",
+        "choices": ["username_changed", "always"],
+        "default": "username_changed",
+        "no_log": False,
+    },
+    "description": {"type": "str"},
+    "settings": {"type": "dict", "default": {}},
+}
+
+
+def desired_config(params: dict[str, t.Any]) -> Config:
+    """Return what the user wants, in the names of the REST API, or raise InputError."""
+    checked_key(params["key"], limit=REMOTE_KEY_LIMIT)
+    url = params["url"] and checked_upstream(params["url"], params["package_type"].lower())
+    typed = {"url": url, "username": params["username"], "description": params["description"]}
+    kind = {"key": params["key"], "rclass": "remote", "packageType": params["package_type"].lower()}
+    return {**kind, **stored_settings(params["settings"], typed)}
+
+
+def make_plan(api: RepositoriesApi, params: dict[str, t.Any], desired: Config) -> Plan:
+    """Look at the repository, and plan. Only reads."""
+    current = api.get(params["key"])
+    if params["state"] == "absent":
+        refuse_other_kind(current, desired, ("rclass",))
+        return plan_absent(current, ("key", "rclass", "packageType", "url"))
+    secret = {"password": params["password"]} if params["password"] else {}
+    if current is None:
+        if not params["url"]:
+            raise InputError(f"There is no repository {params['key']}, and creating one needs url.")
+        api.require_admin()
+        return plan_present(None, desired, secret=secret, push_secret=True, marker="username")
+    refuse_other_kind(current, desired, IMMUTABLE)
+    refuse_partial_read(current, desired)
+    changeable = {name: value for name, value in whole_objects(current, desired).items() if name not in IMMUTABLE}
+    always = params["update_password"] == "always"
+    return plan_present(current, changeable, secret=secret, push_secret=always, marker="username")
+
+
+def execute(module: AnsibleModule) -> dict[str, t.Any]:
+    """Plan and, outside of check mode, apply."""
+    desired = desired_config(module.params)
+    api = RepositoriesApi(open_artifactory(module))
+    plan = make_plan(api, module.params, desired)
+    if plan.changed and not module.check_mode:
+        apply_plan(api, module.params["key"], plan)
+    repository = {} if module.params["state"] == "absent" else desired
+    return {"changed": plan.changed, "repository": repository, "diff": plan.diff()}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={**SPEC, **ARTIFACTORY_SPEC, **HTTP_SPEC},
+        required_by={"password": ["username"]},
+        supports_check_mode=True,
+    )
+    require_libraries(module)
+    run(module, execute)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: artifactory_repository_info
+short_description: Read the configuration of repositories of JFrog Artifactory
+version_added: 0.1.0
+description:
+  - Returns the configuration of repositories, without passwords.
+  - Takes one request for all of them from Artifactory 7.61.3 on, and one request for each before.
+author: cgr.pull_through contributors (@cgr)
+extends_documentation_fragment:
+  - cgr.pull_through._artifactory
+  - cgr.pull_through._http
+  - cgr.pull_through._attributes
+  - cgr.pull_through._attributes.artifactory
+  - cgr.pull_through._attributes.info
+options:
+  repository_keys:
+    description: Only these repositories. One that does not exist is left out of the result.
+    type: list
+    elements: str
+  rclass:
+    description: Only repositories of this class.
+    type: str
+    choices: [local, remote, virtual, federated]
+  package_type:
+    description: Only repositories of this package type, such as V(docker).
+    type: str
+  query:
+    description:
+      - JMESPath expression over the list of repositories, for what the other options cannot say.
+      - Its result is RV(result).
+    type: str
+requirements:
+  - jmespath, for O(query)
+seealso:
+  - module: cgr.pull_through.artifactory_remote_repository
+"""
+
+EXAMPLES = r"""
+- name: All repositories
+  cgr.pull_through.artifactory_repository_info:
+    artifactory_url: https://artifactory.example.com
+    artifactory_access_token: "{{ artifactory_access_token }}"
+  register: all
+
+- name: Docker remotes that log in to Chainguard, and as whom
+  cgr.pull_through.artifactory_repository_info:
+    rclass: remote
+    package_type: docker
+    query: "[?starts_with(url, 'https://cgr.dev') && username != ''].{key: key, username: username}"
+  register: chainguard
+"""
+
+RETURN = r"""
+repositories:
+  description:
+    - The repositories that fit, sorted by key, with the names of Artifactory's REST API.
+    - A server older than 7.61.3 returns more settings, also those of other package types.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - key: cgr-public
+      rclass: remote
+      packageType: docker
+      url: https://cgr.dev/
+result:
+  description: What O(query) finds in RV(repositories).
+  returned: when O(query) is set
+  type: raw
+  sample:
+    - key: cgr-private
+      username: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
+    ARTIFACTORY_SPEC,
+    HTTP_SPEC,
+    open_artifactory,
+    require_libraries,
+    run,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._query import JMESPATH_MISSING, compiled
+from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
+
+SPEC: dict[str, dict[str, t.Any]] = {
+    "repository_keys": {"type": "list", "elements": "str", "no_log": False},
+    "rclass": {"type": "str", "choices": ["local", "remote", "virtual", "federated"]},
+    "package_type": {"type": "str"},
+    "query": {"type": "str"},
+}
+
+
+def fits(repository: Config, params: dict[str, t.Any]) -> bool:
+    """Return whether a repository is one that was asked for."""
+    wanted = {"rclass": params["rclass"], "packageType": params["package_type"] and params["package_type"].lower()}
+    of_kind = all(not value or str(repository.get(name)).lower() == value for name, value in wanted.items())
+    return of_kind and (params["repository_keys"] is None or repository["key"] in params["repository_keys"])
+
+
+def execute(module: AnsibleModule) -> dict[str, t.Any]:
+    """Read, filter, query."""
+    query = compiled(module.params["query"]) if module.params["query"] else None
+    api = RepositoriesApi(open_artifactory(module))
+    repositories = [one for one in api.list_all() if fits(one, module.params)]
+    result: dict[str, t.Any] = {"changed": False, "repositories": repositories}
+    if query is not None:
+        result["result"] = query(repositories)
+    return result
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={**SPEC, **ARTIFACTORY_SPEC, **HTTP_SPEC}, supports_check_mode=True)
+    require_libraries(module, ("jmespath", JMESPATH_MISSING if module.params["query"] else None))
+    run(module, execute)
+
+
+if __name__ == "__main__":
+    main()

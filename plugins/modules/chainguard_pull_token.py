@@ -1,0 +1,292 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: chainguard_pull_token
+short_description: Make, renew and revoke a Chainguard pull token
+version_added: 0.1.0
+description:
+  - Makes sure that there is a pull token that lives long enough, and makes a new one only when there is none.
+  - A pull token is an identity with a static key, directly under the organisation, that is bound to one role. The key is made
+    in memory, signs the token, and is forgotten. The user name is the UID of the identity, the password is the signed token.
+  - A new token is proved before it is returned. The module logs in with it at Chainguard's token service, and takes it back when that fails.
+  - Nothing is revoked by making a new token. Use O(state=absent) for that, once the new one is in use.
+author: cgr.pull_through contributors (@cgr)
+extends_documentation_fragment:
+  - cgr.pull_through._chainguard
+  - cgr.pull_through._http
+  - cgr.pull_through._attributes
+  - cgr.pull_through._attributes.chainguard
+attributes:
+  check_mode:
+    support: full
+    details: The UID of an identity that would be made is not known yet. RV(username) is then a placeholder.
+  diff_mode:
+    support: full
+    details: Shows the token's name, role, expiry and owner, never its password.
+  idempotent:
+    support: full
+    details: Except with O(renew=true), which makes a new token each time.
+options:
+  organization:
+    description: Name or UID of the Chainguard organisation.
+    type: str
+    required: true
+  name:
+    description: Name of the identity. 3 to 63 of a-z, 0-9, space, dot, underscore and dash.
+    type: str
+    required: true
+  repository:
+    description: What the token gives access to, in the words of C(chainctl). One token has one role.
+    type: str
+    choices: [oci, apk, java, python, javascript, dotnet, go]
+    default: oci
+  used_by:
+    description:
+      - What logs in with the token, for example the URL of Artifactory and the key of the repository.
+      - It goes into the identity's description, as a marker. Only tokens with exactly this marker count as made for this place, and only those are revoked.
+    type: str
+  in_use:
+    description:
+      - UIDs of the identities that are known to be in use, usually the present user name of the remote repository. Anything
+        that is not such a UID is left out.
+      - When this is set, only these count. A token whose password nobody stored is of no use, however long it lives.
+      - A token in use may also be one that was made by hand. It is kept while it lives long enough.
+      - Without it, any live token with the name and the marker counts, and the caller is expected to have kept its password.
+    type: list
+    elements: str
+  ttl:
+    description:
+      - How long a new token lives, such as V(720h) or V(30d). At most V(8760h). Chainguard allows less on some plans.
+    type: str
+    default: 720h
+  renew_before:
+    description:
+      - A token is replaced when no more than this is left of its life. Half of O(ttl) unless it is set.
+      - "With one run each I(interval), choose at least (runs that may be missed + 1) × I(interval)."
+    type: str
+  renew:
+    description: Make a new token now, whatever is left of the present one.
+    type: bool
+    default: false
+  settle:
+    description: Seconds to wait until Chainguard's token service knows a new identity.
+    type: int
+    default: 30
+  state:
+    description:
+      - V(present) makes sure that there is a token.
+      - V(absent) revokes the tokens with this name and marker, except those of O(keep), or only the one of O(identity).
+    type: str
+    choices: [present, absent]
+    default: present
+  identity:
+    description: With O(state=absent), the UID of the one token to revoke. It must carry the marker.
+    type: str
+  keep:
+    description: With O(state=absent), UIDs of tokens that stay.
+    type: list
+    elements: str
+    default: []
+requirements:
+  - cryptography
+notes:
+  - "The login needs the capabilities C(groups.list), C(roles.list), C(identity.list), C(identity.create), C(role_bindings.list)
+    and C(role_bindings.create), those of the role that it grants, and C(identity.delete) to revoke."
+  - Set C(no_log) on the task, and do not print its result. It holds a password.
+seealso:
+  - module: cgr.pull_through.chainguard_pull_token_info
+  - module: cgr.pull_through.artifactory_remote_repository
+"""
+
+EXAMPLES = r"""
+- name: A token for the images of the organisation
+  cgr.pull_through.chainguard_pull_token:
+    organization: example.com
+    name: pull-through cgr-private
+    used_by: https://artifactory.example.com/cgr-private
+    in_use: "{{ [repository.username | default('')] }}"
+  register: pull_token
+  no_log: true
+
+- name: Revoke what it replaced
+  cgr.pull_through.chainguard_pull_token:
+    organization: example.com
+    name: pull-through cgr-private
+    used_by: https://artifactory.example.com/cgr-private
+    keep: "{{ [pull_token.username] }}"
+    state: absent
+"""
+
+RETURN = r"""
+username:
+  description:
+    - User name of the token, which is the UID of its identity.
+    - In check mode, for a token that would be made, the organisation's UID with C(/new-identity) behind.
+  returned: with O(state=present)
+  type: str
+  sample: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
+password:
+  description: Password of the token. It cannot be read again later.
+  returned: when a token was made, not in check mode
+  type: str
+  sample: eyJ…
+reason:
+  description: Why the token was kept, or why there had to be a new one.
+  returned: with O(state=present)
+  type: str
+  sample: 26.0 days are left
+superseded:
+  description: UIDs of the other tokens with this name and marker. They can be revoked as soon as RV(username) is in use.
+  returned: with O(state=present)
+  type: list
+  elements: str
+  sample: [45a0c61ea6fd977f050c5fb9ac06a69eed764595/8899aabbccddeeff]
+token:
+  description: The token without its password. Empty in check mode for a token that would be made.
+  returned: with O(state=present)
+  type: dict
+  sample:
+    uid: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
+    name: pull-through cgr-private
+    ours: true
+    used_by: https://artifactory.example.com/cgr-private
+    expires: "2026-12-23T00:00:00Z"
+    days_left: 30.0
+organization:
+  description: The organisation.
+  returned: success
+  type: dict
+  sample:
+    name: example.com
+    uid: 45a0c61ea6fd977f050c5fb9ac06a69eed764595
+revoked:
+  description: UIDs of the tokens that were revoked, or in check mode would be.
+  returned: with O(state=absent)
+  type: list
+  elements: str
+  sample: [45a0c61ea6fd977f050c5fb9ac06a69eed764595/8899aabbccddeeff]
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
+    CHAINGUARD_SPEC,
+    HTTP_SPEC,
+    make_transport,
+    open_chainguard,
+    open_sts,
+    require_libraries,
+    run,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import CRYPTOGRAPHY_MISSING
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import (
+    KINDS,
+    PullToken,
+    PullTokens,
+    checked_name,
+    marker,
+    token_life,
+)
+
+SPEC: dict[str, dict[str, t.Any]] = {
+    "organization": {"type": "str", "required": True},
+    "name": {"type": "str", "required": True},
+    "repository": {"type": "str", "choices": list(KINDS), "default": "oci"},
+    "used_by": {"type": "str"},
+    "in_use": {"type": "list", "elements": "str"},
+    "ttl": {"type": "str", "default": "720h"},
+    "renew_before": {"type": "str"},
+    "renew": {"type": "bool", "default": False},
+    "settle": {"type": "int", "default": 30},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "identity": {"type": "str"},
+    "keep": {"type": "list", "elements": "str", "default": [], "no_log": False},
+}
+
+
+def execute(module: AnsibleModule) -> dict[str, t.Any]:
+    """Check the input, find the organisation, then make or revoke."""
+    params = module.params
+    name, description = checked_name(params["name"]), marker(params["used_by"])
+    life = token_life(params["ttl"], params["renew_before"])
+    transport = make_transport(module)
+    sts = open_sts(module, transport)
+    iam = Iam(open_chainguard(module, sts, transport))
+    organization = iam.organization(params["organization"])
+    tokens = PullTokens(
+        iam, sts, organization=organization["uid"], kind=params["repository"], name=name, description=description
+    )
+    if params["state"] == "absent":
+        result = revoke(module, iam, tokens)
+    else:
+        result = ensure(module, iam, tokens, life, organization["uid"])
+    return {**result, "organization": {"name": organization["name"], "uid": organization["uid"]}}
+
+
+def ensure(
+    module: AnsibleModule, iam: Iam, tokens: PullTokens, life: tuple[int, int], organization: str
+) -> dict[str, t.Any]:
+    """Keep the token that may stay, else make one."""
+    params = module.params
+    ttl, renew_before = life
+    mine = tokens.ours()
+    verdict = tokens.judge(mine, params["in_use"], renew_before)
+    if verdict.keep is not None and not params["renew"]:
+        kept = verdict.keep
+        superseded = [token.uid for token in mine if token.uid != kept.uid]
+        return {
+            "changed": False,
+            "username": kept.uid,
+            "token": kept.shown(iam.now()),
+            "reason": verdict.reason,
+            "superseded": superseded,
+        }
+    reason = "a new one was asked for" if params["renew"] else verdict.reason
+    wanted = {
+        "name": params["name"],
+        "role": KINDS[params["repository"]].role,
+        "used_by": params["used_by"] or "",
+        "ttl": params["ttl"],
+    }
+    superseded = [token.uid for token in mine]
+    result = {"changed": True, "reason": reason, "superseded": superseded, "diff": {"before": {}, "after": wanted}}
+    if module.check_mode:
+        return {**result, "username": f"{organization}/new-identity", "token": {}}
+    minted = tokens.mint(ttl, params["settle"])
+    return {**result, "username": minted.token.uid, "password": minted.password, "token": minted.token.shown(iam.now())}
+
+
+def revoke(module: AnsibleModule, iam: Iam, tokens: PullTokens) -> dict[str, t.Any]:
+    """Revoke one token, or all of ours but those to keep. One that is gone already is no change."""
+    params = module.params
+    found: list[PullToken]
+    if params["identity"]:
+        one = tokens.one_of_ours(params["identity"])
+        found = [one] if one is not None else []
+    else:
+        found = tokens.revocable(params["keep"])
+    before = {token.uid: token.shown(iam.now()) for token in found}
+    if not module.check_mode:
+        found = [token for token in found if iam.delete_identity(token.uid)]
+    return {"changed": bool(found), "revoked": [token.uid for token in found], "diff": {"before": before, "after": {}}}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={**SPEC, **CHAINGUARD_SPEC, **HTTP_SPEC},
+        supports_check_mode=True,
+    )
+    require_libraries(module, ("cryptography", CRYPTOGRAPHY_MISSING))
+    run(module, execute)
+
+
+if __name__ == "__main__":
+    main()

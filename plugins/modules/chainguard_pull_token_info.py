@@ -1,0 +1,154 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: chainguard_pull_token_info
+short_description: List the pull tokens of a Chainguard organisation
+version_added: 0.1.0
+description:
+  - Lists the pull tokens of an organisation, with the days that they have left, what they give access to, and whether this collection made them.
+  - Finds those that C(chainctl) and others made as well. The platform does not tell pull tokens from other identities with
+    a static key. The module goes by the issuer that all pull tokens have.
+author: cgr.pull_through contributors (@cgr)
+extends_documentation_fragment:
+  - cgr.pull_through._chainguard
+  - cgr.pull_through._http
+  - cgr.pull_through._attributes
+  - cgr.pull_through._attributes.chainguard
+  - cgr.pull_through._attributes.info
+options:
+  organization:
+    description: Name or UID of the Chainguard organisation.
+    type: str
+    required: true
+  name:
+    description: Only tokens with exactly this name.
+    type: str
+  used_by:
+    description: Only tokens that this collection made for this place. See M(cgr.pull_through.chainguard_pull_token).
+    type: str
+  query:
+    description:
+      - JMESPath expression over the list of tokens. Its result is RV(result).
+    type: str
+requirements:
+  - jmespath, for O(query)
+notes:
+  - The login needs the capabilities C(groups.list), C(identity.list) and C(role_bindings.list).
+seealso:
+  - module: cgr.pull_through.chainguard_pull_token
+"""
+
+EXAMPLES = r"""
+- name: All pull tokens
+  cgr.pull_through.chainguard_pull_token_info:
+    organization: example.com
+  register: tokens
+
+- name: Those that end within two weeks
+  cgr.pull_through.chainguard_pull_token_info:
+    organization: example.com
+    query: "[?days_left < `14`].{name: name, days_left: days_left, used_by: used_by}"
+  register: ending
+"""
+
+RETURN = r"""
+tokens:
+  description: The tokens, the one that ends first in front. An expired token has a negative RV(tokens[].days_left).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - uid: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
+      name: pull-through cgr-private
+      ours: true
+      used_by: https://artifactory.example.com/cgr-private
+      expires: "2026-12-23T00:00:00Z"
+      days_left: 30.0
+      roles: [registry.pull]
+result:
+  description: What O(query) finds in RV(tokens).
+  returned: when O(query) is set
+  type: raw
+  sample: []
+organization:
+  description: The organisation.
+  returned: success
+  type: dict
+  sample:
+    name: example.com
+    uid: 45a0c61ea6fd977f050c5fb9ac06a69eed764595
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
+    CHAINGUARD_SPEC,
+    HTTP_SPEC,
+    make_transport,
+    open_chainguard,
+    open_sts,
+    require_libraries,
+    run,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import PullToken, marker
+from ansible_collections.cgr.pull_through.plugins.module_utils._query import JMESPATH_MISSING, compiled
+
+SPEC: dict[str, dict[str, t.Any]] = {
+    "organization": {"type": "str", "required": True},
+    "name": {"type": "str"},
+    "used_by": {"type": "str"},
+    "query": {"type": "str"},
+}
+
+
+def roles_by_identity(iam: Iam, organization: str) -> dict[str, list[str]]:
+    """Return the names of the roles that each identity is bound to."""
+    roles: dict[str, list[str]] = {}
+    for binding in iam.bindings(organization):
+        identity, role = binding.get("identity") or {}, binding.get("role") or {}
+        roles.setdefault(str(identity.get("uid")), []).append(str(role.get("name")))
+    return roles
+
+
+def execute(module: AnsibleModule) -> dict[str, t.Any]:
+    """Read tokens and role bindings, join them, query."""
+    params = module.params
+    query = compiled(params["query"]) if params["query"] else None
+    wanted = marker(params["used_by"]) if params["used_by"] else None
+    transport = make_transport(module)
+    iam = Iam(open_chainguard(module, open_sts(module, transport), transport))
+    organization = iam.organization(params["organization"])
+    found = (PullToken.of(one) for one in iam.identities(organization["uid"], name=params["name"]))
+    tokens = [token for token in found if token is not None and wanted in (None, token.description)]
+    roles = roles_by_identity(iam, organization["uid"])
+    now = iam.now()
+    shown = [
+        {**token.shown(now), "roles": sorted(roles.get(token.uid, []))}
+        for token in sorted(tokens, key=lambda token: token.expires)
+    ]
+    result: dict[str, t.Any] = {
+        "changed": False,
+        "tokens": shown,
+        "organization": {"name": organization["name"], "uid": organization["uid"]},
+    }
+    if query is not None:
+        result["result"] = query(shown)
+    return result
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={**SPEC, **CHAINGUARD_SPEC, **HTTP_SPEC}, supports_check_mode=True)
+    require_libraries(module, ("jmespath", JMESPATH_MISSING if module.params["query"] else None))
+    run(module, execute)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs whole modules over a scripted transport."""
+
+from __future__ import annotations
+
+import json
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.cgr.pull_through.plugins.module_utils import _http
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from scripted import ScriptedTransport  # pylint: disable=wrong-import-position
+
+Result = t.Dict[str, t.Any]
+RunModule = t.Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the fallbacks of the options away from the machine that the tests run on."""
+    for name in (
+        "ARTIFACTORY_URL",
+        "ARTIFACTORY_ACCESS_TOKEN",
+        "CHAINGUARD_API_TOKEN",
+        "CHAINGUARD_IDENTITY",
+        "CHAINCTL",
+    ):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def run_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunModule:
+    """Return a function that runs a module's main() with options and a transport, and returns what it printed."""
+
+    def run(module: t.Any, transport: ScriptedTransport, *, check: bool = False, **options: t.Any) -> Result:
+        monkeypatch.setattr(_http, "RequestsTransport", lambda **_settings: transport)
+        monkeypatch.setattr(_http.time, "sleep", lambda _seconds: None)
+        with patch_module_args({**options, "_ansible_check_mode": check}), pytest.raises(SystemExit):
+            module.main()
+        return t.cast(Result, json.loads(capsys.readouterr().out))
+
+    return run

@@ -1,0 +1,134 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A registry in memory, to be played by a scripted transport: real manifests and blobs, faults on demand."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import threading
+import typing as t
+from urllib.parse import parse_qs, urlsplit
+
+from scripted import Play, ScriptedAnswer
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unanswered
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import CHUNK, Request
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import OCI_INDEX, OCI_MANIFEST
+
+IMAGE_CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+Document = t.Dict[str, t.Any]
+
+
+def sha256(body: bytes) -> str:
+    return "sha256:" + hashlib.sha256(body).hexdigest()
+
+
+def unknown_manifest() -> ScriptedAnswer:
+    """Artifactory's one answer for all that it did not get."""
+    message = "The named manifest is not known to the registry."
+    return ScriptedAnswer(404, {"errors": [{"code": "MANIFEST_UNKNOWN", "message": message, "detail": None}]})
+
+
+class CutAnswer(ScriptedAnswer):
+    """An answer whose connection breaks in the middle of the body."""
+
+    def chunks(self, size: int = CHUNK) -> t.Iterator[bytes]:
+        yield self.body[: len(self.body) // 2]
+        raise Unanswered("registry.example.com cut the connection.", method="GET", url="https://registry.example.com/")
+
+
+class FakeRegistry:
+    """Serves what was put into it. Call it with a request: it is a script for ScriptedTransport(by=...).
+
+    plays: answers to be given first, by path; each is used once, the last of a list as often as it is asked for.
+    challenge: what to answer with 401, to requests without one of the tokens that realm has given out.
+    """
+
+    def __init__(self, base: str = "https://registry.example.com", *, challenge: str = "") -> None:
+        self.base = base
+        self.challenge = challenge
+        self.realm = f"{base}/token"
+        self.expires_in: t.Any = 300
+        self.tokens: dict[str, str] = {}
+        self.plays: dict[str, list[Play]] = {}
+        self._numbers = itertools.count(1)
+        self._contents: dict[str, tuple[bytes, str]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, request: Request) -> Play:
+        parts = urlsplit(request.url)
+        with self._lock:
+            if plays := self.plays.get(parts.path):
+                return plays.pop(0) if len(plays) > 1 else plays[0]
+            if request.url.startswith(self.realm):
+                return self._give_token(parse_qs(parts.query)["scope"][0])
+        if self.challenge and request.headers.get("Authorization") not in self.tokens:
+            errors = {"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]}
+            return ScriptedAnswer(401, errors, {"WWW-Authenticate": self.challenge})
+        if parts.path == "/v2/":
+            return ScriptedAnswer(200, {})
+        if parts.path not in self._contents:
+            return unknown_manifest()
+        body, content_type = self._contents[parts.path]
+        headers = {"Content-Type": content_type}
+        if "/manifests/" in parts.path:
+            headers["Docker-Content-Digest"] = sha256(body)
+        return ScriptedAnswer(200, body, headers)
+
+    def _give_token(self, scope: str) -> ScriptedAnswer:
+        token = f"token-{next(self._numbers)}"
+        self.tokens[f"Bearer {token}"] = scope
+        return ScriptedAnswer(200, {"token": token, "expires_in": self.expires_in})
+
+    def add_blob(self, name: str, body: bytes, media_type: str = LAYER, *, digest: str = "") -> Document:
+        """Hold a blob, and return its descriptor."""
+        digest = digest or sha256(body)
+        self._contents[f"/v2/{name}/blobs/{digest}"] = (body, "application/octet-stream")
+        return {"mediaType": media_type, "digest": digest, "size": len(body)}
+
+    def add_manifest(self, name: str, document: Document, *tags: str, digest: str = "") -> Document:
+        """Hold a manifest under its digest and tags, and return its descriptor."""
+        body = json.dumps(document).encode()
+        digest = digest or sha256(body)
+        for reference in (digest, *tags):
+            self._contents[f"/v2/{name}/manifests/{reference}"] = (body, document.get("mediaType", ""))
+        return {"mediaType": document.get("mediaType", ""), "digest": digest, "size": len(body)}
+
+    def add_image(self, name: str, *tags: str, platform: str = "linux/amd64", layers: t.Sequence[t.Any] = ()) -> Document:
+        """Hold an image with these layers (bytes, or descriptors), and return an index's entry for it."""
+        system, architecture, *variant = platform.split("/")
+        about = {"os": system, "architecture": architecture, **({"variant": variant[0]} if variant else {})}
+        layers = layers or [f"layer of {name} for {platform}".encode()]
+        document = {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "config": self.add_blob(name, json.dumps(about).encode(), IMAGE_CONFIG),
+            "layers": [layer if isinstance(layer, dict) else self.add_blob(name, layer) for layer in layers],
+        }
+        return {**self.add_manifest(name, document, *tags), "platform": about}
+
+    def add_index(self, name: str, *tags: str, entries: t.Sequence[Document] = ()) -> Document:
+        """Hold an index, by default of images for two platforms and an attestation, and return its descriptor."""
+        if not entries:
+            images = [self.add_image(name, platform=f"linux/{architecture}") for architecture in ("amd64", "arm64")]
+            entries = [*images, self.attestation(name, images[0]["digest"])]
+        document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(entries)}
+        return self.add_manifest(name, document, *tags)
+
+    def attestation(self, name: str, subject: str) -> Document:
+        """Hold an attestation as builders put it into an index, and return the index's entry for it."""
+        document = {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "config": self.add_blob(name, b"{}", "application/vnd.oci.empty.v1+json"),
+            "layers": [],
+        }
+        annotations = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": subject}
+        unknown = {"os": "unknown", "architecture": "unknown"}
+        return {**self.add_manifest(name, document), "platform": unknown, "annotations": annotations}

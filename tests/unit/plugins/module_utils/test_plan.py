@@ -1,0 +1,67 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Plan, plan_absent, plan_present, same
+
+STORED = {"key": "r", "url": "https://u/", "username": "id-1", "offline": False, "proxy": None}
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        (None, "", True),
+        (None, [], True),
+        ("", {}, True),
+        (False, "", False),
+        (0, None, False),
+        (["a", "b"], ["b", "a"], False),
+        ({"a": {"b": None}}, {"a": {}}, True),
+        ({"a": 1}, {"a": 2}, False),
+    ],
+)
+def test_same(left, right, expected):
+    assert same(left, right) is expected
+
+
+@pytest.mark.parametrize(
+    ("current", "desired", "push", "action", "payload"),
+    [
+        pytest.param(None, {"key": "r"}, False, "create", {"key": "r", "password": "pw"}, id="missing"),
+        pytest.param(STORED, {"username": "id-1"}, False, "none", {}, id="same-user-keeps-the-secret"),
+        pytest.param(
+            STORED, {"username": "id-2"}, False, "update", {"username": "id-2", "password": "pw"}, id="new-user"
+        ),
+        pytest.param(STORED, {"username": "id-1"}, True, "update", {"password": "pw"}, id="always"),
+        pytest.param(STORED, {"offline": True}, False, "update", {"offline": True}, id="only-what-differs"),
+        pytest.param(STORED, {"proxy": ""}, False, "none", {}, id="empty-is-absent"),
+    ],
+)
+def test_plan_present(current, desired, push, action, payload):
+    plan = plan_present(current, desired, secret={"password": "pw"}, push_secret=push, marker="username")
+    assert (plan.action, plan.payload) == (action, payload)
+    assert "pw" not in repr(plan) + str(plan.diff())
+
+
+def test_the_diff_shows_just_what_differs_and_that_a_secret_was_sent():
+    plan = plan_present(
+        STORED,
+        {"url": "https://u/", "username": "id-2"},
+        secret={"password": "pw"},
+        push_secret=False,
+        marker="username",
+    )
+    assert plan.diff() == {
+        "before": {"username": "id-1"},
+        "after": {"username": "id-2", "password": "(sent, never shown)"},
+    }
+
+
+def test_plan_absent():
+    assert plan_absent(None, ("key",)) == Plan("none")
+    plan = plan_absent(STORED, ("key", "url", "missing"))
+    assert (plan.action, plan.changed, plan.before) == ("delete", True, {"key": "r", "url": "https://u/"})

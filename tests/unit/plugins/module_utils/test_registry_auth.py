@@ -1,0 +1,296 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import concurrent.futures
+
+import pytest
+from fake_registry import FakeRegistry
+from scripted import ScriptedAnswer, ScriptedTransport
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import basic_authorization
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import Login, parse_challenges
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._exchange import RegistryRefused
+
+BASE = "https://registry.example.com"
+BEARER = f'Bearer realm="{BASE}/token",service="registry.example.com"'
+USER = Login("user", "secret")
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+def open_registry(fake, login=USER, clock=None):
+    transport = ScriptedTransport(by=fake)
+    registry = Registry(fake.base, login, transport=transport, sleep=lambda _s: None, clock=clock or Clock())
+    return registry, transport
+
+
+def token_requests(transport):
+    return [request for request in transport.requests if "/token" in request.url]
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ('Bearer realm="https://r/t",service="s"', [("bearer", {"realm": "https://r/t", "service": "s"})]),
+        (
+            'Bearer realm="r",scope="repository:a/b:pull,push"',
+            [("bearer", {"realm": "r", "scope": "repository:a/b:pull,push"})],
+        ),
+        ("bearer REALM=https://r/t , service=s", [("bearer", {"realm": "https://r/t", "service": "s"})]),
+        ('Negotiate, Basic realm="x"', [("negotiate", {}), ("basic", {"realm": "x"})]),
+        ('Negotiate YWJj==, Basic realm="x"', [("negotiate", {}), ("basic", {"realm": "x"})]),
+        (
+            'Bearer realm="r",service="s", Basic realm="Artifactory Realm"',
+            [("bearer", {"realm": "r", "service": "s"}), ("basic", {"realm": "Artifactory Realm"})],
+        ),
+        (r'Basic realm="say \"hello\", you"', [("basic", {"realm": 'say "hello", you'})]),
+        ("Basic", [("basic", {})]),
+        ('Bearer realm="r" error="insufficient_scope"', [("bearer", {"realm": "r", "error": "insufficient_scope"})]),
+        ("", []),
+        ('="', []),
+    ],
+)
+def test_challenges(header, expected):
+    assert [(one.scheme, one.parameters) for one in parse_challenges(header)] == expected
+
+
+def test_a_login_does_not_show_its_secrets():
+    assert "secret" not in repr(Login("user", "secret", "secret"))
+
+
+def test_the_usual_way_is_one_ping_then_one_token_for_each_repository():
+    fake = FakeRegistry(challenge=BEARER)
+    for name in ("a/one", "a/two"):
+        fake.add_image(name, "1", "2")
+    registry, transport = open_registry(fake)
+    for name in ("a/one", "a/two"):
+        registry.manifest(name, "1")
+        registry.manifest(name, "2")
+    assert [url.removeprefix(BASE) for _method, url in transport.asked] == [
+        "/v2/",
+        "/token?scope=repository%3Aa%2Fone%3Apull&service=registry.example.com",
+        "/v2/a/one/manifests/1",
+        "/v2/a/one/manifests/2",
+        "/token?scope=repository%3Aa%2Ftwo%3Apull&service=registry.example.com",
+        "/v2/a/two/manifests/1",
+        "/v2/a/two/manifests/2",
+    ]
+    used = {request.headers.get("Authorization") for request in transport.requests if "/a/one/" in request.url}
+    assert fake.tokens[used.pop()] == "repository:a/one:pull" and not used
+
+
+def test_the_password_goes_to_the_token_service_only():
+    fake = FakeRegistry(challenge=BEARER)
+    fake.add_image("a/b", "1")
+    registry, transport = open_registry(fake)
+    registry.manifest("a/b", "1")
+    with_password = [r.url for r in transport.requests if r.headers.get("Authorization") == USER.basic]
+    assert with_password == [request.url for request in token_requests(transport)]
+
+
+def test_nobody_asks_for_a_token_without_a_password():
+    fake = FakeRegistry(challenge=BEARER)
+    fake.add_image("a/b", "1")
+    registry, transport = open_registry(fake, Login())
+    registry.manifest("a/b", "1")
+    assert "Authorization" not in token_requests(transport)[0].headers
+
+
+def test_a_scope_in_the_challenge_is_used_as_it_is():
+    # Artifactory's ping has no scope, and its challenge for an image has one without the repository's key.
+    fake = FakeRegistry(challenge=f'{BEARER},scope="repository:org/image:pull"')
+    fake.add_image("key/org/image", "1")
+    fake.plays["/v2/"] = [ScriptedAnswer(200)]
+    registry, transport = open_registry(fake)
+    registry.manifest("key/org/image", "1")
+    assert list(fake.tokens.values()) == ["repository:org/image:pull"]
+    assert len(transport.requests) == 4
+
+
+def test_a_realm_keeps_its_own_query_and_port():
+    fake = FakeRegistry(challenge=f'Bearer realm="{BASE}:443/key/token?account=x&scope=old"')
+    fake.realm = f"{BASE}:443/key/token"
+    fake.add_image("a/b", "1")
+    registry, transport = open_registry(fake)
+    registry.manifest("a/b", "1")
+    assert token_requests(transport)[0].url == f"{BASE}:443/key/token?account=x&scope=repository%3Aa%2Fb%3Apull"
+
+
+def test_a_token_can_be_called_access_token_and_have_no_life():
+    fake = FakeRegistry(challenge=BEARER)
+    fake.add_image("a/b", "1")
+    fake.tokens["Bearer other"] = "x"
+    fake.plays["/token"] = [ScriptedAnswer(200, {"access_token": "other"})]
+    registry, _transport = open_registry(fake)
+    assert registry.manifest("a/b", "1").layers
+
+
+def test_a_token_is_replaced_before_it_ends():
+    fake, clock = FakeRegistry(challenge=BEARER), Clock()
+    fake.add_image("a/b", "1")
+    registry, transport = open_registry(fake, clock=clock)
+    for passed in (0, 239, 2):  # 80 % of 300 seconds
+        clock.now += passed
+        registry.manifest("a/b", "1")
+    assert len(token_requests(transport)) == 2
+    assert not [r for r in transport.requests if "/manifests/" in r.url and "Authorization" not in r.headers]
+
+
+def test_a_token_that_ends_too_early_is_replaced_once_and_the_request_repeated():
+    fake = FakeRegistry(challenge=BEARER)
+    fake.add_image("a/b", "1")
+    registry, transport = open_registry(fake)
+    registry.manifest("a/b", "1")
+    fake.tokens.clear()
+    assert registry.manifest("a/b", "1").layers
+    assert len(token_requests(transport)) == 2
+
+
+def test_a_fresh_token_that_is_refused_too_ends_it():
+    fake = FakeRegistry(challenge=BEARER)
+    fake.plays["/token"] = [ScriptedAnswer(200, {"token": "worthless"})]
+    registry, transport = open_registry(fake)
+    with pytest.raises(RegistryRefused) as caught:
+        registry.manifest("a/b", "1")
+    assert caught.value.status == 401
+    assert len(token_requests(transport)) == 2
+
+
+def test_threads_that_need_a_token_wait_for_one_request():
+    fake = FakeRegistry(challenge=BEARER)
+    fake.add_image("a/b", "1")
+    registry, transport = open_registry(fake)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert len(list(pool.map(lambda _n: registry.manifest("a/b", "1"), range(32)))) == 32
+    assert len(token_requests(transport)) == 1
+    assert [url for _method, url in transport.asked].count(f"{BASE}/v2/") == 1
+
+
+def test_threads_whose_token_was_replaced_by_another_use_that():
+    fake = FakeRegistry(challenge=BEARER)
+    fake.add_image("a/b", "1")
+    registry, transport = open_registry(fake)
+    registry.manifest("a/b", "1")
+    fake.tokens.clear()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _n: registry.manifest("a/b", "1"), range(32)))
+    assert len(token_requests(transport)) == 2
+
+
+def test_basic_is_answered_with_the_password():
+    fake = FakeRegistry(challenge='Basic realm="x"')
+    fake.tokens[USER.basic] = ""
+    fake.add_image("a/b", "1")
+    registry, transport = open_registry(fake)
+    registry.manifest("a/b", "1")
+    assert [request.headers.get("Authorization") for request in transport.requests] == [
+        None,
+        basic_authorization("user", "secret"),
+    ]
+
+
+@pytest.mark.parametrize("login", [USER, Login()], ids=["wrong", "none"])
+def test_basic_that_is_refused_is_not_sent_again(login):
+    fake = FakeRegistry(challenge='Basic realm="x"')
+    registry, transport = open_registry(fake, login)
+    with pytest.raises(RegistryRefused) as caught:
+        registry.manifest("a/b", "1")
+    assert caught.value.status == 401 and len(transport.requests) == 2
+
+
+def test_a_bearer_is_sent_as_it_is_and_nothing_else_is_tried():
+    fake = FakeRegistry(challenge=BEARER)
+    fake.add_image("a/b", "1")
+    registry, transport = open_registry(fake, Login(bearer="access-token"))
+    with pytest.raises(RegistryRefused):
+        registry.manifest("a/b", "1")
+    assert [request.headers["Authorization"] for request in transport.requests] == ["Bearer access-token"]
+
+
+def test_a_challenge_that_cannot_be_answered_ends_it():
+    fake = FakeRegistry(challenge="Negotiate")
+    registry, transport = open_registry(fake)
+    with pytest.raises(RegistryRefused) as caught:
+        registry.manifest("a/b", "1")
+    assert caught.value.said == "authentication required" and len(transport.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("realm", "why"),
+    [
+        ("http://registry.example.com/token", "not encrypted"),
+        ("https://169.254.169.254/token", "inside a network"),
+        ("https://[::1]/token", "inside a network"),
+        ("https://localhost/token", "inside a network"),
+        ("file:///etc/passwd", "no http or https URL"),
+        ("https://", "no http or https URL"),
+    ],
+)
+def test_credentials_do_not_go_to_a_doubtful_token_service(realm, why):
+    fake = FakeRegistry(challenge=f'Bearer realm="{realm}?x=y"')
+    registry, transport = open_registry(fake)
+    with pytest.raises(RegistryRefused, match=why):
+        registry.manifest("a/b", "1")
+    assert all(request.url.startswith(BASE) for request in transport.requests)
+
+
+def test_a_token_service_on_another_host_of_a_local_registry_is_fine():
+    fake = FakeRegistry("http://127.0.0.1:5000", challenge='Bearer realm="http://127.0.0.1:5001/token",service="s"')
+    fake.realm = "http://127.0.0.1:5001/token"
+    fake.add_image("a/b", "1")
+    registry, _transport = open_registry(fake)
+    assert registry.manifest("a/b", "1").layers
+
+
+@pytest.mark.parametrize(
+    ("play", "status", "said"),
+    [
+        (ScriptedAnswer(401, {"errors": [{"status": 401, "message": "Bad Credentials"}]}), 401, "Bad Credentials"),
+        (ScriptedAnswer(403, {"errors": [{"code": "FORBIDDEN", "message": "Forbidden"}]}), 403, "Forbidden"),
+        (ScriptedAnswer(200, {"tokens": []}), 200, "without a token"),
+        (ScriptedAnswer(200, "[]"), 200, "without a token"),
+        (ScriptedAnswer(200, {"token": "x", "expires_in": "soon"}), 200, "without a token"),
+    ],
+)
+def test_what_a_token_service_refuses(play, status, said):
+    fake = FakeRegistry(challenge=BEARER)
+    fake.plays["/token"] = [play]
+    registry, _transport = open_registry(fake)
+    with pytest.raises(RegistryRefused) as caught:
+        registry.manifest("a/b", "1")
+    assert caught.value.status == status and said in caught.value.said
+
+
+def test_a_token_service_that_is_busy_is_asked_again():
+    fake = FakeRegistry(challenge=BEARER)
+    fake.add_image("a/b", "1")
+    fake.plays["/token"] = [ScriptedAnswer(503, "busy"), ScriptedAnswer(200, {"token": "given"})]
+    fake.tokens["Bearer given"] = ""
+    registry, _transport = open_registry(fake)
+    assert registry.manifest("a/b", "1").layers
+
+
+def test_a_challenge_of_another_host_is_not_answered():
+    fake = FakeRegistry()
+    elsewhere = ScriptedAnswer(302, b"", {"Location": "https://blobs.example.net/v2/"})
+    challenge = ScriptedAnswer(401, "no", {"WWW-Authenticate": 'Bearer realm="https://blobs.example.net/token"'})
+    fake.plays["/v2/"] = [elsewhere, challenge]
+    fake.plays["/v2/a/b/manifests/1"] = [
+        ScriptedAnswer(302, b"", {"Location": "https://blobs.example.net/x"}),
+        unanswerable := ScriptedAnswer(401, "no", challenge.headers),
+    ]
+    fake.plays["/x"] = [unanswerable]
+    registry, transport = open_registry(fake)
+    with pytest.raises(RegistryRefused) as caught:
+        registry.manifest("a/b", "1")
+    assert caught.value.status == 401 and not token_requests(transport)
+    assert not [request for request in transport.requests if "Authorization" in request.headers]

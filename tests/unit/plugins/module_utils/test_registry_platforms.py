@@ -1,0 +1,88 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import (
+    Platform,
+    PlatformMissing,
+    choose,
+    parse_platforms,
+)
+
+
+def entries(*texts):
+    return [(platform, str(platform)) for text in texts for platform in parse_platforms([text])]
+
+
+def chosen(wanted, *found):
+    return list(choose(entries(*found), parse_platforms(wanted)))
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("linux/x86_64", "linux/amd64"),
+        ("linux/amd64/v1", "linux/amd64"),
+        ("linux/amd64/v2", "linux/amd64/v2"),
+        ("linux/aarch64", "linux/arm64"),
+        ("linux/arm64/v8", "linux/arm64"),
+        ("linux/arm64/8", "linux/arm64"),
+        ("linux/armhf", "linux/arm/v7"),
+        ("linux/armel", "linux/arm/v6"),
+        ("Linux/AMD64", "linux/amd64"),
+    ],
+)
+def test_platforms_are_normalised(text, normal):
+    (platform,) = parse_platforms([text])
+    assert str(platform) == normal
+
+
+def test_repetitions_are_dropped_and_all_is_none():
+    assert len(parse_platforms(["linux/amd64", "linux/x86_64"])) == 1
+    assert parse_platforms(["all"]) is None
+
+
+@pytest.mark.parametrize("texts", [[], ["linux"], ["linux/"], ["a/b/c/d"], ["linux/amd 64"], ["all", "linux/amd64"]])
+def test_what_is_no_list_of_platforms(texts):
+    with pytest.raises(InputError):
+        parse_platforms(texts)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "result"),
+    [
+        (["linux/amd64"], ["linux/arm64", "linux/amd64"], ["linux/amd64"]),
+        (["linux/arm"], ["linux/arm/v6", "linux/arm/v7"], ["linux/arm/v6"]),
+        (["linux/arm/v7"], ["linux/arm/v6", "linux/arm/v7"], ["linux/arm/v7"]),
+        (["linux/arm/v7"], ["linux/arm"], ["linux/arm"]),
+        (["linux/arm64/v8"], ["linux/arm64"], ["linux/arm64"]),
+        (["linux/amd64", "linux/arm64"], ["linux/arm64", "linux/amd64"], ["linux/amd64", "linux/arm64"]),
+    ],
+)
+def test_the_first_entry_that_matches_is_chosen(wanted, found, result):
+    assert chosen(wanted, *found) == result
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [("linux/arm/v7", "linux/arm/v6"), ("linux/amd64/v3", "linux/amd64/v2"), ("linux/amd64", "linux/386")],
+)
+def test_a_neighbour_is_not_good_enough(wanted, found):
+    with pytest.raises(PlatformMissing) as caught:
+        chosen([wanted], found)
+    assert caught.value.missing == wanted and caught.value.found == found
+
+
+def test_all_takes_each_platform_once_and_the_first_of_equal_ones():
+    amd64, windows = Platform("linux", "amd64"), Platform("windows", "amd64", os_version="10.0.1")
+    assert choose([(amd64, 1), (windows, 2), (amd64, 3)], None) == {"linux/amd64": 1, "windows(10.0.1)/amd64": 2}
+
+
+def test_an_index_without_any_platform_has_none_of_all():
+    with pytest.raises(PlatformMissing, match="it has: none"):
+        choose([], None)

@@ -1,0 +1,317 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from scripted import ScriptedAnswer, ScriptedTransport
+
+from ansible_collections.cgr.pull_through.plugins.modules import (
+    artifactory_remote_repository,
+    artifactory_repository_cache,
+    artifactory_repository_info,
+)
+
+BASE = "https://artifactory.example.com"
+ONE = f"{BASE}/artifactory/api/repositories/cgr-private"
+LOGIN = {"artifactory_url": f"{BASE}/artifactory/", "artifactory_access_token": "admin-token"}
+WANTED = {
+    **LOGIN,
+    "key": "cgr-private",
+    "url": "https://cgr.dev/",
+    "username": "org/new",
+    "password": "pull-token-password",
+    "settings": {"enableTokenAuthentication": True},
+}
+STORED = {
+    "key": "cgr-private",
+    "rclass": "remote",
+    "packageType": "docker",
+    "url": "https://cgr.dev/",
+    "username": "org/new",
+    "password": "AM.cipher",
+    "description": "Ours (local file cache)",
+    "enableTokenAuthentication": True,
+    "offline": False,
+    "includesPattern": "**/*",
+    "contentSynchronisation": {"enabled": False, "statistics": {"enabled": True}},
+}
+ABSENT = ScriptedAnswer(400, {"errors": [{"status": 400, "message": "Bad Request"}]})
+PRO_ONLY = ScriptedAnswer(
+    400, {"errors": [{"status": 400, "message": "This REST API is available only in Artifactory Pro (see: x)."}]}
+)
+WRITTEN = ScriptedAnswer(200, "Successfully created repository 'cgr-private' \n")
+LICENSE = ScriptedAnswer(200, {"type": "Enterprise"})
+
+
+def stored(**changes):
+    return ScriptedAnswer(200, {**STORED, **changes})
+
+
+def methods(transport):
+    return [request.method for request in transport.requests]
+
+
+def test_creates_what_is_missing_and_reads_it_back(run_module):
+    transport = ScriptedTransport(ABSENT, LICENSE, WRITTEN, stored())
+    result = run_module(artifactory_remote_repository, transport, **WANTED)
+    assert result["changed"] is True
+    assert transport.asked[2] == ("PUT", ONE)
+    assert transport.sent(2) == {
+        "key": "cgr-private",
+        "rclass": "remote",
+        "packageType": "docker",
+        "url": "https://cgr.dev/",
+        "username": "org/new",
+        "password": "pull-token-password",
+        "enableTokenAuthentication": True,
+    }
+    assert result["diff"]["before"] == {}
+    assert "pull-token-password" not in str(result)
+
+
+def test_check_mode_predicts_the_creation_and_sends_no_write(run_module):
+    transport = ScriptedTransport(ABSENT, LICENSE)
+    result = run_module(artifactory_remote_repository, transport, check=True, **WANTED)
+    real = run_module(artifactory_remote_repository, ScriptedTransport(ABSENT, LICENSE, WRITTEN, stored()), **WANTED)
+    assert methods(transport) == ["GET", "GET"]
+    assert (result["changed"], result["diff"]) == (real["changed"], real["diff"])
+
+
+def test_leaves_alone_what_fits(run_module):
+    transport = ScriptedTransport(stored())
+    result = run_module(artifactory_remote_repository, transport, **WANTED, description="Ours")
+    assert result["changed"] is False
+    assert methods(transport) == ["GET"]
+
+
+def test_sends_just_what_differs(run_module):
+    transport = ScriptedTransport(stored(enableTokenAuthentication=False), WRITTEN, stored())
+    result = run_module(artifactory_remote_repository, transport, **WANTED)
+    assert (transport.asked[1], transport.sent(1)) == (
+        ("POST", ONE),
+        {"key": "cgr-private", "enableTokenAuthentication": True},
+    )
+    assert result["diff"] == {
+        "before": {"enableTokenAuthentication": False},
+        "after": {"enableTokenAuthentication": True},
+    }
+
+
+def test_a_new_user_name_carries_the_password(run_module):
+    transport = ScriptedTransport(stored(username="org/old"), WRITTEN, stored())
+    run_module(artifactory_remote_repository, transport, **WANTED)
+    assert transport.sent(1) == {"key": "cgr-private", "username": "org/new", "password": "pull-token-password"}
+
+
+def test_update_password_always(run_module):
+    transport = ScriptedTransport(stored(), WRITTEN, stored())
+    result = run_module(artifactory_remote_repository, transport, **WANTED, update_password="always")
+    assert result["changed"] is True
+    assert transport.sent(1) == {"key": "cgr-private", "password": "pull-token-password"}
+
+
+def test_a_nested_object_is_filled_up_since_it_is_replaced_whole(run_module):
+    transport = ScriptedTransport(
+        stored(), WRITTEN, stored(contentSynchronisation={"enabled": True, "statistics": {"enabled": True}})
+    )
+    run_module(
+        artifactory_remote_repository,
+        transport,
+        **LOGIN,
+        key="cgr-private",
+        settings={"contentSynchronisation": {"enabled": True}},
+    )
+    assert transport.sent(1)["contentSynchronisation"] == {"enabled": True, "statistics": {"enabled": True}}
+
+
+def test_a_setting_that_was_not_stored_is_an_error(run_module):
+    transport = ScriptedTransport(stored(), WRITTEN, stored())
+    result = run_module(artifactory_remote_repository, transport, **LOGIN, key="cgr-private", settings={"ofline": True})
+    assert result["failed"] and "did not store ofline" in result["msg"]
+
+
+def test_a_creation_without_answer_is_looked_for_not_repeated(run_module):
+    transport = ScriptedTransport(ABSENT, LICENSE, ScriptedAnswer(503, "busy"), stored(), stored())
+    result = run_module(artifactory_remote_repository, transport, **WANTED)
+    assert result["changed"] is True
+    assert methods(transport) == ["GET", "GET", "PUT", "GET", "GET"]
+
+
+def test_a_creation_that_did_not_happen_fails(run_module):
+    transport = ScriptedTransport(ABSENT, LICENSE, ScriptedAnswer(500, "oops"), ABSENT)
+    result = run_module(artifactory_remote_repository, transport, **WANTED)
+    assert result["failed"] and "status 500" in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "play", "words"),
+    [
+        pytest.param({}, PRO_ONLY, "Pro edition", id="edition"),
+        pytest.param(
+            {},
+            ScriptedAnswer(401, {"errors": [{"message": "Bad Credentials"}]}),
+            "artifactory_access_token",
+            id="login",
+        ),
+        pytest.param({}, stored(packageType="npm"), "packageType 'npm', not 'docker'", id="package-type"),
+        pytest.param({}, stored(rclass="local"), "rclass 'local', not 'remote'", id="class"),
+        pytest.param({"state": "absent"}, stored(rclass="local"), "rclass 'local'", id="absent-of-another-class"),
+        pytest.param(
+            {},
+            ScriptedAnswer(
+                200, {"key": "cgr-private", "rclass": "remote", "packageType": "docker", "url": "https://cgr.dev/"}
+            ),
+            "only a part of the configuration",
+            id="reader",
+        ),
+        pytest.param({}, ScriptedAnswer(301, "", {"Location": "https://x/"}), "redirects to https://x/", id="redirect"),
+        pytest.param({"url": None}, ABSENT, "creating one needs url", id="no-url"),
+    ],
+)
+def test_what_the_server_says_can_end_it_before_any_write(run_module, changes, play, words):
+    transport = ScriptedTransport(play)
+    result = run_module(artifactory_remote_repository, transport, **{**WANTED, **changes})
+    assert result["failed"] and words in result["msg"]
+    assert methods(transport) == ["GET"]
+    assert "admin-token" not in str(result) and "pull-token-password" not in str(result)
+
+
+def test_a_login_that_is_no_administrator_is_found_before_a_creation(run_module):
+    transport = ScriptedTransport(ABSENT, ScriptedAnswer(403, {"errors": [{"message": "Forbidden"}]}))
+    result = run_module(artifactory_remote_repository, transport, **WANTED)
+    assert result["failed"] and "administrator" in result["msg"]
+    assert "PUT" not in methods(transport)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param({"key": "x" * 59}, "59 characters; at most 58", id="long-key"),
+        pytest.param({"key": "a/b"}, "is not valid", id="slash"),
+        pytest.param({"key": "a b"}, "is not valid", id="space"),
+        pytest.param({"url": "https://cgr.dev/example.com"}, "has a path", id="path"),
+        pytest.param({"url": "cgr.dev"}, "is not a URL", id="no-scheme"),
+        pytest.param({"url": "https://me:pw@cgr.dev/"}, "must not contain credentials", id="credentials"),
+        pytest.param({"settings": {"password": "x"}}, "must not hold password", id="password-in-settings"),
+        pytest.param({"settings": {"url": "x"}}, "must not hold url", id="option-in-settings"),
+        pytest.param({"artifactory_url": None}, "artifactory_url is missing", id="no-server"),
+        pytest.param({"artifactory_access_token": None}, "no login for Artifactory", id="no-login"),
+        pytest.param({"username": None}, "username", id="password-without-user"),
+    ],
+)
+def test_bad_input_ends_it_before_any_request(run_module, changes, words):
+    transport = ScriptedTransport()
+    result = run_module(artifactory_remote_repository, transport, **{**WANTED, **changes})
+    assert result["failed"] and words in result["msg"]
+    assert not transport.requests
+
+
+def test_a_smart_remote_may_have_a_path(run_module):
+    url = "https://other.example.com/artifactory/api/docker/there"
+    transport = ScriptedTransport(stored(url=url))
+    assert run_module(artifactory_remote_repository, transport, **{**WANTED, "url": url})["changed"] is False
+
+
+def test_absent(run_module):
+    options = {**LOGIN, "key": "cgr-private", "state": "absent"}
+    transport = ScriptedTransport(stored(), ScriptedAnswer(200, "removed"))
+    assert run_module(artifactory_remote_repository, transport, **options)["changed"] is True
+    assert transport.asked[1] == ("DELETE", ONE)
+    assert run_module(artifactory_remote_repository, ScriptedTransport(ABSENT), **options)["changed"] is False
+    check = ScriptedTransport(stored())
+    assert run_module(artifactory_remote_repository, check, check=True, **options)["changed"] is True
+
+
+def test_basic_login(run_module):
+    transport = ScriptedTransport(stored())
+    login = {"artifactory_access_token": None, "artifactory_username": "admin", "artifactory_password": "pw"}
+    run_module(artifactory_remote_repository, transport, **{**WANTED, **login})
+    assert transport.requests[0].headers["Authorization"] == "Basic YWRtaW46cHc="
+
+
+ALL = ScriptedAnswer(
+    200,
+    {
+        "LOCAL": [{"key": "here", "type": "local", "packageType": "docker"}],
+        "REMOTE": [
+            {"key": "z", "type": "remote", "packageType": "docker", "username": "u", "password": "AM.cipher"},
+            {"key": "a", "type": "remote", "packageType": "npm", "projectKey": "default"},
+        ],
+    },
+)
+
+
+def test_info_takes_one_request_where_the_server_can(run_module):
+    transport = ScriptedTransport(ALL)
+    result = run_module(artifactory_repository_info, transport, **LOGIN)
+    assert [one["key"] for one in result["repositories"]] == ["a", "here", "z"]
+    assert transport.asked == [("GET", f"{BASE}/artifactory/api/repositories/configurations")]
+    assert "password" not in str(result["repositories"]) and "projectKey" not in result["repositories"][0]
+
+
+@pytest.mark.parametrize(
+    ("options", "keys"),
+    [
+        ({"rclass": "remote"}, ["a", "z"]),
+        ({"package_type": "Docker"}, ["here", "z"]),
+        ({"repository_keys": ["z", "none"]}, ["z"]),
+    ],
+)
+def test_info_filters(run_module, options, keys):
+    result = run_module(artifactory_repository_info, ScriptedTransport(ALL), **LOGIN, **options)
+    assert [one["key"] for one in result["repositories"]] == keys
+
+
+def test_info_queries(run_module):
+    result = run_module(artifactory_repository_info, ScriptedTransport(ALL), **LOGIN, query="[?username].key")
+    assert result["result"] == ["z"]
+
+
+def test_info_refuses_a_bad_query_before_any_request(run_module):
+    transport = ScriptedTransport()
+    result = run_module(artifactory_repository_info, transport, **LOGIN, query="[?")
+    assert "not a JMESPath expression" in result["msg"] and not transport.requests
+
+
+def test_info_on_an_older_server_reads_each(run_module):
+    transport = ScriptedTransport(ABSENT, ScriptedAnswer(200, [{"key": "cgr-private"}, {"key": "b"}]), ABSENT, stored())
+    result = run_module(artifactory_repository_info, transport, **LOGIN)
+    assert [one["key"] for one in result["repositories"]] == ["cgr-private"]
+    assert result["repositories"][0]["description"] == "Ours"
+
+
+CACHE = {**LOGIN, "key": "cgr-private"}
+
+
+def test_cache_expires_all_or_some(run_module):
+    transport = ScriptedTransport(ScriptedAnswer(200, "done"), ScriptedAnswer(200, "done"))
+    assert run_module(artifactory_repository_cache, transport, **CACHE, state="expired")["paths"] == [""]
+    run_module(artifactory_repository_cache, transport, **CACHE, state="expired", paths=["/example.com/nginx/"])
+    assert transport.asked == [
+        ("POST", f"{BASE}/artifactory/api/zap/cgr-private-cache/"),
+        ("POST", f"{BASE}/artifactory/api/zap/cgr-private-cache/example.com/nginx"),
+    ]
+
+
+def test_cache_deletes_what_is_there(run_module):
+    plays = [ScriptedAnswer(200, {}), ScriptedAnswer(404, ""), ScriptedAnswer(204, "")]
+    transport = ScriptedTransport(*plays)
+    result = run_module(artifactory_repository_cache, transport, **CACHE, state="absent", paths=["a", "b"])
+    assert (result["changed"], result["paths"]) == (True, ["a"])
+    assert transport.asked[2] == ("DELETE", f"{BASE}/artifactory/cgr-private-cache/a")
+    check = ScriptedTransport(*plays[:2])
+    again = run_module(artifactory_repository_cache, check, check=True, **CACHE, state="absent", paths=["a", "b"])
+    assert (again["changed"], again["paths"]) == (True, ["a"])
+
+
+def test_cache_in_check_mode_sends_nothing(run_module):
+    assert run_module(artifactory_repository_cache, ScriptedTransport(), check=True, **CACHE, state="expired")[
+        "changed"
+    ]
+
+
+def test_cache_never_deletes_everything(run_module):
+    result = run_module(artifactory_repository_cache, ScriptedTransport(), **CACHE, state="absent", paths=["/"])
+    assert result["failed"] and "whole cache" in result["msg"]

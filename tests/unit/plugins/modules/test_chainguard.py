@@ -1,0 +1,459 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from scripted import ScriptedAnswer, ScriptedTransport
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard import _jwt, _pull_tokens
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, Unanswered
+from ansible_collections.cgr.pull_through.plugins.modules import (
+    chainguard_image_info,
+    chainguard_pull_token,
+    chainguard_pull_token_info,
+)
+
+ORG = "a" * 40
+OLD = f"{ORG}/{'0' * 16}"
+PLACE = "https://artifactory.example.com/cgr-private"
+MARK = f"Managed by cgr.pull_through for {PLACE}"
+NOW = 1924992000
+DATE = "Wed, 01 Jan 2031 00:00:00 GMT"
+DAY = 86400
+
+
+@pytest.fixture(autouse=True)
+def quick_keys(monkeypatch):
+    """Make smaller keys: one of the real size takes half a second."""
+    monkeypatch.setattr(_jwt, "_KEY_BITS", 1024)
+
+
+def encoded(value):
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def decoded(part):
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+API_TOKEN = f"{encoded({'alg': 'RS256'})}.{encoded({'aud': 'https://console-api.enforce.dev'})}.c2lnbmF0dXJl"
+LOGIN = {"organization": "example.com", "chainguard_api_token": API_TOKEN}
+WANTED = {**LOGIN, "name": "pull cgr-private", "used_by": PLACE}
+
+
+def identity(uid=OLD, *, days=30.0, description=MARK, name="pull cgr-private", issuer=_pull_tokens.ISSUER):
+    expires = _pull_tokens.rfc3339(NOW + days * DAY)
+    keys = {"issuer": issuer, "subject": "pull-token-1", "expirationTime": expires}
+    return {"uid": uid, "name": name, "description": description, "staticKeys": keys}
+
+
+def ok(body):
+    return ScriptedAnswer(200, body, {"Date": DATE})
+
+
+def refused(status, message="no"):
+    return ScriptedAnswer(status, {"code": 7, "message": message, "details": []}, {"Date": DATE})
+
+
+class Platform:
+    """As much of Chainguard as the modules ask, and what they did to it."""
+
+    def __init__(self, *identities, role="registry.pull"):
+        self.identities = {one["uid"]: one for one in identities}
+        self.bindings = {one["uid"]: role for one in identities}
+        self.deleted = []
+        self.overrides = {}
+        self.transport = ScriptedTransport(by=self.answer)
+
+    def override(self, method, path, *answers):
+        """Give these answers first to requests whose path matches. An answer of None stands for the usual one."""
+        self.overrides.setdefault((method, path), []).extend(answers)
+
+    def answer(self, request):
+        path = urlsplit(request.url).path
+        for (method, pattern), answers in self.overrides.items():
+            if answers and method == request.method and re.search(pattern, path):
+                override = answers.pop(0)
+                if override is not None:
+                    return override() if callable(override) else override
+        return self.usual(request, path)
+
+    def usual(self, request, path):
+        query = {name: values[0] for name, values in parse_qs(urlsplit(request.url).query).items()}
+        body = json.loads(request.body) if request.body and b"{" in request.body else {}
+        uid = path.partition("/iam/v2/identities/")[2]
+        if path == "/sts/exchange":
+            return ok({"token": "short-lived"})
+        if path == "/iam/v2/groups":
+            found = [{"uid": ORG, "name": "example.com"}, {"uid": f"{ORG}/1", "name": "example.com"}]
+            return ok(
+                {"groups": [one for one in found if query.get("name") in (None, one["name"])], "nextPageToken": ""}
+            )
+        if path == "/iam/v2/roles":
+            name = query["name"]
+            return ok({"roles": [{"uid": f"{ORG}/custom", "name": name}, {"uid": "role", "name": name}]})
+        if path == "/iam/v2/identities":
+            return ok(
+                {"identities": [one for one in self.identities.values() if query.get("name") in (None, one["name"])]}
+            )
+        if path == "/iam/v2/roleBindings":
+            rows = [
+                {"identity": {"uid": bound}, "role": {"name": role}}
+                for bound, role in self.bindings.items()
+                if query.get("identity") in (None, bound)
+            ]
+            return ok({"roleBindings": rows})
+        if path.startswith("/iam/v2/roleBindings/"):
+            self.bindings[body["identityUid"]] = "registry.pull"
+            return ok({"uid": "binding"})
+        if request.method == "POST":
+            return ok(self.create(body))
+        if request.method == "DELETE":
+            self.deleted.append(uid)
+            return ok({}) if self.identities.pop(uid, None) else refused(404)
+        return ok(self.identities[uid]) if uid in self.identities else refused(404)
+
+    def create(self, body):
+        uid = f"{ORG}/{len(self.identities) + 1:016x}"
+        self.identities[uid] = {**body, "uid": uid}
+        return self.identities[uid]
+
+    @property
+    def writes(self):
+        return [
+            (request.method, urlsplit(request.url).path)
+            for request in self.transport.requests
+            if request.method != "GET" and not request.url.endswith("/sts/exchange")
+        ]
+
+
+def test_makes_a_token_that_the_platform_can_verify(run_module):
+    platform = Platform()
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, ttl="30d")
+    made = platform.identities[result["username"]]
+    header, payload, signature = result["password"].split(".")
+    key = json.loads(made["staticKeys"]["issuerKeys"])["keys"][0]
+    numbers = [int.from_bytes(base64.urlsafe_b64decode(key[part] + "=="), "big") for part in ("e", "n")]
+    rsa.RSAPublicNumbers(*numbers).public_key().verify(
+        base64.urlsafe_b64decode(signature + "=="), f"{header}.{payload}".encode(), padding.PKCS1v15(), hashes.SHA256()
+    )
+    claims = decoded(payload)
+    assert (claims["iss"], claims["sub"]) == (made["staticKeys"]["issuer"], made["staticKeys"]["subject"])
+    assert claims["aud"] == "https://issuer.enforce.dev"
+    assert claims["exp"] - claims["iat"] == 30 * DAY
+    assert _pull_tokens.timestamp(made["staticKeys"]["expirationTime"]) == claims["exp"]
+    assert abs(claims["iat"] - NOW) < 60, "the platform's clock counts, not the controller's"
+    assert made["description"] == MARK
+    assert result["changed"] and result["reason"] == "there is none"
+
+
+def test_a_new_token_logs_in_before_it_is_returned(run_module):
+    platform = Platform()
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED)
+    exchange = platform.transport.requests[-1]
+    assert exchange.headers["Authorization"] == f"Bearer {result['password']}"
+    assert parse_qs(exchange.body.decode()) == {"aud": ["cgr.dev"], "identity": [result["username"]]}
+
+
+def test_check_mode_predicts_a_new_token_and_sends_no_write(run_module):
+    platform = Platform()
+    result = run_module(chainguard_pull_token, platform.transport, check=True, **WANTED)
+    real = run_module(chainguard_pull_token, Platform().transport, **WANTED)
+    assert platform.writes == []
+    assert result["username"] == f"{ORG}/new-identity" and "password" not in result
+    assert (result["changed"], result["diff"], result["reason"]) == (real["changed"], real["diff"], real["reason"])
+
+
+@pytest.mark.parametrize(
+    ("tokens", "options", "kept"),
+    [
+        pytest.param([identity()], {}, True, id="lives-long-enough"),
+        pytest.param([identity(days=15)], {}, False, id="half-of-its-life-is-over"),
+        pytest.param([identity(days=15)], {"renew_before": "7d"}, True, id="renewed-later"),
+        pytest.param([identity(days=-1)], {}, False, id="expired"),
+        pytest.param([identity(description="chainctl")], {}, False, id="not-ours"),
+        pytest.param([identity(issuer="https://other")], {}, False, id="no-pull-token"),
+        pytest.param([identity()], {"in_use": [OLD]}, True, id="in-use"),
+        pytest.param([identity()], {"in_use": [""]}, False, id="password-lost"),
+        pytest.param([identity()], {"in_use": ["somebody@example.com"]}, False, id="another-user-name"),
+        pytest.param([identity(description="by hand")], {"in_use": [OLD]}, True, id="made-by-hand-and-in-use"),
+        pytest.param([], {"in_use": [OLD]}, False, id="in-use-but-gone"),
+        pytest.param([identity()], {"renew": True}, False, id="asked-for"),
+    ],
+)
+def test_keeps_or_renews(run_module, tokens, options, kept):
+    platform = Platform(*tokens)
+    result = run_module(chainguard_pull_token, platform.transport, **{**WANTED, **options})
+    assert result["changed"] is not kept
+    assert ("password" in result) is not kept
+    assert (platform.writes == []) is kept
+    if kept:
+        assert result["username"] == result["token"]["uid"] == OLD
+
+
+def test_a_token_without_its_role_is_renewed(run_module):
+    platform = Platform(identity(), role="apk.pull")
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED)
+    assert result["changed"] and "registry.pull" in result["reason"]
+
+
+def test_says_what_a_new_token_supersedes_and_revokes_nothing(run_module):
+    platform = Platform(identity(days=1))
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, in_use=[OLD])
+    assert result["superseded"] == [OLD] and platform.deleted == []
+
+
+def test_a_creation_without_answer_is_found_by_its_subject(run_module):
+    platform = Platform()
+
+    def done_but_cut():
+        platform.create(json.loads(platform.transport.requests[-1].body))
+        return Unanswered("cut.", method="POST", url="u")
+
+    platform.override("POST", "^/iam/v2/identities/", done_but_cut)
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED)
+    assert result["username"] in platform.identities and len(platform.identities) == 1
+
+
+def test_a_creation_that_did_not_happen_fails(run_module):
+    platform = Platform()
+    platform.override("POST", "^/iam/v2/identities/", refused(503))
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED)
+    assert result["failed"] and platform.identities == {}
+    assert len(platform.writes) == 1
+
+
+def test_a_binding_without_answer_is_looked_for(run_module):
+    platform = Platform()
+
+    def done_but_cut():
+        body = json.loads(platform.transport.requests[-1].body)
+        platform.bindings[body["identityUid"]] = "registry.pull"
+        return Unanswered("cut.", method="POST", url="u")
+
+    platform.override("POST", "^/iam/v2/roleBindings/", done_but_cut)
+    assert run_module(chainguard_pull_token, platform.transport, **WANTED)["changed"] is True
+    assert platform.deleted == []
+
+
+@pytest.mark.parametrize("path", ["^/iam/v2/roleBindings/", "^/sts/exchange"])
+def test_a_token_that_does_not_work_is_taken_back(run_module, path):
+    platform = Platform()
+    platform.override("POST", path, *[refused(403, "not allowed")] * 20)
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, settle=0)
+    assert result["failed"] and "not allowed" in result["msg"]
+    assert platform.identities == {} and len(platform.deleted) == 1
+
+
+def test_waits_until_a_new_identity_is_known(run_module):
+    platform = Platform()
+    platform.override("POST", "^/sts/exchange", refused(403), refused(401))
+    assert run_module(chainguard_pull_token, platform.transport, **WANTED)["changed"] is True
+
+
+def test_the_first_error_counts_when_taking_back_fails_too(run_module):
+    platform = Platform()
+    platform.override("POST", "^/iam/v2/roleBindings/", refused(403, "no binding"))
+    platform.override("DELETE", "", *[refused(403, "no delete")])
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED)
+    assert "no binding" in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "revoked"),
+    [
+        pytest.param({}, [OLD], id="all-of-ours"),
+        pytest.param({"keep": [OLD]}, [], id="kept"),
+        pytest.param({"identity": OLD}, [OLD], id="one"),
+        pytest.param({"identity": f"{ORG}/{'f' * 16}"}, [], id="gone-already"),
+    ],
+)
+def test_revokes(run_module, options, revoked):
+    platform = Platform(identity(), identity(f"{ORG}/{'1' * 16}", description="chainctl"))
+    options = {**WANTED, "state": "absent", **options}
+    check = run_module(chainguard_pull_token, platform.transport, check=True, **options)
+    assert platform.deleted == []
+    result = run_module(chainguard_pull_token, platform.transport, **options)
+    assert platform.deleted == revoked == result["revoked"] == check["revoked"]
+    assert (result["changed"], result["diff"]) == (check["changed"], check["diff"])
+    assert result["changed"] is bool(revoked)
+
+
+def test_never_revokes_what_is_not_ours(run_module):
+    platform = Platform(identity(description="chainctl"))
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, state="absent", identity=OLD)
+    assert result["failed"] and "does not carry the marker" in result["msg"] and platform.deleted == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"ttl": "8761h"}, "at most 8760h"),
+        ({"ttl": "0h"}, "more than 0"),
+        ({"ttl": "a month"}, "not a duration"),
+        ({"renew_before": "720h"}, "must be less than ttl"),
+        ({"name": "Pull"}, "name is not valid"),
+        ({"used_by": "a\nb"}, "used_by"),
+        ({"chainguard_api_token": "x"}, "not a JSON web token"),
+        ({"chainguard_api_token": f"x.{encoded({'aud': 'https://issuer.enforce.dev'})}.y"}, "pull token's password"),
+        ({"chainguard_api_token": None, "chainctl": "/nowhere/chainctl"}, "no login for Chainguard"),
+        ({"chainguard_api_token": None, "chainguard_identity": OLD}, "needs its OIDC token"),
+        (
+            {"chainguard_api_token": None, "chainguard_identity": OLD, "chainguard_identity_token_file": "/nowhere"},
+            "cannot be read",
+        ),
+        ({"chainguard_api_url": "console"}, "chainguard_api_url is not a URL"),
+    ],
+)
+def test_bad_input_ends_it_before_any_request(run_module, options, words):
+    platform = Platform()
+    result = run_module(chainguard_pull_token, platform.transport, **{**WANTED, **options})
+    assert result["failed"] and words in result["msg"]
+    assert not platform.transport.requests
+
+
+def test_an_unknown_organization(run_module):
+    result = run_module(chainguard_pull_token, Platform().transport, **{**WANTED, "organization": "exmaple.com"})
+    assert result["failed"] and "no organisation 'exmaple.com'" in result["msg"]
+
+
+def test_an_organization_by_its_uid(run_module):
+    result = run_module(chainguard_pull_token, Platform(identity()).transport, **{**WANTED, "organization": ORG})
+    assert result["organization"] == {"name": "example.com", "uid": ORG}
+
+
+def test_a_missing_capability_is_named(run_module):
+    platform = Platform()
+    platform.override("GET", "^/iam/v2/identities", refused(403, "identity.list is missing"))
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED)
+    assert "identity.list" in result["msg"] and "chainctl iam roles create" in result["msg"]
+
+
+def test_a_login_by_an_oidc_token_from_a_file(run_module, tmp_path):
+    file = tmp_path / "token"
+    file.write_text("oidc-token\n")
+    platform = Platform(identity())
+    login = {"chainguard_api_token": None, "chainguard_identity": OLD, "chainguard_identity_token_file": str(file)}
+    assert run_module(chainguard_pull_token, platform.transport, **{**WANTED, **login})["changed"] is False
+    exchange, listing = platform.transport.requests[:2]
+    assert exchange.headers["Authorization"] == "Bearer oidc-token"
+    assert parse_qs(exchange.body.decode()) == {"aud": ["https://console-api.enforce.dev"], "identity": [OLD]}
+    assert listing.headers["Authorization"] == "Bearer short-lived"
+
+
+def stand_in(tmp_path, text):
+    program = tmp_path / "chainctl"
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
+    return {"chainguard_api_token": None, "chainctl": str(program)}
+
+
+def test_a_login_by_chainctl(run_module, tmp_path):
+    platform = Platform(identity())
+    login = stand_in(
+        tmp_path, f'[ "$*" = "auth token --audience https://console-api.enforce.dev" ] && echo {API_TOKEN}'
+    )
+    assert run_module(chainguard_pull_token, platform.transport, **{**WANTED, **login})["changed"] is False
+    assert platform.transport.requests[0].headers["Authorization"] == f"Bearer {API_TOKEN}"
+
+
+def test_chainctl_that_is_not_logged_in(run_module, tmp_path):
+    platform = Platform()
+    result = run_module(
+        chainguard_pull_token, platform.transport, **{**WANTED, **stand_in(tmp_path, "echo no >&2; exit 1")}
+    )
+    assert "chainctl gave no token: no" in result["msg"] and "chainctl auth login" in result["msg"]
+
+
+def test_info_lists_the_tokens_of_everyone_the_next_to_end_in_front(run_module):
+    tokens = [identity(), identity(f"{ORG}/{'1' * 16}", days=-2, description="by hand"), identity("x", issuer="other")]
+    result = run_module(chainguard_pull_token_info, Platform(*tokens).transport, **LOGIN)
+    assert [(one["ours"], one["used_by"], one["days_left"], one["roles"]) for one in result["tokens"]] == [
+        (False, "", -2.0, ["registry.pull"]),
+        (True, PLACE, 30.0, ["registry.pull"]),
+    ]
+
+
+def test_info_filters_and_queries(run_module):
+    tokens = [identity(), identity(f"{ORG}/{'1' * 16}", description="by hand")]
+    result = run_module(
+        chainguard_pull_token_info, Platform(*tokens).transport, **LOGIN, used_by=PLACE, query="[].days_left"
+    )
+    assert result["result"] == [30.0]
+
+
+class Catalogue(Platform):
+    def usual(self, request, path):
+        query = parse_qs(urlsplit(request.url).query)
+        if path == "/registry/v2/repos":
+            names = ["python", "nginx"]
+            page = int(query.get("pageToken", ["0"])[0])
+            repo = {"uid": f"{ORG}/{names[page]}", "name": names[page]}
+            return ok({"repos": [repo], "nextPageToken": "" if page else "1"})
+        if path == "/registry/v2/tags":
+            tag = query["name"][0]
+            rows = [
+                {
+                    "uid": f"{ORG}/{name}/1",
+                    "name": tag,
+                    "digest": f"sha256:{name}-{tag}",
+                    "updateTime": "2031-01-01T00:00:00Z",
+                }
+                for name in ("nginx", "python", "hidden")
+                if tag != "1.0" or name == "nginx"
+            ]
+            return ok({"tags": rows})
+        return super().usual(request, path)
+
+
+def test_images_of_the_organization(run_module):
+    result = run_module(chainguard_image_info, Catalogue().transport, **LOGIN)
+    assert [image["reference"] for image in result["images"]] == [
+        "example.com/nginx:latest@sha256:nginx-latest",
+        "example.com/python:latest@sha256:python-latest",
+    ]
+
+
+def test_images_by_name(run_module):
+    wanted = ["nginx:1.0", "example.com/python", "python:1.0", "none"]
+    result = run_module(chainguard_image_info, Catalogue().transport, **LOGIN, images=wanted, query="[].tag")
+    assert result["pinned"] == {
+        "nginx:1.0": "example.com/nginx:1.0@sha256:nginx-1.0",
+        "example.com/python": "example.com/python:latest@sha256:python-latest",
+    }
+    assert result["unknown"] == ["python:1.0", "none"]
+    assert result["result"] == ["1.0", "latest"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("720h", 720 * 3600), ("30d", 30 * DAY), ("1d12h", 36 * 3600), ("90m", 5400), ("1h1s", 3601)]
+)
+def test_durations(text, expected):
+    assert _pull_tokens.seconds(text, "ttl") == expected
+
+
+@pytest.mark.parametrize("text", ["", "h", "720", "1h1d", "-1h", "1.5h"])
+def test_durations_that_are_none(text):
+    with pytest.raises(InputError):
+        _pull_tokens.seconds(text, "ttl")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("2031-01-01T00:00:00Z", NOW), ("2031-01-01T00:00:00.123456789Z", NOW), (None, 0), ("", 0)]
+)
+def test_timestamps(text, expected):
+    assert _pull_tokens.timestamp(text) == expected
+
+
+def test_claims_of_something_else():
+    with pytest.raises(InputError, match="password is not a JSON web token"):
+        _jwt.claims("a.b", "password")
