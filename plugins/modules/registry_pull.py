@@ -98,7 +98,7 @@ options:
       - Registry to ask for the digest of each tag, such as V(https://cgr.dev). It must be reachable from where the
         module runs.
       - If its digest differs, the image is pulled by that digest through the repository too. If that works, the tag is
-        only older, which RV(images[].stale) tells. If not, the image fails: then the cache hides errors of upstream.
+        only older, which RV(images[].stale) tells. If not, the image fails, as the cache hides errors of upstream.
     type: str
   upstream_username:
     description: User name for O(upstream_url). For Chainguard, that of a pull token. Without it, nobody logs in.
@@ -264,7 +264,7 @@ summary:
   type: list
   elements: str
   sample:
-    - "myproject.jfrog.io/cgr-public/chainguard/go:latest: sha256:8e7c… pulled (linux/amd64, 3 layers, 251.7 MB checked); the digest that upstream has; fresh from upstream."
+    - "myproject.jfrog.io/cgr-public/chainguard/go:latest: pulled sha256:8e7c…, as upstream; linux/amd64, 3 layers, 251.7 MB; fresh from upstream."
 totals:
   description:
     - The sum of it. C(failed) counts the images that are not RV(images[].ok), and C(skipped) those that were not tried.

@@ -96,8 +96,8 @@ class Evidence:
     @property
     def clear(self) -> str:
         """How to get rid of a failure that is remembered."""
-        how = f"in the UI, or POST /artifactory/api/zap/{self.repository}-cache/, which needs Manage or Delete"
-        return f"zap the caches of {self.repository} ({how}) or wait {self.remembered}"
+        how = "with cgr.pull_through.artifactory_repository_cache or Zap Caches in the UI, which need Manage or Delete"
+        return f"expire the cache of {self.repository} ({how}) or wait {self.remembered}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,9 +107,6 @@ class Diagnosis:
     code: str
     cause: str
     fix: str
-
-    def __str__(self) -> str:
-        return f"{self.cause} {self.fix}".strip()
 
 
 Condition = t.Callable[[Evidence], bool]
@@ -202,7 +199,7 @@ STALE = Rule(
     lambda e: True,
     "The tag in the cache is older than upstream's, which could be pulled by its digest. "
     "Artifactory looks for a newer one after {e.looks_again}",
-    "This is normal. To have it at once, zap {e.image} in {e.repository}-cache, or lower retrievalCachePeriodSecs",
+    "This is normal. To have it at once, expire {e.image} in the cache of {e.repository}",
 )
 
 RULES: tuple[Rule, ...] = (

@@ -19,6 +19,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Pu
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import is_digest
 
 _LOOKS = 3
+_MANIFEST = "manifest.json"
+_INDEX = "list.manifest.json"
 
 Result = t.TypeVar("Result")
 
@@ -79,18 +81,21 @@ class Witness:
         return fetched, Sighting(None, f"{image} {reference} was fetched, but does not show up in {self._key}-cache.")
 
     def look(self, image: str, reference: str) -> tuple[bool | None, str]:
-        """Return whether a tag or a digest is in the cache; None with the reason when that cannot be known."""
+        """Return whether a tag's or a digest's manifest is in the cache; None with the reason when that is not known."""
         if self._unable:
             return None, self._unable
-        try:
-            cached = self._cache.has(self._key, cache_path(image, reference))
-        except PullThroughError as exc:
-            return None, f"{self._key}-cache could not be read: {exc}"
-        return cached, "" if cached is not None else f"This login may not read {self._key}-cache."
+        for path in manifest_paths(image, reference):
+            try:
+                cached = self._cache.has(self._key, path)
+            except PullThroughError as exc:
+                return None, f"{self._key}-cache could not be read: {exc}"
+            if cached is not False:
+                return cached, "" if cached else f"This login may not read {self._key}-cache."
+        return False, ""
 
     def evict(self, image: str, reference: str) -> None:
-        """Delete a tag or a manifest from the cache."""
-        self._cache.evict(self._key, cache_path(image, reference))
+        """Delete the manifest of one platform's image from the cache. Its layers, which lie beside it, stay."""
+        self._cache.evict(self._key, f"{_folder(image, reference)}/{_MANIFEST}")
 
     def _appears(self, image: str, reference: str) -> bool:
         for look in range(_LOOKS):
@@ -100,6 +105,11 @@ class Witness:
         return False
 
 
-def cache_path(image: str, reference: str) -> str:
-    """Return the folder of a tag, or of a manifest by its digest, in a Docker cache (artifactory.md §5.6)."""
+def manifest_paths(image: str, reference: str) -> list[str]:
+    """Return where in a Docker cache the manifest of a tag or a digest can be (artifactory.md §5.6), likely ones first."""
+    names = [_MANIFEST, _INDEX] if is_digest(reference) else [_INDEX, _MANIFEST]
+    return [f"{_folder(image, reference)}/{name}" for name in names]
+
+
+def _folder(image: str, reference: str) -> str:
     return f"{image}/{reference.replace(':', '__') if is_digest(reference) else reference}"

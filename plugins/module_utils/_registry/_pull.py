@@ -325,7 +325,10 @@ class Puller:
             outcome.sightings.append(self._watched(outcome, reference, expected)[1])
 
     def _to_evict(self, outcome: Outcome, tree: _Tree) -> tuple[str, Descriptor | None]:
-        """Return what is missed least: the smallest manifest of an index that is not pulled, before those that are."""
+        """Return what is missed least: the smallest manifest of an index that is not pulled, before those that are.
+
+        An image without an index has only its tag.
+        """
         pulled = set(tree.platforms.values())
         children = sorted(tree.children, key=lambda child: (child.digest in pulled, child.size))
         return (children[0].digest, children[0]) if children else (outcome.reference.asked, None)

@@ -151,22 +151,17 @@ def untried(text: str, host: str, repository: str) -> Result:
 
 def summary(result: Result, depth: str) -> str:
     """Return what one image's result proves, in a line for people."""
-    name = result["reference"]
+    name, _at, pinned = result["reference"].partition("@")
     if result["status"] == "skipped":
         return f"{name}: not pulled in check mode."
-    if not result["ok"]:
-        return f"{name}: failed. {result['diagnosis']['cause']}"
-    what = f"{', '.join(result['platforms'])}, {result['layers']} layers, {result['bytes'] / 1e6:.1f} MB checked"
-    wanted = result["upstream_digest"] or result["image"].partition("@")[2]
-    parts = [f"{result['digest']} pulled ({what if depth == 'image' else 'the manifest only'})"]
+    digest, wanted = result["digest"], result["upstream_digest"] or pinned
+    known = f"{digest}, as upstream" if wanted else digest
     if result["stale"]:
-        parts.append(f"older than upstream's {wanted}, which can be pulled too")
-    elif wanted:
-        parts.append("the digest that upstream has")
-    parts.append(
-        {True: "fresh from upstream", False: "all from the cache", None: "cached or fresh: not known"}[result["fresh"]]
-    )
-    return f"{name}: {'; '.join(parts)}."
+        known = f"{digest}, older than upstream's {wanted}, which can be pulled too"
+    checked = f"{result['layers']} layers, {result['bytes'] / 1e6:.1f} MB" if depth == "image" else "manifest only"
+    origin = {True: "fresh from upstream", False: "all from the cache", None: "cached or not is not known"}
+    platforms = ", ".join(result["platforms"]) or "one platform"
+    return f"{name}: pulled {known}; {platforms}, {checked}; {origin[result['fresh']]}."
 
 
 def failure_message(results: t.Sequence[Result]) -> str:
