@@ -1,0 +1,56 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`python -m lab`: starts the lab, says where it is, and ends on SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+from .serve import HALVES, SERVICES, running
+from .world import World
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="lab", description="A simulated Artifactory and Chainguard on loopback.")
+    parser.add_argument("--http", action="store_true", help="plain HTTP instead of TLS with the lab's own CA")
+    parser.add_argument("--artifactory-version", metavar="X.Y.Z")
+    parser.add_argument("--artifactory-edition", choices=["pro", "jcr", "oss"])
+    parser.add_argument("--propagation", type=float, metavar="SECONDS", help="until new identities and bindings count")
+    parser.add_argument("--ready-file", type=Path, help="written once all services answer")
+    for service in SERVICES:
+        parser.add_argument(f"--port-{service}", type=int, default=0, metavar="N")
+    return parser.parse_args()
+
+
+async def main(arguments: argparse.Namespace) -> None:
+    given: dict[str, Any] = vars(arguments)
+    knobs = ("artifactory_version", "artifactory_edition", "propagation")
+    settings = {name: given[name] for name in knobs if given[name] is not None}
+    world = World(HALVES, tls=not arguments.http, settings=settings)
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    async with running(world, {service: given[f"port_{service}"] for service in SERVICES}):
+        for service, address in world.addresses.items():
+            print(f"{service:12} {address}", flush=True)
+        if arguments.ready_file:
+            _write(arguments.ready_file, json.dumps(world.describe(), indent=2))
+        await ended.wait()
+
+
+def _write(path: Path, text: str) -> None:
+    """At once, so that nobody reads half of it; only for the owner, since it holds secrets."""
+    part = path.with_name(f"{path.name}.part")
+    part.touch(mode=0o600)
+    part.write_text(text)
+    part.replace(path)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(parse_arguments()))

@@ -1,0 +1,78 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The simulated Artifactory: repository REST, Docker API over remote repositories, caches, permissions, tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..world import World
+from . import access, docker, repositories, search, security, storage, system
+from .control import routes
+from .settings import DEFAULTS
+from .state import USERS, Artifactory, Installation
+from .web import ApiError, envelope, on_api_error
+
+__all__ = ["DEFAULTS", "build", "describe", "routes", "seed"]
+
+
+def seed(world: World) -> None:
+    previous: Artifactory | None = world.artifactory
+    world.artifactory = Artifactory(world, previous.installation if previous else Installation(world))
+
+
+def describe(world: World) -> dict[str, Any]:
+    installation: Installation = world.artifactory.installation
+    users = {
+        name: {"password": installation.users[name].password, "token": installation.tokens[name].jwt} for name in USERS
+    }
+    return {"url": world.addresses["artifactory"], "users": users}
+
+
+def build(world: World) -> dict[str, Starlette]:
+    # storage comes last: one of its routes is all that is left below /artifactory/.
+    modules = (system, access, security, repositories, search, docker, storage)
+    app = Starlette(
+        routes=[route for module in modules for route in module.routes()],
+        middleware=[Middleware(_Headers, world=world)],
+        exception_handlers={ApiError: on_api_error, HTTPException: _on_http_exception},
+    )
+    app.router.redirect_slashes = False
+    app.state.world = world
+    return {"artifactory": app}
+
+
+async def _on_http_exception(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return envelope(error.status_code, error.detail)
+
+
+class _Headers:
+    """ASGI middleware: every answer names the version and the node (artifactory.md §1.1)."""
+
+    def __init__(self, app: ASGIApp, world: World) -> None:
+        self._app, self._world = app, world
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        artifactory: Artifactory = self._world.artifactory
+        added = {
+            "X-JFrog-Version": artifactory.settings.server_header,
+            "X-Artifactory-Id": artifactory.installation.id,
+            "X-Artifactory-Node-Id": artifactory.installation.node_id,
+        }
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [(name.lower().encode(), value.encode()) for name, value in added.items()]
+                message["headers"] = [*message["headers"], *headers]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

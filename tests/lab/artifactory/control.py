@@ -1,0 +1,66 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Control routes: what tests see and change behind Artifactory's back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
+
+from ..world import World
+from .proxy import Remote
+from .state import Artifactory
+from .store import Repository
+
+
+def routes(world: World) -> list[BaseRoute]:
+    def state() -> Artifactory:
+        artifactory: Artifactory = world.artifactory
+        return artifactory
+
+    def repository(request: Request) -> Repository:
+        found = state().store.get(request.path_params["key"])
+        if found is None:
+            raise KeyError(request.path_params["key"])
+        return found
+
+    def remote(request: Request) -> Remote:
+        return state().remote(repository(request))
+
+    async def list_repositories(_request: Request) -> JSONResponse:
+        """By key; passwords in clear text, unset fields as null."""
+        return JSONResponse({found.key: _stored(found) for found in state().store})
+
+    async def change_repository(request: Request) -> JSONResponse:
+        """No merge rules, no validation, no restart: the values are simply there."""
+        found = repository(request)
+        state().store.overwrite(found.key, await request.json())
+        return JSONResponse(_stored(found))
+
+    async def list_cache(request: Request) -> JSONResponse:
+        return JSONResponse(sorted(remote(request).cache.files))
+
+    async def empty_cache(request: Request) -> JSONResponse:
+        return JSONResponse({"removed": remote(request).cache.remove("")})
+
+    async def count_requests(_request: Request) -> JSONResponse:
+        """Requests to the upstream by repository, each hop of a redirect too: {"HEAD": n, "GET": n, "TOKEN": n}."""
+        remotes = [state().remote(found) for found in state().store if found.rclass == "remote"]
+        return JSONResponse({found.key: dict(found.upstream.requests) for found in remotes})
+
+    return [
+        Route("/artifactory/repositories", list_repositories),
+        Route("/artifactory/repositories/{key}", change_repository, methods=["POST"]),
+        Route("/artifactory/cache/{key}", list_cache),
+        Route("/artifactory/cache/{key}", empty_cache, methods=["DELETE"]),
+        Route("/artifactory/upstream", count_requests),
+    ]
+
+
+def _stored(repository: Repository) -> dict[str, Any]:
+    identity = {"key": repository.key, "rclass": repository.rclass, "packageType": repository.package_type}
+    return {**identity, **repository.fields}

@@ -1,0 +1,301 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Docker API, on /v2/<key>/… and on /artifactory/api/docker/<key>/v2/… (artifactory.md §5)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from .auth import Caller
+from .cache import MARKER, CachedFile
+from .proxy import BadCredentialsError, DeniedError, NotFoundError, Pull, Remote
+from .store import Repository
+from .web import ApiError, compact, envelope, route
+
+if TYPE_CHECKING:
+    from .state import Artifactory
+
+T = TypeVar("T")
+PACKAGE_TYPES = frozenset({"docker", "oci", "helmoci"})
+TOKEN_SECONDS = 9000
+_API_VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """What a 404 says, and the noun in a 403."""
+
+    code: str
+    message: str
+    noun: str
+    detail: dict[str, str]
+
+    @classmethod
+    def manifest(cls, image: str) -> Unknown:
+        return cls(
+            "MANIFEST_UNKNOWN", "The named manifest is not known to the registry.", "manifest", {"manifest": image}
+        )
+
+    @classmethod
+    def blob(cls, digest: str) -> Unknown:
+        return cls("BLOB_UNKNOWN", "blob unknown to registry", "blob", {"blobSum": digest})
+
+
+class Refusal(Exception):
+    """The answer when no member gave one."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
+# --- one request ------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Call:
+    """A request of a known caller to a Docker repository."""
+
+    artifactory: Artifactory
+    caller: Caller
+    repository: Repository
+    request: Request
+
+    @property
+    def image(self) -> str:
+        return str(self.request.path_params["image"])
+
+    @property
+    def pull(self) -> Pull:
+        return Pull(self.caller, self.image, self.request.headers.get("accept", ""))
+
+    def members(self) -> list[Remote]:
+        """The remote repositories behind the key, in resolution order."""
+        members = self.artifactory.store.members(self.repository.key)
+        return [self.artifactory.remote(member) for member in members if member.rclass == "remote"]
+
+
+def _challenge(request: Request, key: str | None = None, image: str | None = None) -> Response:
+    """401; the realm has the key in it, the scope has not, and both name the port."""
+    port = request.url.port or {"https": 443, "http": 80}[request.url.scheme]
+    service = f"{request.url.hostname}:{port}"
+    path = f"/artifactory/api/docker/{key}/v2/token" if key else "/v2/token"
+    value = f'Bearer realm="{request.url.scheme}://{service}{path}",service="{service}"'
+    if image:
+        value += f',scope="repository:{image}:pull"'
+    return _error(401, "UNAUTHORIZED", "authentication required", None, {"WWW-Authenticate": value})
+
+
+def _error(
+    status: int, code: str, message: str, detail: dict[str, str] | None, headers: dict[str, str] | None = None
+) -> Response:
+    body = json.dumps({"errors": [{"code": code, "message": message, "detail": detail}]}, separators=(",", ":"))
+    response = Response(body, status, {**_API_VERSION, **(headers or {})})
+    response.headers["Content-Type"] = "application/json;charset=ISO-8859-1"
+    return response
+
+
+def _caller(artifactory: Artifactory, request: Request) -> Caller | None:
+    """None for a caller who has to present a token first; a wrong password raises the envelope's 401."""
+    try:
+        caller = artifactory.authenticator.caller(request)
+    except ApiError:
+        if request.headers.get("authorization", "").lower().startswith("bearer "):
+            return None
+        raise
+    if caller.anonymous and not artifactory.settings["artifactory_anonymous"]:
+        return None
+    request.state.user = caller.name
+    return caller
+
+
+DockerEndpoint = Callable[[Call], Awaitable[Response]]
+
+
+def _docker_route(path: str, endpoint: DockerEndpoint, kind: str, methods: Sequence[str] = ("GET",)) -> Route:
+    async def handle(request: Request) -> Response:
+        artifactory: Artifactory = request.app.state.world.artifactory
+        key = request.path_params["key"]
+        caller = _caller(artifactory, request)
+        if caller is None:
+            return _challenge(request, key, request.path_params.get("image"))
+        repository = artifactory.store.get(key)
+        if repository is None or repository.package_type not in PACKAGE_TYPES:
+            raise ApiError(404, f"Repository '{key}' does not support Docker API version v2")
+        try:
+            return await endpoint(Call(artifactory, caller, repository, request))
+        except Refusal as refusal:
+            return refusal.response
+
+    return Route(path, handle, methods=list(methods), name=kind)
+
+
+async def _first(call: Call, attempts: Iterable[Awaitable[T]], unknown: Unknown) -> T:
+    """The first attempt that succeeds. Raises Refusal; a denial by one member counts more than a miss of the others."""
+    reason: Exception = NotFoundError()
+    for attempt in attempts:
+        try:
+            return await attempt
+        except NotFoundError:
+            continue
+        except (DeniedError, BadCredentialsError) as error:
+            reason = error
+    raise Refusal(_refusal(call, reason, unknown))
+
+
+def _refusal(call: Call, reason: Exception, unknown: Unknown) -> Response:
+    if isinstance(reason, BadCredentialsError):
+        return envelope(500, str(reason))
+    if isinstance(reason, DeniedError) and call.caller.anonymous:
+        return _challenge(call.request, call.repository.key, call.image)
+    if isinstance(reason, DeniedError) and reason.status == 403:
+        message = f"The client does not have permission for {unknown.noun}: {reason}"
+        return _error(403, "UNAUTHORIZED", message, unknown.detail)
+    return _error(404, unknown.code, unknown.message, unknown.detail)
+
+
+# --- endpoints --------------------------------------------------------------------------------------------------------
+async def ping(_call: Call) -> Response:
+    return Response(headers=_API_VERSION)
+
+
+async def host_ping(request: Request) -> Response:
+    """The bare /v2/, which has no repository."""
+    caller = _caller(request.app.state.world.artifactory, request)
+    return _challenge(request) if caller is None else Response(headers=_API_VERSION)
+
+
+async def token(artifactory: Artifactory, caller: Caller, _request: Request) -> Response:
+    """The scope is not looked at: permissions count where the token is used."""
+    issued = artifactory.authenticator.issue(caller.name, expires_in=TOKEN_SECONDS)
+    return compact({"token": issued.jwt, "expires_in": TOKEN_SECONDS})
+
+
+async def refuse_token(_artifactory: Artifactory, _caller: Caller, _request: Request) -> Response:
+    raise ApiError(401, "Authentication is required")
+
+
+async def manifest(call: Call) -> Response:
+    reference = call.request.path_params["reference"]
+    file = await _first(call, _manifest_attempts(call, reference), Unknown.manifest(call.image))
+    if call.request.method == "HEAD" and reference.startswith("sha256:"):
+        headers = {
+            "Docker-Content-Digest": file.digest,
+            "Last-Modified": formatdate(file.modified, usegmt=True),
+            "X-Artifactory-Docker-Registry": call.repository.key,
+            "Content-Length": str(file.length),
+        }
+        return Response(headers=headers)
+    origin = {"X-Artifactory-Filename": file.name, "X-Artifactory-Origin-Remote-Path": file.remote_url}
+    return _served(call, file, origin)
+
+
+def _manifest_attempts(call: Call, reference: str) -> Iterator[Awaitable[CachedFile]]:
+    """All caches before any upstream; members with priority before the others."""
+    members = call.members()
+    for has_priority in (True, False):
+        group = [remote for remote in members if remote.has_priority is has_priority]
+        yield from (remote.cached_manifest(call.pull, reference) for remote in group)
+        yield from (remote.manifest(call.pull, reference) for remote in group)
+
+
+async def blob(call: Call) -> Response:
+    digest, fetch = call.request.path_params["digest"], call.request.method == "GET"
+    attempts = (remote.blob(call.pull, digest, fetch=fetch) for remote in call.members())
+    file = await _first(call, attempts, Unknown.blob(digest))
+    return _served(call, file, {})
+
+
+async def tags(call: Call) -> Response:
+    attempts = (remote.tags(call.pull) for remote in call.members())
+    found = sorted(await _first(call, attempts, Unknown.manifest(call.image)))
+    query = call.request.query_params
+    rest = [tag for tag in found if tag > query.get("last", "")]
+    count = int(query["n"]) if query.get("n", "").isdigit() else len(rest)
+    headers = dict(_API_VERSION)
+    if count < len(rest):  # the link lacks the repository key, as the real one does
+        following = urlencode({"last": rest[count - 1] if count else "", "n": count})
+        headers["Link"] = f'</v2/{call.image}/tags/list?{following}>; rel="next"'
+    return JSONResponse({"name": call.image, "tags": rest[:count]}, headers=headers)
+
+
+async def catalog(call: Call) -> Response:
+    images = {image for remote in call.members() for image in remote.cache.images()}
+    return JSONResponse({"repositories": sorted(images)}, headers=_API_VERSION)
+
+
+async def referrers(call: Call) -> Response:
+    settings, digest = call.artifactory.settings, call.request.path_params["digest"]
+    if settings.version < (7, 90, 1) or not settings["artifactory_proxies_referrers"]:
+        raise ApiError(404, "Not Found")
+    attempts = (remote.referrers(call.pull, digest) for remote in call.members())
+    found = await _first(call, attempts, Unknown.manifest(call.image))
+    return JSONResponse(found, headers=_API_VERSION, media_type="application/vnd.oci.image.index.v1+json")
+
+
+async def refuse_upload(_call: Call) -> Response:
+    raise ApiError(400, "Unable to upload blobs to a remote repository.")
+
+
+async def refuse_manifest(call: Call) -> Response:
+    verb = "delete" if call.request.method == "DELETE" else "upload"
+    raise ApiError(400, f"Unable to {verb} a manifest {'from' if verb == 'delete' else 'to'} a remote repository.")
+
+
+def _served(call: Call, file: CachedFile, headers: dict[str, str]) -> Response:
+    """A file with the headers of artifactory.md §5.3; 304 and 206 where the client asks for them."""
+    content, modified = file.content, formatdate(file.modified, usegmt=True)
+    headers = {
+        **_API_VERSION,
+        **headers,
+        "Content-Type": file.mime_type,
+        "Docker-Content-Digest": file.digest,
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": f'attachment; filename="{file.name.removesuffix(MARKER)}"',
+        "Last-Modified": modified,
+    }
+    if file.is_marker:
+        return Response(headers={**headers, "Content-Length": str(file.length)})
+    headers |= {
+        "Etag": content.sha1,
+        "X-Checksum-Md5": content.md5,
+        "X-Checksum-Sha1": content.sha1,
+        "X-Checksum-Sha256": content.sha256,
+    }
+    asked = call.request.headers
+    if asked.get("if-none-match", "").strip('"') == content.sha1 or asked.get("if-modified-since") == modified:
+        return Response(status_code=304, headers=headers)
+    if call.request.method == "GET":
+        file.count_download(call.artifactory.world.clock.now(), call.caller.name)
+    return FileResponse(call.artifactory.files.path(content), headers=headers)
+
+
+def routes() -> list[BaseRoute]:
+    found: list[BaseRoute] = [Route(path, host_ping, name="docker.ping") for path in ("/v2", "/v2/")]
+    internal = "/artifactory/api/docker/{key}/v2"
+    for path in ("/v2/token", f"{internal}/token"):
+        found += [
+            route(path, token, kind="docker.token"),
+            route(path, refuse_token, kind="docker.token", methods=["POST"], allow="all"),
+        ]
+    found += [_docker_route(path, ping, "docker.ping") for path in (internal, f"{internal}/")]
+    for base in ("/v2/{key}", internal):
+        image = f"{base}/{{image:path}}"
+        found += [
+            _docker_route(f"{base}/_catalog", catalog, "docker.catalog"),
+            _docker_route(f"{image}/tags/list", tags, "docker.tags"),
+            _docker_route(f"{image}/referrers/{{digest}}", referrers, "docker.referrers"),
+            _docker_route(f"{image}/manifests/{{reference}}", manifest, "docker.manifest"),
+            _docker_route(f"{image}/manifests/{{reference}}", refuse_manifest, "docker.push", ["PUT", "DELETE"]),
+            _docker_route(f"{image}/blobs/{{digest}}", blob, "docker.blob"),
+            _docker_route(f"{image}/blobs/uploads/", refuse_upload, "docker.push", ["POST"]),
+        ]
+    return found

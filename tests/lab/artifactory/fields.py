@@ -1,0 +1,246 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fields of a repository configuration: names, order on the wire, REST defaults and types (artifactory.md §2)."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+from .web import ApiError
+
+# fmt: off
+# Every repository, whatever its class or package type; v1 answers hold all of these.
+_DESCRIPTION: dict[str, Any] = {"description": "", "notes": "", "includesPattern": "**/*", "excludesPattern": ""}
+_COMMON: dict[str, Any] = {
+    "signedUrlTtl": 90, "enableComposerSupport": False, "enableNuGetSupport": False, "enableGemsSupport": False,
+    "enableNpmSupport": False, "enableBowerSupport": False, "enableChefSupport": False,
+    "enableCocoaPodsSupport": False, "enableConanSupport": False, "enableDebianSupport": False,
+    "debianTrivialLayout": False, "ddebSupported": False, "enablePypiSupport": False, "enablePuppetSupport": False,
+    "enableDockerSupport": False, "dockerApiVersion": "V2", "blockPushingSchema1": True,
+    "forceNugetAuthentication": False, "enableNormalizedVersion": False, "forceP2Authentication": False,
+    "forceConanAuthentication": False, "enableVagrantSupport": False, "enableGitLfsSupport": False,
+    "enableDistRepoSupport": False, "dockerProjectId": "", "priorityResolution": False, "environments": [],
+    "forceNonDuplicateChart": False, "forceMetadataNameVersion": False, "mlRepoLayout": False,
+}
+_REMOTE: dict[str, Any] = {
+    **_DESCRIPTION, "repoLayoutRef": "maven-2-default", **_COMMON,
+    "url": "", "username": "", "password": "", "disableProxy": False, "handleReleases": True, "handleSnapshots": True,
+    "suppressPomConsistencyChecks": False, "remoteRepoChecksumPolicyType": "generate-if-absent", "hardFail": False,
+    "offline": False, "blackedOut": False, "storeArtifactsLocally": True, "socketTimeoutMillis": 15000,
+    "localAddress": "", "retrievalCachePeriodSecs": 7200, "assumedOfflinePeriodSecs": 300,
+    "missedRetrievalCachePeriodSecs": 1800, "metadataRetrievalTimeoutSecs": 60,
+    "unusedArtifactsCleanupPeriodHours": 0, "fetchJarsEagerly": False, "fetchSourcesEagerly": False,
+    "shareConfiguration": False, "synchronizeProperties": False, "maxUniqueSnapshots": 0, "maxUniqueTags": 0,
+    "propertySets": [], "archiveBrowsingEnabled": False, "listRemoteFolderItems": False, "rejectInvalidJars": False,
+    "allowAnyHostAuth": False, "enableCookieManagement": False, "enableTokenAuthentication": False,
+    "propagateQueryParams": False, "blockMismatchingMimeTypes": False, "bypassHeadRequests": False,
+    "disableUrlNormalization": False,
+    "contentSynchronisation": {
+        "enabled": False, "statistics": {"enabled": False}, "properties": {"enabled": False},
+        "source": {"originAbsenceDetection": False},
+    },
+    "externalDependenciesEnabled": False, "sendContext": False, "passThrough": False, "curated": False,
+    "retrieveSha256FromServer": False, "customHttpHeaders": [], "cargoInternalIndex": True, "downloadRedirect": False,
+    "cdnRedirect": False, "xrayIndex": False, "hexPublicKey": "", "bowerRegistryUrl": "https://registry.bower.io",
+    "authUrl": "", "vcsType": "GIT", "gitRegistryUrl": "https://github.com/rust-lang/crates.io-index",
+    "cargoAnonymousAccess": False, "terraformRegistryUrl": "https://registry.terraform.io",
+    "terraformProvidersUrl": "https://releases.hashicorp.com", "composerRegistryUrl": "https://packagist.org",
+    "gitLabResolveSubgroups": False, "pyPIRegistryUrl": "https://pypi.org", "xrayDataTtl": 90,
+    "podsCdnUrl": "https://cdn.cocoapods.org", "podsSpecsRepoUrl": "https://github.com/CocoaPods/Specs",
+    "podsForceModifyIndex": False, "pyPIRepositorySuffix": "simple", "vcsGitProvider": "GITHUB",
+}
+_VIRTUAL: dict[str, Any] = {
+    **_DESCRIPTION, **_COMMON,
+    "repositories": [], "hideUnauthorizedResources": False, "artifactoryRequestsCanRetrieveRemoteArtifacts": False,
+    "resolveDockerTagsByTimestamp": False, "keyPair": "",
+    "pomRepositoryReferencesCleanupPolicy": "discard_active_reference", "cachingLocalForeignLayersEnabled": False,
+    "externalDependenciesEnabled": False, "virtualRetrievalCachePeriodSecs": 600, "forceMavenAuthentication": False,
+    "useNamespaces": False, "cargoInternalIndex": True, "cargoAnonymousAccess": False,
+}
+# A local repository is only here to be a member and to take a name: the fields that clients insist on.
+_LOCAL: dict[str, Any] = {
+    **_DESCRIPTION, "repoLayoutRef": "maven-2-default", **_COMMON,
+    "checksumPolicyType": "client-checksums", "handleReleases": True, "handleSnapshots": True,
+    "maxUniqueSnapshots": 0, "maxUniqueTags": 0, "snapshotVersionBehavior": "unique",
+    "suppressPomConsistencyChecks": False, "blackedOut": False, "propertySets": [], "archiveBrowsingEnabled": False,
+    "xrayIndex": False, "downloadRedirect": False, "cdnRedirect": False,
+}
+# fmt: on
+
+# Fields whose unset value is null, which an answer leaves out.
+_KEYS: dict[str, type] = {"projectKey": str, "primaryKeyPairRef": str}
+_REMOTE_NULLABLE: dict[str, type] = {
+    **_KEYS,
+    "proxy": str,
+    "remoteRepoLayoutRef": str,
+    "queryParams": str,
+    "clientTlsCertificate": str,
+    "mismatchingMimeTypesOverrideList": str,
+    "externalDependenciesPatterns": list,
+    "vcsGitDownloadUrl": str,
+}
+_VIRTUAL_NULLABLE: dict[str, type] = {
+    **_KEYS,
+    "repoLayoutRef": str,
+    "defaultDeploymentRepo": str,
+    "externalDependenciesPatterns": list,
+    "externalDependenciesRemoteRepo": str,
+}
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# What the v2 and /configurations dialects show: the fields that matter, then those of one package type alone.
+_RELEVANT_COMMON = _names(
+    "description notes includesPattern excludesPattern repoLayoutRef signedUrlTtl priorityResolution environments"
+    " projectKey"
+)
+_RELEVANT_REMOTE = _RELEVANT_COMMON | _names(
+    "url username password disableProxy proxy remoteRepoLayoutRef hardFail offline blackedOut storeArtifactsLocally"
+    " socketTimeoutMillis localAddress queryParams clientTlsCertificate retrievalCachePeriodSecs"
+    " assumedOfflinePeriodSecs missedRetrievalCachePeriodSecs metadataRetrievalTimeoutSecs"
+    " unusedArtifactsCleanupPeriodHours shareConfiguration synchronizeProperties propertySets archiveBrowsingEnabled"
+    " listRemoteFolderItems allowAnyHostAuth enableCookieManagement propagateQueryParams blockMismatchingMimeTypes"
+    " mismatchingMimeTypesOverrideList bypassHeadRequests disableUrlNormalization contentSynchronisation sendContext"
+    " customHttpHeaders downloadRedirect cdnRedirect xrayIndex"
+)
+_RELEVANT_VIRTUAL = _RELEVANT_COMMON | _names(
+    "repositories hideUnauthorizedResources artifactoryRequestsCanRetrieveRemoteArtifacts defaultDeploymentRepo"
+)
+_RELEVANT_LOCAL = _RELEVANT_COMMON | _names(
+    "blackedOut propertySets archiveBrowsingEnabled xrayIndex downloadRedirect cdnRedirect"
+)
+_RELEVANT_TO_TYPE = {
+    "docker": _names(
+        "dockerApiVersion blockPushingSchema1 dockerProjectId enableTokenAuthentication externalDependenciesEnabled"
+        " externalDependenciesPatterns maxUniqueTags resolveDockerTagsByTimestamp passThrough curated"
+    ),
+    "helmoci": _names("enableTokenAuthentication passThrough curated"),
+    "maven": _names(
+        "handleReleases handleSnapshots suppressPomConsistencyChecks remoteRepoChecksumPolicyType fetchJarsEagerly"
+        " fetchSourcesEagerly rejectInvalidJars maxUniqueSnapshots pomRepositoryReferencesCleanupPolicy"
+        " forceMavenAuthentication keyPair passThrough curated"
+    ),
+    "pypi": _names("pyPIRegistryUrl pyPIRepositorySuffix passThrough curated"),
+    "npm": _names(
+        "externalDependenciesEnabled externalDependenciesPatterns externalDependenciesRemoteRepo passThrough curated"
+    ),
+    "alpine": _names("virtualRetrievalCachePeriodSecs primaryKeyPairRef"),
+}
+
+# The v1 flag that says the package type once more.
+_SUPPORT_FLAG = {
+    "bower": "enableBowerSupport",
+    "chef": "enableChefSupport",
+    "cocoapods": "enableCocoaPodsSupport",
+    "composer": "enableComposerSupport",
+    "conan": "enableConanSupport",
+    "debian": "enableDebianSupport",
+    "docker": "enableDockerSupport",
+    "gems": "enableGemsSupport",
+    "gitlfs": "enableGitLfsSupport",
+    "npm": "enableNpmSupport",
+    "nuget": "enableNuGetSupport",
+    "puppet": "enablePuppetSupport",
+    "pypi": "enablePypiSupport",
+    "vagrant": "enableVagrantSupport",
+}
+PACKAGE_TYPES = frozenset(_SUPPORT_FLAG) | _names(
+    "alpine ansible cargo conda cran generic go gradle helm helmoci huggingfaceml hex ivy maven oci opkg p2 pub rpm"
+    " sbt swift terraform vcs yum"
+)
+LAYOUTS = _names(
+    "simple-default maven-2-default maven-1-default ivy-default gradle-default npm-default nuget-default conan-default"
+    " sbt-default go-default bower-default composer-default cargo-default puppet-default build-default vcs-default"
+    " terraform-module-default terraform-provider-default swift-default"
+)
+
+# Accepted, but stored as false without Enterprise+ or Xray (artifactory.md §1.3, §9).
+UNLICENSED = frozenset({"downloadRedirect", "cdnRedirect", "xrayIndex"})
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The fields of one repository class."""
+
+    defaults: dict[str, Any]
+    nullable: dict[str, type]
+    relevant: frozenset[str]
+
+    def initial(self, package_type: str) -> dict[str, Any]:
+        """What a repository holds before the body of its creation is looked at."""
+        fields = {**copy.deepcopy(self.defaults), **dict.fromkeys(self.nullable)}
+        if flag := _SUPPORT_FLAG.get(package_type):
+            fields[flag] = True
+        return fields
+
+    def type_of(self, name: str) -> type | None:
+        """The JSON type of a field, None for a name that this class does not have."""
+        if name in self.nullable:
+            return self.nullable[name]
+        return type(self.defaults[name]) if name in self.defaults else None
+
+    def cleared(self, name: str) -> Any:
+        """What null or "" leaves in a scalar field."""
+        if name in self.nullable:
+            return None
+        default = self.defaults[name]
+        return "" if isinstance(default, str) else default
+
+    def is_relevant(self, name: str, package_type: str) -> bool:
+        return name in self.relevant or name in _RELEVANT_TO_TYPE.get(package_type, frozenset())
+
+
+SCHEMAS = {
+    "local": Schema(_LOCAL, _KEYS, _RELEVANT_LOCAL),
+    "remote": Schema(_REMOTE, _REMOTE_NULLABLE, _RELEVANT_REMOTE),
+    "virtual": Schema(_VIRTUAL, _VIRTUAL_NULLABLE, _RELEVANT_VIRTUAL),
+}
+
+_TRUE = frozenset({"true", "yes", "on"})
+_FALSE = frozenset({"false", "no", "off"})
+
+
+def coerce(name: str, kind: type, value: Any) -> Any:
+    """A JSON value as the field stores it; ApiError for one that does not fit (artifactory.md §1.3)."""
+    if kind is bool:
+        return _boolean(value)
+    if kind is int:
+        return _integer(value)
+    if kind is str and not isinstance(value, (dict, list)):
+        return str(value)
+    if kind is list and isinstance(value, list):
+        return [str(item) for item in value]
+    if kind is dict and isinstance(value, dict):
+        return _content_synchronisation(value)
+    raise ApiError(400, f"Can't convert value of '{name}' to type {kind.__name__}")
+
+
+def _boolean(value: Any) -> bool:
+    word = str(value).lower()
+    if word not in _TRUE | _FALSE:
+        raise ApiError(400, f"Can't convert value '{value}' to type class java.lang.Boolean")
+    return word in _TRUE
+
+
+def _integer(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        message = f"Error converting from 'String' to 'Integer' For input string: \"{value}\""
+        raise ApiError(500, message) from error
+
+
+def _content_synchronisation(value: dict[str, Any]) -> dict[str, Any]:
+    """The object replaces the stored one whole: a sub-key that is not given becomes false."""
+    return {
+        "enabled": _boolean(value.get("enabled", False)),
+        "statistics": {"enabled": _boolean(value.get("statistics", {}).get("enabled", False))},
+        "properties": {"enabled": _boolean(value.get("properties", {}).get("enabled", False))},
+        "source": {"originAbsenceDetection": _boolean(value.get("source", {}).get("originAbsenceDetection", False))},
+    }

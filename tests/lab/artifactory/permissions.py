@@ -1,0 +1,80 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may do what (artifactory.md §7). Groups are stored and shown, but nobody is a member of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .auth import Caller
+from .patterns import accepts
+from .store import Repository, RepositoryStore
+from .web import ApiError
+
+ANY = {"local": ("ANY", "ANY LOCAL"), "remote": ("ANY", "ANY REMOTE"), "virtual": ()}
+ACTIONS = frozenset({"READ", "ANNOTATE", "WRITE", "DELETE", "MANAGE", "SCAN", "EXECUTE"})
+RESOURCES = frozenset({"artifact"})  # builds, release bundles and the like are not simulated
+_EVERYTHING = {"include_patterns": ["**"], "exclude_patterns": []}
+
+# {"actions": {"users": {name: [action]}, "groups": {…}}, "targets": {repository: {"include_patterns": […], …}}}
+Resource = dict[str, Any]
+
+
+@dataclass
+class Permission:
+    name: str
+    resources: dict[str, Resource]
+    created_by: str
+    modified_by: str
+
+
+class Permissions:
+    def __init__(self, store: RepositoryStore) -> None:
+        self._store = store
+        self.by_name: dict[str, Permission] = {}
+
+    def find(self, name: str) -> Permission:
+        permission = self.by_name.get(name)
+        if permission is None:
+            raise ApiError(404, f"Permission '{name}' not found")
+        return permission
+
+    def grant(self, name: str, user: str, actions: list[str], target: str) -> None:
+        resource = {"actions": {"users": {user: actions}, "groups": {}}, "targets": {target: dict(_EVERYTHING)}}
+        self.by_name[name] = Permission(name, {"artifact": resource}, "admin", "admin")
+
+    def allows(self, caller: Caller, action: str, repository: Repository, path: str) -> bool:
+        """Whether the caller may act on a path of a local repository, or of a remote one and its cache."""
+        if caller.admin:
+            return True
+        names = (repository.key, *ANY[repository.rclass])
+        for permission in self.by_name.values():
+            resource = permission.resources.get("artifact")
+            if resource is None or action not in resource["actions"]["users"].get(caller.name, ()):
+                continue
+            for target, patterns in resource["targets"].items():
+                if target in names and accepts(patterns["include_patterns"], patterns["exclude_patterns"], path):
+                    return True
+        return False
+
+    def resource(self, value: dict[str, Any]) -> Resource:
+        """A resource as it is stored; 400 when it names unknown repositories or actions, or no target."""
+        actions = {kind: dict(value.get("actions", {}).get(kind) or {}) for kind in ("users", "groups")}
+        targets = {
+            name: {
+                "include_patterns": patterns.get("include_patterns") or ["**"],
+                "exclude_patterns": patterns.get("exclude_patterns") or [],
+            }
+            for name, patterns in value.get("targets", {}).items()
+        }
+        if not targets:
+            raise ApiError(400, "Targets must not be empty")
+        for words in [*actions["users"].values(), *actions["groups"].values()]:
+            if unknown := set(words) - ACTIONS:
+                raise ApiError(400, f"Unknown actions: {', '.join(sorted(unknown))}")
+        for name in targets:
+            if not name.startswith("ANY") and self._store.get(name) is None:
+                raise ApiError(400, f"Repository '{name}' does not exist")
+        return {"actions": actions, "targets": targets}

@@ -1,0 +1,225 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The REST API of repository configurations: v1, v2, /configurations and batches (artifactory.md §1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from .auth import Caller
+from .store import Repository
+from .web import ApiError, Endpoint, compact, json_body, route
+
+if TYPE_CHECKING:
+    from .state import Artifactory
+
+_PRO_ONLY = (
+    "This REST API is available only in Artifactory Pro (see: jfrog.com/artifactory/features). If you are already"
+    " running Artifactory Pro please make sure your server is activated with a valid license key."
+)
+_SUFFIX = " (local file cache)"
+_PUBLIC = {"remote": ("description", "url"), "virtual": ("description", "repositories"), "local": ("description",)}
+
+
+# --- how a configuration is shown -------------------------------------------------------------------------------------
+def _shown(artifactory: Artifactory, repository: Repository) -> dict[str, Any]:
+    """All set fields as an admin sees them: null is left out, a password is cipher text."""
+    fields = {name: value for name, value in repository.fields.items() if value is not None}
+    if repository.rclass != "remote":
+        return fields
+    if artifactory.settings["artifactory_encrypt_passwords"]:
+        fields["password"] = repository.password_cipher
+    if artifactory.settings["artifactory_description_suffix"]:
+        fields["description"] += _SUFFIX
+    if fields["disableProxy"]:
+        fields.pop("proxy", None)
+    return fields
+
+
+def _v1(artifactory: Artifactory, repository: Repository) -> dict[str, Any]:
+    identity = {"key": repository.key, "packageType": repository.package_type}
+    return {**identity, **_shown(artifactory, repository), "rclass": repository.rclass}
+
+
+def _v2(artifactory: Artifactory, repository: Repository) -> dict[str, Any]:
+    identity = {"key": repository.key, "packageType": repository.package_type}
+    relevant = {
+        name: value
+        for name, value in _shown(artifactory, repository).items()
+        if repository.schema.is_relevant(name, repository.package_type)
+    }
+    return {**identity, **relevant, "type": repository.rclass}
+
+
+def _partial(repository: Repository) -> dict[str, Any]:
+    """What a caller sees who is not an admin."""
+    public = {name: repository.fields[name] for name in _PUBLIC[repository.rclass]}
+    return {"key": repository.key, "packageType": repository.package_type, **public, "rclass": repository.rclass}
+
+
+def _row(artifactory: Artifactory, repository: Repository, request: Request) -> dict[str, Any]:
+    own_url = f"{request.url.scheme}://{request.url.netloc}/artifactory/{repository.key}"
+    return {
+        "key": repository.key,
+        "description": _shown(artifactory, repository)["description"],
+        "type": repository.rclass.upper(),
+        "url": repository.fields.get("url", own_url),
+        "packageType": repository.package_type.capitalize(),
+    }
+
+
+def _vendor_type(repository: Repository) -> str:
+    name = f"{repository.rclass.capitalize()}RepositoryConfiguration"
+    return f"application/vnd.org.jfrog.artifactory.repositories.{name}+json"
+
+
+# --- endpoints --------------------------------------------------------------------------------------------------------
+async def list_repositories(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
+    """An unknown type or packageType filters everything out."""
+    wanted = request.query_params
+    rows = [
+        _row(artifactory, repository, request)
+        for repository in artifactory.store
+        if wanted.get("type", repository.rclass).lower() == repository.rclass
+        and wanted.get("packageType", repository.package_type).lower() == repository.package_type
+        and wanted.get("project", repository.fields["projectKey"]) == repository.fields["projectKey"]
+        and _may_list(artifactory, caller, repository)
+    ]
+    response = compact(rows)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _may_list(artifactory: Artifactory, caller: Caller, repository: Repository) -> bool:
+    """A virtual repository has no permissions of its own: a readable member will do."""
+    members = artifactory.store.members(repository.key)
+    return caller.admin or any(artifactory.permissions.allows(caller, "READ", member, "") for member in members)
+
+
+async def get_v1(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
+    repository = artifactory.store.get(request.path_params["key"])
+    if repository is None:
+        raise ApiError(400, "Bad Request")
+    shown = _v1(artifactory, repository) if caller.admin else _partial(repository)
+    response = compact(shown, media_type=_vendor_type(repository))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+async def get_v2(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
+    key = request.path_params["key"]
+    repository = artifactory.store.get(key)
+    if repository is None:
+        raise ApiError(404, f"The repository {key} was not found")
+    return compact(_v2(artifactory, repository), media_type=_vendor_type(repository))
+
+
+async def configurations(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
+    _require_version(artifactory, (7, 61, 3))
+    classes = _words(request.query_params.get("repoType", ""))
+    types = _words(request.query_params.get("packageType", ""))
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in ("LOCAL", "REMOTE", "VIRTUAL", "FEDERATED")}
+    for repository in artifactory.store:
+        if (not classes or repository.rclass in classes) and (not types or repository.package_type in types):
+            found[repository.rclass.upper()].append(_v2(artifactory, repository))
+    return compact({**found, "RELEASE_BUNDLE": []})
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip().lower() for word in text.split(",") if word.strip()]
+
+
+async def create(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
+    key, position = request.path_params["key"], request.query_params.get("pos", "")
+    body = await json_body(request, dict)
+    artifactory.saved(artifactory.store.create(key, body, int(position) if position.isdigit() else None))
+    return PlainTextResponse(f"Successfully created repository '{key}' \n")
+
+
+async def update(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
+    key = request.path_params["key"]
+    if artifactory.store.get(key) is None:
+        raise ApiError(400, "Bad Request")
+    artifactory.saved(artifactory.store.update(key, await json_body(request, dict)))
+    return PlainTextResponse(f"Repository {key} update successfully.")
+
+
+async def delete(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
+    """The cache goes too. Newer versions answer in JSON; the first of them is not known."""
+    key = request.path_params["key"]
+    if artifactory.store.get(key) is None:
+        raise ApiError(404, f"Repository {key} does not exist")
+    repository = artifactory.store.delete(key)
+    count = artifactory.removed(repository)
+    content = "" if repository.rclass == "virtual" else " and all its content"
+    verb = "has" if repository.rclass == "virtual" else "have"
+    message = f"Repository '{key}'{content} {verb} been removed successfully."
+    if artifactory.settings.version < (7, 161, 0):
+        return PlainTextResponse(message)
+    return compact({"repoKey": key, "statusMsg": message, "deletedArtifactsCount": count, "success": True})
+
+
+async def create_batch(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
+    _require_version(artifactory, (7, 84, 3))
+    bodies = await json_body(request, list)
+    with artifactory.store.all_or_nothing():
+        created = [artifactory.store.create(str(body.get("key", "")), body) for body in bodies]
+    for repository in created:
+        artifactory.saved(repository)
+    lines = [f"Successfully created repository '{repository.key}' \n" for repository in created]
+    return PlainTextResponse("".join(lines) + "\n" if lines else "", 201)
+
+
+async def update_batch(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
+    _require_version(artifactory, (7, 104, 2))
+    if not caller.admin:
+        raise ApiError(403, "Only platform/project admins are allowed to update repositories")
+    bodies = await json_body(request, list)
+    unknown = [str(body.get("key", "")) for body in bodies if artifactory.store.get(body.get("key", "")) is None]
+    if unknown:
+        return PlainTextResponse(f"No repositories found for the following keys: {', '.join(unknown)}", 404)
+    with artifactory.store.all_or_nothing():
+        updated = [artifactory.store.update(body["key"], body) for body in bodies]
+    for repository in updated:
+        artifactory.saved(repository)
+    return PlainTextResponse("Repositories updated successfully.")
+
+
+def _require_version(artifactory: Artifactory, since: tuple[int, ...]) -> None:
+    if artifactory.settings.version < since:
+        raise ApiError(404, "Not Found")
+
+
+# --- routes -----------------------------------------------------------------------------------------------------------
+def _pro_route(
+    path: str, endpoint: Endpoint, kind: str, methods: Sequence[str] = ("GET",), allow: str = "admin"
+) -> Route:
+    """Other editions refuse the call, whatever it asks for."""
+
+    async def pro_only(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
+        if artifactory.settings["artifactory_edition"] != "pro":
+            raise ApiError(400, _PRO_ONLY)
+        return await endpoint(artifactory, caller, request)
+
+    return route(path, pro_only, kind=kind, methods=methods, allow=allow)
+
+
+def routes() -> list[BaseRoute]:
+    v1, v2, kind = "/artifactory/api/repositories", "/artifactory/api/v2/repositories", "artifactory.repository"
+    return [
+        route(v1, list_repositories, kind="artifactory.repositories"),
+        _pro_route(f"{v1}/configurations", configurations, "artifactory.configurations"),
+        _pro_route(f"{v1}/{{key}}", get_v1, f"{kind}.get", allow="user"),
+        _pro_route(f"{v1}/{{key}}", create, f"{kind}.create", ["PUT"]),
+        _pro_route(f"{v1}/{{key}}", update, f"{kind}.update", ["POST"]),
+        _pro_route(f"{v1}/{{key}}", delete, f"{kind}.delete", ["DELETE"]),
+        _pro_route(f"{v2}/batch", create_batch, f"{kind}.create_batch", ["PUT"]),
+        _pro_route(f"{v2}/batch", update_batch, f"{kind}.update_batch", ["POST"], allow="user"),
+        _pro_route(f"{v2}/{{key}}", get_v2, f"{kind}.get"),
+    ]

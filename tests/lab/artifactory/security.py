@@ -1,0 +1,89 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The classic permission API, /artifactory/api/v2/security/permissions (artifactory.md §7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from .auth import Caller
+from .permissions import Permission, Resource
+from .web import ApiError, compact, json_body, route
+
+if TYPE_CHECKING:
+    from .state import Artifactory
+
+
+def _from_classic(artifactory: Artifactory, body: dict[str, Any]) -> dict[str, Resource]:
+    section = body.get("repo")
+    if section is None:
+        return {}
+    patterns = {
+        "include_patterns": section.get("include-patterns"),
+        "exclude_patterns": [pattern for pattern in section.get("exclude-patterns") or [] if pattern],
+    }
+    actions = {
+        who: {name: [word.upper() for word in words] for name, words in granted.items()}
+        for who, granted in section.get("actions", {}).items()
+    }
+    targets = dict.fromkeys(section.get("repositories", []), patterns)
+    return {"artifact": artifactory.permissions.resource({"actions": actions, "targets": targets})}
+
+
+def _as_classic(permission: Permission) -> dict[str, Any]:
+    resource = permission.resources.get("artifact")
+    if resource is None:
+        return {"name": permission.name}
+    patterns = next(iter(resource["targets"].values()))
+    actions = {
+        who: {name: [word.lower() for word in words] for name, words in granted.items()}
+        for who, granted in resource["actions"].items()
+    }
+    section = {
+        "include-patterns": patterns["include_patterns"],
+        "exclude-patterns": patterns["exclude_patterns"],
+        "repositories": list(resource["targets"]),
+        "actions": actions,
+    }
+    return {"name": permission.name, "repo": section}
+
+
+async def list_permissions(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
+    return compact([{"name": name, "uri": f"{request.url}/{name}"} for name in artifactory.permissions.by_name])
+
+
+async def get_permission(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
+    return compact(_as_classic(artifactory.permissions.find(request.path_params["name"])))
+
+
+async def write_permission(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
+    """POST creates (409 when it exists), PUT replaces it whole."""
+    name, creates = request.path_params["name"], request.method == "POST"
+    if creates and name in artifactory.permissions.by_name:
+        raise ApiError(409, f"Permission target '{name}' already exists")
+    resources = _from_classic(artifactory, await json_body(request, dict))
+    artifactory.permissions.by_name[name] = Permission(name, resources, caller.name, caller.name)
+    return Response(status_code=201 if creates else 200)
+
+
+async def delete_permission(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
+    del artifactory.permissions.by_name[artifactory.permissions.find(request.path_params["name"]).name]
+    return Response(status_code=200)
+
+
+def routes() -> list[BaseRoute]:
+    listing = "/artifactory/api/v2/security/permissions"
+    one = f"{listing}/{{name}}"
+    kind = "artifactory.permission"
+    return [
+        route(listing, list_permissions, kind=f"{kind}.list", allow="admin"),
+        route(one, get_permission, kind=f"{kind}.get", allow="admin"),
+        route(one, write_permission, kind=f"{kind}.create", methods=["POST"], allow="admin"),
+        route(one, write_permission, kind=f"{kind}.update", methods=["PUT"], allow="admin"),
+        route(one, delete_permission, kind=f"{kind}.delete", methods=["DELETE"], allow="admin"),
+    ]

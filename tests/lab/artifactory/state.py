@@ -1,0 +1,84 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state of the simulated Artifactory, which a reset replaces; the installation stays."""
+
+from __future__ import annotations
+
+import secrets
+
+from ..world import World
+from .auth import ANONYMOUS, Authenticator, Signer, Token, User
+from .cache import FileStore
+from .cipher import Cipher
+from .permissions import Permissions
+from .proxy import Remote
+from .settings import Settings
+from .store import Repository, RepositoryStore
+from .web import ApiError
+
+# The seeded users, and what they may do on every remote repository.
+USERS: dict[str, list[str]] = {
+    "admin": [],
+    "reader": ["READ"],
+    "puller": ["READ", "WRITE"],
+    "manager": ["READ", "WRITE", "DELETE", "MANAGE"],
+}
+
+
+class Installation:
+    """Keys and identities: what a server keeps for as long as it lives, and the ready file tells."""
+
+    def __init__(self, world: World) -> None:
+        self.id = secrets.token_hex(20)
+        self.node_id = f"artifactory-{secrets.token_hex(4)}"
+        self.service_id = f"jfac@01{secrets.token_hex(12)}"
+        self.signer = Signer()
+        self.cipher = Cipher()
+        self.users = {name: User(name, world.secret(f"artifactory.{name}"), name == "admin") for name in USERS}
+        issuer = Authenticator(world.clock.now, self.signer, self.service_id)
+        self.tokens: dict[str, Token] = {name: issuer.issue(name) for name in USERS}
+
+
+class Artifactory:
+    """Everything that requests can change."""
+
+    def __init__(self, world: World, installation: Installation) -> None:
+        self.world = world
+        self.installation = installation
+        self.settings = Settings(world.settings)
+        self.store = RepositoryStore(self.settings, installation.cipher)
+        self.files = FileStore()
+        self.permissions = Permissions(self.store)
+        self.authenticator = Authenticator(world.clock.now, installation.signer, installation.service_id)
+        self.authenticator.users.update(installation.users)
+        self.authenticator.tokens.update({token.id: token for token in installation.tokens.values()})
+        self._remotes: dict[str, Remote] = {}
+        for name, actions in USERS.items():
+            if actions:
+                self.permissions.grant(f"{name}s", name, actions, "ANY REMOTE")
+        self.permissions.grant("Anything", ANONYMOUS, ["READ"], "ANY LOCAL")
+        self.permissions.grant("Any Remote", ANONYMOUS, ["READ", "WRITE"], "ANY REMOTE")
+
+    def remote(self, repository: Repository) -> Remote:
+        """The running side of a remote repository: its cache and its upstream."""
+        if repository.key not in self._remotes:
+            self._remotes[repository.key] = Remote(self, repository.key)
+        return self._remotes[repository.key]
+
+    def saved(self, repository: Repository) -> None:
+        """A write to a configuration starts the repository anew."""
+        if repository.rclass == "remote":
+            self.remote(repository).restart()
+
+    def removed(self, repository: Repository) -> int:
+        """The number of cached files that went with a repository."""
+        remote = self._remotes.pop(repository.key, None)
+        return remote.cache.remove("") if remote else 0
+
+    def cache_owner(self, key: str) -> Repository:
+        """The remote repository of `<key>-cache`; 404 when there is none."""
+        owner = self.store.get(key.removesuffix("-cache"))
+        if not key.endswith("-cache") or owner is None or owner.rclass != "remote":
+            raise ApiError(404, "Unable to find item")
+        return owner

@@ -1,0 +1,153 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Caches from the outside: storage info, delete and zap (artifactory.md §5.6)."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ..clock import Clock
+from .auth import Caller
+from .cache import Cache, CachedFile
+from .web import ApiError, compact, route
+
+if TYPE_CHECKING:
+    from .state import Artifactory
+
+_NOT_FOUND = "Unable to find item"
+
+
+# --- storage info -----------------------------------------------------------------------------------------------------
+async def info(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
+    """A file or a folder; ?list, ?stats and ?lastModified show other sides of it."""
+    key, path = request.path_params["key"], request.path_params.get("path", "").strip("/")
+    owner = artifactory.cache_owner(key)
+    if not artifactory.permissions.allows(caller, "READ", owner, path):
+        raise ApiError(403, "Forbidden")
+    cache = artifactory.remote(owner).cache
+    if not cache.has(path):
+        raise ApiError(404, _NOT_FOUND)
+    base = f"{request.url.scheme}://{request.url.netloc}/artifactory"
+    uri = f"{base}/api/storage/{key}/{path}".rstrip("/")
+    if "list" in request.query_params:
+        return compact(_listing(artifactory.world.clock, cache, path, uri, request.query_params))
+    if "stats" in request.query_params:
+        return compact(_stats(cache, path, uri))
+    if "lastModified" in request.query_params:
+        newest = max((file.modified for file in cache.below(path)), default=None)
+        return compact({"uri": uri, "lastModified": artifactory.world.clock.rfc3339(newest)})
+    item = cache.files.get(path)
+    return compact(_file(artifactory, key, item, base, uri) if item else _folder(artifactory, key, cache, path, uri))
+
+
+def _file(artifactory: Artifactory, key: str, file: CachedFile, base: str, uri: str) -> dict[str, Any]:
+    checksums = {"sha1": file.content.sha1, "md5": file.content.md5, "sha256": file.content.sha256}
+    return {
+        **_times(artifactory, key, f"/{file.path}", [file]),
+        "downloadUri": f"{base}/{key}/{file.path}",
+        "remoteUrl": file.remote_url,
+        "mimeType": file.mime_type,
+        "size": str(file.content.size),
+        "checksums": checksums,
+        "originalChecksums": checksums,
+        "uri": uri,
+    }
+
+
+def _folder(artifactory: Artifactory, key: str, cache: Cache, path: str, uri: str) -> dict[str, Any]:
+    children = [{"uri": f"/{name}", "folder": folder} for name, folder in cache.children(path).items()]
+    return {**_times(artifactory, key, f"/{path}", cache.below(path)), "children": children, "uri": uri}
+
+
+def _times(artifactory: Artifactory, key: str, path: str, files: list[CachedFile]) -> dict[str, Any]:
+    """A folder is as old as its first file and as new as its last one."""
+    clock = artifactory.world.clock
+    first, last = (min(files, key=_created), max(files, key=_created)) if files else (None, None)
+    return {
+        "repo": key,
+        "path": path,
+        "created": clock.rfc3339(first.created if first else None),
+        "createdBy": first.created_by if first else "",
+        "lastModified": clock.rfc3339(last.modified if last else None),
+        "modifiedBy": last.created_by if last else "",
+        "lastUpdated": clock.rfc3339(max((file.updated for file in files), default=None)),
+    }
+
+
+def _created(file: CachedFile) -> float:
+    return file.created
+
+
+def _listing(clock: Clock, cache: Cache, path: str, uri: str, query: QueryParams) -> dict[str, Any]:
+    """What is below a folder: `deep=1` at any depth, `listFolders=1` with the folders."""
+    rows: dict[str, dict[str, Any]] = {}
+    for file in cache.below(path):
+        name, modified = "/" + file.path.removeprefix(path).strip("/"), clock.rfc3339(file.modified)
+        for folder in map(str, PurePosixPath(name).parents[:-1]):
+            rows[folder] = {"uri": folder, "size": -1, "lastModified": modified, "folder": True}
+        checksums = {"sha1": file.content.sha1, "sha2": file.content.sha256}
+        rows[name] = {"uri": name, "size": file.content.size, "lastModified": modified, "folder": False, **checksums}
+    deep, folders = query.get("deep") == "1", query.get("listFolders") == "1"
+    shown = [row for row in rows.values() if (deep or row["uri"].count("/") == 1) and (folders or not row["folder"])]
+    return {"uri": uri, "created": clock.rfc3339(), "files": shown}
+
+
+def _stats(cache: Cache, path: str, uri: str) -> dict[str, Any]:
+    """Times in epoch milliseconds; a folder counts nothing."""
+    file = cache.files.get(path)
+    counted: dict[str, Any] = {
+        "downloadCount": file.downloads if file else 0,
+        "lastDownloaded": int(file.downloaded * 1000) if file else 0,
+        "remoteDownloadCount": 0,
+        "remoteLastDownloaded": 0,
+    }
+    if file and file.downloaded_by:
+        counted["lastDownloadedBy"] = file.downloaded_by
+    return {"uri": uri, **counted}
+
+
+# --- delete and zap ---------------------------------------------------------------------------------------------------
+async def delete(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
+    """Of a cached file or folder; the key of the remote repository stands for its cache."""
+    key, path = request.path_params["key"], request.path_params.get("path", "").strip("/")
+    owner = artifactory.cache_owner(key if key.endswith("-cache") else f"{key}-cache")
+    if not artifactory.permissions.allows(caller, "DELETE", owner, path):
+        raise ApiError(403, "Forbidden")
+    cache = artifactory.remote(owner).cache
+    if not cache.has(path):
+        raise ApiError(404, _NOT_FOUND)
+    cache.remove(path)
+    return Response(status_code=204)
+
+
+async def zap(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
+    version = artifactory.settings.version
+    if version < (7, 49, 3):
+        raise ApiError(404, "Not Found")
+    key, path = request.path_params["key"], request.path_params.get("path", "").strip("/")
+    if not key.endswith("-cache"):
+        raise ApiError(400, f"Repository '{key}' is not a cache repository")
+    owner = artifactory.cache_owner(key)
+    may = any(artifactory.permissions.allows(caller, action, owner, path) for action in ("MANAGE", "DELETE"))
+    if version >= (7, 104, 12) and not may:
+        raise ApiError(403, "Forbidden")
+    artifactory.remote(owner).zap(path)
+    return compact({"Message": f"Completed zapping cache in path {key}/{path}".rstrip("/")})
+
+
+def routes() -> list[BaseRoute]:
+    found: list[BaseRoute] = []
+    for path in ("{key}", "{key}/{path:path}"):
+        found += [
+            route(f"/artifactory/api/storage/{path}", info, kind="storage.info"),
+            route(f"/artifactory/api/zap/{path}", zap, kind="cache.zap", methods=["POST"]),
+            route(f"/artifactory/{path}", delete, kind="cache.delete", methods=["DELETE"]),
+        ]
+    return found

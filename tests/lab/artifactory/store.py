@@ -1,0 +1,212 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The repository configurations: how they are created, merged and validated (artifactory.md §1.3, §1.5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from .cipher import Cipher
+from .fields import LAYOUTS, PACKAGE_TYPES, SCHEMAS, UNLICENSED, Schema, coerce
+from .settings import Settings
+from .web import ApiError
+
+_RESERVED_KEYS = frozenset({"api", "list", "repo", "ui", "webapp"})
+_ILLEGAL_CHARACTERS = re.compile(r'[/\\:|?<>*"]')
+_XML_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+_IDENTITY = ("key", "rclass", "packageType")
+
+
+@dataclass
+class Repository:
+    """One configuration. `fields` holds all of its schema; the password in clear text."""
+
+    key: str
+    rclass: str
+    package_type: str
+    fields: dict[str, Any]
+    password_cipher: str = ""  # made anew by each write of the password
+
+    @property
+    def schema(self) -> Schema:
+        return SCHEMAS[self.rclass]
+
+
+class RepositoryStore:
+    """All configurations, in the order in which they are listed."""
+
+    def __init__(self, settings: Settings, cipher: Cipher) -> None:
+        self._settings = settings
+        self._cipher = cipher
+        self._repositories: dict[str, Repository] = {}
+
+    def __iter__(self) -> Iterator[Repository]:
+        return iter(list(self._repositories.values()))
+
+    def get(self, key: str) -> Repository | None:
+        return self._repositories.get(key)
+
+    def create(self, key: str, body: dict[str, Any], position: int | None = None) -> Repository:
+        """Add a repository; what the body leaves out gets the REST default. 400 when the key is taken."""
+        rclass, package_type = body.get("rclass"), body.get("packageType") or "generic"
+        if rclass not in SCHEMAS:
+            raise ApiError(400, f"Unsupported repository type: {rclass}" if rclass else "Missing repository type")
+        if str(package_type).lower() not in PACKAGE_TYPES:
+            raise ApiError(400, f"Unsupported package type: {package_type}")
+        if body.get("key", key) != key:
+            raise ApiError(400, f"Repository key '{body['key']}' does not match the request path '{key}'")
+        self._validate_key(key, rclass)
+        package_type = str(package_type).lower()
+        repository = Repository(key, rclass, package_type, SCHEMAS[rclass].initial(package_type))
+        self._merge(repository, body, keep_lists=False)
+        self._validate(repository)
+        self._repositories[key] = repository
+        if position is not None:
+            self._move(key, position)
+        return repository
+
+    def update(self, key: str, body: dict[str, Any]) -> Repository:
+        """Merge a body into a repository: what it leaves out is kept."""
+        stored = self._repositories[key]
+        for name, value in zip(_IDENTITY, (stored.key, stored.rclass, stored.package_type), strict=True):
+            if body.get(name) is not None and str(body[name]).lower() != value.lower():
+                raise ApiError(400, f"The {name} of repository '{key}' cannot be changed")
+        changed = Repository(key, stored.rclass, stored.package_type, dict(stored.fields), stored.password_cipher)
+        self._merge(changed, body, keep_lists=not self._settings["artifactory_empty_list_clears"])
+        self._validate(changed)
+        self._repositories[key] = changed
+        return changed
+
+    def overwrite(self, key: str, fields: dict[str, Any]) -> None:
+        """Set fields past every rule; ValueError for one that there is not."""
+        repository = self._repositories[key]
+        if unknown := sorted(fields.keys() - repository.fields.keys()):
+            raise ValueError(f"unknown: {', '.join(unknown)}")
+        repository.fields.update(fields)
+        if "password" in fields:
+            self._set_password(repository)
+
+    def delete(self, key: str) -> Repository:
+        """Remove a repository, also from the virtual repositories that hold it."""
+        for repository in self._repositories.values():
+            if repository.rclass == "virtual":
+                repository.fields["repositories"] = [m for m in repository.fields["repositories"] if m != key]
+        return self._repositories.pop(key)
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """A batch: when one of its writes fails, none has happened."""
+        before = dict(self._repositories)
+        try:
+            yield
+        except ApiError:
+            self._repositories = before
+            raise
+
+    def members(self, key: str) -> list[Repository]:
+        """The local and remote repositories behind a key, in resolution order; nested virtual ones are unfolded."""
+        found: dict[str, Repository] = {}
+        seen: set[str] = set()
+        pending = [key]
+        while pending:
+            repository = self._repositories.get(pending.pop(0))
+            if repository is None or repository.key in seen:
+                continue
+            seen.add(repository.key)
+            if repository.rclass == "virtual":
+                pending = [*repository.fields["repositories"], *pending]
+            else:
+                found[repository.key] = repository
+        return sorted(found.values(), key=lambda member: not member.fields["priorityResolution"])
+
+    def _move(self, key: str, position: int) -> None:
+        keys = [other for other in self._repositories if other != key]
+        keys.insert(position, key)
+        self._repositories = {other: self._repositories[other] for other in keys}
+
+    def _merge(self, repository: Repository, body: dict[str, Any], *, keep_lists: bool) -> None:
+        """Unknown names are ignored; null and "" clear a scalar; null, and where asked [], keep a list or an object."""
+        fields, schema = repository.fields, repository.schema
+        for name, value in body.items():
+            kind = schema.type_of(name)
+            if kind is None or (kind in (list, dict) and (value is None or (value == [] and keep_lists))):
+                continue
+            if value is None or (kind is str and value == ""):
+                fields[name] = schema.cleared(name)
+            else:
+                fields[name] = coerce(name, kind, value)
+        for name in UNLICENSED & fields.keys():
+            fields[name] = False
+        if fields.get("externalDependenciesEnabled") and not fields["externalDependenciesPatterns"]:
+            fields["externalDependenciesPatterns"] = ["**"]
+        if not fields["projectKey"]:
+            fields["environments"] = []
+        if "password" in body and "password" in fields:
+            self._set_password(repository)
+
+    def _set_password(self, repository: Repository) -> None:
+        """Cipher text of our own that comes back stands for the password that it holds."""
+        given = repository.fields["password"]
+        clear = self._cipher.decrypt(given)
+        repository.fields["password"] = given if clear is None else clear
+        repository.password_cipher = self._cipher.encrypt(given) if clear is None else given
+
+    def _validate_key(self, key: str, rclass: str) -> None:
+        longest = 58 if rclass == "remote" else 64
+        if len(key) > longest:
+            raise ApiError(400, f"Repository key exceeds maximum length ({longest}) chars.")
+        if key in (".", "..", "&"):
+            raise ApiError(400, "Invalid Repository key")
+        if _ILLEGAL_CHARACTERS.search(key):
+            raise ApiError(400, """Illegal Repository key : '/,\\,:,|,?,<,>,*,"' is not allowed""")
+        if not _XML_NAME.fullmatch(key):
+            raise ApiError(400, "Repository key contains illegal character")
+        if key in _RESERVED_KEYS:
+            raise ApiError(400, f"Repository key '{key}' is a reserved name")
+        if rclass == "local" and key.endswith("-cache"):
+            raise ApiError(400, f"Repository key '{key}' must not end with '-cache'")
+        same = next((other for other in self._repositories if other.lower() == key.lower()), None)
+        if same is not None:
+            reason = "Repository key" if same == key else "Case insensitive repository key"
+            raise ApiError(400, f"error when validating repository name: {key} : {reason} already exists")
+
+    def _validate(self, repository: Repository) -> None:
+        fields = repository.fields
+        layout = fields["repoLayoutRef"]
+        if layout and layout not in LAYOUTS:
+            raise ApiError(400, f"Unable to find repository layout by the name: {layout}")
+        project = fields["projectKey"]
+        if project and not repository.key.startswith(f"{project}-"):
+            raise ApiError(400, f"Repository key must start with the project key '{project}-'")
+        if len(fields["environments"]) > 1 and (7, 53, 1) <= self._settings.version < (7, 107, 1):
+            raise ApiError(400, "A repository can be assigned to one environment only")
+        if repository.rclass == "remote":
+            _validate_remote(repository)
+        elif repository.rclass == "virtual":
+            self._validate_members(repository)
+
+    def _validate_members(self, virtual: Repository) -> None:
+        for key in virtual.fields["repositories"]:
+            member = self._repositories.get(key)
+            if member is None:
+                raise ApiError(400, f"Repository '{key}' does not exist")
+            if virtual.package_type not in ("generic", member.package_type):
+                problem = (
+                    f"aggregates another repository '{key}' that has a mismatching package type {member.package_type}"
+                )
+                raise ApiError(400, f"Repository '{virtual.key}' {problem}")
+
+
+def _validate_remote(repository: Repository) -> None:
+    url = repository.fields["url"]
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ApiError(400, f"Remote URL '{url}' is not valid")
+    if repository.package_type == "docker" and not repository.fields["storeArtifactsLocally"]:
+        raise ApiError(400, "Docker prerequisite - artifacts must be stored locally in cache")

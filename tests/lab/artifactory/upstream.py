@@ -1,0 +1,148 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a remote Docker repository asks of its upstream: authentication and redirects (artifactory.md §5.2–5.5)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+_GATEWAY_ERRORS = frozenset({502, 503, 504, 505})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS = 5
+_DEFAULT_TOKEN_LIFE = 60  # seconds, where the token service does not say
+_PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+
+
+class UnreachableError(Exception):
+    """No answer, or one that says that nobody is there (502–505)."""
+
+
+class TokenRefusedError(Exception):
+    """The upstream's token service gave no token."""
+
+    def __init__(self, realm: str, scope: str) -> None:
+        super().__init__(realm)
+        self.realm = realm
+        self.scope = scope
+
+
+class Upstream:
+    """The registry behind one remote repository. `fields` returns the configuration as it is now."""
+
+    def __init__(
+        self, http: httpx.AsyncClient, now: Callable[[], float], fields: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        self._http = http
+        self._now = now
+        self._fields = fields
+        self._tokens: dict[tuple[str, ...], tuple[str, float]] = {}
+        self.requests: Counter[str] = Counter()
+
+    def url(self, path: str) -> str:
+        """The address of a registry path; a path in the repository's own URL does not count."""
+        parts = urlsplit(self._fields()["url"])
+        return f"{parts.scheme}://{parts.netloc}/v2/{path}"
+
+    @asynccontextmanager
+    async def open(self, method: str, path: str, image: str, accept: str = "*/*") -> AsyncIterator[httpx.Response]:
+        """The upstream's final answer, its body not yet read. Raises UnreachableError, TokenRefusedError."""
+        response = await self._authorized(method, self.url(path), f"repository:{image}:pull", accept)
+        try:
+            yield response
+        except httpx.TransportError as error:
+            raise UnreachableError(str(error)) from error
+        finally:
+            await response.aclose()
+
+    async def _authorized(self, method: str, url: str, scope: str, accept: str) -> httpx.Response:
+        authorization = self._known_authorization(scope)
+        response = await self._follow(method, url, accept, authorization)
+        if authorization.startswith("Bearer") and response.status_code in (401, 403):
+            await response.aclose()
+            self._tokens.pop(self._token_key(scope), None)
+            response = await self._follow(method, url, accept, "")
+        if response.status_code == 401 and self._fields()["enableTokenAuthentication"]:
+            challenge = response.headers.get("www-authenticate", "")
+            await response.aclose()
+            response = await self._follow(method, url, accept, await self._answer(challenge, scope))
+        return response
+
+    def _known_authorization(self, scope: str) -> str:
+        """What goes with a first request: Basic or nothing without token authentication, else a token from before."""
+        if not self._fields()["enableTokenAuthentication"]:
+            return self._basic()
+        token, expires_at = self._tokens.get(self._token_key(scope), ("", 0.0))
+        return f"Bearer {token}" if self._now() < expires_at else ""
+
+    def _token_key(self, scope: str) -> tuple[str, ...]:
+        """New credentials need a new token."""
+        fields = self._fields()
+        return (fields["url"], fields["username"], fields["password"], scope)
+
+    def _basic(self) -> str:
+        fields = self._fields()
+        if not (fields["username"] and fields["password"]):
+            return ""
+        pair = f"{fields['username']}:{fields['password']}"
+        return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+    async def _answer(self, challenge: str, scope: str) -> str:
+        scheme, _, rest = challenge.partition(" ")
+        if scheme.lower() != "bearer":
+            return self._basic()
+        parameters = dict(_PARAMETER.findall(rest))
+        realm, scope_asked = parameters["realm"], parameters.get("scope", scope)
+        query = {"service": parameters.get("service", ""), "scope": scope_asked}
+        url = str(httpx.URL(realm).copy_merge_params(query))
+        response = await self._send("GET", url, "application/json", self._basic(), counted_as="TOKEN")
+        try:
+            if response.status_code != 200:
+                raise TokenRefusedError(realm, scope_asked)
+            await response.aread()
+            body = response.json()
+        finally:
+            await response.aclose()
+        token = body.get("token") or body["access_token"]
+        self._tokens[self._token_key(scope)] = (token, self._now() + body.get("expires_in", _DEFAULT_TOKEN_LIFE))
+        return f"Bearer {token}"
+
+    async def _follow(self, method: str, url: str, accept: str, authorization: str) -> httpx.Response:
+        """Redirects are followed here; another host gets no credentials unless the repository says so."""
+        response = await self._send(method, url, accept, authorization)
+        for _ in range(_MAX_REDIRECTS):
+            if response.status_code not in _REDIRECTS:
+                break
+            await response.aclose()
+            target = urljoin(url, response.headers["location"])
+            if urlsplit(target).netloc != urlsplit(url).netloc and not self._fields()["allowAnyHostAuth"]:
+                authorization = ""
+            url = target
+            response = await self._send(method, url, accept, authorization)
+        return response
+
+    async def _send(
+        self, method: str, url: str, accept: str, authorization: str, counted_as: str | None = None
+    ) -> httpx.Response:
+        self.requests[counted_as or method] += 1
+        headers = {"Accept": accept, "Accept-Encoding": "identity", "User-Agent": "Artifactory"}
+        if authorization:
+            headers["Authorization"] = authorization
+        timeout = self._fields()["socketTimeoutMillis"] / 1000
+        try:
+            request = self._http.build_request(method, url, headers=headers, timeout=timeout)
+            response = await self._http.send(request, stream=True, follow_redirects=False)
+        except httpx.TransportError as error:
+            raise UnreachableError(str(error)) from error
+        if response.status_code in _GATEWAY_ERRORS:
+            await response.aclose()
+            raise UnreachableError(f"{method} {urlsplit(url).netloc}: {response.status_code}")
+        return response

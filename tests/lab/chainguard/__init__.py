@@ -1,0 +1,105 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The simulated Chainguard: platform API, security token service, registry and the store of its blobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
+
+from .. import images
+from ..world import World
+from . import blobs, gateway, iam, registry, sts
+from .state import (
+    API_AUDIENCE,
+    ISSUER,
+    ORGANIZATION,
+    OTHER_ORGANIZATION,
+    PEOPLE,
+    TEN_YEARS,
+    THIRD_PARTY_ISSUER,
+    Authority,
+    Chainguard,
+    child_uid,
+    root_uid,
+)
+
+DEFAULTS: dict[str, Any] = {
+    "omit_unpopulated": False,  # leave fields that nobody set out of the API's replies
+    "delete_missing": 200,  # or 404: what a repeated DELETE gets
+    "max_ttl_hours": 8760,  # the plan's limit for static identities
+    "propagation": 0.0,  # seconds until a new identity or binding counts
+}
+
+
+def build(world: World) -> dict[str, Starlette]:
+    return {
+        "api": gateway.application(world, [*iam.routes(), *sts.routes()]),
+        "registry": registry.build(world),
+        "blobs": blobs.build(world),
+    }
+
+
+def seed(world: World) -> None:
+    """The signing key outlives a reset, so that tokens given out before stay good."""
+    authority = world.chainguard.authority if world.chainguard else Authority(int(world.clock.now()))
+    world.chainguard = Chainguard(world, authority)
+
+
+def describe(world: World) -> dict[str, Any]:
+    state: Chainguard = world.chainguard
+    # From the lab's start on, so that they are the same tokens whenever one asks.
+    times = {"iat": state.authority.since, "exp": state.authority.since + TEN_YEARS}
+    organization = root_uid(ORGANIZATION)
+    api = {"iss": ISSUER, "aud": [API_AUDIENCE], **times}
+    tokens = {
+        person: state.authority.sign({**api, "sub": child_uid(organization, person)})
+        for person in PEOPLE
+        if person != "workload"
+    }
+    oidc_token = state.authority.sign({"iss": THIRD_PARTY_ISSUER, "sub": "workload", "aud": ISSUER, **times})
+    return {
+        "api_url": world.addresses["api"],
+        "issuer_url": world.addresses["api"],
+        "registry_url": world.addresses["registry"],
+        "organization": {"name": ORGANIZATION, "uid": organization},
+        "other_organization": {"name": OTHER_ORGANIZATION, "uid": root_uid(OTHER_ORGANIZATION)},
+        "api_tokens": tokens,
+        "workload": {"identity": child_uid(organization, "workload"), "oidc_token": oidc_token},
+    }
+
+
+def routes(world: World) -> list[BaseRoute]:
+    async def identities(_request: Request) -> JSONResponse:
+        return JSONResponse(list(world.chainguard.identities.values()))
+
+    async def bindings(_request: Request) -> JSONResponse:
+        return JSONResponse(list(world.chainguard.bindings.values()))
+
+    async def revoke(request: Request) -> JSONResponse:
+        """Take an identity away behind everyone's back; KeyError when there is none."""
+        uid = (await request.json())["uid"]
+        if not world.chainguard.remove(world.chainguard.identities, uid):
+            raise KeyError(uid)
+        return JSONResponse({})
+
+    async def publish(request: Request) -> JSONResponse:
+        """A new build of an image: {"name", "tag"} → its digest, which nobody has cached yet."""
+        body = await request.json()
+        name, tag = body["name"], body["tag"]
+        repository = world.chainguard.repositories[name]
+        serial = sum(1 for known, _when, _digest in repository.history if known == tag)
+        repository.publish(tag, images.build(name, tag, serial + 1), world.clock.now())
+        return JSONResponse({"name": name, "tag": tag, "digest": repository.tags[tag]})
+
+    return [
+        Route("/chainguard/identities", identities),
+        Route("/chainguard/identities/revoke", revoke, methods=["POST"]),
+        Route("/chainguard/bindings", bindings),
+        Route("/chainguard/images", publish, methods=["POST"]),
+    ]

@@ -1,0 +1,216 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all collections of the v2 API have in common: list with filters and pages, get, create, update, delete."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.routing import Route
+
+from .gateway import Call, Parameters, missing, route
+from .messages import (
+    FAILED_PRECONDITION,
+    INVALID_ARGUMENT,
+    NOT_FOUND,
+    ApiError,
+    blank,
+    camel,
+    invalid,
+    mask_of,
+    merge,
+    read,
+)
+from .state import Chainguard, Record, child_uid, parent_of, within
+
+PAGE_DEFAULT, PAGE_MAX = 50, 200
+PAGE_TOKEN_SECONDS = 3 * 86400
+
+Filter = Callable[[Record, str], bool]
+
+
+def by_name(record: Record, value: str) -> bool:
+    return bool(record["name"] == value)
+
+
+def _unchanged(_state: Chainguard, record: Record) -> Record:
+    return record
+
+
+@dataclass(frozen=True)
+class Collection:
+    """One collection. Without `check` it is read only.
+
+    `check(call, group, record)` completes a record that a request made or changed, or refuses it.
+    """
+
+    path: str
+    plural: str
+    kind: str
+    capability: str
+    message: str
+    table: Callable[[Chainguard], dict[str, Record]]
+    filters: Mapping[str, Filter] = field(default_factory=dict)
+    check: Callable[[Call, str, Record], None] | None = None
+    writable: frozenset[str] = frozenset()
+    show: Callable[[Chainguard, Record], Record] = _unchanged
+    select: Callable[[Record, Parameters], bool] = lambda _record, _parameters: True
+    counted: bool = False
+
+    def routes(self) -> list[Route]:
+        one = f"{self.path}/{{uid:path}}"
+        routes = [
+            route(self.path, "GET", f"{self.kind}.list", self.list_),
+            route(one, "GET", f"{self.kind}.get", self.get),
+        ]
+        if self.check:
+            routes += [
+                route(self.path, "POST", f"{self.kind}.create", self.create),
+                route(one, "POST", f"{self.kind}.create", self.create),
+                route(one, "PATCH", f"{self.kind}.update", self.update),
+                route(one, "DELETE", f"{self.kind}.delete", self.delete),
+            ]
+        return routes
+
+    def group_of(self, uid: str) -> str:
+        """The group that a record belongs to; groups stand for themselves, tags belong to their repository."""
+        return uid if self.plural == "groups" else parent_of(uid)
+
+    def list_(self, call: Call) -> dict[str, Any]:
+        size, skip = call.parameters.number("pageSize"), call.parameters.number("skip")
+        if size < 0 or skip < 0:
+            raise invalid("pageSize" if size < 0 else "skip", "must not be negative")
+        target = call.parameters.text("uidp.childrenOf") or call.parameters.text("uidp.descendantsOf")
+        groups = call.groups_with(f"{self.capability}_LIST", target)
+        visible = [
+            record
+            for uid, record in self.table(call.state).items()
+            if self._managed(uid) or any(within(uid, group) for group in groups)
+        ]
+        found = [record for record in visible if self._wanted(record, call.parameters)]
+        return self._page(call, found, min(size or PAGE_DEFAULT, PAGE_MAX), skip)
+
+    def _managed(self, uid: str) -> bool:
+        """Managed roles belong to no organisation: whoever may list roles sees them."""
+        return self.plural == "roles" and "/" not in uid
+
+    def _wanted(self, record: Record, parameters: Parameters) -> bool:
+        uid, text = record["uid"], parameters.text
+        ids = parameters.all("uidp.ids")
+        uidp = (
+            (not text("uidp.childrenOf") or parent_of(uid) == text("uidp.childrenOf"))
+            and (not text("uidp.descendantsOf") or within(parent_of(uid), text("uidp.descendantsOf")))
+            and (not text("uidp.ancestorsOf") or within(text("uidp.ancestorsOf"), self.group_of(uid)))
+            and (not parameters.flag("uidp.inRoot") or "/" not in uid)
+            and (not ids or uid in ids)
+        )
+        given = {name: text(name) for name in self.filters if text(name)}
+        return (
+            uidp
+            and all(self.filters[name](record, value) for name, value in given.items())
+            and self.select(record, parameters)
+        )
+
+    def _page(self, call: Call, records: list[Record], size: int, skip: int) -> dict[str, Any]:
+        order = call.parameters.text("orderBy") or "uid asc"
+        name, _, direction = order.partition(" ")
+        if camel(name) not in blank(self.message) or direction not in ("", "asc", "desc"):
+            raise invalid("orderBy", f"cannot order by {order!r}")
+
+        def key(record: Record) -> tuple[str, str]:
+            return str(record[camel(name)]), record["uid"]
+
+        descending = direction == "desc"
+        records = sorted(records, key=key, reverse=descending)
+        total, skipped, rest = len(records), skip, records
+        if token := call.parameters.text("pageToken"):
+            last, before = _open_token(call, token, order)
+            rest = [record for record in records if (key(record) < last if descending else key(record) > last)]
+            skipped += before
+        page = rest[skip : skip + size]
+        more = len(rest) > skip + size
+        reply = {
+            self.plural: [self.show(call.state, record) for record in page],
+            "nextPageToken": _seal_token(call, order, key(page[-1]), skipped) if more else "",
+            "skipped": skipped,
+        }
+        return reply | ({"totalCount": str(total)} if self.counted else {})
+
+    def get(self, call: Call) -> Record:
+        if not call.uid:
+            raise invalid("uid", "must not be empty")
+        if self._managed(call.uid):
+            call.groups_with(f"{self.capability}_LIST")
+        else:
+            call.require(f"{self.capability}_LIST", call.uid)
+        return self.show(call.state, self._find(call))
+
+    def _find(self, call: Call) -> Record:
+        record = self.table(call.state).get(call.uid)
+        if not record:
+            raise ApiError(NOT_FOUND, f"{self.message} {call.uid} not found")
+        return record
+
+    def create(self, call: Call) -> Record:
+        given = read(self.message, call.body)
+        if not call.uid:
+            raise invalid("parent", "must not be empty")
+        call.require(f"{self.capability}_CREATE", call.uid)
+        if call.uid not in call.state.groups:
+            raise ApiError(NOT_FOUND, f"Group {call.uid} not found")
+        return self.show(call.state, self.add(call, call.uid, given))
+
+    def add(self, call: Call, group: str, given: dict[str, Any]) -> Record:
+        """Check and store a record of which `given` is set."""
+        names = [name for name in given if name in self.writable]
+        record = merge(self.message, blank(self.message), given, names)
+        self._check(call, group, record)
+        uid = child_uid(group)
+        call.state.settle_later(uid)
+        return call.state.put(self.table(call.state), self.message, uid, record)
+
+    def _check(self, call: Call, group: str, record: Record) -> None:
+        assert self.check, f"{self.plural} are read only"
+        self.check(call, group, record)
+
+    def update(self, call: Call) -> Record:
+        given = read(self.message, call.body)
+        call.require(f"{self.capability}_UPDATE", call.uid)
+        paths = [camel(path) for path in call.parameters.text("updateMask").split(",") if path]
+        mask = [path for path in paths or mask_of(self.message, given) if path.partition(".")[0] in self.writable]
+        record = merge(self.message, self._find(call), given, mask)
+        self._check(call, parent_of(call.uid), record)
+        record["updateTime"] = call.state.world.clock.rfc3339()
+        self.table(call.state)[call.uid] = record
+        return self.show(call.state, record)
+
+    def delete(self, call: Call) -> dict[str, Any]:
+        if "/" not in call.uid:
+            raise missing(f"{self.capability}_DELETE", call.uid or "any group")
+        call.require(f"{self.capability}_DELETE", call.uid)
+        if self.plural == "groups" and call.state.is_parent(call.uid):
+            raise ApiError(FAILED_PRECONDITION, f"Group {call.uid} is not empty")
+        removed = call.state.remove(self.table(call.state), call.uid)
+        if not removed and call.state.world.settings["delete_missing"] != 200:
+            raise ApiError(NOT_FOUND, f"{self.message} {call.uid} not found")
+        return {}
+
+
+def _seal_token(call: Call, order: str, last: tuple[str, str], skipped: int) -> str:
+    content = [order, call.state.world.clock.now(), last, skipped]
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
+
+
+def _open_token(call: Call, token: str, order: str) -> tuple[tuple[str, str], int]:
+    try:
+        sealed_order, sealed_at, (value, uid), skipped = json.loads(base64.urlsafe_b64decode(token))
+    except ValueError as error:
+        raise ApiError(INVALID_ARGUMENT, "invalid page token") from error
+    if sealed_order != order or sealed_at + PAGE_TOKEN_SECONDS < call.state.world.clock.now():
+        raise ApiError(INVALID_ARGUMENT, "invalid page token: it is expired, or of another order")
+    return (value, uid), skipped

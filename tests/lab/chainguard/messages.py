@@ -1,0 +1,185 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The API's messages: their fields, how its REST gateway reads and writes them, and its errors (chainguard.md §2.1)."""
+
+from __future__ import annotations
+
+import copy
+import re
+from datetime import datetime
+from typing import Any, NamedTuple
+
+HTTP_STATUS = {3: 400, 5: 404, 6: 409, 7: 403, 9: 400, 12: 501, 16: 401}
+INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, FAILED_PRECONDITION, UNAUTHENTICATED = 3, 5, 6, 7, 9, 16
+
+RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
+
+
+class OneOf(NamedTuple):
+    """A field that is absent from replies unless it was set; `of` is `str` or the name of a message."""
+
+    of: type | str
+
+
+# Each field with the value that it has when nobody set it. None stands for a timestamp.
+MESSAGES: dict[str, dict[str, Any]] = {
+    "Group": {
+        "uid": "",
+        "name": "",
+        "description": "",
+        "resourceLimits": {},
+        "verified": False,
+        "createTime": None,
+        "updateTime": None,
+        "kind": "ORG_KIND_UNSPECIFIED",
+        "status": "ORG_STATUS_UNSPECIFIED",
+    },
+    "Identity": {
+        "uid": "",
+        "name": "",
+        "description": "",
+        "email": "",
+        "emailUnverified": "",
+        "company": "",
+        "staticKeys": OneOf("StaticKeys"),
+        "claimMatch": OneOf("ClaimMatch"),
+        "createTime": None,
+        "updateTime": None,
+        "lastSeenTime": None,
+    },
+    "StaticKeys": {"issuer": "", "subject": "", "issuerKeys": "", "expirationTime": None, "audiences": []},
+    "ClaimMatch": {
+        "issuer": OneOf(str),
+        "issuerPattern": OneOf(str),
+        "subject": OneOf(str),
+        "subjectPattern": OneOf(str),
+        "audience": OneOf(str),
+        "audiencePattern": OneOf(str),
+        "claims": {},
+        "claimPatterns": {},
+    },
+    "Role": {"uid": "", "name": "", "description": "", "capabilities": [], "createTime": None, "updateTime": None},
+    "RoleBinding": {"uid": "", "identityUid": "", "roleUid": "", "createTime": None},
+    "BatchCreate": {"parent": "", "requests": [], "roleUid": ""},
+    "CreateRoleBinding": {"parent": "", "roleBinding": OneOf("RoleBinding")},
+    "Repo": {
+        "uid": "",
+        "name": "",
+        "description": "",
+        "catalogTier": "CATALOG_TIER_UNSPECIFIED",
+        "bundles": [],
+        "aliases": [],
+        "activeTags": [],
+        "sync_config": None,
+        "customOverlay": None,
+        "createTime": None,
+        "updateTime": None,
+    },
+    "Tag": {"uid": "", "name": "", "digest": "", "updateTime": None, "deprecated": False, "bundles": []},
+}
+
+
+class ApiError(Exception):
+    """A `google.rpc.Status`. With `field` it names the field that a validation refused."""
+
+    def __init__(self, code: int, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.code, self.message, self.field = code, message, field
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return {"code": self.code, "message": self.message, "details": self._details()}
+
+    def _details(self) -> list[dict[str, Any]]:
+        if not self.field:
+            return []
+        violation = {"field": self.field, "description": self.message}
+        info = {"reason": "INVALID_ARGUMENT", "domain": "iam.chainguard.dev", "metadata": {}}
+        return [
+            {"@type": "type.googleapis.com/google.rpc.ErrorInfo", **info},
+            {"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [violation]},
+        ]
+
+
+def invalid(field: str, problem: str) -> ApiError:
+    return ApiError(INVALID_ARGUMENT, f"Invalid argument: {field}: {problem}", field)
+
+
+def camel(name: str) -> str:
+    return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)
+
+
+def blank(message: str) -> dict[str, Any]:
+    """A message of which nothing is set, as the gateway writes it."""
+    fields = MESSAGES[message].items()
+    return {name: copy.copy(zero) for name, zero in fields if not isinstance(zero, OneOf)}
+
+
+def read(message: str, body: Any) -> dict[str, Any]:
+    """The fields that a request body sets: either spelling, unknown ones ignored, wrong types refused."""
+    if not isinstance(body, dict):
+        raise ApiError(INVALID_ARGUMENT, f"proto: syntax error: unexpected value for {message}")
+    fields = MESSAGES[message]
+    given = {camel(name): value for name, value in body.items() if value is not None}
+    return {name: _read_field(name, fields[name], value) for name, value in given.items() if name in fields}
+
+
+def _read_field(name: str, zero: Any, value: Any) -> Any:
+    if _is_message(zero):
+        return read(zero.of, value)
+    if zero is None:
+        timestamp(name, value)
+    elif not isinstance(value, zero.of if isinstance(zero, OneOf) else type(zero)):  # type: ignore[arg-type]
+        raise ApiError(INVALID_ARGUMENT, f"proto: invalid value for field {name}: {value!r}")
+    return value
+
+
+def timestamp(name: str, value: Any) -> float:
+    """Epoch seconds of an RFC 3339 time."""
+    try:
+        # datetime of Python 3.10 reads neither "Z" nor a fraction of other than 3 or 6 digits.
+        whole, fraction, zone = RFC3339.fullmatch(value).groups()  # type: ignore[union-attr]
+        return datetime.fromisoformat(whole + zone.replace("Z", "+00:00")).timestamp() + float(fraction or 0)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ApiError(INVALID_ARGUMENT, f"proto: invalid google.protobuf.Timestamp for {name}: {value!r}") from error
+
+
+def merge(message: str, record: dict[str, Any], given: dict[str, Any], mask: list[str]) -> dict[str, Any]:
+    """A copy of a record in which the fields of the mask (`name`, `staticKeys.expirationTime`) are as given."""
+    result = {**record}
+    for path in mask:
+        name, _, rest = path.partition(".")
+        zero = MESSAGES[message].get(name, KeyError)
+        if zero is KeyError or (rest and not _is_message(zero)):
+            raise ApiError(INVALID_ARGUMENT, f"invalid update mask path: {path}")
+        if rest:
+            result[name] = merge(zero.of, result.get(name, blank(zero.of)), given.get(name, {}), [rest])
+        elif name in given:
+            result[name] = blank(zero.of) | given[name] if _is_message(zero) else given[name]
+        elif isinstance(zero, OneOf):
+            result.pop(name, None)
+        else:
+            result[name] = copy.copy(zero)
+    return result
+
+
+def mask_of(message: str, given: dict[str, Any]) -> list[str]:
+    """The mask that the gateway derives from a body: its leaves."""
+    paths: list[str] = []
+    for name, value in given.items():
+        zero = MESSAGES[message][name]
+        paths += [f"{name}.{path}" for path in mask_of(zero.of, value)] if _is_message(zero) else [name]
+    return paths
+
+
+def _is_message(zero: Any) -> bool:
+    return isinstance(zero, OneOf) and isinstance(zero.of, str)
+
+
+def populated(value: Any) -> Any:
+    """Without the fields that nobody set: what a gateway sends that does not emit them."""
+    if isinstance(value, dict):
+        kept = {name: populated(item) for name, item in value.items()}
+        return {name: item for name, item in kept.items() if item not in (None, "", 0, [], {})}
+    return [populated(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,213 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the simulated Chainguard knows: groups, identities, roles, bindings and images, and who may do what."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from .. import images
+from ..world import World
+from . import jwt, roles
+from .messages import blank
+
+ISSUER = "https://issuer.enforce.dev"
+API_AUDIENCE = "https://console-api.enforce.dev"
+REGISTRY_AUDIENCE = "cgr.dev"
+THIRD_PARTY_ISSUER = "https://oidc.workload.example.org"
+
+PUBLIC = "chainguard"
+ORGANIZATION = "example.com"
+OTHER_ORGANIZATION = "other.example.org"
+PEOPLE = {  # and the role of each
+    "owner": "owner",
+    "pull_token_creator": "registry.pull_token_creator",
+    "viewer": "viewer",
+    "workload": "owner",
+}
+
+TEN_YEARS = 3653 * 86400
+FIRST_BUILD = 1767225600.0  # images.CREATED
+
+Record = dict[str, Any]
+
+
+def root_uid(name: str) -> str:
+    """A UIDP of 40 hex digits, the same on every run."""
+    return sha256(name.encode()).hexdigest()[:40]
+
+
+def child_uid(parent: str, name: str = "") -> str:
+    """A UIDP below `parent`: always the same for a name, random without one."""
+    return f"{parent}/{sha256(f'{parent} {name}'.encode()).hexdigest()[:16] if name else secrets.token_hex(8)}"
+
+
+def parent_of(uid: str) -> str:
+    return uid.rpartition("/")[0]
+
+
+def within(uid: str, group: str) -> bool:
+    return uid == group or uid.startswith(f"{group}/")
+
+
+class Authority:
+    """Signs what Chainguard issues, and what the lab's third-party OIDC issuer does. `since`: epoch seconds."""
+
+    def __init__(self, since: int) -> None:
+        self.since = since
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        return jwt.sign(self._key, claims)
+
+    def verify(self, token: str, now: float) -> dict[str, Any]:
+        """The claims of a token of ours that has not expired, else ValueError."""
+        return unexpired(jwt.verify(token, [self._key.public_key()]), now)
+
+
+def unexpired(claims: dict[str, Any], now: float) -> dict[str, Any]:
+    """The same claims, or ValueError when their time is over (or was never set)."""
+    if not isinstance(claims.get("exp"), (int, float)) or claims["exp"] <= now:
+        raise ValueError("token is expired")
+    return claims
+
+
+def audiences(claims: dict[str, Any]) -> list[str]:
+    audience = claims.get("aud", [])
+    return [audience] if isinstance(audience, str) else audience
+
+
+@dataclass
+class Repository:
+    """One image: what its tags point to, and every manifest and blob that was ever published."""
+
+    name: str
+    tags: dict[str, str] = field(default_factory=dict)
+    updated: dict[str, float] = field(default_factory=dict)
+    history: list[tuple[str, float, str]] = field(default_factory=list)
+    manifests: dict[str, images.Content] = field(default_factory=dict)
+    blobs: dict[str, images.Content] = field(default_factory=dict)
+
+    def publish(self, tag: str, build: images.Build, when: float) -> None:
+        self.tags[tag] = build.digest
+        self.updated[tag] = when
+        self.history.append((tag, when, build.digest))
+        self.manifests.update((manifest.digest, manifest) for manifest in build.manifests)
+        self.blobs.update((blob.digest, blob) for blob in build.blobs)
+
+
+class Chainguard:
+    """The state, as API messages by UID. `settles_at` tells from when (epoch seconds) a new record counts."""
+
+    def __init__(self, world: World, authority: Authority) -> None:
+        self.world = world
+        self.authority = authority
+        self.groups: dict[str, Record] = {}
+        self.identities: dict[str, Record] = {}
+        self.roles: dict[str, Record] = {}
+        self.bindings: dict[str, Record] = {}
+        self.repositories: dict[str, Repository] = {}
+        self.settles_at: dict[str, float] = {}
+        self._seed_iam()
+        for name, recipe in images.CATALOGUE.items():
+            self.repositories[name] = repository = Repository(name)
+            for tag in recipe.tags:
+                repository.publish(tag, images.build(name, tag), FIRST_BUILD)
+
+    def _seed_iam(self) -> None:
+        for name in (PUBLIC, ORGANIZATION, OTHER_ORGANIZATION):
+            ready = {"verified": True, "kind": "ORG_KIND_CUSTOMER", "status": "ORG_STATUS_READY"}
+            self.put(self.groups, "Group", root_uid(name), {"name": name, **ready})
+        organization = root_uid(ORGANIZATION)
+        # A folder with the organisation's own name, which a look-up by name alone finds too.
+        self.put(self.groups, "Group", child_uid(organization, "folder"), {"name": ORGANIZATION})
+        for name, capabilities in roles.MANAGED.items():
+            role = {"name": name, "capabilities": sorted(capabilities)}
+            self.put(self.roles, "Role", root_uid(f"role {name}"), role)
+        for person, bound in PEOPLE.items():
+            uid = child_uid(organization, person)
+            match = blank("ClaimMatch") | {"issuer": THIRD_PARTY_ISSUER, "subject": person}
+            self.put(self.identities, "Identity", uid, {"name": person.replace("_", "-"), "claimMatch": match})
+            binding = {"identityUid": uid, "roleUid": root_uid(f"role {bound}")}
+            self.put(self.bindings, "RoleBinding", child_uid(organization, f"{person} binding"), binding)
+
+    def put(self, table: dict[str, Record], message: str, uid: str, fields: Record) -> Record:
+        """A new record, which counts from now."""
+        created = {"uid": uid, "createTime": self.world.clock.rfc3339()}
+        table[uid] = blank(message) | fields | created
+        return table[uid]
+
+    def remove(self, table: dict[str, Record], uid: str) -> bool:
+        """Whether it was there. Bindings that need the record go with it."""
+        gone = [key for key, binding in self.bindings.items() if uid in (binding["identityUid"], binding["roleUid"])]
+        for key in gone:
+            del self.bindings[key]
+        return table.pop(uid, None) is not None
+
+    def is_parent(self, group: str) -> bool:
+        tables = (self.groups, self.identities, self.roles, self.bindings)
+        return any(parent_of(uid) == group for table in tables for uid in table)
+
+    def settled(self, uid: str) -> bool:
+        return self.world.clock.now() >= self.settles_at.get(uid, 0)
+
+    def settle_later(self, uid: str) -> None:
+        """The record counts once the knob `propagation` (seconds) has passed."""
+        self.settles_at[uid] = self.world.clock.now() + self.world.settings["propagation"]
+
+    def grants(self, identity: str) -> dict[str, set[str]]:
+        """What an identity may do: group UID → capabilities, which hold in all that is below the group too."""
+        grants: dict[str, set[str]] = {}
+        for uid, binding in self.bindings.items():
+            if binding["identityUid"] == identity and self.settled(uid):
+                capabilities = self.roles[binding["roleUid"]]["capabilities"]
+                grants.setdefault(parent_of(uid), set()).update(capabilities)
+        return grants
+
+    def holds(self, identity: str, at: str) -> set[str]:
+        """The capabilities of an identity at a UID."""
+        return {name for group, names in self.grants(identity).items() if within(at, group) for name in names}
+
+    def may_pull(self, identity: str, repository: str) -> bool:
+        """Whether an identity ("" for anonymous) may pull an image of an organisation that exists."""
+        organization = repository.partition("/")[0]
+        if organization == PUBLIC:
+            return repository in self.repositories
+        return {"CAP_MANIFEST_LIST", "CAP_REPO_BLOBS_GET"} <= self.holds(identity, root_uid(organization))
+
+    @property
+    def organizations(self) -> set[str]:
+        return {group["name"] for uid, group in self.groups.items() if "/" not in uid}
+
+    @property
+    def repos(self) -> dict[str, Record]:
+        """The repositories as the API has them."""
+        rows = {}
+        for name, repository in self.repositories.items():
+            organization, _, image = name.partition("/")
+            uid = child_uid(root_uid(organization), image)
+            times = {"createTime": images.CREATED, "updateTime": _latest(self.world, repository)}
+            rows[uid] = blank("Repo") | {"uid": uid, "name": image, "catalogTier": "CATALOG_TIER_BASE", **times}
+        return rows
+
+    @property
+    def tags(self) -> dict[str, Record]:
+        """The tags of all repositories as the API has them."""
+        rows = {}
+        for name, repository in self.repositories.items():
+            organization, _, image = name.partition("/")
+            for tag, digest in repository.tags.items():
+                uid = child_uid(child_uid(root_uid(organization), image), tag)
+                updated = self.world.clock.rfc3339(repository.updated[tag])
+                rows[uid] = blank("Tag") | {"uid": uid, "name": tag, "digest": digest, "updateTime": updated}
+        return rows
+
+
+def _latest(world: World, repository: Repository) -> str:
+    return world.clock.rfc3339(max(repository.updated.values()))

@@ -1,0 +1,80 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Faults on demand: which requests to spoil, and how."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+_MATCHED = ("service", "kind", "method", "path")
+_FIELDS = {*_MATCHED, "after", "times", "action"}
+_ACTIONS = {"status", "body", "headers", "delay", "cut"}
+
+
+@dataclass
+class Rule:
+    """`after` requests that match are let through, then `times` (None: all) are spoiled."""
+
+    id: int
+    match: dict[str, str]
+    action: dict[str, Any]
+    after: int = 0
+    times: int | None = None
+    seen: int = 0
+    hits: int = 0
+
+    def matches(self, service: str, kind: str, method: str, path: str) -> bool:
+        wanted = self.match
+        return (
+            wanted.get("service", service) == service
+            and wanted.get("kind", kind) == kind
+            and wanted.get("method", method).upper() == method
+            and re.search(wanted.get("path", ""), path) is not None
+        )
+
+    def fires(self) -> bool:
+        """Counts one matching request; whether it is one to spoil."""
+        self.seen += 1
+        if self.seen <= self.after or (self.times is not None and self.hits >= self.times):
+            return False
+        self.hits += 1
+        return True
+
+
+class Faults:
+    """The rules, in the order in which they were added. The first one that fires decides."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule] = []
+        self._count = 0
+
+    def add(self, rule: dict[str, Any]) -> Rule:
+        """A rule as README.md describes it; ValueError says what is wrong with it."""
+        action = rule.get("action")
+        if not isinstance(action, dict) or not {"status", "delay", "cut"} & action.keys():
+            raise ValueError("action needs one of status, delay, cut")
+        if unknown := sorted((rule.keys() - _FIELDS) | (action.keys() - _ACTIONS)):
+            raise ValueError(f"unknown: {', '.join(unknown)}")
+        if action.get("cut") not in (None, "before", "after"):
+            raise ValueError("cut is before or after")
+        try:
+            re.compile(rule.get("path", ""))
+        except re.error as error:
+            raise ValueError(f"path is no regular expression: {error}") from error
+        self._count += 1
+        match = {name: str(rule[name]) for name in _MATCHED if name in rule}
+        self.rules.append(Rule(self._count, match, action, rule.get("after", 0), rule.get("times")))
+        return self.rules[-1]
+
+    def take(self, service: str, kind: str, method: str, path: str) -> dict[str, Any]:
+        """The action for a request, empty for none."""
+        for rule in self.rules:
+            if rule.matches(service, kind, method, path) and rule.fires():
+                return rule.action
+        return {}
+
+    def clear(self) -> None:
+        self.rules.clear()

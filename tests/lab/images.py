@@ -1,0 +1,174 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Container images made in memory: the same bytes on every run, and once per process."""
+
+from __future__ import annotations
+
+import json
+import random
+import struct
+import tarfile
+import zlib
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+IN_TOTO = "application/vnd.in-toto+json"
+
+ARCHITECTURES = ("amd64", "arm64")
+CREATED = "2026-01-01T00:00:00Z"
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """`bulk`: the sizes in MiB of the layers that all builds and platforms of the image share."""
+
+    tags: tuple[str, ...]
+    bulk: tuple[int, ...] = (1,)
+
+
+# An organisation's images are known to the registry as <organisation>/<name>. Each tag is a build of its own.
+CATALOGUE: dict[str, Recipe] = {
+    "chainguard/wolfi-base": Recipe(("latest", "latest-dev")),
+    "chainguard/go": Recipe(("latest", "latest-dev", "1.25", "1.25-dev"), (2, 1)),
+    "example.com/nginx": Recipe(
+        ("latest", "latest-dev", "1.27", "1.27-dev", "1.27.3", "1.27.3-r1", "1.27.3-20260101"),
+    ),
+    "example.com/python": Recipe(("latest", "latest-dev", "3.13", "3.13-dev", "3.12"), (2, 2)),
+    "example.com/jdk": Recipe(("latest", "latest-dev", "openjdk-21"), (32, 16, 16)),
+}
+
+
+@dataclass(frozen=True)
+class Content:
+    """Bytes with the digest that names them."""
+
+    media_type: str
+    body: bytes
+    digest: str
+
+    @classmethod
+    def of(cls, media_type: str, body: bytes) -> Content:
+        return cls(media_type, body, f"sha256:{sha256(body).hexdigest()}")
+
+    @classmethod
+    def json(cls, media_type: str, value: object) -> Content:
+        return cls.of(media_type, json.dumps(value, separators=(",", ":")).encode())
+
+    def descriptor(self, **more: Any) -> dict[str, Any]:
+        return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.body), **more}
+
+
+@dataclass(frozen=True)
+class Build:
+    """One build of an image. `manifests` holds the index first, then one per platform, then their attestations."""
+
+    manifests: tuple[Content, ...]
+    blobs: tuple[Content, ...]
+
+    @property
+    def digest(self) -> str:
+        return self.manifests[0].digest
+
+
+@cache
+def build(name: str, tag: str, serial: int = 0) -> Build:
+    """The build number `serial` of a tag: every number gives other digests."""
+    manifests: list[Content] = []
+    attestations: list[Content] = []
+    descriptors: list[dict[str, Any]] = []
+    blobs: list[Content] = []
+    shared = [_bulk_layer(name, number, size) for number, size in enumerate(CATALOGUE[name].bulk)]
+    for architecture in ARCHITECTURES:
+        layers = [*shared, _release_layer(name, tag, serial, architecture)]
+        config = _config(architecture, [diff_id for _layer, diff_id in layers])
+        manifest = _manifest(config, [layer for layer, _diff_id in layers])
+        statement = Content.json(IN_TOTO, _statement(name, manifest))
+        bill = _config("unknown", [statement.digest])
+        attestation = _manifest(bill, [statement])
+        manifests.append(manifest)
+        attestations.append(attestation)
+        descriptors.append(manifest.descriptor(platform={"architecture": architecture, "os": "linux"}))
+        blobs += [config, *(layer for layer, _diff_id in layers), bill, statement]
+    for manifest, attestation in zip(manifests, attestations):
+        descriptors.append(attestation.descriptor(annotations=_attests(manifest), platform=_UNKNOWN))
+    index = Content.json(INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": descriptors})
+    return Build((index, *manifests, *attestations), tuple(blobs))
+
+
+_UNKNOWN = {"architecture": "unknown", "os": "unknown"}
+
+
+def _attests(manifest: Content) -> dict[str, str]:
+    return {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": manifest.digest}
+
+
+def _statement(name: str, manifest: Content) -> dict[str, Any]:
+    subject = {"name": f"pkg:docker/{name}", "digest": {"sha256": manifest.digest.removeprefix("sha256:")}}
+    return {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [subject],
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "predicate": {},
+    }
+
+
+def _config(architecture: str, diff_ids: list[str]) -> Content:
+    value = {
+        "architecture": architecture,
+        "os": "unknown" if architecture == "unknown" else "linux",
+        "created": CREATED,
+        "config": {"Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], "User": "65532"},
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+        "history": [{"created": CREATED, "created_by": "lab"} for _diff_id in diff_ids],
+    }
+    return Content.json(CONFIG, value)
+
+
+def _manifest(config: Content, layers: list[Content]) -> Content:
+    value = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": config.descriptor(),
+        "layers": [layer.descriptor() for layer in layers],
+    }
+    return Content.json(MANIFEST, value)
+
+
+@cache
+def _bulk_layer(name: str, number: int, size: int) -> tuple[Content, str]:
+    """A layer of `size` MiB that no other layer shares."""
+    data = random.Random(f"{name} {number}").randbytes(MIB)
+    return _layer(f"usr/share/{name}/data-{number}", data * size)
+
+
+def _release_layer(name: str, tag: str, serial: int, architecture: str) -> tuple[Content, str]:
+    release = f'NAME="Lab"\nID=lab\nIMAGE="{name}:{tag}"\nBUILD={serial}\nARCHITECTURE={architecture}\n'
+    return _layer("etc/os-release", release.encode())
+
+
+def _layer(path: str, data: bytes) -> tuple[Content, str]:
+    """A gzipped tar of one file, and the digest of the tar."""
+    member = tarfile.TarInfo(path)
+    member.size = len(data)
+    # By hand, as tarfile copies in small pieces; its end is two empty blocks of 512 bytes.
+    plain = b"".join((member.tobuf(), data, bytes(-len(data) % 512 + 1024)))
+    return Content.of(LAYER, _gzip(plain)), f"sha256:{sha256(plain).hexdigest()}"
+
+
+def _gzip(plain: bytes) -> bytes:
+    """Gzip with nothing but stored blocks: quick, and the same bytes with every version of Python and zlib."""
+    parts = [b"\x1f\x8b\x08\x00" + bytes(4) + b"\x04\xff"]  # deflate, no name, no time, fastest, unknown system
+    for start in range(0, len(plain), 0xFFFF):
+        block = plain[start : start + 0xFFFF]
+        final = start + 0xFFFF >= len(plain)
+        parts += [struct.pack("<BHH", final, len(block), len(block) ^ 0xFFFF), block]
+    parts.append(struct.pack("<II", zlib.crc32(plain), len(plain)))
+    return b"".join(parts)

@@ -1,0 +1,161 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the services, and wraps each of them in what all have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import traceback
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from . import artifactory, chainguard, control
+from .world import Half, World
+
+HALVES: dict[str, Half] = {"artifactory": artifactory, "chainguard": chainguard}
+SERVICES = ("artifactory", "api", "registry", "blobs", "control")
+
+
+class Service:
+    """ASGI middleware: faults, journal, the `Date` of the lab's clock, and a plain 500 when a handler breaks.
+
+    Handlers may set `request.state.kind` (the route's name unless set) and `request.state.user` for the journal.
+    """
+
+    def __init__(self, app: Starlette, name: str, world: World) -> None:
+        self._app, self._name, self._world = app, name, world
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = self._kind(scope)
+        scope["state"] = {"kind": kind, "user": ""}
+        action = self._world.faults.take(self._name, kind, scope["method"], scope["path"])
+        await asyncio.sleep(action.get("delay", 0))
+        if "cut" in action:
+            if action["cut"] == "after":
+                await self._run(self._app, scope, receive, _discard)
+            self._record(scope, None)
+            await _drop(receive, send)
+            return
+        app: ASGIApp = _answer(action) if "status" in action else self._app
+        await self._run(app, scope, receive, self._recording(scope, send))
+
+    async def _run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except Exception:  # a bug in the lab must not look like a cut connection: Starlette has sent its 500 already
+            traceback.print_exc()
+
+    def _kind(self, scope: Scope) -> str:
+        for route in self._app.routes:
+            if isinstance(route, Route) and route.matches(scope)[0] is Match.FULL:
+                return route.name
+        return ""
+
+    def _recording(self, scope: Scope, send: Send) -> Send:
+        async def recording(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._record(scope, message["status"])
+                date = self._world.clock.http_date().encode()
+                message["headers"] = [*message.get("headers", ()), (b"date", date)]
+            await send(message)
+
+        return recording
+
+    def _record(self, scope: Scope, status: int | None) -> None:
+        request = Request(scope)
+        self._world.journal.add(
+            time=self._world.clock.now(),
+            service=self._name,
+            method=request.method,
+            path=scope["path"],
+            query=dict(request.query_params),
+            status=status,
+            kind=request.state.kind,
+            user=request.state.user,
+            user_agent=request.headers.get("user-agent", ""),
+        )
+
+
+def _answer(action: dict[str, Any]) -> Response:
+    body, headers = action.get("body", ""), action.get("headers")
+    if isinstance(body, str):
+        return PlainTextResponse(body, action["status"], headers)
+    return JSONResponse(body, action["status"], headers)
+
+
+async def _discard(_message: Message) -> None:
+    pass
+
+
+async def _drop(receive: Receive, send: Send) -> None:
+    """Drop the TCP connection without a reply. ASGI has no word for that, so ask uvicorn's side of `send`."""
+    send.__self__.transport.abort()  # type: ignore[attr-defined]
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: the lab ends all of its servers together."""
+        yield
+
+
+@asynccontextmanager
+async def running(world: World, ports: Mapping[str, int] | None = None) -> AsyncIterator[None]:
+    """The lab, up and seeded. `ports` by service; the OS chooses those not given."""
+    sockets = {name: _listen((ports or {}).get(name, 0)) for name in SERVICES}
+    for name, bound in sockets.items():
+        host = "localhost" if name == "blobs" else "127.0.0.1"
+        world.addresses[name] = f"{world.scheme}://{host}:{bound.getsockname()[1]}"
+    world.reset()
+    apps = {"control": control.build(world)}
+    for half in world.halves.values():
+        apps.update(half.build(world))
+    servers = {name: _Server(_config(world, name, app)) for name, app in apps.items()}
+    tasks = [asyncio.create_task(server.serve([sockets[name]])) for name, server in servers.items()]
+    try:
+        while not all(server.started for server in servers.values()):
+            await asyncio.sleep(0.005)
+        yield
+    finally:
+        await world.close()
+        for server in servers.values():
+            server.should_exit = True
+        await asyncio.gather(*tasks)
+
+
+def _listen(port: int) -> socket.socket:
+    bound = socket.create_server(("127.0.0.1", port))
+    # Connections inherit it. asyncio would not set it here, and every answer would wait 40 ms for Nagle.
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return bound
+
+
+def _config(world: World, name: str, app: Starlette) -> uvicorn.Config:
+    tls = world.server_tls
+    return uvicorn.Config(
+        app if name == "control" else Service(app, name, world),
+        http="h11",
+        interface="asgi3",
+        lifespan="off",
+        ws="none",
+        log_level="critical",
+        access_log=False,
+        proxy_headers=False,
+        date_header=False,
+        server_header=False,
+        timeout_keep_alive=75,  # as long as usual servers: uvicorn's 5 s would race with clients that pause
+        timeout_graceful_shutdown=0,
+        ssl_context_factory=(lambda _config, _default: tls) if tls else None,
+    )

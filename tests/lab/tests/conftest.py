@@ -1,0 +1,178 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One lab for all tests, put back to its seeded state before each of them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cache
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from lab.chainguard import jwt
+from lab.serve import HALVES, running
+from lab.world import World
+
+HOUR = 3600
+
+
+class Lab:
+    """A lab that runs in a thread, and clients for its services."""
+
+    def __init__(self, *, tls: bool = True) -> None:
+        self.world = World(HALVES, tls=tls)
+        self._up = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+        self._clients: list[httpx.Client] = []
+
+    async def _run(self) -> None:
+        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
+        async with running(self.world):
+            self._up.set()
+            await self._ended.wait()
+
+    def __enter__(self) -> Lab:
+        self._thread.start()
+        assert self._up.wait(10), "the lab does not start"
+        self._tls = ssl.create_default_context(cafile=self.world.ca_path) if self.world.ca_path else True
+        self.client = cache(self._client)
+        self.state: dict[str, Any] = self.control("GET", "/state")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in self._clients:
+            client.close()
+        self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join()
+
+    def _client(self, service: str, token: str = "") -> httpx.Client:
+        """A client of a service that follows no redirects and sends `token` as its bearer."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        address = self.world.addresses[service]
+        self._clients.append(httpx.Client(base_url=address, verify=self._tls, headers=headers, trust_env=False))
+        return self._clients[-1]
+
+    @property
+    def org(self) -> str:
+        """The organisation's UID."""
+        return str(self.state["chainguard"]["organization"]["uid"])
+
+    @property
+    def registry(self) -> httpx.Client:
+        return self.client("registry")
+
+    def api(self, person: str = "owner") -> httpx.Client:
+        """The platform API, called by one of the seeded people."""
+        return self.client("api", self.state["chainguard"]["api_tokens"][person])
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        response = self.client("control").request(method, path, json=body)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def advance(self, seconds: float) -> None:
+        self.control("POST", "/clock", {"advance": seconds})
+
+    def configure(self, **knobs: Any) -> None:
+        self.control("POST", "/settings", knobs)
+
+    def fail(self, **rule: Any) -> None:
+        self.control("POST", "/faults", rule)
+
+    def journal(self, kind: str = "") -> list[dict[str, Any]]:
+        """The entries of a kind, or all of them."""
+        return [entry for entry in self.control("GET", "/journal") if kind in ("", entry["kind"])]
+
+    def role(self, name: str) -> str:
+        """The UID of a managed role."""
+        found = self.api().get("/iam/v2/roles", params={"name": name}).json()["roles"]
+        return next(str(role["uid"]) for role in found if "/" not in role["uid"])
+
+
+@pytest.fixture(scope="session")
+def running_lab() -> Iterator[Lab]:
+    with Lab() as running:
+        yield running
+
+
+@pytest.fixture
+def lab(running_lab: Lab) -> Lab:
+    running_lab.control("POST", "/reset")
+    return running_lab
+
+
+@dataclass(frozen=True)
+class PullToken:
+    """What a client logs in with, and the API's answer to its creation."""
+
+    username: str
+    password: str
+    identity: dict[str, Any]
+
+    @property
+    def login(self) -> tuple[str, str]:
+        return self.username, self.password
+
+
+PULL_TOKEN_ISSUER = "https://pulltoken.issuer.chainguard.dev"
+
+
+@pytest.fixture(scope="session")
+def key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture(scope="session")
+def jwks(key: rsa.RSAPrivateKey) -> str:
+    numbers = key.public_key().public_numbers()
+    n, e = (jwt.encode(value.to_bytes((value.bit_length() + 7) // 8, "big")) for value in (numbers.n, numbers.e))
+    return f'{{"keys":[{{"kty":"RSA","alg":"RS256","use":"sig","n":"{n}","e":"{e}"}}]}}'
+
+
+@pytest.fixture
+def static_identity(lab: Lab, jwks: str) -> Callable[..., dict[str, Any]]:
+    """Makes the body that creates a static identity."""
+
+    def make(*, ttl: float = HOUR, **changed: Any) -> dict[str, Any]:
+        keys = {
+            "issuer": PULL_TOKEN_ISSUER,
+            "subject": f"pull-token-{secrets.token_hex(20)}",
+            "issuerKeys": jwks,
+            "expirationTime": rfc3339(lab.world.clock.now() + ttl),
+        }
+        return {"name": "pull-token - registry", "description": "made by a test", "staticKeys": keys | changed}
+
+    return make
+
+
+@pytest.fixture
+def pull_token(lab: Lab, key: rsa.RSAPrivateKey, static_identity: Callable[..., Any]) -> Callable[..., PullToken]:
+    """Makes pull tokens, in the way of chainguard.md §3. `claims` overrides those that the password carries."""
+
+    def make(role: str = "registry.pull", *, ttl: float = HOUR, **claims: Any) -> PullToken:
+        body = static_identity(ttl=ttl)
+        answer = lab.api().post(f"/iam/v2/identities/{lab.org}", json=body)
+        assert answer.status_code == 200, answer.text
+        if role:
+            binding = {"identityUid": answer.json()["uid"], "roleUid": lab.role(role)}
+            assert lab.api().post(f"/iam/v2/roleBindings/{lab.org}", json=binding).status_code == 200
+        now, keys = int(lab.world.clock.now()), body["staticKeys"]
+        plain = {"iss": keys["issuer"], "sub": keys["subject"], "aud": "https://issuer.enforce.dev", "iat": now}
+        password = jwt.sign(key, {**plain, "exp": now + int(ttl) - 1, **claims})
+        return PullToken(answer.json()["uid"], password, answer.json())
+
+    return make
+
+
+def rfc3339(epoch: float) -> str:
+    return datetime.fromtimestamp(epoch, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,269 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cache of a remote repository from the outside: its layout, storage info, delete, zap and searches."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from .conftest import Lab
+from .test_artifactory_docker import PUBLIC, asked, blob, layers, manifest, publish
+from .test_artifactory_rest import REMOTE, V1, client, create, envelope
+
+STORAGE, ZAP, AQL = "/artifactory/api/storage/cgr-cache", "/artifactory/api/zap", "/artifactory/api/search/aql"
+LATEST = f"{PUBLIC}/latest/list.manifest.json"
+
+
+@pytest.fixture
+def public(lab: Lab) -> str:
+    create(lab, "cgr", {**REMOTE, "enableTokenAuthentication": True})
+    return "cgr"
+
+
+@pytest.fixture
+def cached(lab: Lab, public: str) -> str:
+    """The folder of the first platform's manifest, of which the config is cached and a layer is not."""
+    digests = layers(lab, public)
+    blob(lab, public, digests[0])
+    child = manifest(lab, public).json()["manifests"][0]["digest"]
+    return f"{PUBLIC}/{child.replace(':', '__')}"
+
+
+def paths(lab: Lab) -> list[str]:
+    return list(lab.control("GET", "/artifactory/cache/cgr"))
+
+
+def epoch(text: str) -> float:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def info(lab: Lab, path: str, user: str = "reader", **query: str) -> dict[str, Any]:
+    answer = client(lab, user).get(f"{STORAGE}/{path}", params=query)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def search(lab: Lab, query: str, user: str = "admin") -> httpx.Response:
+    return client(lab, user).post(AQL, content=query, headers={"Content-Type": "text/plain"})
+
+
+# --- layout and storage info ---
+
+
+def test_layout(lab: Lab, cached: str) -> None:
+    found = paths(lab)
+    assert LATEST in found and f"{cached}/manifest.json" in found
+    blobs = [path.rpartition("/")[2] for path in found if path.startswith(f"{cached}/sha256__")]
+    assert sorted(name.endswith(".marker") for name in blobs) == [False, True, True]
+
+
+def test_a_single_manifest_by_tag_has_its_blobs_next_to_it(lab: Lab, public: str) -> None:
+    child = manifest(lab, public).json()["manifests"][0]["digest"]
+    body = manifest(lab, public, ref=child)
+    answer = {"status": 200, "body": body.text, "headers": dict(body.headers)}
+    lab.fail(service="registry", kind="registry.manifest", action=answer)
+    assert manifest(lab, public, ref="single").headers["x-artifactory-filename"] == "manifest.json"
+    here = [path for path in paths(lab) if path.startswith(f"{PUBLIC}/single/")]
+    assert f"{PUBLIC}/single/manifest.json" in here and len(here) == 4
+
+
+def test_a_file(lab: Lab, cached: str) -> None:
+    shown, sent = info(lab, LATEST), manifest(lab, "cgr")
+    base = lab.state["artifactory"]["url"]
+    assert (shown["repo"], shown["path"], shown["createdBy"]) == ("cgr-cache", f"/{LATEST}", "puller")
+    assert (shown["size"], shown["mimeType"]) == (str(len(sent.content)), sent.headers["content-type"])
+    assert f"sha256:{shown['checksums']['sha256']}" == sent.headers["docker-content-digest"]
+    assert shown["remoteUrl"] == f"https://cgr.dev/v2/{PUBLIC}/manifests/latest"
+    assert shown["uri"] == f"{base}{STORAGE}/{LATEST}"
+    assert epoch(shown["created"]) == epoch(shown["lastModified"]) == pytest.approx(time.time(), abs=10)
+
+
+def test_times_follow_the_clock_and_a_revalidation_moves_one_of_them(lab: Lab, cached: str) -> None:
+    before = info(lab, LATEST)
+    lab.advance(7200)
+    manifest(lab, "cgr")
+    after = info(lab, LATEST)
+    assert after["created"] == before["created"] and after["lastModified"] == before["lastModified"]
+    assert epoch(after["lastUpdated"]) - epoch(before["lastUpdated"]) == pytest.approx(7200, abs=10)
+
+
+def test_a_folder(lab: Lab, cached: str) -> None:
+    assert info(lab, "")["children"] == [{"uri": "/chainguard", "folder": True}]
+    shown = info(lab, PUBLIC)
+    assert {"uri": "/latest", "folder": True} in shown["children"] and "size" not in shown
+    assert {"uri": "/manifest.json", "folder": False} in info(lab, cached)["children"]
+
+
+def test_list_stats_and_last_modified(lab: Lab, cached: str) -> None:
+    shallow = info(lab, cached, list="")["files"]
+    deep = info(lab, "chainguard", list="", deep="1", listFolders="1")["files"]
+    assert len(shallow) == 4 and {row["uri"] for row in shallow} > {"/manifest.json"}
+    assert {f"chainguard{row['uri']}" for row in deep if not row["folder"]} == set(paths(lab))
+    name = PUBLIC.partition("/")[2]
+    assert {row["uri"] for row in deep if row["folder"]} == {
+        f"/{name}",
+        f"/{name}/latest",
+        f"/{cached.partition('/')[2]}",
+    }
+    assert [row["uri"] for row in info(lab, "chainguard", list="", listFolders="1")["files"]] == [f"/{name}"]
+    counted = info(lab, LATEST, stats="")
+    assert (counted["downloadCount"], counted["lastDownloadedBy"]) == (2, "puller")
+    assert info(lab, LATEST, lastModified="")["lastModified"] == info(lab, LATEST)["lastModified"]
+
+
+def test_what_is_not_there(lab: Lab, cached: str) -> None:
+    for url in (f"{STORAGE}/no", "/artifactory/api/storage/cgr/chainguard", "/artifactory/api/storage/no-cache"):
+        assert envelope(client(lab).get(url)) == (404, "Unable to find item")
+    assert client(lab, "").get(STORAGE).status_code == 401
+
+
+# --- delete ---
+
+
+@pytest.mark.parametrize("key", ["cgr-cache", "cgr"])
+def test_delete(lab: Lab, cached: str, key: str) -> None:
+    url = f"/artifactory/{key}/{cached}"
+    assert envelope(client(lab, "puller").delete(url)) == (403, "Forbidden")
+    assert client(lab, "manager").delete(url).status_code == 204
+    assert [path for path in paths(lab) if path.startswith(cached)] == [] != paths(lab)
+    assert envelope(client(lab, "manager").delete(url)) == (404, "Unable to find item")
+    assert client(lab, "manager").delete(f"/artifactory/{key}").status_code == 204
+    assert paths(lab) == []
+    assert manifest(lab, "cgr").status_code == 200
+
+
+def test_the_cache_goes_with_its_repository(lab: Lab, cached: str) -> None:
+    count = len(paths(lab))
+    assert client(lab).delete(f"{V1}/cgr").json()["deletedArtifactsCount"] == count
+    assert client(lab).get(STORAGE).status_code == 404
+    create(lab, "cgr", REMOTE)
+    assert paths(lab) == []
+
+
+# --- zap ---
+
+
+def zap(lab: Lab, path: str, user: str = "manager") -> httpx.Response:
+    return client(lab, user).post(f"{ZAP}/{path}")
+
+
+def test_zap_makes_tags_be_asked_for_again_and_keeps_binaries(lab: Lab, cached: str) -> None:
+    old, before = manifest(lab, "cgr").headers["docker-content-digest"], paths(lab)
+    new = publish(lab)
+    answer = zap(lab, f"cgr-cache/{PUBLIC}")
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"Message": f"Completed zapping cache in path cgr-cache/{PUBLIC}"},
+    )
+    assert paths(lab) == before
+    assert manifest(lab, "cgr").headers["docker-content-digest"] == new != old
+
+
+def test_a_zapped_tag_is_still_served_when_the_upstream_fails(lab: Lab, cached: str) -> None:
+    old = manifest(lab, "cgr").content
+    zap(lab, "cgr-cache")
+    lab.fail(service="registry", action={"status": 404})
+    assert manifest(lab, "cgr").content == old
+
+
+@pytest.mark.parametrize(
+    ("path", "forgets"),
+    [
+        ("cgr-cache", True),
+        ("cgr-cache/chainguard", True),
+        (f"cgr-cache/{PUBLIC}", True),
+        (f"cgr-cache/{PUBLIC}/late", False),
+        ("cgr-cache/chainguard/go", False),
+    ],
+)
+def test_zap_forgets_misses_below_a_path_that_is_there(lab: Lab, cached: str, path: str, forgets: bool) -> None:
+    manifest(lab, "cgr", ref="late")
+    before = asked(lab, "cgr")
+    assert zap(lab, path).status_code == 200
+    assert manifest(lab, "cgr", ref="late").status_code == 404
+    assert (asked(lab, "cgr") != before) is forgets
+
+
+@pytest.mark.parametrize(
+    ("version", "user", "status"),
+    [
+        ("7.49.2", "admin", 404),
+        ("7.49.3", "puller", 200),
+        ("7.104.11", "puller", 200),
+        ("7.104.12", "puller", 403),
+        ("7.161.15", "manager", 200),
+    ],
+)
+def test_who_may_zap_in_which_version(lab: Lab, cached: str, version: str, user: str, status: int) -> None:
+    lab.configure(artifactory_version=version)
+    assert zap(lab, f"cgr-cache/{PUBLIC}", user).status_code == status
+
+
+def test_zap_wants_the_key_of_a_cache(lab: Lab, cached: str) -> None:
+    assert zap(lab, "cgr").status_code == 400
+    assert zap(lab, "no-cache").status_code == 404
+
+
+# --- searches ---
+
+
+def test_a_search_finds_markers(lab: Lab, cached: str) -> None:
+    query = 'items.find({"repo":"cgr-cache","name":{"$match":"*.marker"}}).include("repo","path","name")'
+    found = search(lab, query, "reader").json()
+    assert found["range"] == {"start_pos": 0, "end_pos": 2, "total": 2}
+    assert {row["path"] for row in found["results"]} == {cached}
+    assert all(row.keys() == {"repo", "path", "name"} for row in found["results"])
+
+
+@pytest.mark.parametrize(
+    ("criteria", "count"),
+    [
+        ('{"name":"list.manifest.json"}', 1),
+        ('{"name":{"$eq":"list.manifest.json"}}', 1),
+        ('{"path":{"$match":"chainguard/*/latest"}}', 1),
+        ('{"repo":"cgr"}', 0),
+        ("", 5),
+    ],
+)
+def test_search_criteria(lab: Lab, cached: str, criteria: str, count: int) -> None:
+    found = search(lab, f"items.find({criteria})").json()["results"]
+    assert len(found) == count
+    assert all({"repo", "path", "name", "type", "size", "created"} <= row.keys() for row in found)
+
+
+@pytest.mark.parametrize("query", ["", "builds.find()", "items.find({)", 'items.find({"name":{"$ne":"x"}})'])
+def test_searches_that_are_not_understood(lab: Lab, public: str, query: str) -> None:
+    status, message = envelope(search(lab, query))
+    assert status == 400 and message.startswith("Failed to parse query")
+
+
+def test_what_a_search_shows_goes_by_permissions(lab: Lab, cached: str) -> None:
+    assert envelope(search(lab, 'items.find().include("name")', "reader"))[0] == 400
+    client(lab).delete("/access/api/v2/permissions/readers")
+    assert search(lab, "items.find()", "reader").json()["results"] == []
+    assert client(lab, "reader").get(STORAGE).status_code == 403
+
+
+def test_kinds_in_the_journal(lab: Lab, cached: str) -> None:
+    lab.control("DELETE", "/journal")
+    info(lab, "")
+    zap(lab, "cgr-cache")
+    search(lab, "items.find()")
+    manifest(lab, "cgr")
+    client(lab).get(f"{V1}/cgr")
+    client(lab).delete("/artifactory/cgr-cache")
+    entries = [entry for entry in lab.journal() if entry["service"] == "artifactory"]
+    assert [(entry["kind"], entry["user"]) for entry in entries] == [
+        ("storage.info", "reader"),
+        ("cache.zap", "manager"),
+        ("search.aql", "admin"),
+        ("docker.manifest", "puller"),
+        ("artifactory.repository.get", "admin"),
+        ("cache.delete", "admin"),
+    ]

@@ -1,0 +1,553 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pulls through the simulated Artifactory from the simulated cgr.dev: what is asked of it, cached, refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import httpx
+import pytest
+
+from .conftest import HOUR, Lab, PullToken
+from .test_artifactory_rest import REMOTE, V1, VIRTUAL, client, create, envelope, new_token, secret
+
+INTERNAL = "/artifactory/api/docker/{key}/v2"
+PUBLIC, PRIVATE = "chainguard/wolfi-base", "example.com/nginx"
+MANIFEST_UNKNOWN = {
+    "code": "MANIFEST_UNKNOWN",
+    "message": "The named manifest is not known to the registry.",
+    "detail": {"manifest": PUBLIC},
+}
+REGISTRY = {"service": "registry"}
+MakeToken = Callable[..., PullToken]
+
+
+@pytest.fixture
+def public(lab: Lab) -> str:
+    create(lab, "cgr", {**REMOTE, "enableTokenAuthentication": True})
+    return "cgr"
+
+
+@pytest.fixture
+def private(lab: Lab, pull_token: MakeToken) -> PullToken:
+    """The pull token of the remote repository `prv`."""
+    made = pull_token()
+    login = {"username": made.username, "password": made.password}
+    create(lab, "prv", {**REMOTE, "enableTokenAuthentication": True, **login})
+    return made
+
+
+def manifest(lab: Lab, key: str, image: str = PUBLIC, ref: str = "latest", user: str = "puller") -> httpx.Response:
+    return client(lab, user).get(f"/v2/{key}/{image}/manifests/{ref}", headers={"Accept": "application/json"})
+
+
+def blob(lab: Lab, key: str, digest: str, image: str = PUBLIC, user: str = "puller") -> httpx.Response:
+    return client(lab, user).get(f"/v2/{key}/{image}/blobs/{digest}")
+
+
+def layers(lab: Lab, key: str, image: str = PUBLIC) -> list[str]:
+    """The digests of config and layers of the first platform, whose manifest is fetched."""
+    child = manifest(lab, key, image, manifest(lab, key, image).json()["manifests"][0]["digest"]).json()
+    return [child["config"]["digest"], *(layer["digest"] for layer in child["layers"])]
+
+
+def error(answer: httpx.Response) -> dict[str, Any]:
+    (found,) = answer.json()["errors"]
+    return dict(found)
+
+
+def change(lab: Lab, key: str, **fields: Any) -> None:
+    """A change of the configuration that restarts nothing."""
+    lab.control("POST", f"/artifactory/repositories/{key}", fields)
+
+
+def asked(lab: Lab, key: str) -> dict[str, int]:
+    return dict(lab.control("GET", "/artifactory/upstream")[key])
+
+
+def publish(lab: Lab, image: str = PUBLIC) -> str:
+    return str(lab.control("POST", "/chainguard/images", {"name": image, "tag": "latest"})["digest"])
+
+
+# --- challenge and token ---
+
+
+@pytest.mark.parametrize(
+    ("path", "realm", "scope"),
+    [
+        ("/v2/", "/v2/token", ""),
+        (f"{INTERNAL}/", f"{INTERNAL}/token", ""),
+        ("/v2/cgr/a/b/manifests/latest", f"{INTERNAL}/token", "repository:a/b:pull"),
+        (f"{INTERNAL}/a/b/blobs/sha256:00", f"{INTERNAL}/token", "repository:a/b:pull"),
+    ],
+)
+def test_challenge(lab: Lab, public: str, path: str, realm: str, scope: str) -> None:
+    base = lab.state["artifactory"]["url"]
+    answer = lab.client("artifactory").get(path.format(key=public))
+    expected = f'Bearer realm="{base}{realm.format(key=public)}",service="{base.partition("://")[2]}"'
+    assert answer.headers["www-authenticate"] == expected + (f',scope="{scope}"' if scope else "")
+    assert answer.text == '{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}'
+    assert answer.headers["content-type"] == "application/json;charset=ISO-8859-1"
+    assert answer.headers["docker-distribution-api-version"] == "registry/2.0"
+
+
+def test_challenge_of_a_default_port_names_it(lab: Lab) -> None:
+    answer = lab.client("artifactory").get("/v2/", headers={"Host": "acme.jfrog.io"})
+    assert (
+        answer.headers["www-authenticate"]
+        == 'Bearer realm="https://acme.jfrog.io:443/v2/token",service="acme.jfrog.io:443"'
+    )
+
+
+@pytest.mark.parametrize("path", ["/v2/token", f"{INTERNAL}/token"])
+def test_token_service(lab: Lab, public: str, path: str) -> None:
+    url, login = path.format(key=public), ("puller", secret(lab, "puller", "password"))
+    answer = lab.client("artifactory").get(url, params={"service": "s", "scope": "repository:x:pull"}, auth=login)
+    assert answer.json().keys() == {"token", "expires_in"} and answer.json()["expires_in"] == 9000
+    bearer = {"Authorization": f"Bearer {answer.json()['token']}"}
+    pull = f"/v2/cgr/{PUBLIC}/manifests/latest"
+    assert lab.client("artifactory").get(pull, headers=bearer).status_code == 200
+    lab.advance(9000)
+    assert lab.client("artifactory").get(pull, headers=bearer).headers["www-authenticate"].startswith("Bearer ")
+    assert envelope(lab.client("artifactory").get(url)) == (401, "Authentication is required")
+    assert envelope(lab.client("artifactory").get(url, auth=("puller", "no"))) == (401, "Bad Credentials")
+    assert lab.client("artifactory").post(url, auth=login).status_code == 401
+
+
+def test_basic_is_accepted_everywhere(lab: Lab, public: str) -> None:
+    anonymous, login = lab.client("artifactory"), ("puller", secret(lab, "puller", "password"))
+    for path in ("/v2/", f"/v2/{public}/{PUBLIC}/manifests/latest", f"{INTERNAL}/".format(key=public)):
+        assert anonymous.get(path, auth=login).status_code == 200
+    assert anonymous.get("/v2/", auth=("puller", "wrong")).headers["www-authenticate"].startswith("Basic ")
+
+
+def test_anonymous_may_pull_where_the_setting_says_so(lab: Lab, public: str) -> None:
+    lab.configure(artifactory_anonymous=True)
+    anonymous = lab.client("artifactory")
+    token = anonymous.get("/v2/token").json()["token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert anonymous.get(f"/v2/{public}/{PUBLIC}/manifests/latest", headers=bearer).status_code == 200
+    assert anonymous.get(f"/v2/{public}/{PUBLIC}/manifests/latest").status_code == 200
+    client(lab).delete("/access/api/v2/permissions/Any Remote")
+    assert anonymous.get(f"/v2/{public}/{PUBLIC}/manifests/latest").status_code == 401
+
+
+# --- what a pull gets ---
+
+
+@pytest.mark.parametrize("base", ["/v2/cgr", INTERNAL.format(key="cgr")])
+def test_a_public_image_end_to_end(lab: Lab, public: str, base: str) -> None:
+    http = client(lab, "puller")
+    index = http.get(f"{base}/{PUBLIC}/manifests/latest")
+    digest = f"sha256:{sha256(index.content).hexdigest()}"
+    sent = {name: index.headers[name] for name in ("content-type", "docker-content-digest", "x-artifactory-filename")}
+    assert sent == {
+        "content-type": "application/vnd.oci.image.index.v1+json",
+        "docker-content-digest": digest,
+        "x-artifactory-filename": "list.manifest.json",
+    }
+    assert index.headers["x-artifactory-origin-remote-path"] == f"https://cgr.dev/v2/{PUBLIC}/manifests/latest"
+    assert index.headers["x-checksum-sha256"] == digest.removeprefix("sha256:")
+    assert re.fullmatch("[0-9a-f]{40}", index.headers["etag"])
+    for descriptor in index.json()["manifests"]:
+        child = http.get(f"{base}/{PUBLIC}/manifests/{descriptor['digest']}")
+        assert f"sha256:{sha256(child.content).hexdigest()}" == descriptor["digest"]
+        for part in (child.json()["config"], *child.json()["layers"]):
+            data = http.get(f"{base}/{PUBLIC}/blobs/{part['digest']}")
+            assert f"sha256:{sha256(data.content).hexdigest()}" == part["digest"]
+            assert data.headers["content-disposition"] == f'attachment; filename="{part["digest"].replace(":", "__")}"'
+
+
+def test_a_private_image_needs_the_pull_token(lab: Lab, public: str, private: PullToken) -> None:
+    config, *others = layers(lab, "prv", PRIVATE)
+    assert blob(lab, "prv", config, PRIVATE).json()["os"] == "linux"
+    assert [blob(lab, "prv", digest, PRIVATE).status_code for digest in others] == [200] * len(others)
+    assert manifest(lab, public, PRIVATE).status_code == 404
+    answered = [entry for entry in lab.journal("registry.manifest") if entry["status"] == 200]
+    assert {entry["user"] for entry in answered} == {private.username}
+
+
+def test_credentials_do_not_follow_a_redirect_to_another_host(lab: Lab, private: PullToken) -> None:
+    digests = layers(lab, "prv", PRIVATE)
+    assert blob(lab, "prv", digests[0], PRIVATE).status_code == 200
+    change(lab, "prv", allowAnyHostAuth=True)
+    assert blob(lab, "prv", digests[1], PRIVATE).status_code == 404
+    assert [entry["status"] for entry in lab.journal("blobs.get")] == [200, 400]
+
+
+def test_head_range_and_conditions(lab: Lab, public: str) -> None:
+    http, digest = client(lab, "puller"), layers(lab, public)[1]
+    head = http.head(f"/v2/{public}/{PUBLIC}/manifests/latest")
+    assert head.headers["content-type"] == "application/vnd.oci.image.index.v1+json" and head.content == b""
+    by_digest = http.head(f"/v2/{public}/{PUBLIC}/manifests/{head.headers['docker-content-digest']}")
+    assert by_digest.headers["x-artifactory-docker-registry"] == public
+    assert "content-type" not in by_digest.headers
+    url = f"/v2/{public}/{PUBLIC}/blobs/{digest}"
+    whole = http.get(url)
+    part = http.get(url, headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, whole.content[10:20])
+    assert http.get(url, headers={"If-None-Match": whole.headers["etag"]}).status_code == 304
+    assert http.get(url, headers={"If-Modified-Since": whole.headers["last-modified"]}).status_code == 304
+
+
+def test_a_path_in_the_url_does_not_count(lab: Lab) -> None:
+    create(lab, "cgr", {**REMOTE, "url": "https://cgr.dev/chainguard/", "enableTokenAuthentication": True})
+    assert manifest(lab, "cgr").status_code == 200
+    assert manifest(lab, "cgr", "wolfi-base").status_code == 404
+
+
+def test_a_project_id_stands_for_the_first_part_of_the_path(lab: Lab) -> None:
+    create(lab, "cgr", {**REMOTE, "dockerProjectId": "chainguard", "enableTokenAuthentication": True})
+    assert manifest(lab, "cgr", "wolfi-base").status_code == 200
+    assert manifest(lab, "cgr", PUBLIC).status_code == 404
+
+
+def test_tags_and_catalog(lab: Lab, private: PullToken) -> None:
+    http, url = client(lab, "puller"), f"/v2/prv/{PRIVATE}/tags/list"
+    tags = http.get(url).json()["tags"]
+    assert {"latest", "latest-dev", "1.27"} < set(tags)
+    page = http.get(url, params={"n": 2})
+    assert page.json() == {"name": PRIVATE, "tags": tags[:2]}
+    assert page.headers["link"] == f'</v2/{PRIVATE}/tags/list?last={tags[1]}&n=2>; rel="next"'
+    assert http.get(url, params={"n": 2, "last": tags[1]}).json()["tags"] == tags[2:4]
+    assert http.get("/v2/prv/_catalog").json() == {"repositories": []}
+    manifest(lab, "prv", PRIVATE, "1.27")
+    assert http.get("/v2/prv/_catalog").json() == {"repositories": [PRIVATE]}
+    change(lab, "prv", offline=True)
+    assert http.get(url).json()["tags"] == ["1.27"]
+
+
+def test_referrers_by_version_and_setting(lab: Lab, public: str) -> None:
+    url = f"/v2/{public}/{PUBLIC}/referrers/{manifest(lab, public).headers['docker-content-digest']}"
+    found = client(lab, "puller").get(url)
+    assert (found.status_code, found.json()["manifests"]) == (200, [])
+    lab.configure(artifactory_proxies_referrers=False)
+    assert client(lab, "puller").get(url).status_code == 404
+    lab.configure(artifactory_proxies_referrers=True, artifactory_version="7.90.0")
+    assert client(lab, "puller").get(url).status_code == 404
+
+
+def test_pushes_are_refused(lab: Lab, public: str) -> None:
+    http = client(lab)
+    upload = http.post(f"/v2/{public}/{PUBLIC}/blobs/uploads/")
+    assert envelope(upload) == (400, "Unable to upload blobs to a remote repository.")
+    url = f"/v2/{public}/{PUBLIC}/manifests/latest"
+    assert envelope(http.put(url)) == (400, "Unable to upload a manifest to a remote repository.")
+    internal = INTERNAL.format(key=public) + f"/{PUBLIC}/manifests/latest"
+    assert envelope(http.delete(internal)) == (400, "Unable to delete a manifest from a remote repository.")
+
+
+def test_a_key_that_is_no_docker_repository(lab: Lab) -> None:
+    create(lab, "files", {"rclass": "remote", "url": "http://127.0.0.1:9/"})
+    for key in ("files", "missing"):
+        text = f"Repository '{key}' does not support Docker API version v2"
+        assert envelope(manifest(lab, key)) == (404, text)
+
+
+# --- one answer for many causes ---
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"enableTokenAuthentication": False},
+        {"offline": True},
+        {"blackedOut": True},
+        {"includesPattern": "example.com/**"},
+        {"excludesPattern": "chainguard/**"},
+        {"url": "http://127.0.0.1:9/"},
+        {"username": "u", "password": "wrong"},
+    ],
+)
+def test_the_same_404_hides_many_causes(lab: Lab, public: str, fields: dict[str, Any]) -> None:
+    change(lab, public, **fields)
+    answer = manifest(lab, public)
+    assert (answer.status_code, error(answer)) == (404, MANIFEST_UNKNOWN)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 500])
+def test_any_other_answer_of_the_upstream_is_a_404_that_is_remembered(lab: Lab, public: str, status: int) -> None:
+    lab.fail(**REGISTRY, kind="registry.manifest", times=1, action={"status": status})
+    if status == 401:  # a 401 without a challenge that leads anywhere
+        change(lab, public, enableTokenAuthentication=False)
+    assert manifest(lab, public).status_code == 404
+    before = asked(lab, public)
+    assert manifest(lab, public).status_code == 404
+    assert asked(lab, public) == before
+    change(lab, public, enableTokenAuthentication=True)
+    lab.advance(1800)
+    assert manifest(lab, public).status_code == 200
+
+
+def test_without_a_period_misses_are_not_remembered(lab: Lab, public: str) -> None:
+    change(lab, public, missedRetrievalCachePeriodSecs=0)
+    lab.fail(**REGISTRY, times=1, action={"status": 404})
+    assert [manifest(lab, public).status_code for _ in range(2)] == [404, 200]
+
+
+def test_saving_the_configuration_clears_misses_only_where_the_setting_says_so(lab: Lab, public: str) -> None:
+    assert manifest(lab, public, ref="later").status_code == 404
+    before = asked(lab, public)
+    client(lab).post(f"{V1}/{public}", json={"notes": "n"})
+    assert manifest(lab, public, ref="later").status_code == 404 and asked(lab, public) == before
+    lab.configure(artifactory_save_clears_negative_cache=True)
+    client(lab).post(f"{V1}/{public}", json={"notes": "m"})
+    assert manifest(lab, public, ref="later").status_code == 404 and asked(lab, public) != before
+
+
+@pytest.mark.parametrize("action", [{"status": 502}, {"status": 503}, {"status": 504}, {"cut": "before"}])
+def test_an_unreachable_upstream_is_assumed_offline(lab: Lab, public: str, action: dict[str, Any]) -> None:
+    lab.fail(**REGISTRY, times=1, action=action)
+    assert manifest(lab, public).status_code == 404
+    before = asked(lab, public)
+    assert manifest(lab, public, ref="latest-dev").status_code == 404
+    assert asked(lab, public) == before
+    lab.advance(300)
+    assert manifest(lab, public, ref="latest-dev").status_code == 200
+
+
+def test_a_saved_configuration_is_not_assumed_offline_any_more(lab: Lab, public: str) -> None:
+    lab.fail(**REGISTRY, times=1, action={"status": 503})
+    manifest(lab, public)
+    client(lab).post(f"{V1}/{public}", json={"notes": "n"})
+    assert manifest(lab, public).status_code == 200
+
+
+def test_assumed_offline_can_be_switched_off(lab: Lab, public: str) -> None:
+    change(lab, public, assumedOfflinePeriodSecs=0)
+    lab.fail(**REGISTRY, times=1, action={"status": 503})
+    assert [manifest(lab, public).status_code for _ in range(2)] == [404, 200]
+
+
+def test_what_is_cached_is_served_while_offline(lab: Lab, public: str) -> None:
+    config, layer = layers(lab, public)[:2]
+    blob(lab, public, config)
+    change(lab, public, offline=True)
+    lab.advance(7200)
+    before = asked(lab, public)
+    assert manifest(lab, public).status_code == blob(lab, public, config).status_code == 200
+    answer = blob(lab, public, layer)
+    assert (answer.status_code, error(answer)["code"]) == (404, "BLOB_UNKNOWN")
+    assert asked(lab, public) == before
+
+
+def test_a_web_page_is_refused_or_kept(lab: Lab, public: str) -> None:
+    page = {"status": 200, "body": "<html>", "headers": {"Content-Type": "text/html"}}
+    lab.fail(**REGISTRY, kind="registry.manifest", action=page)
+    change(lab, public, blockMismatchingMimeTypes=True)
+    assert manifest(lab, public).status_code == 404
+    everything = client(lab, "puller").get(f"/v2/{public}/{PUBLIC}/manifests/latest-dev", headers={"Accept": "*/*"})
+    assert (everything.status_code, everything.text) == (200, "<html>")
+    change(lab, public, blockMismatchingMimeTypes=False, missedRetrievalCachePeriodSecs=0)
+    assert manifest(lab, public).text == "<html>"
+
+
+# --- freshness ---
+
+
+def test_a_tag_is_asked_for_again_after_its_period(lab: Lab, public: str) -> None:
+    old = manifest(lab, public).headers["docker-content-digest"]
+    new = publish(lab)
+    lab.advance(7199)
+    assert manifest(lab, public).headers["docker-content-digest"] == old
+    lab.advance(1)
+    assert manifest(lab, public).headers["docker-content-digest"] == new != old
+
+
+def test_an_unchanged_tag_costs_one_head(lab: Lab, public: str) -> None:
+    manifest(lab, public)
+    first = asked(lab, public)
+    lab.advance(7200)
+    manifest(lab, public)
+    again = asked(lab, public)
+    assert (again["HEAD"] - first["HEAD"], again["GET"] - first["GET"]) == (2, 0)  # the token has expired: 401 first
+    manifest(lab, public)
+    assert asked(lab, public) == again
+
+
+def test_head_can_be_left_out(lab: Lab, public: str) -> None:
+    change(lab, public, bypassHeadRequests=True)
+    assert manifest(lab, public).status_code == 200
+    assert "HEAD" not in asked(lab, public)
+
+
+def test_a_digest_is_never_asked_for_again(lab: Lab, public: str) -> None:
+    digest = manifest(lab, public).headers["docker-content-digest"]
+    publish(lab)
+    lab.advance(10 * 7200)
+    before = asked(lab, public)
+    assert manifest(lab, public, ref=digest).headers["docker-content-digest"] == digest
+    assert asked(lab, public) == before
+
+
+@pytest.mark.parametrize("action", [{"status": 404}, {"status": 503}, {"cut": "before"}])
+def test_an_expired_copy_is_served_when_the_upstream_fails(lab: Lab, public: str, action: dict[str, Any]) -> None:
+    old = manifest(lab, public)
+    publish(lab)
+    lab.advance(7200)
+    lab.fail(**REGISTRY, action=action)
+    answer = manifest(lab, public)
+    assert (answer.status_code, answer.content) == (200, old.content)
+
+
+def test_a_dead_pull_token_hides_behind_the_cache(lab: Lab, private: PullToken) -> None:
+    old = manifest(lab, "prv", PRIVATE).content
+    publish(lab, PRIVATE)
+    lab.advance(2 * HOUR)
+    assert manifest(lab, "prv", PRIVATE).content == old
+    assert manifest(lab, "prv", PRIVATE, "latest-dev").status_code == 404
+
+
+# --- upstream tokens ---
+
+
+def test_tokens_are_kept_for_their_lifetime_and_one_scope(lab: Lab, public: str) -> None:
+    manifest(lab, public)
+    manifest(lab, public, ref="latest-dev")
+    assert asked(lab, public)["TOKEN"] == 1
+    manifest(lab, public, "chainguard/go")
+    assert asked(lab, public)["TOKEN"] == 2
+    lab.advance(300)
+    manifest(lab, public, ref="missing")
+    assert asked(lab, public)["TOKEN"] == 3
+
+
+def test_new_credentials_count_at_once(lab: Lab, private: PullToken, pull_token: MakeToken) -> None:
+    manifest(lab, "prv", PRIVATE)
+    client(lab).post(f"{V1}/prv", json={"username": "u", "password": "wrong"})
+    assert manifest(lab, "prv", PRIVATE, "1.27").status_code == 404
+    renewed = pull_token()
+    client(lab).post(f"{V1}/prv", json={"username": renewed.username, "password": renewed.password})
+    assert manifest(lab, "prv", PRIVATE, "1.27").status_code == 404, "the miss is remembered"
+    assert manifest(lab, "prv", PRIVATE, "1.27.3").status_code == 200
+    assert lab.journal("registry.manifest")[-1]["user"] == renewed.username
+
+
+def test_a_token_that_the_upstream_refuses_is_dropped(lab: Lab, public: str) -> None:
+    manifest(lab, public)
+    lab.fail(**REGISTRY, kind="registry.manifest", times=1, action={"status": 403})
+    assert manifest(lab, public, ref="latest-dev").status_code == 200
+    assert asked(lab, public)["TOKEN"] == 2
+
+
+def test_bad_credentials_may_have_a_text_of_their_own(lab: Lab, private: PullToken) -> None:
+    lab.configure(artifactory_bad_upstream_credentials="invalid_credentials")
+    cached = manifest(lab, "prv", PRIVATE).content
+    lab.advance(2 * HOUR)
+    status, message = envelope(manifest(lab, "prv", PRIVATE, "1.27"))
+    assert status == 500
+    assert message == (
+        "Invalid username/password configured for Remote Docker repository: prv: Error in getting information for"
+        " 'example.com/nginx/1.27/list.manifest.json' (java.lang.IllegalStateException: Can't fetch token for repo: prv"
+        " realm: https://cgr.dev/token scope:repository:example.com/nginx:pull)"
+    )
+    assert manifest(lab, "prv", PRIVATE).content == cached
+
+
+# --- blobs ---
+
+
+def test_a_blob_needs_a_manifest_that_names_it(lab: Lab, public: str) -> None:
+    digest = layers(lab, public)[1]
+    lab.control("DELETE", f"/artifactory/cache/{public}")
+    before = asked(lab, public)
+    answer = blob(lab, public, digest)
+    unknown = {"code": "BLOB_UNKNOWN", "message": "blob unknown to registry", "detail": {"blobSum": digest}}
+    assert (answer.status_code, error(answer)) == (404, unknown)
+    assert asked(lab, public) == before
+
+
+def test_head_of_a_blob_leaves_its_marker(lab: Lab, public: str) -> None:
+    digest = layers(lab, public)[1]
+    head = client(lab, "puller").head(f"/v2/{public}/{PUBLIC}/blobs/{digest}")
+    marker = f"{digest.replace(':', '__')}.marker"
+    assert head.headers["docker-content-digest"] == digest
+    assert [path for path in lab.control("GET", f"/artifactory/cache/{public}") if path.endswith(marker)]
+    body = blob(lab, public, digest)
+    assert int(head.headers["content-length"]) == len(body.content) == int(body.headers["content-length"])
+    assert not [path for path in lab.control("GET", f"/artifactory/cache/{public}") if path.endswith(marker)]
+
+
+def test_a_broken_blob_is_not_cached(lab: Lab, public: str) -> None:
+    digest = layers(lab, public)[1]
+    lab.fail(service="blobs", times=1, action={"status": 200, "body": "other bytes"})
+    assert blob(lab, public, digest).status_code == 404
+    lab.advance(1800)
+    assert blob(lab, public, digest).status_code == 200
+
+
+# --- permissions ---
+
+
+def test_read_alone_serves_the_cache_but_does_not_fill_it(lab: Lab, public: str) -> None:
+    denied = manifest(lab, public, user="reader")
+    path = f"{PUBLIC}/latest/list.manifest.json"
+    assert denied.status_code == 403
+    assert error(denied) == {
+        "code": "UNAUTHORIZED",
+        "message": "The client does not have permission for manifest:"
+        f" User reader is not permitted to deploy '{path}' into 'cgr-cache:{path}'.",
+        "detail": {"manifest": PUBLIC},
+    }
+    assert manifest(lab, public, user="puller").status_code == 200
+    assert manifest(lab, public, user="reader").status_code == 200
+    lab.configure(artifactory_deploy_denied_status=404)
+    assert error(manifest(lab, public, ref="latest-dev", user="reader")) == MANIFEST_UNKNOWN
+    assert manifest(lab, public, ref="latest-dev", user="puller").status_code == 200
+
+
+def test_without_read_everything_is_forbidden(lab: Lab, public: str) -> None:
+    manifest(lab, public)
+    stranger = new_token(lab, username="stranger")["access_token"]
+    bearer = {"Authorization": f"Bearer {stranger}"}
+    answer = lab.client("artifactory").get(f"/v2/{public}/{PUBLIC}/manifests/latest", headers=bearer)
+    assert answer.status_code == 403
+    assert error(answer)["message"] == (
+        "The client does not have permission for manifest: Download request for repo:path"
+        f" 'cgr-cache:{PUBLIC}/latest/list.manifest.json' is forbidden for user: 'token:stranger'."
+    )
+
+
+# --- virtual repositories ---
+
+
+def test_a_virtual_repository_asks_its_members_in_order(lab: Lab, public: str, private: PullToken) -> None:
+    create(lab, "all", {**VIRTUAL, "repositories": [public, "prv"]})
+    assert manifest(lab, "all").status_code == manifest(lab, "all", PRIVATE).status_code == 200
+    for digest in layers(lab, "all", PRIVATE):
+        assert blob(lab, "all", digest, PRIVATE).status_code == 200
+    cached = {key: lab.control("GET", f"/artifactory/cache/{key}") for key in (public, "prv")}
+    assert {path.split("/")[0] for path in cached[public]} == {"chainguard"}
+    assert {path.split("/")[0] for path in cached["prv"]} == {"example.com"}
+    before = asked(lab, public)
+    assert manifest(lab, "all", PRIVATE, ref="gone").status_code == 404
+    assert asked(lab, public) != before
+    before = asked(lab, public)
+    assert manifest(lab, public, PRIVATE, ref="gone").status_code == 404, "the member remembers the miss"
+    assert asked(lab, public) == before
+
+
+def test_a_cached_copy_of_a_later_member_goes_before_an_earlier_upstream(lab: Lab, public: str) -> None:
+    create(lab, "second", {**REMOTE, "enableTokenAuthentication": True})
+    create(lab, "all", {**VIRTUAL, "repositories": [public, "second"]})
+    manifest(lab, "second")
+    assert manifest(lab, "all").status_code == 200
+    assert asked(lab, public) == {}
+    change(lab, public, priorityResolution=True)
+    assert manifest(lab, "all").status_code == 200
+    assert asked(lab, public) != {}
+
+
+def test_a_member_that_may_not_be_read_turns_a_miss_into_a_denial(lab: Lab, public: str, private: PullToken) -> None:
+    create(lab, "all", {**VIRTUAL, "repositories": [public, "prv"]})
+    client(lab).delete("/access/api/v2/permissions/pullers")
+    actions = {"users": {"puller": ["READ", "WRITE"]}}
+    body = {"name": "p", "resources": {"artifact": {"actions": actions, "targets": {public: {}}}}}
+    assert client(lab).post("/access/api/v2/permissions", json=body).status_code == 201
+    assert manifest(lab, "all").status_code == 200
+    assert manifest(lab, "all", ref="gone").status_code == 403

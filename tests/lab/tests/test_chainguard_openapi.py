@@ -1,0 +1,119 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the API answers is what its published OpenAPI description says."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft7Validator, FormatChecker  # type: ignore[import-untyped]
+
+from .conftest import Lab, PullToken
+
+DOCUMENT = Path(__file__).parents[4] / "shared" / "openapi" / "chainguard-v2.json"
+
+formats = FormatChecker(())
+formats.checks("date-time", ValueError)(lambda text: bool(datetime.fromisoformat(text.replace("Z", "+00:00"))))
+
+
+class Description:
+    """The document's schemas, closed: a field that it does not describe is an error."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._paths, self._components = document["paths"], copy.deepcopy(document["components"])
+        for schema in self._components["schemas"].values():
+            if "properties" in schema:
+                schema.setdefault("additionalProperties", False)
+
+    def check(self, answer: httpx.Response) -> None:
+        request = answer.request
+        path = next(path for path in self._matching(request.url.path) if request.method.lower() in self._paths[path])
+        responses = self._paths[path][request.method.lower()]["responses"]
+        described = responses.get(str(answer.status_code), responses["default"])
+        schema = described["content"]["application/json"]["schema"]
+        validator = Draft7Validator({**schema, "components": self._components}, format_checker=formats)
+        validator.validate(_without_nulls(answer.json()))
+
+    def _matching(self, path: str) -> Iterator[str]:
+        for template in self._paths:
+            pattern = re.sub(r"\\{[^}]+\\}", "[^:]+", re.escape(template))
+            if re.fullmatch(pattern, path):
+                yield template
+
+
+def _without_nulls(value: Any) -> Any:
+    """OpenAPI 3.0 wants `nullable` for null, which the document never says, and protobuf reads it as not set."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.fixture(scope="module")
+def description() -> Description:
+    if not DOCUMENT.exists():
+        problem = f"cannot validate: there is no {DOCUMENT.name} beside the repository"
+        if os.environ.get("CI") == "true":
+            pytest.fail(problem)
+        pytest.skip(problem)
+    return Description(json.loads(DOCUMENT.read_text()))
+
+
+@pytest.mark.parametrize("omit", [False, True])
+def test_answers_are_as_described(
+    lab: Lab, description: Description, pull_token: Callable[..., PullToken], omit: bool
+) -> None:
+    lab.configure(omit_unpopulated=omit, delete_missing=404)
+    api, uid = lab.api(), pull_token().username
+    role = {"name": "own role", "capabilities": ["CAP_IAM_IDENTITY_LIST"]}
+    workload = lab.state["chainguard"]["workload"]
+    tokens = lab.client("api", workload["oidc_token"])
+    batch = {"parent": lab.org, "requests": [{"roleBinding": {"identityUid": uid, "roleUid": lab.role("apk.pull")}}]}
+    binding = {"identityUid": uid, "roleUid": lab.role("libraries.java.pull")}
+    for answer in (
+        lab.client("api").get("/ping/v2/ping"),
+        api.get("/iam/v2/groups"),
+        api.get(f"/iam/v2/groups/{lab.org}"),
+        api.post(f"/iam/v2/groups/{lab.org}", json={"name": "folder"}),
+        api.get("/iam/v2/roles"),
+        api.get(f"/iam/v2/roles/{lab.role('registry.pull')}"),
+        api.post(f"/iam/v2/roles/{lab.org}", json=role),
+        api.get("/iam/v2/identities?pageSize=2"),
+        api.get(f"/iam/v2/identities/{uid}"),
+        api.get(f"/iam/v2/identities/{workload['identity']}"),
+        api.patch(f"/iam/v2/identities/{uid}", json={"description": "changed"}),
+        api.get("/iam/v2/roleBindings"),
+        api.post(f"/iam/v2/roleBindings/{lab.org}", json=binding),
+        api.post("/iam/v2/roleBindings:batchCreate", json=batch),
+        api.get("/registry/v2/repos"),
+        api.get("/registry/v2/tags?pageSize=3"),
+        tokens.post("/sts/exchange", data={"aud": "cgr.dev", "identity": workload["identity"]}),
+        api.delete(f"/iam/v2/identities/{uid}"),
+    ):
+        assert answer.status_code == 200, answer.text
+        description.check(answer)
+    for answer in (
+        api.get(f"/iam/v2/identities/{uid}"),
+        api.delete(f"/iam/v2/identities/{uid}"),
+        api.post(f"/iam/v2/identities/{lab.org}", json={"name": "!"}),
+        lab.client("api").get("/iam/v2/groups"),
+        tokens.post("/sts/exchange"),
+    ):
+        assert answer.status_code >= 400
+        description.check(answer)
+
+
+def test_a_wrong_answer_is_noticed(description: Description) -> None:
+    request = httpx.Request("GET", "https://x/iam/v2/groups")
+    for group in ({"name": 5}, {"name": "x", "surprise": 1}, {"name": "x", "createTime": "soon"}, {"uid": "no name"}):
+        with pytest.raises(Exception, match="Failed validating"):
+            description.check(httpx.Response(200, json={"groups": [group]}, request=request))

@@ -1,0 +1,305 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The registry: logging in, pulling, and the ways in which it refuses (chainguard.md §4, registry.md §3.2)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from lab import images
+from lab.chainguard import jwt
+from lab.world import BLOBS_HOST
+
+from .conftest import HOUR, Lab, PullToken
+
+Make = Callable[..., PullToken]
+ACCEPT = {"Accept": f"{images.INDEX}, {images.MANIFEST}"}
+CGR = {"Host": "cgr.dev"}
+
+
+def log_in(lab: Lab, repository: str = "", login: tuple[str, str] | None = None) -> httpx.Response:
+    scope = {"scope": f"repository:{repository}:pull"} if repository else {}
+    return lab.registry.get("/token", params={"service": "cgr.dev", **scope}, auth=login)
+
+
+def bearer(answer: httpx.Response) -> dict[str, str]:
+    assert answer.status_code == 200, answer.text
+    return {"Authorization": f"Bearer {answer.json()['token']}"}
+
+
+def refused(answer: httpx.Response, status: int, code: str, *words: str) -> None:
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["code"]) == (status, code), answer.text
+    for word in words:
+        assert word in error["message"]
+
+
+@pytest.fixture
+def nginx(lab: Lab, pull_token: Make) -> dict[str, str]:
+    """What authorizes for example.com/nginx."""
+    return bearer(log_in(lab, "example.com/nginx", pull_token().login))
+
+
+# --- challenge and token -------------------------------------------------------------------------------------------
+
+
+def test_challenge(lab: Lab) -> None:
+    by_name = lab.registry.get("/v2/", headers=CGR)
+    refused(by_name, 401, "UNAUTHORIZED")
+    assert by_name.headers["www-authenticate"] == 'Bearer realm="https://cgr.dev/token",service="cgr.dev"'
+    address = lab.state["chainguard"]["registry_url"]
+    here = lab.registry.get("/v2/example.com/nginx/manifests/latest").headers["www-authenticate"]
+    service, scope = address.removeprefix("https://"), "repository:example.com/nginx:pull"
+    assert here == f'Bearer realm="{address}/token",service="{service}",scope="{scope}"'
+
+
+def test_anonymous_pulls_public_images(lab: Lab) -> None:
+    token = bearer(log_in(lab, "chainguard/go"))
+    assert lab.registry.get("/v2/", headers=token).status_code == 200
+    path = "/v2/chainguard/go"
+    assert lab.registry.get(f"{path}/tags/list", headers=token).json()["tags"] == ["latest", "latest-dev"]
+    assert lab.registry.get(f"{path}/manifests/latest", headers=token | ACCEPT).status_code == 200
+    refused(lab.registry.get(f"{path}/manifests/1.25", headers=token | ACCEPT), 404, "MANIFEST_UNKNOWN")
+
+
+def test_pull_token_sees_all_tags(lab: Lab, pull_token: Make, nginx: dict[str, str]) -> None:
+    tags = lab.registry.get("/v2/example.com/nginx/tags/list", headers=nginx).json()
+    assert tags == {"name": "example.com/nginx", "tags": sorted(images.CATALOGUE["example.com/nginx"].tags)}
+    public = bearer(log_in(lab, "chainguard/go", pull_token().login))
+    assert "1.25" in lab.registry.get("/v2/chainguard/go/tags/list", headers=public).json()["tags"]
+
+
+def test_refusals_of_the_token_service(lab: Lab, pull_token: Make) -> None:
+    token = pull_token()
+    refused(log_in(lab, "example.com/nginx"), 401, "UNAUTHORIZED", "Authentication required")
+    refused(log_in(lab, "exmaple.com/nginx", token.login), 400, "BAD_REQUEST", "unable to resolve exmaple.com")
+    refused(log_in(lab, "other.example.org/nginx", token.login), 403, "FORBIDDEN", "Forbidden")
+    refused(log_in(lab, "chainguard/nothing"), 403, "FORBIDDEN", "Forbidden")
+    for login in (("me@example.com", token.password), (token.username, "wrong"), pull_token(role="apk.pull").login):
+        refused(log_in(lab, "example.com/nginx", login), 403, "FORBIDDEN", "Forbidden")
+    assert log_in(lab, "", token.login).status_code == 200
+
+
+def test_pull_token_dies_with_the_clock(lab: Lab, pull_token: Make) -> None:
+    token = pull_token(ttl=HOUR)
+    lab.advance(HOUR - 30)
+    assert log_in(lab, "example.com/nginx", token.login).status_code == 200
+    lab.advance(60)
+    refused(log_in(lab, "example.com/nginx", token.login), 400, "BAD_REQUEST", "this identity's keys have expired")
+    refused(log_in(lab, "", token.login), 403, "FORBIDDEN", "Forbidden")
+
+
+def test_pull_token_that_outlives_its_identity_and_the_reverse(lab: Lab, pull_token: Make) -> None:
+    now = int(lab.world.clock.now())
+    long_token, short_token = pull_token(exp=now + 9 * HOUR), pull_token(exp=now + 60)
+    lab.advance(120)
+    assert log_in(lab, "example.com/nginx", long_token.login).status_code == 200
+    refused(log_in(lab, "example.com/nginx", short_token.login), 403, "FORBIDDEN")
+    lab.advance(HOUR)
+    refused(log_in(lab, "example.com/nginx", long_token.login), 400, "BAD_REQUEST", "expired")
+
+
+@pytest.mark.parametrize("how", ["api", "control"])
+def test_pull_token_dies_when_revoked(lab: Lab, pull_token: Make, how: str) -> None:
+    token = pull_token()
+    issued = bearer(log_in(lab, "example.com/nginx", token.login))
+    if how == "api":
+        assert lab.api().delete(f"/iam/v2/identities/{token.username}").status_code == 200
+    else:
+        lab.control("POST", "/chainguard/identities/revoke", {"uid": token.username})
+        assert lab.client("control").post("/chainguard/identities/revoke", json={"uid": "x"}).status_code == 400
+    refused(log_in(lab, "example.com/nginx", token.login), 403, "FORBIDDEN", "Forbidden")
+    path = "/v2/example.com/nginx/tags/list"
+    assert lab.registry.get(path, headers=issued).status_code == 200, "what was issued before lives on"
+    lab.advance(301)
+    refused(lab.registry.get(path, headers=issued), 401, "UNAUTHORIZED")
+
+
+def test_signature_of_the_pull_token_is_checked(lab: Lab, pull_token: Make) -> None:
+    token = pull_token()
+    claims = json.loads(jwt.decode(token.password.split(".")[1]))
+    forged = jwt.sign(rsa.generate_private_key(public_exponent=65537, key_size=2048), claims)
+    refused(log_in(lab, "example.com/nginx", (token.username, forged)), 403, "FORBIDDEN")
+
+
+def test_token_is_good_for_one_repository(lab: Lab, nginx: dict[str, str]) -> None:
+    refused(lab.registry.get("/v2/example.com/python/tags/list", headers=nginx), 403, "FORBIDDEN")
+    refused(lab.registry.get("/v2/_catalog", headers=nginx), 403, "FORBIDDEN")
+
+
+def test_token_of_the_sts(lab: Lab) -> None:
+    workload = lab.state["chainguard"]["workload"]
+    client = lab.client("api", workload["oidc_token"])
+    tokens = {
+        audience: client.post("/sts/exchange", data={"aud": audience, "identity": workload["identity"]}).json()["token"]
+        for audience in ("cgr.dev", "apk.cgr.dev")
+    }
+    path = "/v2/example.com/nginx/tags/list"
+    assert lab.client("registry", tokens["cgr.dev"]).get(path).status_code == 200
+    refused(lab.client("registry", tokens["apk.cgr.dev"]).get(path), 403, "FORBIDDEN")
+    assert log_in(lab, "example.com/nginx", ("_token", tokens["cgr.dev"])).status_code == 200
+    for password in (tokens["apk.cgr.dev"], "rubbish"):
+        refused(log_in(lab, "example.com/nginx", ("_token", password)), 403, "FORBIDDEN")
+    refused(lab.client("registry", "rubbish").get(path), 401, "UNAUTHORIZED")
+
+
+# --- manifests -----------------------------------------------------------------------------------------------------
+
+
+def test_manifest_by_tag_and_digest(lab: Lab, nginx: dict[str, str]) -> None:
+    path, build = "/v2/example.com/nginx/manifests", images.build("example.com/nginx", "1.27")
+    index = lab.registry.get(f"{path}/1.27", headers=nginx | ACCEPT)
+    assert index.content == build.manifests[0].body
+    assert index.headers["docker-content-digest"] == build.digest == f"sha256:{sha256(index.content).hexdigest()}"
+    assert index.headers["content-type"] == images.INDEX
+    head = lab.registry.head(f"{path}/{build.digest}", headers=nginx | ACCEPT)
+    assert (head.headers["docker-content-digest"], head.headers["content-length"], head.content) == (
+        build.digest,
+        str(len(index.content)),
+        b"",
+    )
+    platform = lab.registry.get(f"{path}/{build.manifests[1].digest}", headers=nginx | ACCEPT)
+    assert platform.headers["content-type"] == images.MANIFEST
+    refused(lab.registry.get(f"{path}/nothing", headers=nginx | ACCEPT), 404, "MANIFEST_UNKNOWN")
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        ("*/*", 200),
+        (f"{images.INDEX};q=0.5", 200),
+        (images.MANIFEST, 404),
+        ("application/vnd.docker.distribution.manifest.v2+json", 404),
+    ],
+)
+def test_accept(lab: Lab, nginx: dict[str, str], accept: str, status: int) -> None:
+    answer = lab.registry.get("/v2/example.com/nginx/manifests/latest", headers=nginx | {"Accept": accept})
+    assert answer.status_code == status
+    if status == 404:
+        refused(answer, 404, "MANIFEST_UNKNOWN", "OCI index found, but accept header does not support OCI indexes")
+
+
+def test_publishing_a_new_build(lab: Lab, nginx: dict[str, str]) -> None:
+    path = "/v2/example.com/nginx/manifests/latest"
+    before = lab.registry.get(path, headers=nginx | ACCEPT).headers["docker-content-digest"]
+    new = [lab.control("POST", "/chainguard/images", {"name": "example.com/nginx", "tag": "latest"}) for _ in range(2)]
+    assert len({before, *(published["digest"] for published in new)}) == 3
+    assert lab.registry.get(path, headers=nginx | ACCEPT).headers["docker-content-digest"] == new[1]["digest"]
+    old = lab.registry.get(f"/v2/example.com/nginx/manifests/{before}", headers=nginx | ACCEPT)
+    assert old.status_code == 200, "digests stay"
+    history = lab.registry.get("/v2/example.com/nginx/_chainguard/history/latest", headers=nginx).json()["history"]
+    assert [record["digest"] for record in history] == [before, *(published["digest"] for published in new)]
+    assert lab.client("control").post("/chainguard/images", json={"name": "no", "tag": "x"}).status_code == 400
+
+
+# --- blobs ---------------------------------------------------------------------------------------------------------
+
+
+def test_blob_is_on_another_host(lab: Lab, nginx: dict[str, str]) -> None:
+    blob = images.build("example.com/nginx", "latest").blobs[1]
+    path = f"/v2/example.com/nginx/blobs/{blob.digest}"
+    answer = lab.registry.get(path, headers=nginx)
+    assert answer.status_code == 302
+    location = httpx.URL(answer.headers["location"])
+    assert (location.host, str(location.copy_with(raw_path=b"/"))) == ("localhost", f"{lab.world.addresses['blobs']}/")
+    assert httpx.URL(lab.registry.get(path, headers=nginx | CGR).headers["location"]).host == BLOBS_HOST
+    store = lab.client("blobs")
+    assert store.get(location).content == blob.body
+    assert store.head(location).status_code == 403, "it is signed for GET"
+    with_credentials = store.get(location, headers=nginx)
+    assert (with_credentials.status_code, "Only one auth mechanism allowed" in with_credentials.text) == (400, True)
+    assert store.get(location.copy_remove_param("X-Amz-Signature")).status_code == 403
+    lab.advance(601)
+    assert store.get(location).status_code == 403
+
+
+def test_ranges_of_a_blob(lab: Lab, nginx: dict[str, str]) -> None:
+    blob = images.build("example.com/nginx", "latest").blobs[1]
+    location = lab.registry.get(f"/v2/example.com/nginx/blobs/{blob.digest}", headers=nginx).headers["location"]
+    size = len(blob.body)
+    for wanted, start, stop in (("0-9", 0, 10), (f"{size - 5}-", size - 5, size), ("-7", size - 7, size)):
+        part = lab.client("blobs").get(location, headers={"Range": f"bytes={wanted}"})
+        assert (part.status_code, part.content) == (206, blob.body[start:stop])
+        assert part.headers["content-range"] == f"bytes {start}-{stop - 1}/{size}"
+    assert lab.client("blobs").get(location, headers={"Range": f"bytes={size}-"}).status_code == 416
+
+
+def test_blob_of_another_repository(lab: Lab, nginx: dict[str, str]) -> None:
+    other = images.build("example.com/python", "latest").blobs[1]
+    refused(lab.registry.get(f"/v2/example.com/nginx/blobs/{other.digest}", headers=nginx), 404, "BLOB_UNKNOWN")
+
+
+def test_names_of_the_world_lead_to_the_lab(lab: Lab) -> None:
+    async def fetch() -> tuple[httpx.Response, httpx.Response]:
+        """On the lab's own loop, with the client of the simulated Artifactory."""
+        token = bearer(await lab.world.http.get("https://cgr.dev/token?scope=repository:chainguard/go:pull"))
+        digest = images.build("chainguard/go", "latest").blobs[0].digest
+        redirect = await lab.world.http.get(f"https://cgr.dev/v2/chainguard/go/blobs/{digest}", headers=token)
+        return redirect, await lab.world.http.get(redirect.headers["location"])
+
+    redirect, blob = asyncio.run_coroutine_threadsafe(fetch(), lab._loop).result(10)
+    assert redirect.headers["location"].startswith(f"https://{BLOBS_HOST}/")
+    assert blob.content == images.build("chainguard/go", "latest").blobs[0].body
+
+
+# --- lists ---------------------------------------------------------------------------------------------------------
+
+
+def test_tags_in_pages(lab: Lab, nginx: dict[str, str]) -> None:
+    path, pages = "/v2/example.com/nginx/tags/list?n=3", []
+    while path:
+        answer = lab.registry.get(path, headers=nginx)
+        pages.append(answer.json()["tags"])
+        path = answer.links["next"]["url"] if answer.links else ""
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert sum(pages, []) == sorted(images.CATALOGUE["example.com/nginx"].tags)
+    refused(lab.registry.get("/v2/example.com/nginx/tags/list?n=x", headers=nginx), 400, "PAGINATION_NUMBER_INVALID")
+
+
+def test_catalog(lab: Lab, pull_token: Make) -> None:
+    query = {"scope": "registry:catalog:*"}
+    token = bearer(lab.registry.get("/token", params=query, auth=pull_token().login))
+    found = lab.registry.get("/v2/_catalog", headers=token).json()["repositories"]
+    assert found == sorted(images.CATALOGUE)
+    refused(lab.registry.get("/token", params=query), 401, "UNAUTHORIZED")
+
+
+def test_referrers_are_an_empty_index(lab: Lab, nginx: dict[str, str]) -> None:
+    digest = images.build("example.com/nginx", "latest").digest
+    answer = lab.registry.get(f"/v2/example.com/nginx/referrers/{digest}", headers=nginx)
+    assert answer.json() == {"schemaVersion": 2, "mediaType": images.INDEX, "manifests": []}
+    assert answer.headers["content-type"] == images.INDEX
+
+
+def test_there_is_no_pushing(lab: Lab, nginx: dict[str, str]) -> None:
+    for method, path in (("PUT", "manifests/latest"), ("DELETE", "manifests/latest"), ("POST", "blobs/uploads/")):
+        answer = lab.registry.request(method, f"/v2/example.com/nginx/{path}", headers=nginx)
+        assert answer.status_code in (404, 405), path
+    refused(lab.registry.put("/v2/example.com/nginx/manifests/latest", headers=nginx), 405, "UNSUPPORTED")
+
+
+def test_journal_names_the_kinds(lab: Lab, nginx: dict[str, str]) -> None:
+    lab.control("DELETE", "/journal")
+    digest = images.build("example.com/nginx", "latest").blobs[0].digest
+    bearer(log_in(lab, "chainguard/go"))
+    lab.registry.get("/v2/example.com/nginx/manifests/latest", headers=nginx | ACCEPT)
+    lab.client("blobs").get(
+        lab.registry.get(f"/v2/example.com/nginx/blobs/{digest}", headers=nginx).headers["location"]
+    )
+    kinds: list[tuple[Any, ...]] = [(entry["service"], entry["kind"], entry["status"]) for entry in lab.journal()]
+    assert kinds == [
+        ("registry", "registry.token", 200),
+        ("registry", "registry.manifest", 200),
+        ("registry", "registry.blob", 302),
+        ("blobs", "blobs.get", 200),
+    ]
+    assert lab.journal("blobs.get")[0]["query"]["X-Amz-Signature"] == "***"

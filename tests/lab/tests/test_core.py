@@ -1,0 +1,157 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Clock, journal, faults, settings and reset, by way of the control API."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from .conftest import Lab
+
+GROUPS = "/iam/v2/groups"
+
+
+def test_clock_moves_every_date(lab: Lab) -> None:
+    lab.advance(1000)
+    assert lab.control("GET", "/clock")["now"] == pytest.approx(time.time() + 1000, abs=2)
+    date = parsedate_to_datetime(lab.registry.get("/v2/").headers["date"])
+    assert date.timestamp() == pytest.approx(time.time() + 1000, abs=2)
+    lab.control("POST", "/clock", {"set": 2_000_000_000})
+    assert lab.control("GET", "/clock")["now"] == pytest.approx(2_000_000_000, abs=2)
+
+
+def test_journal_tells_who_asked_what_without_secrets(lab: Lab) -> None:
+    lab.api().get(GROUPS, params={"name": "x", "page_token": "hidden"}, headers={"User-Agent": "test/1"})
+    (entry,) = lab.journal()
+    assert entry | {"time": 0, "n": 0} == {
+        "n": 0,
+        "time": 0,
+        "service": "api",
+        "method": "GET",
+        "path": GROUPS,
+        "query": {"name": "x", "page_token": "***"},
+        "status": 400,
+        "kind": "iam.group.list",
+        "user": entry["user"],
+        "user_agent": "test/1",
+    }
+    assert entry["user"].startswith(f"{lab.org}/")
+    assert entry["time"] == pytest.approx(time.time(), abs=5)
+
+
+def test_journal_since_and_clear(lab: Lab) -> None:
+    for _ in range(3):
+        lab.registry.get("/v2/")
+    numbers = [entry["n"] for entry in lab.journal()]
+    assert numbers == [numbers[0], numbers[0] + 1, numbers[0] + 2]
+    assert [entry["n"] for entry in lab.control("GET", f"/journal?since={numbers[1]}")] == [numbers[2]]
+    lab.control("DELETE", "/journal")
+    assert lab.journal() == []
+
+
+def test_fault_answers_in_place_of_the_service(lab: Lab) -> None:
+    lab.fail(kind="iam.group.list", times=1, action={"status": 429, "body": {"a": 1}, "headers": {"Retry-After": "7"}})
+    first, second = (lab.api().get(GROUPS) for _ in range(2))
+    assert (first.status_code, first.json(), first.headers["retry-after"]) == (429, {"a": 1}, "7")
+    assert second.status_code == 200
+    assert [entry["status"] for entry in lab.journal("iam.group.list")] == [429, 200]
+
+
+def test_fault_with_a_text_body(lab: Lab) -> None:
+    lab.fail(service="registry", action={"status": 502, "body": "<html>", "headers": {"Content-Type": "text/html"}})
+    answer = lab.registry.get("/v2/")
+    assert (answer.status_code, answer.text, answer.headers["content-type"]) == (502, "<html>", "text/html")
+    assert lab.api().get(GROUPS).status_code == 200
+
+
+def test_fault_after_some_requests(lab: Lab) -> None:
+    lab.fail(method="get", path=r"^/iam/v2/gr.*s$", after=1, times=2, action={"status": 503})
+    assert [lab.api().get(GROUPS).status_code for _ in range(4)] == [200, 503, 503, 200]
+    assert lab.control("GET", "/faults")[0]["hits"] == 2
+    lab.control("DELETE", "/faults")
+    assert lab.control("GET", "/faults") == []
+
+
+def test_fault_delays(lab: Lab) -> None:
+    lab.fail(kind="iam.group.list", action={"delay": 0.2})
+    started = time.monotonic()
+    assert lab.api().get(GROUPS).status_code == 200
+    assert time.monotonic() - started >= 0.2
+
+
+@pytest.mark.parametrize(("cut", "done"), [("before", False), ("after", True)])
+def test_fault_cuts_the_connection(lab: Lab, cut: str, done: bool) -> None:
+    lab.fail(kind="iam.group.create", action={"cut": cut})
+    with pytest.raises(httpx.TransportError):
+        lab.api().post(f"{GROUPS}/{lab.org}", json={"name": "new folder"})
+    assert bool(lab.api().get(GROUPS, params={"name": "new folder"}).json()["groups"]) is done
+    assert [entry["status"] for entry in lab.journal("iam.group.create")] == [None]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {},
+        {"action": {}},
+        {"action": {"cut": "sometimes"}},
+        {"action": {"status": 500}, "knid": "x"},
+        {"action": {"status": 500}, "path": "("},
+    ],
+)
+def test_fault_that_makes_no_sense_is_refused(lab: Lab, rule: dict[str, object]) -> None:
+    assert lab.client("control").post("/faults", json=rule).status_code == 400
+    assert lab.control("GET", "/faults") == []
+
+
+def test_unknown_knob_is_refused(lab: Lab) -> None:
+    answer = lab.client("control").post("/settings", json={"propagatoin": 3})
+    assert answer.status_code == 400
+    assert "propagatoin" in answer.json()["error"]
+
+
+def test_reset_puts_everything_back(lab: Lab) -> None:
+    before = lab.control("GET", "/settings"), lab.control("GET", "/chainguard/identities")
+    lab.configure(propagation=60, omit_unpopulated=True)
+    lab.advance(86400)
+    lab.fail(service="registry", action={"status": 500})
+    lab.api().delete(f"/iam/v2/identities/{lab.state['chainguard']['workload']['identity']}")
+    lab.control("POST", "/reset")
+    assert lab.control("GET", "/settings") == before[0]
+    assert {identity["uid"] for identity in lab.control("GET", "/chainguard/identities")} == {
+        identity["uid"] for identity in before[1]
+    }
+    assert lab.control("GET", "/faults") == lab.control("GET", "/journal") == []
+    assert lab.control("GET", "/clock")["now"] == pytest.approx(time.time(), abs=2)
+    assert lab.api().get(GROUPS).status_code == 200, "tokens of the ready file outlive a reset"
+
+
+def test_command_line(tmp_path: Path) -> None:
+    ready = tmp_path / "ready.json"
+    command = [sys.executable, "-m", "lab", "--http", "--propagation", "3", "--ready-file", str(ready)]
+    environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            deadline = time.monotonic() + 10
+            while not ready.exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            state = json.loads(ready.read_text())
+            assert state == httpx.get(f"{state['control_url']}/state", trust_env=False).json()
+            assert httpx.get(f"{state['control_url']}/settings", trust_env=False).json()["propagation"] == 3
+            assert httpx.get(f"{state['chainguard']['registry_url']}/v2/", trust_env=False).status_code == 401
+        finally:
+            process.send_signal(signal.SIGTERM)
+            output, _ = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert [line.split()[0] for line in output.splitlines()] == ["artifactory", "api", "registry", "blobs", "control"]
+    assert state["ca_path"] is None
+    assert ready.stat().st_mode & 0o077 == 0

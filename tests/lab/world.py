@@ -1,0 +1,140 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the parts of the lab share."""
+
+from __future__ import annotations
+
+import secrets
+import ssl
+import tempfile
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+import trustme
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from .clock import Clock
+from .faults import Faults
+from .journal import Journal
+
+BLOBS_HOST = "9236a389bd48b984df91adc1bc924620.r2.cloudflarestorage.com"
+SERVICE_OF_HOST = {
+    "cgr.dev": "registry",
+    BLOBS_HOST: "blobs",
+    "console-api.enforce.dev": "api",
+    "issuer.enforce.dev": "api",
+}
+
+
+class Half(Protocol):
+    """One simulated product: the packages `lab.artifactory` and `lab.chainguard`."""
+
+    DEFAULTS: dict[str, Any]
+    """Its knobs for `world.settings`, with their values at start."""
+
+    def build(self, world: World) -> dict[str, Starlette]:
+        """Its services by name. Name a route by its kind: faults and the journal know it by that."""
+
+    def seed(self, world: World) -> None:
+        """Replace its state on the world by the initial one."""
+
+    def describe(self, world: World) -> dict[str, Any]:
+        """Its part of the ready file; stays true after `seed`."""
+
+    def routes(self, world: World) -> list[BaseRoute]:
+        """Its control routes, all below /<its name>/."""
+
+
+class World:
+    """Clock, journal, faults, settings, addresses and certificates of one lab.
+
+    `artifactory` and `chainguard` hold the state of the two halves. `addresses` maps a service to its base URL.
+    """
+
+    def __init__(self, halves: Mapping[str, Half], *, tls: bool = True, settings: dict[str, Any] | None = None) -> None:
+        self.halves = halves
+        self.clock, self.journal, self.faults = Clock(), Journal(), Faults()
+        self._initial = {name: value for half in halves.values() for name, value in half.DEFAULTS.items()}
+        self.settings: dict[str, Any] = dict(self._initial)
+        self.configure(settings or {})
+        self._initial = dict(self.settings)
+        self.addresses: dict[str, str] = {}
+        self.artifactory: Any = None
+        self.chainguard: Any = None
+        self._secrets: dict[str, str] = {}
+        self._folder = tempfile.TemporaryDirectory(prefix="lab-")
+        self.ca = trustme.CA() if tls else None
+        self.ca_path: Path | None = None
+        if self.ca:
+            self.ca_path = Path(self._folder.name, "ca.pem")
+            self.ca.cert_pem.write_to_path(str(self.ca_path))
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.ca else "http"
+
+    @cached_property
+    def server_tls(self) -> ssl.SSLContext | None:
+        """What every service of the lab presents: one certificate for all of its names."""
+        if not self.ca:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.ca.issue_cert("127.0.0.1", "localhost", *SERVICE_OF_HOST).configure_cert(context)
+        return context
+
+    @cached_property
+    def http(self) -> httpx.AsyncClient:
+        """The client of the simulated Artifactory. Does not follow redirects."""
+        context = ssl.create_default_context()
+        if self.ca:
+            self.ca.configure_trust(context)
+        return httpx.AsyncClient(transport=_PrivateDns(self, context), trust_env=False, timeout=60)
+
+    def secret(self, name: str) -> str:
+        """A random secret that stays the same until the lab ends, so that a reset leaves the ready file true."""
+        return self._secrets.setdefault(name, secrets.token_urlsafe(18))
+
+    def configure(self, settings: Mapping[str, Any]) -> None:
+        """Set knobs; ValueError for one that no half has."""
+        if unknown := sorted(settings.keys() - self._initial.keys()):
+            raise ValueError(f"unknown: {', '.join(unknown)}; known: {', '.join(sorted(self._initial))}")
+        self.settings.update(settings)
+
+    def reset(self) -> None:
+        """Everything as it was at start, but for addresses and secrets."""
+        self.clock.reset()
+        self.journal.clear()
+        self.faults.clear()
+        self.settings.update(self._initial)
+        for half in self.halves.values():
+            half.seed(self)
+
+    def describe(self) -> dict[str, Any]:
+        """The ready file."""
+        parts = {name: half.describe(self) for name, half in self.halves.items()}
+        return {**parts, "control_url": self.addresses["control"], "ca_path": self.ca_path and str(self.ca_path)}
+
+    async def close(self) -> None:
+        await self.http.aclose()
+        self._folder.cleanup()
+
+
+class _PrivateDns(httpx.AsyncHTTPTransport):
+    """Leads the hosts of SERVICE_OF_HOST to the lab; the name stays in the Host header and in the TLS handshake."""
+
+    def __init__(self, world: World, context: ssl.SSLContext) -> None:
+        super().__init__(verify=context, limits=httpx.Limits(max_connections=None))
+        self._addresses = world.addresses
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        host = request.url.host
+        if service := SERVICE_OF_HOST.get(host):
+            address = httpx.URL(self._addresses[service])
+            request.url = request.url.copy_with(scheme=address.scheme, host=address.host, port=address.port)
+            request.extensions = {**request.extensions, "sni_hostname": host}
+        return await super().handle_async_request(request)
