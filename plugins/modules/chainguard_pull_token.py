@@ -141,6 +141,11 @@ reason:
   returned: with O(state=present)
   type: str
   sample: 26.0 days are left
+live:
+  description: Whether there was a token that worked already, before this task. A token that is only due for renewal is live.
+  returned: with O(state=present)
+  type: bool
+  sample: true
 superseded:
   description: UIDs of the other tokens with this name and marker. They can be revoked as soon as RV(username) is in use.
   returned: with O(state=present)
@@ -247,6 +252,7 @@ def ensure(
             "username": kept.uid,
             "token": kept.shown(iam.now()),
             "reason": verdict.reason,
+            "live": verdict.live,
             "superseded": superseded,
         }
     reason = "a new one was asked for" if params["renew"] else verdict.reason
@@ -257,7 +263,13 @@ def ensure(
         "ttl": params["ttl"],
     }
     superseded = [token.uid for token in mine]
-    result = {"changed": True, "reason": reason, "superseded": superseded, "diff": {"before": {}, "after": wanted}}
+    result = {
+        "changed": True,
+        "reason": reason,
+        "live": verdict.live,
+        "superseded": superseded,
+        "diff": {"before": {}, "after": wanted},
+    }
     if module.check_mode:
         return {**result, "username": f"{organization}/new-identity", "token": {}}
     minted = tokens.mint(ttl, params["settle"])

@@ -114,11 +114,15 @@ class RepositoriesApi:
         return None if found is None else readable(found)
 
     def list_all(self) -> list[Config]:
-        """Return the configuration of all repositories, sorted by key: one request from 7.61.3 on, else one for each."""
+        """Return the configuration of all repositories, sorted by key: one request from 7.61.3 on, else one for each.
+
+        Raises Refused for a login that is no administrator's, which would see only a part of each.
+        """
         grouped = self._session.call("GET", _path("configurations"), absent=no_such_repository, absent_ok=True)
         if grouped is not None:
             found = [{**one, "rclass": group.lower()} for group, members in grouped.items() for one in members]
             return sorted((readable(one) for one in found), key=lambda one: str(one["key"]))
+        self.require_admin()
         rows = self._session.call("GET", "/artifactory/api/repositories")
         each = (self.get(row["key"]) for row in sorted(rows, key=lambda row: str(row["key"])))
         return [one for one in each if one is not None]

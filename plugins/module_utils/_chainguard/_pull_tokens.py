@@ -152,9 +152,10 @@ def rfc3339(epoch: float) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """Which token may stay, or why there has to be a new one."""
+    """Which token may stay, or why there has to be a new one. live: whether there is one that works now."""
 
     keep: PullToken | None
+    live: bool
     reason: str
 
 
@@ -202,16 +203,17 @@ class PullTokens:
         """
         candidates = mine if in_use is None else self._in_use(mine, in_use)
         if not candidates:
-            return Verdict(None, "there is none" if in_use is None else "none is in use")
+            return Verdict(None, False, "there is none" if in_use is None else "none is in use")
         best = candidates[0]
         left = best.expires - self._iam.now()
         if left <= 0:
-            return Verdict(None, f"the last one expired on {rfc3339(best.expires)}")
-        if left <= renew_before:
-            return Verdict(None, f"{left / _DAY:.1f} days are left, and it is renewed at {renew_before / _DAY:.1f}")
+            return Verdict(None, False, f"the last one expired on {rfc3339(best.expires)}")
         if not self._bound(best):
-            return Verdict(None, f"{best.uid} is not bound to the role {self._kind.role}")
-        return Verdict(best, f"{left / _DAY:.1f} days are left")
+            return Verdict(None, False, f"{best.uid} is not bound to the role {self._kind.role}")
+        days = f"{left / _DAY:.1f} days are left"
+        if left <= renew_before:
+            return Verdict(None, True, f"{days}, and it is renewed at {renew_before / _DAY:.1f}")
+        return Verdict(best, True, days)
 
     def _in_use(self, mine: list[PullToken], uids: list[str]) -> list[PullToken]:
         known = {token.uid: token for token in mine}

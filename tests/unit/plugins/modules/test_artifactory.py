@@ -276,7 +276,8 @@ def test_info_refuses_a_bad_query_before_any_request(run_module):
 
 
 def test_info_on_an_older_server_reads_each(run_module):
-    transport = ScriptedTransport(ABSENT, ScriptedAnswer(200, [{"key": "cgr-private"}, {"key": "b"}]), ABSENT, stored())
+    rows = ScriptedAnswer(200, [{"key": "cgr-private"}, {"key": "b"}])
+    transport = ScriptedTransport(ABSENT, LICENSE, rows, ABSENT, stored())
     result = run_module(artifactory_repository_info, transport, **LOGIN)
     assert [one["key"] for one in result["repositories"]] == ["cgr-private"]
     assert result["repositories"][0]["description"] == "Ours"

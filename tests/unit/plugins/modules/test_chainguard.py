@@ -197,7 +197,22 @@ def test_keeps_or_renews(run_module, tokens, options, kept):
     assert ("password" in result) is not kept
     assert (platform.writes == []) is kept
     if kept:
+        assert result["live"] is True
         assert result["username"] == result["token"]["uid"] == OLD
+
+
+@pytest.mark.parametrize(
+    ("tokens", "live"),
+    [
+        pytest.param([identity(days=1)], True, id="due"),
+        pytest.param([identity(days=-1)], False, id="expired"),
+        pytest.param([], False, id="gone"),
+    ],
+)
+def test_says_whether_the_token_in_use_works(run_module, tokens, live):
+    platform = Platform(*tokens)
+    result = run_module(chainguard_pull_token, platform.transport, check=True, **WANTED, in_use=[OLD])
+    assert (result["changed"], result["live"]) == (True, live)
 
 
 def test_a_token_without_its_role_is_renewed(run_module):
