@@ -15,6 +15,7 @@ description:
   - A pull token is an identity with a static key, directly under the organisation, that is bound to one role. The key is made
     in memory, signs the token, and is forgotten. The user name is the UID of the identity, the password is the signed token.
   - A new token is proved before it is returned. The module logs in with it at Chainguard's token service, and takes it back when that fails.
+  - When two runs make a token at the same time, and there is one that works, the run that was overtaken takes its own back.
   - Nothing is revoked by making a new token. Use O(state=absent) for that, once the new one is in use.
 author: cgr.pull_through contributors (@cgr)
 extends_documentation_fragment:
@@ -81,15 +82,18 @@ options:
   state:
     description:
       - V(present) makes sure that there is a token.
-      - V(absent) revokes the tokens with this name and marker, except those of O(keep), or only the one of O(identity).
+      - V(absent) revokes the tokens with this name and marker, except those of O(keep).
     type: str
     choices: [present, absent]
     default: present
-  identity:
-    description: With O(state=absent), the UID of the one token to revoke. It must carry the marker.
-    type: str
+  identities:
+    description:
+      - With O(state=absent), UIDs of the tokens to revoke. They must carry the marker.
+      - Without it, all tokens with the name and the marker.
+    type: list
+    elements: str
   keep:
-    description: With O(state=absent), UIDs of tokens that stay.
+    description: With O(state=absent), UIDs of tokens that stay in any case, usually the one in use.
     type: list
     elements: str
     default: []
@@ -147,7 +151,9 @@ live:
   type: bool
   sample: true
 superseded:
-  description: UIDs of the other tokens with this name and marker. They can be revoked as soon as RV(username) is in use.
+  description:
+    - UIDs of the other tokens with this name and marker, which can be revoked as soon as RV(username) is in use.
+    - A token that is newer than the present one counts only after a quarter of an hour. Another run may be about to use it.
   returned: with O(state=present)
   type: list
   elements: str
@@ -196,6 +202,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull
     KINDS,
     PullToken,
     PullTokens,
+    Verdict,
     checked_name,
     marker,
     token_life,
@@ -212,7 +219,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "renew": {"type": "bool", "default": False},
     "settle": {"type": "int", "default": 30},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "identity": {"type": "str"},
+    "identities": {"type": "list", "elements": "str"},
     "keep": {"type": "list", "elements": "str", "default": [], "no_log": False},
 }
 
@@ -246,45 +253,40 @@ def ensure(
     verdict = tokens.judge(mine, params["in_use"], renew_before)
     if verdict.keep is not None and not params["renew"]:
         kept = verdict.keep
-        superseded = [token.uid for token in mine if token.uid != kept.uid]
-        return {
-            "changed": False,
-            "username": kept.uid,
-            "token": kept.shown(iam.now()),
-            "reason": verdict.reason,
-            "live": verdict.live,
-            "superseded": superseded,
-        }
+        return {"changed": False, **described(iam, verdict, kept), "superseded": tokens.superseded(mine, kept)}
     reason = "a new one was asked for" if params["renew"] else verdict.reason
-    wanted = {
-        "name": params["name"],
-        "role": KINDS[params["repository"]].role,
-        "used_by": params["used_by"] or "",
-        "ttl": params["ttl"],
-    }
-    superseded = [token.uid for token in mine]
     result = {
-        "changed": True,
         "reason": reason,
         "live": verdict.live,
-        "superseded": superseded,
-        "diff": {"before": {}, "after": wanted},
+        "superseded": tokens.superseded(mine, None),
+        "diff": {"before": {}, "after": wanted(params)},
     }
     if module.check_mode:
-        return {**result, "username": f"{organization}/new-identity", "token": {}}
+        return {"changed": True, **result, "username": f"{organization}/new-identity", "token": {}}
     minted = tokens.mint(ttl, params["settle"])
-    return {**result, "username": minted.token.uid, "password": minted.password, "token": minted.token.shown(iam.now())}
+    if verdict.current is not None and verdict.live and tokens.overtaken(minted.token):
+        tokens.take_back(minted.token)
+        yielded = {**described(iam, verdict, verdict.current), "reason": "another run is replacing it right now"}
+        return {"changed": False, **yielded, "superseded": []}
+    shown = {"username": minted.token.uid, "password": minted.password, "token": minted.token.shown(iam.now())}
+    return {"changed": True, **result, **shown}
+
+
+def wanted(params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return a new token as the diff shows it."""
+    role = KINDS[params["repository"]].role
+    return {"name": params["name"], "role": role, "used_by": params["used_by"] or "", "ttl": params["ttl"]}
+
+
+def described(iam: Iam, verdict: Verdict, token: PullToken) -> dict[str, t.Any]:
+    """Return a token that stays, as the result shows it."""
+    reason = verdict.reason if token.ours else f"{verdict.reason}; somebody made it by hand"
+    return {"username": token.uid, "token": token.shown(iam.now()), "reason": reason, "live": verdict.live}
 
 
 def revoke(module: AnsibleModule, iam: Iam, tokens: PullTokens) -> dict[str, t.Any]:
-    """Revoke one token, or all of ours but those to keep. One that is gone already is no change."""
-    params = module.params
-    found: list[PullToken]
-    if params["identity"]:
-        one = tokens.one_of_ours(params["identity"])
-        found = [one] if one is not None else []
-    else:
-        found = tokens.revocable(params["keep"])
+    """Revoke tokens of ours. One that is gone already is no change."""
+    found = tokens.to_revoke(module.params["identities"], module.params["keep"])
     before = {token.uid: token.shown(iam.now()) for token in found}
     if not module.check_mode:
         found = [token for token in found if iam.delete_identity(token.uid)]

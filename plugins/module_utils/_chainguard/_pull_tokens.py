@@ -10,6 +10,7 @@ the identity's UID, its password a token that was signed with the key. The key i
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import re
@@ -36,6 +37,8 @@ _NAME = re.compile(r"[a-z0-9 ._-]{3,63}")
 _MARKER = re.compile(r"[\S ]{0,512}")
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _DAY = 86400.0
+# A token that is younger, and newer than the one in use, may belong to a run that is about to use it.
+_UNFINISHED = 900.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,11 +100,12 @@ def marker(used_by: str | None) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class PullToken:
-    """A pull token as the API shows it. expires: epoch seconds."""
+    """A pull token as the API shows it. created, expires: epoch seconds."""
 
     uid: str
     name: str
     description: str
+    created: float
     expires: float
 
     @classmethod
@@ -111,9 +115,9 @@ class PullToken:
         if identity is None or keys.get("issuer") != ISSUER:
             return None
         # An identity without an expiry is not one that anybody's pull token is made of; count it as ended.
-        return cls(
-            identity["uid"], identity["name"], identity.get("description") or "", timestamp(keys.get("expirationTime"))
-        )
+        expires = timestamp(keys.get("expirationTime"))
+        created = timestamp(identity.get("createTime"))
+        return cls(identity["uid"], identity["name"], identity.get("description") or "", created, expires)
 
     @property
     def ours(self) -> bool:
@@ -140,9 +144,9 @@ def timestamp(text: str | None) -> float:
     """Return an RFC 3339 time as epoch seconds; 0 for none."""
     if not text:
         return 0.0
-    # Fractions have up to nine digits, more than Python's parser takes.
-    whole = re.sub(r"\.\d+", "", text).replace("Z", "+00:00")
-    return datetime.datetime.fromisoformat(whole).timestamp()
+    whole, fraction = re.fullmatch(r"([^.Z+]+)(\.\d+)?.*", text).groups()  # type: ignore[union-attr]  # matches all
+    # The fraction has up to nine digits, more than Python's parser takes.
+    return datetime.datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(fraction or 0)
 
 
 def rfc3339(epoch: float) -> str:
@@ -152,11 +156,20 @@ def rfc3339(epoch: float) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """Which token may stay, or why there has to be a new one. live: whether there is one that works now."""
+    """What to think of the present token, None when there is none.
 
-    keep: PullToken | None
+    live: whether it works now. fits: whether it also lives long enough to stay. reason: why, or why not.
+    """
+
+    current: PullToken | None
     live: bool
+    fits: bool
     reason: str
+
+    @property
+    def keep(self) -> PullToken | None:
+        """The token that may stay."""
+        return self.current if self.fits else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,17 +216,17 @@ class PullTokens:
         """
         candidates = mine if in_use is None else self._in_use(mine, in_use)
         if not candidates:
-            return Verdict(None, False, "there is none" if in_use is None else "none is in use")
+            return Verdict(None, False, False, "there is none" if in_use is None else "none is in use")
         best = candidates[0]
         left = best.expires - self._iam.now()
         if left <= 0:
-            return Verdict(None, False, f"the last one expired on {rfc3339(best.expires)}")
+            return Verdict(best, False, False, f"the last one expired on {rfc3339(best.expires)}")
         if not self._bound(best):
-            return Verdict(None, False, f"{best.uid} is not bound to the role {self._kind.role}")
+            return Verdict(best, False, False, f"{best.uid} is not bound to the role {self._kind.role}")
         days = f"{left / _DAY:.1f} days are left"
         if left <= renew_before:
-            return Verdict(None, True, f"{days}, and it is renewed at {renew_before / _DAY:.1f}")
-        return Verdict(best, True, days)
+            return Verdict(best, True, False, f"{days}, and it is renewed at {renew_before / _DAY:.1f}")
+        return Verdict(best, True, True, days)
 
     def _in_use(self, mine: list[PullToken], uids: list[str]) -> list[PullToken]:
         known = {token.uid: token for token in mine}
@@ -245,7 +258,7 @@ class PullTokens:
             self._bind(token, role["uid"])
             self._prove(token, password, settle)
         except PullThroughError:
-            self._take_back(token)
+            self.take_back(token)
             raise
         return Minted(token, password)
 
@@ -289,20 +302,40 @@ class PullTokens:
             self._sleep(pause)
             pause = min(pause * 2, 4.0)
 
-    def _take_back(self, token: PullToken) -> None:
-        try:
+    def superseded(self, mine: list[PullToken], current: PullToken | None) -> list[str]:
+        """Return the UIDs of those of mine that current replaces; None stands for a token that is about to be made.
+
+        Older ones, and newer ones that nobody came back for. A newer one may be another run's, which is about to use it.
+        """
+        now = self._iam.now()
+        return [
+            token.uid
+            for token in mine
+            if current is None
+            or (token.uid != current.uid and (token.created < current.created or now - token.created > _UNFINISHED))
+        ]
+
+    def overtaken(self, token: PullToken) -> bool:
+        """Return whether another run made a token after this one."""
+        return any(other.created > token.created for other in self.ours())
+
+    def take_back(self, token: PullToken) -> None:
+        """Revoke a token that nobody got. A failure is left to the next run, which finds the token by its marker."""
+        with contextlib.suppress(PullThroughError):
             self._iam.delete_identity(token.uid)
-        except PullThroughError:
-            # The error that led here says more; the next run finds what stays behind by its marker.
-            pass
 
-    def revocable(self, keep: t.Collection[str]) -> list[PullToken]:
-        """Return our tokens except those to keep."""
-        return [token for token in self.ours() if token.uid not in keep]
+    def to_revoke(self, identities: list[str] | None, keep: t.Collection[str]) -> list[PullToken]:
+        """Return our tokens, all or those with these UIDs, except those to keep.
 
-    def one_of_ours(self, uid: str) -> PullToken | None:
-        """Return the token with this UID, None when it is gone; raises InputError when it is not ours to revoke."""
-        token = PullToken.of(self._iam.identity(uid))
+        Raises InputError for one that is not ours to revoke. One that is gone is left out.
+        """
+        if identities is None:
+            return [token for token in self.ours() if token.uid not in keep]
+        found = (self._one_of_ours(uid) for uid in dict.fromkeys(identities) if uid not in keep)
+        return [token for token in found if token is not None]
+
+    def _one_of_ours(self, uid: str) -> PullToken | None:
+        token = PullToken.of(self._iam.identity(uid)) if is_identity_uid(uid) else None
         if token is not None and token.description != self._description:
             raise InputError(
                 f"The identity {uid} does not carry the marker {self._description!r}, so it is not revoked.",

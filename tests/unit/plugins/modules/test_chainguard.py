@@ -50,10 +50,11 @@ LOGIN = {"organization": "example.com", "chainguard_api_token": API_TOKEN}
 WANTED = {**LOGIN, "name": "pull cgr-private", "used_by": PLACE}
 
 
-def identity(uid=OLD, *, days=30.0, description=MARK, name="pull cgr-private", issuer=_pull_tokens.ISSUER):
+def identity(uid=OLD, *, days=30.0, age=5 * DAY, description=MARK, name="pull cgr-private", issuer=_pull_tokens.ISSUER):
     expires = _pull_tokens.rfc3339(NOW + days * DAY)
     keys = {"issuer": issuer, "subject": "pull-token-1", "expirationTime": expires}
-    return {"uid": uid, "name": name, "description": description, "staticKeys": keys}
+    created = _pull_tokens.rfc3339(NOW - age)
+    return {"uid": uid, "name": name, "description": description, "staticKeys": keys, "createTime": created}
 
 
 def ok(body):
@@ -75,7 +76,7 @@ class Platform:
         self.transport = ScriptedTransport(by=self.answer)
 
     def override(self, method, path, *answers):
-        """Give these answers first to requests whose path matches. An answer of None stands for the usual one."""
+        """Give these answers first to requests whose path matches. A function is called; None stands for the usual answer."""
         self.overrides.setdefault((method, path), []).extend(answers)
 
     def answer(self, request):
@@ -83,8 +84,9 @@ class Platform:
         for (method, pattern), answers in self.overrides.items():
             if answers and method == request.method and re.search(pattern, path):
                 override = answers.pop(0)
-                if override is not None:
-                    return override() if callable(override) else override
+                answer = override() if callable(override) else override
+                if answer is not None:
+                    return answer
         return self.usual(request, path)
 
     def usual(self, request, path):
@@ -124,7 +126,7 @@ class Platform:
 
     def create(self, body):
         uid = f"{ORG}/{len(self.identities) + 1:016x}"
-        self.identities[uid] = {**body, "uid": uid}
+        self.identities[uid] = {**body, "uid": uid, "createTime": _pull_tokens.rfc3339(NOW)}
         return self.identities[uid]
 
     @property
@@ -227,6 +229,42 @@ def test_says_what_a_new_token_supersedes_and_revokes_nothing(run_module):
     assert result["superseded"] == [OLD] and platform.deleted == []
 
 
+@pytest.mark.parametrize(
+    ("other_age", "superseded"),
+    [
+        pytest.param(6 * DAY, True, id="older"),
+        pytest.param(60, False, id="of-a-run-that-is-about-to-use-it"),
+        pytest.param(DAY, True, id="nobody-came-back-for-it"),
+    ],
+)
+def test_which_other_tokens_can_go(run_module, other_age, superseded):
+    other = identity(f"{ORG}/{'1' * 16}", age=other_age)
+    result = run_module(chainguard_pull_token, Platform(identity(), other).transport, **WANTED, in_use=[OLD])
+    assert result["superseded"] == ([other["uid"]] if superseded else [])
+
+
+def test_yields_to_a_run_that_overtook_it_while_the_old_token_works(run_module):
+    platform = Platform(identity(days=1))
+    other = identity(f"{ORG}/{'9' * 16}", age=-1)
+
+    def overtaken():
+        platform.identities[other["uid"]] = other
+
+    platform.override("POST", "^/sts/exchange", overtaken)
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, in_use=[OLD])
+    assert (result["changed"], result["username"], "password" in result) == (False, OLD, False)
+    assert "another run" in result["reason"]
+    assert set(platform.identities) == {OLD, other["uid"]}
+
+
+def test_does_not_yield_when_nothing_works(run_module):
+    platform = Platform()
+    other = identity(f"{ORG}/{'9' * 16}", age=-1)
+    platform.override("POST", "^/sts/exchange", lambda: platform.identities.update({other["uid"]: other}))
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, in_use=[""])
+    assert result["changed"] and result["password"]
+
+
 def test_a_creation_without_answer_is_found_by_its_subject(run_module):
     platform = Platform()
 
@@ -288,8 +326,10 @@ def test_the_first_error_counts_when_taking_back_fails_too(run_module):
     [
         pytest.param({}, [OLD], id="all-of-ours"),
         pytest.param({"keep": [OLD]}, [], id="kept"),
-        pytest.param({"identity": OLD}, [OLD], id="one"),
-        pytest.param({"identity": f"{ORG}/{'f' * 16}"}, [], id="gone-already"),
+        pytest.param({"identities": [OLD]}, [OLD], id="one"),
+        pytest.param({"identities": [OLD], "keep": [OLD]}, [], id="one-that-is-in-use"),
+        pytest.param({"identities": [f"{ORG}/{'f' * 16}"]}, [], id="gone-already"),
+        pytest.param({"identities": [f"{ORG}/new-identity"]}, [], id="not-made-in-check-mode"),
     ],
 )
 def test_revokes(run_module, options, revoked):
@@ -305,7 +345,7 @@ def test_revokes(run_module, options, revoked):
 
 def test_never_revokes_what_is_not_ours(run_module):
     platform = Platform(identity(description="chainctl"))
-    result = run_module(chainguard_pull_token, platform.transport, **WANTED, state="absent", identity=OLD)
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, state="absent", identities=[OLD])
     assert result["failed"] and "does not carry the marker" in result["msg"] and platform.deleted == []
 
 
@@ -463,7 +503,14 @@ def test_durations_that_are_none(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("2031-01-01T00:00:00Z", NOW), ("2031-01-01T00:00:00.123456789Z", NOW), (None, 0), ("", 0)]
+    ("text", "expected"),
+    [
+        ("2031-01-01T00:00:00Z", NOW),
+        ("2031-01-01T00:00:00.5Z", NOW + 0.5),
+        ("2031-01-01T00:00:00.123456789Z", NOW + 0.123456789),
+        (None, 0),
+        ("", 0),
+    ],
 )
 def test_timestamps(text, expected):
     assert _pull_tokens.timestamp(text) == expected
