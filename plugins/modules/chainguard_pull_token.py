@@ -69,7 +69,12 @@ options:
   renew_before:
     description:
       - A token is replaced when no more than this is left of its life. Half of O(ttl) unless it is set.
-      - "With one run each I(interval), choose at least (runs that may be missed + 1) × I(interval)."
+      - Choose at least (runs that may be missed + 1) × the interval between runs.
+    type: str
+  interval:
+    description:
+      - How often this runs, such as V(7d). The module then warns when O(renew_before) is less than twice that, since a token could
+        then expire because a single run was missed.
     type: str
   renew:
     description: Make a new token now, whatever is left of the present one.
@@ -205,6 +210,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull
     Verdict,
     checked_name,
     marker,
+    seconds,
     token_life,
 )
 
@@ -216,6 +222,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "in_use": {"type": "list", "elements": "str"},
     "ttl": {"type": "str", "default": "720h"},
     "renew_before": {"type": "str"},
+    "interval": {"type": "str"},
     "renew": {"type": "bool", "default": False},
     "settle": {"type": "int", "default": 30},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -229,6 +236,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     params = module.params
     name, description = checked_name(params["name"]), marker(params["used_by"])
     life = token_life(params["ttl"], params["renew_before"])
+    warn_of_gaps(module, life[1])
     transport = make_transport(module)
     sts = open_sts(module, transport)
     iam = Iam(open_chainguard(module, sts, transport))
@@ -241,6 +249,16 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     else:
         result = ensure(module, iam, tokens, life, organization["uid"])
     return {**result, "organization": {"name": organization["name"], "uid": organization["uid"]}}
+
+
+def warn_of_gaps(module: AnsibleModule, renew_before: int) -> None:
+    """Warn when a token can expire because one run was missed."""
+    interval = module.params["interval"]
+    if interval and renew_before < 2 * seconds(interval, "interval"):
+        module.warn(
+            f"A pull token is renewed when {renew_before // 3600}h are left, which is less than two intervals of {interval}: "
+            "one missed run can let it expire. Raise renew_before or ttl, or run this more often."
+        )
 
 
 def ensure(

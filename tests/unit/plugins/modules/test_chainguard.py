@@ -355,6 +355,7 @@ def test_never_revokes_what_is_not_ours(run_module):
         ({"ttl": "8761h"}, "at most 8760h"),
         ({"ttl": "0h"}, "more than 0"),
         ({"ttl": "a month"}, "not a duration"),
+        ({"interval": "weekly"}, "interval is not a duration"),
         ({"renew_before": "720h"}, "must be less than ttl"),
         ({"name": "Pull"}, "name is not valid"),
         ({"used_by": "a\nb"}, "used_by"),
@@ -374,6 +375,12 @@ def test_bad_input_ends_it_before_any_request(run_module, options, words):
     result = run_module(chainguard_pull_token, platform.transport, **{**WANTED, **options})
     assert result["failed"] and words in result["msg"]
     assert not platform.transport.requests
+
+
+@pytest.mark.parametrize(("interval", "warned"), [("7d", False), ("8d", True), ("", False)])
+def test_warns_when_one_missed_run_can_let_it_expire(run_module, interval, warned):
+    result = run_module(chainguard_pull_token, Platform(identity()).transport, **WANTED, interval=interval)
+    assert ("one missed run" in str(result.get("warnings"))) is warned
 
 
 def test_an_unknown_organization(run_module):
