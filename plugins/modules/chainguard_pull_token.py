@@ -117,7 +117,7 @@ EXAMPLES = r"""
 - name: A token for the images of the organisation
   cgr.pull_through.chainguard_pull_token:
     organization: example.com
-    name: pull-through cgr-private
+    name: pull cgr-private
     used_by: https://artifactory.example.com/cgr-private
     in_use: "{{ [repository.username | default('')] }}"
   register: pull_token
@@ -126,7 +126,7 @@ EXAMPLES = r"""
 - name: Revoke what it replaced
   cgr.pull_through.chainguard_pull_token:
     organization: example.com
-    name: pull-through cgr-private
+    name: pull cgr-private
     used_by: https://artifactory.example.com/cgr-private
     keep: "{{ [pull_token.username] }}"
     state: absent
@@ -169,7 +169,7 @@ token:
   type: dict
   sample:
     uid: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
-    name: pull-through cgr-private
+    name: pull cgr-private
     ours: true
     used_by: https://artifactory.example.com/cgr-private
     expires: "2026-12-23T00:00:00Z"

@@ -59,18 +59,40 @@ EXAMPLES = r"""
 
 RETURN = r"""
 tokens:
-  description: The tokens, the one that ends first in front. An expired token has a negative RV(tokens[].days_left).
+  description: The tokens, the one that ends first in front.
   returned: success
   type: list
   elements: dict
-  sample:
-    - uid: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
-      name: pull-through cgr-private
-      ours: true
-      used_by: https://artifactory.example.com/cgr-private
-      expires: "2026-12-23T00:00:00Z"
-      days_left: 30.0
-      roles: [registry.pull]
+  contains:
+    uid:
+      description: UID of the identity, which is the token's user name.
+      type: str
+      sample: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
+    name:
+      description: Name of the identity.
+      type: str
+      sample: pull cgr-private
+    ours:
+      description: Whether this collection made it.
+      type: bool
+      sample: true
+    used_by:
+      description: The place that it was made for. Empty when it does not say.
+      type: str
+      sample: https://artifactory.example.com/cgr-private
+    expires:
+      description: When it ends.
+      type: str
+      sample: "2026-12-23T00:00:00Z"
+    days_left:
+      description: Days until then. Negative for a token that has ended.
+      type: float
+      sample: 30.0
+    roles:
+      description: Names of the roles that it is bound to.
+      type: list
+      elements: str
+      sample: [registry.pull]
 result:
   description: What O(query) finds in RV(tokens).
   returned: when O(query) is set

@@ -80,7 +80,8 @@ options:
       - V(preferred) looks into the cache before and after, and reports it as RV(images[].fresh).
       - V(required) fails for an image of which nothing can be shown to have come from upstream.
       - If all that is pulled was in the cache, a small manifest of the image that is not is looked for and pulled, such
-        as that of another platform or an attestation.
+        as that of another platform or an attestation. If that does not come, only the cache still works, and the image
+        fails, with V(preferred) too.
       - This needs O(repository) as the key of a remote repository, and a login for Artifactory that may read its cache.
     type: str
     choices: [ignored, preferred, required]
@@ -311,6 +312,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._refere
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._report import (
     Configuration,
     Reporter,
+    Result,
     failure_message,
     summary,
     untried,
@@ -413,26 +415,44 @@ def open_witness(module: AnsibleModule, transport: Transport, configuration: Con
     return Witness(CacheApi(open_artifactory(module, transport)), key, unable=unable)
 
 
+def open_upstream(params: dict[str, t.Any], transport: Transport) -> Registry | None:
+    """Return the registry to compare with, if there is one. Raises InputError."""
+    if not params["upstream_url"]:
+        return None
+    login = Login(params["upstream_username"] or "", params["upstream_password"] or "")
+    return Registry(checked_registry_url(params["upstream_url"], "upstream_url"), login, transport=transport)
+
+
+def pull(
+    module: AnsibleModule,
+    settings: Settings,
+    references: list[Reference],
+    registry: Registry,
+    upstream: Registry | None,
+    transport: Transport,
+) -> list[Result]:
+    """Pull the images and return their results."""
+    configuration = functools.cache(lambda: read_configuration(module, transport))
+    witness = None
+    if settings.fresh != "ignored" and knows_artifactory(module.params):
+        witness = open_witness(module, transport, configuration())
+    outcomes = Puller(registry, settings, upstream=upstream, witness=witness).pull(references)
+    reporter = Reporter(registry, upstream, settings.repository, configuration)
+    return [reporter.result(outcome) for outcome in outcomes]
+
+
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Check the options, pull, word what came of it."""
     params, started = module.params, time.monotonic()
-    settings, transport = checked_settings(params), make_transport(module)
-    url = registry_url(module)
-    registry, upstream = Registry(url, registry_login(params, url), transport=transport), None
-    if params["upstream_url"]:
-        login = Login(params["upstream_username"] or "", params["upstream_password"] or "")
-        upstream = Registry(checked_registry_url(params["upstream_url"], "upstream_url"), login, transport=transport)
+    settings, transport, url = checked_settings(params), make_transport(module), registry_url(module)
+    registry = Registry(url, registry_login(params, url), transport=transport)
+    upstream = open_upstream(params, transport)
     registries = [one for one in (registry, upstream) if one is not None]
     references = checked_references(module, [one.host for one in registries])
     if module.check_mode:
         results = [untried(one.text, registry.host, settings.repository) for one in references]
     else:
-        configuration = functools.cache(lambda: read_configuration(module, transport))
-        looks = settings.fresh != "ignored" and knows_artifactory(params)
-        witness = open_witness(module, transport, configuration()) if looks else None
-        outcomes = Puller(registry, settings, upstream=upstream, witness=witness).pull(references)
-        reporter = Reporter(registry, upstream, settings.repository, configuration)
-        results = [reporter.result(outcome) for outcome in outcomes]
+        results = pull(module, settings, references, registry, upstream, transport)
     totals = {
         "images": len(results),
         "failed": sum(result["ok"] is False for result in results),

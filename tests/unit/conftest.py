@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import typing as t
 from pathlib import Path
@@ -27,14 +28,9 @@ RunModule = t.Callable[..., Result]
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the fallbacks of the options away from the machine that the tests run on."""
-    for name in (
-        "ARTIFACTORY_URL",
-        "ARTIFACTORY_ACCESS_TOKEN",
-        "CHAINGUARD_API_TOKEN",
-        "CHAINGUARD_IDENTITY",
-        "CHAINCTL",
-    ):
-        monkeypatch.delenv(name, raising=False)
+    for name in list(os.environ):
+        if name.startswith(("ARTIFACTORY_", "CHAINGUARD_", "PULL_THROUGH_")) or name in ("CHAINCTL", "REGISTRY_URL"):
+            monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -86,6 +86,10 @@ class FakeRegistry:
         self.tokens[f"Bearer {token}"] = scope
         return ScriptedAnswer(200, {"token": token, "expires_in": self.expires_in})
 
+    def size(self, digest: str) -> int:
+        """Return the size of something that is held."""
+        return next(len(body) for path, (body, _type) in self._contents.items() if path.endswith(digest))
+
     def add_blob(self, name: str, body: bytes, media_type: str = LAYER, *, digest: str = "") -> Document:
         """Hold a blob, and return its descriptor."""
         digest = digest or sha256(body)
@@ -100,7 +104,9 @@ class FakeRegistry:
             self._contents[f"/v2/{name}/manifests/{reference}"] = (body, document.get("mediaType", ""))
         return {"mediaType": document.get("mediaType", ""), "digest": digest, "size": len(body)}
 
-    def add_image(self, name: str, *tags: str, platform: str = "linux/amd64", layers: t.Sequence[t.Any] = ()) -> Document:
+    def add_image(
+        self, name: str, *tags: str, platform: str = "linux/amd64", layers: t.Sequence[t.Any] = ()
+    ) -> Document:
         """Hold an image with these layers (bytes, or descriptors), and return an index's entry for it."""
         system, architecture, *variant = platform.split("/")
         about = {"os": system, "architecture": architecture, **({"variant": variant[0]} if variant else {})}

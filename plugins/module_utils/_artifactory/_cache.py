@@ -4,7 +4,7 @@
 
 """What a remote repository of Artifactory holds in its cache. Private to the collection.
 
-Each remote KEY has a companion KEY-cache, which the storage API shows and the delete API clears (artifactory.md §5.6).
+Each remote KEY has a companion KEY-cache, which the storage API shows and the delete API clears.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class CacheApi:
         self._session.call("DELETE", f"/artifactory/{_quoted(key, path)}", absent_ok=True)
 
     def expire(self, key: str, path: str) -> None:
-        """Have what can change below the path asked for again, and what was not found forgotten. Empty: the whole cache."""
+        """Have what can change below a path asked for again, and what was not found forgotten. Empty: everything."""
         self._session.call("POST", f"/artifactory/api/zap/{_quoted(key, path)}", repeatable=True)
 
 

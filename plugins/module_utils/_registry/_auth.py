@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a registry's challenge is answered: Bearer tokens per repository, or Basic. Private to the collection.
-
-The facts are in registry.md §1.1, §1.2 and artifactory.md §5.2.
-"""
+"""How a registry's challenge is answered: Bearer tokens per repository, or Basic. Private to the collection."""
 
 from __future__ import annotations
 

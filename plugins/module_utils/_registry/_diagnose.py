@@ -5,9 +5,9 @@
 """From what is known of a failed pull to its cause and its fix. Pure. Private to the collection.
 
 Artifactory gives one and the same 404 for a wrong URL, a dead pull token, token authentication switched off, an offline
-repository, a negative cache and an image that does not exist (artifactory.md §5.4, §5.5). Side evidence tells them
+repository, a negative cache and an image that does not exist. Side evidence tells them
 apart: first the repository's configuration, then what upstream says. No rule needs the failed request again, since each
-repetition would be answered from the negative cache (registry.md §3.2).
+repetition would be answered from the negative cache.
 
 To add a cause, add a rule. The first rule that applies wins, so the particular stand before the general.
 """
@@ -245,12 +245,18 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "blob_host_unreachable",
         _all(_stage("blob"), _unanswered(), lambda e: e.error_host != e.host),
-        "Manifests come, but layers lie on {e.error_host}, from where there is none: {e.message}",
+        "Manifests come, but layers lie on {e.error_host}, and from there nothing comes: {e.message}",
         "Let {e.error_host} through the firewall and the proxy. {e.hint}",
+    ),
+    Rule(
+        "blob_host_refuses",
+        _all(_stage("blob"), _problem("refused"), lambda e: e.error_host != e.host and not e.by_token_service),
+        "Manifests come, but layers lie on {e.error_host}, which refuses them (status {e.status}): {e.said}",
+        "Look for a proxy on the way that changes the request, and compare the clocks: such links end after minutes",
     ),
     Rule("tls", _unanswered("certificate", "TLS"), "{e.message}", "{e.hint}"),
     Rule("name_resolution", _unanswered("cannot be resolved"), "{e.message}", "{e.hint}"),
-    Rule("unreachable", _unanswered(), "{e.message}", "{e.hint}"),
+    Rule("unreachable", _unanswered(), "{e.message}", "{e.hint} Look also for a proxy or a load balancer on the way"),
     # Answers that are not a registry's.
     Rule(
         "redirect_refused",
@@ -266,7 +272,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "not_a_registry",
-        lambda e: e.html or e.problem == "html",
+        lambda e: (e.html and e.status < 500) or e.problem == "html",
         "{e.error_host} answers with a web page: a proxy, a login or another site stands where the registry should be",
         "Check registry_url (scheme, host and port, as for docker login), "
         "and that the reverse proxy hands /v2/ on to Artifactory",
@@ -408,8 +414,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "private_without_login",
         _all(_upstream_refuses(401, 403), _lacks_username),
-        "{e.image} is private at {e.upstream_host}, and {e.repository} has no username",
-        "Store a pull token in {e.repository}, or use the repository that has one; then {e.clear}",
+        "{e.upstream_host} shows {e.image} to nobody without a login, so it is private or does not exist; "
+        "and {e.repository} has no username",
+        "Check the name. For a private image, use the repository with a pull token, or store one here and {e.clear}",
     ),
     Rule(
         "image_unknown",
@@ -428,7 +435,7 @@ RULES: tuple[Rule, ...] = (
         "negative_cache",
         _all(_not_served, lambda e: e.upstream == "found" and e.stage == "manifest"),
         "{e.upstream_host} has the image and {e.place} does not: it remembers an earlier failure for {e.remembered}, "
-        "or upstream refuses the login stored in it",
+        "takes upstream for offline, or has a login that upstream refuses",
         "Renew the pull token of {e.repository} if the image is private, then {e.clear}",
     ),
     # Caches that hide errors.
@@ -471,10 +478,11 @@ RULES: tuple[Rule, ...] = (
         "Look into its log; an Artifactory that waits for a slow upstream needs a higher socketTimeoutMillis",
     ),
     Rule(
-        "not_found",
-        _refused(404),
-        "{e.place} does not have {e.asked}, or could not get it: {e.said}",
+        "not_served",
+        lambda e: e.status == 404 and bool(e.repository),
+        "{e.repository} does not have {e.asked}, or could not get it: {e.said}",
         "Check name and tag. With artifactory_url, its login and upstream_url, the cause can be told more exactly",
     ),
+    Rule("not_found", lambda e: e.status == 404, "{e.host} does not have {e.asked}: {e.said}", "Check name and tag"),
     Rule("failed", lambda e: True, "{e.message}", "{e.hint}"),
 )

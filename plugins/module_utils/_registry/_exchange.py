@@ -4,7 +4,7 @@
 
 """One exchange with a registry: redirects, refusals, repetitions. Private to the collection.
 
-Redirects are followed here and not by the HTTP library, which hands credentials on in some cases (registry.md §1.7).
+Redirects are followed here and not by the HTTP library, which hands credentials on in some cases.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _MOST_REDIRECTS = 5
 ERROR_LIMIT = 64 << 10
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_HTML = re.compile(r"\s*<(!doctype html|html|head|body)\b", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 Result = t.TypeVar("Result")
@@ -165,11 +166,11 @@ class Exchange:
 
 def is_html(answer: Answer, text: str) -> bool:
     """Return whether an answer is a web page: of a proxy, a login, or another site, but not of a registry."""
-    return "html" in answer.headers.get("Content-Type", "") or text.lstrip()[:1] == "<"
+    return "html" in answer.headers.get("Content-Type", "") or bool(_HTML.match(text))
 
 
 def read_refusal(answer: Answer, url: str) -> RegistryRefused:
-    """Return an answer that is no success as an error, with the words of either JSON form (registry.md §1.9)."""
+    """Return an answer that is no success as an error, with the words of either JSON form."""
     text = answer.read(ERROR_LIMIT).decode("utf-8", "replace")
     if is_html(answer, text):
         title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)

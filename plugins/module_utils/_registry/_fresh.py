@@ -4,7 +4,7 @@
 
 """Whether something came from upstream during this run. Private to the collection.
 
-A pull that succeeds proves little, since a cache goes on answering after its upstream login died (DESIGN.md §5). What
+A pull that succeeds proves little, since a cache goes on answering after its upstream login died. What
 proves it: the object was not in the cache before the request, the request succeeded, and the object is there now. The
 last look guards against a cache that is laid out in another way than expected: there, everything would seem absent.
 """
@@ -81,7 +81,7 @@ class Witness:
         return fetched, Sighting(None, f"{image} {reference} was fetched, but does not show up in {self._key}-cache.")
 
     def look(self, image: str, reference: str) -> tuple[bool | None, str]:
-        """Return whether a tag's or a digest's manifest is in the cache; None with the reason when that is not known."""
+        """Return whether a manifest is in the cache; None with the reason when that is not known."""
         if self._unable:
             return None, self._unable
         for path in manifest_paths(image, reference):
@@ -106,7 +106,7 @@ class Witness:
 
 
 def manifest_paths(image: str, reference: str) -> list[str]:
-    """Return where in a Docker cache the manifest of a tag or a digest can be (artifactory.md §5.6), likely ones first."""
+    """Return where in a Docker cache a manifest can be, the likely place first."""
     names = [_MANIFEST, _INDEX] if is_digest(reference) else [_INDEX, _MANIFEST]
     return [f"{_folder(image, reference)}/{name}" for name in names]
 

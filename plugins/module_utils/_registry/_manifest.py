@@ -82,7 +82,7 @@ class Manifest:
 def parse_manifest(body: bytes, content_type: str, *, digest: str, url: str) -> Manifest:
     """Return the manifest in a body whose digest is known; raise Unusable.
 
-    What it is, its own mediaType says; else the Content-Type; else its form (registry.md §1.3).
+    What it is, its own mediaType says; else the Content-Type; else its form.
     """
     try:
         document = json.loads(body)

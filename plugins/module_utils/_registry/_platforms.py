@@ -17,7 +17,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import In
 
 ALL = "all"
 
-# Names that users and builders write, and what the image specification calls them (registry.md §1.4).
+# Names that users and builders write, and what the image specification calls them.
 _ALIASES = {
     "x86_64": ("amd64", ""),
     "x86-64": ("amd64", ""),

@@ -233,10 +233,8 @@ class Puller:
     def _children(self, outcome: Outcome, index: Manifest, seen: set[str], depth: int = 1) -> list[Descriptor]:
         """Return the entries of an index, with those of the indexes in it in their place."""
         if depth > _DEEPEST_INDEX:
-            message = f"an index whose indexes are nested more than {_DEEPEST_INDEX} deep."
-            raise Unusable(
-                "content", message, url=f"{self._registry.base_url}/v2/{outcome.name}/manifests/{index.digest}"
-            )
+            url = f"{self._registry.base_url}/v2/{outcome.name}/manifests/{index.digest}"
+            raise Unusable("content", f"indexes are nested more than {_DEEPEST_INDEX} deep.", url=url)
         found: list[Descriptor] = []
         for entry in index.entries:
             if entry.digest in seen:
@@ -252,9 +250,8 @@ class Puller:
         with self._lock:
             for blob in blobs:
                 if not blob.is_foreign:
-                    self._blobs.setdefault((outcome.name, blob.digest), _Blob(outcome.name, blob)).users.append(
-                        (outcome, stage)
-                    )
+                    listed = self._blobs.setdefault((outcome.name, blob.digest), _Blob(outcome.name, blob))
+                    listed.users.append((outcome, stage))
 
     def _fetch(self, blob: _Blob) -> None:
         error: PullThroughError | None = None
@@ -299,16 +296,14 @@ class Puller:
                 self._enlist(outcome, self._tree(outcome, self._manifest(outcome, digest)).blobs, stage)
 
     def _prove(self, outcome: Outcome, tree: _Tree) -> None:
-        """Find something of the image that comes from upstream during this run; raise NotFresh when it is required."""
+        """Find something of the image that comes from upstream during this run; raise NotFresh when it is required.
+
+        What is not in the cache and cannot be fetched is an error in any case: only the cache still works then.
+        """
         if self._witness is None:
             return
         outcome.stage = "fresh"
-        try:
-            self._fetch_uncached(outcome, tree, self._witness)
-        except PullThroughError as exc:
-            if self._settings.fresh == "required":
-                raise
-            outcome.sightings.append(Sighting(False, f"What is not in the cache could not be fetched: {exc}"))
+        self._fetch_uncached(outcome, tree, self._witness)
         if self._settings.fresh == "required" and not outcome.sighting.fresh:
             raise NotFresh(outcome.sighting.evidence)
 

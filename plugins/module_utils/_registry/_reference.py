@@ -4,7 +4,7 @@
 
 """Image references and digests. Pure. Private to the collection.
 
-The grammar is that of the OCI distribution specification (registry.md §1.9).
+The grammar is that of the OCI distribution specification.
 """
 
 from __future__ import annotations

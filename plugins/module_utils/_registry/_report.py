@@ -155,9 +155,12 @@ def summary(result: Result, depth: str) -> str:
     if result["status"] == "skipped":
         return f"{name}: not pulled in check mode."
     digest, wanted = result["digest"], result["upstream_digest"] or pinned
-    known = f"{digest}, as upstream" if wanted else digest
-    if result["stale"]:
-        known = f"{digest}, older than upstream's {wanted}, which can be pulled too"
+    if not wanted:
+        known = digest
+    elif wanted == digest:
+        known = f"{digest}, as {'upstream' if result['upstream_digest'] else 'pinned'}"
+    else:
+        known = f"{digest}, {'older than' if result['stale'] else 'and not'} {wanted}, which can be pulled too"
     checked = f"{result['layers']} layers, {result['bytes'] / 1e6:.1f} MB" if depth == "image" else "manifest only"
     origin = {True: "fresh from upstream", False: "all from the cache", None: "cached or not is not known"}
     platforms = ", ".join(result["platforms"]) or "one platform"

@@ -377,7 +377,7 @@ def test_bad_input_ends_it_before_any_request(run_module, options, words):
     assert not platform.transport.requests
 
 
-@pytest.mark.parametrize(("interval", "warned"), [("7d", False), ("8d", True), ("", False)])
+@pytest.mark.parametrize(("interval", "warned"), [("7d", False), ("", False), ("8d", True)])
 def test_warns_when_one_missed_run_can_let_it_expire(run_module, interval, warned):
     result = run_module(chainguard_pull_token, Platform(identity()).transport, **WANTED, interval=interval)
     assert ("one missed run" in str(result.get("warnings"))) is warned

@@ -1,0 +1,592 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import http.server
+import json
+import threading
+
+import pytest
+from fake_registry import CutAnswer, FakeRegistry, sha256, unknown_manifest
+from scripted import ScriptedAnswer, ScriptedTransport
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unanswered
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import Request, RequestsTransport
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import Login
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry, Skipped
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._exchange import RegistryRefused
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import (
+    DOCKER_INDEX,
+    DOCKER_MANIFEST,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Descriptor,
+    Unusable,
+    parse_manifest,
+)
+
+BASE = "https://registry.example.com"
+STORAGE = "https://blobs.example.net"
+BLOB = b"the content of a layer" * 100
+ENCODED = gzip.compress(BLOB, mtime=0)
+
+
+def open_registry(fake, login=Login()):
+    pauses, transport = [], ScriptedTransport(by=fake)
+    registry = Registry(fake.base, login, transport=transport, sleep=pauses.append)
+    return registry, transport, pauses
+
+
+def descriptor(body, digest=""):
+    return Descriptor("application/octet-stream", digest or sha256(body), len(body))
+
+
+def with_blob(*plays, body=BLOB):
+    """Return a registry whose blob answers with plays first, the blob, and the blob's path."""
+    fake = FakeRegistry()
+    blob = descriptor(body)
+    fake.add_blob("a/b", body)
+    path = f"/v2/a/b/blobs/{blob.digest}"
+    fake.plays[path] = [*plays, ScriptedAnswer(200, body)]
+    return fake, blob, path
+
+
+def with_manifest(*plays):
+    fake = FakeRegistry()
+    fake.plays["/v2/a/b/manifests/1"] = list(plays)
+    return fake
+
+
+def cut():
+    return Unanswered("registry.example.com cut the connection.", method="GET", url=BASE)
+
+
+def manifests_asked(transport):
+    return sum("/manifests/" in url for _method, url in transport.asked)
+
+
+# Manifests
+
+
+def test_the_accept_header_has_all_four_types_and_nothing_wide():
+    fake = FakeRegistry()
+    fake.add_image("a/b", "1")
+    registry, transport, _pauses = open_registry(fake)
+    registry.manifest("a/b", "1")
+    accept = transport.requests[-1].headers["Accept"]
+    assert set(accept.split(", ")) == {OCI_INDEX, DOCKER_INDEX, OCI_MANIFEST, DOCKER_MANIFEST} and "*" not in accept
+    assert not [request for request in transport.requests if "Range" in request.headers]
+
+
+@pytest.mark.parametrize(
+    ("document", "content_type", "media_type"),
+    [
+        ({"mediaType": DOCKER_INDEX, "manifests": []}, "application/json", DOCKER_INDEX),
+        ({"mediaType": OCI_INDEX, "manifests": []}, DOCKER_MANIFEST, OCI_INDEX),
+        ({"manifests": []}, f"{DOCKER_INDEX}; charset=utf-8", DOCKER_INDEX),
+        ({"manifests": []}, "application/json", OCI_INDEX),
+        ({"manifests": []}, "", OCI_INDEX),
+    ],
+)
+def test_what_it_is_says_the_body_then_the_header_then_the_form(document, content_type, media_type):
+    found = parse_manifest(json.dumps(document).encode(), content_type, digest="sha256:x", url=BASE)
+    assert found.media_type == media_type and found.is_index
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "content"),
+        (b"[]", "content"),
+        (b'{"schemaVersion": 2', "content"),
+        (b'{"schemaVersion": 2}', "content"),
+        (b'{"mediaType": "application/vnd.cyclonedx+json", "bomFormat": "x"}', "content"),
+        (b'{"schemaVersion": 1, "fsLayers": []}', "schema1"),
+        (b'{"manifests": [{"digest": "sha256:x", "size": 1}]}', "content"),
+        (b'{"manifests": [{"size": 1}]}', "content"),
+        (b'{"manifests": ["x"]}', "content"),
+        (b'{"manifests": [{"digest": "md5:x", "size": 1}]}', "content"),
+        (json.dumps({"manifests": [{"digest": sha256(b""), "size": -1}]}).encode(), "content"),
+        (json.dumps({"manifests": [{"digest": sha256(b""), "size": True}]}).encode(), "content"),
+        (json.dumps({"manifests": [{"digest": sha256(b""), "size": 2, "data": "e30="}]}).encode(), "content"),
+        (json.dumps({"manifests": [{"digest": sha256(b"{}"), "size": 2, "data": "no"}]}).encode(), "content"),
+    ],
+)
+def test_what_is_no_manifest(body, reason):
+    with pytest.raises(Unusable) as caught:
+        parse_manifest(body, "application/json", digest="sha256:x", url=BASE)
+    assert caught.value.reason == reason
+
+
+def test_content_in_a_descriptor_is_verified():
+    entry = {"digest": sha256(b"{}"), "size": 2, "data": base64.b64encode(b"{}").decode()}
+    manifest = parse_manifest(json.dumps({"manifests": [entry]}).encode(), "", digest="sha256:x", url=BASE)
+    assert manifest.entries[0].digest == sha256(b"{}")
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_a_manifest_by_digest_has_that_digest(algorithm):
+    fake = FakeRegistry()
+    body = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}).encode()
+    digest = f"{algorithm}:{hashlib.new(algorithm, body).hexdigest()}"
+    fake.plays[f"/v2/a/b/manifests/{digest}"] = [ScriptedAnswer(200, body)]
+    registry, _transport, _pauses = open_registry(fake)
+    assert registry.manifest("a/b", digest).digest == digest
+
+
+def test_the_digest_of_a_tag_is_computed_when_no_header_tells_it():
+    body = json.dumps({"manifests": []}).encode()
+    registry, _transport, _pauses = open_registry(with_manifest(ScriptedAnswer(200, body)))
+    assert registry.manifest("a/b", "1").digest == sha256(body)
+
+
+def test_a_manifest_with_another_digest_is_asked_for_once_more():
+    fake = FakeRegistry()
+    good = fake.add_image("a/b", "1")
+    path = f"/v2/a/b/manifests/{good['digest']}"
+    fake.plays[path] = [ScriptedAnswer(200, {"manifests": []}), fake(Request("GET", BASE + path))]
+    registry, transport, pauses = open_registry(fake)
+    assert registry.manifest("a/b", good["digest"]).digest == good["digest"]
+    assert manifests_asked(transport) == 2 and len(pauses) == 1
+
+    fake.plays[path] = [ScriptedAnswer(200, {"manifests": []})]
+    registry, transport, _pauses = open_registry(fake)
+    with pytest.raises(Unusable) as caught:
+        registry.manifest("a/b", good["digest"])
+    assert caught.value.reason == "digest" and manifests_asked(transport) == 2
+
+
+def test_a_manifest_that_is_not_what_its_own_header_says():
+    play = ScriptedAnswer(200, {"manifests": []}, {"Docker-Content-Digest": sha256(b"other")})
+    registry, _transport, _pauses = open_registry(with_manifest(play))
+    with pytest.raises(Unusable) as caught:
+        registry.manifest("a/b", "1")
+    assert caught.value.reason == "digest"
+
+
+def test_a_manifest_of_another_size_than_its_descriptor():
+    fake = FakeRegistry()
+    entry = fake.add_image("a/b", "1")
+    registry, _transport, _pauses = open_registry(fake)
+    with pytest.raises(Unusable) as caught:
+        registry.manifest("a/b", entry["digest"], Descriptor(OCI_MANIFEST, entry["digest"], entry["size"] + 1))
+    assert caught.value.reason == "size"
+
+
+def test_a_manifest_without_end_is_not_read_to_its_end():
+    registry, _transport, _pauses = open_registry(with_manifest(ScriptedAnswer(200, b" " * (5 << 20))))
+    with pytest.raises(Unusable, match="more than 4 MiB"):
+        registry.manifest("a/b", "1")
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        ScriptedAnswer(200, "<!doctype html><title>Log in</title>"),
+        ScriptedAnswer(200, "welcome", {"Content-Type": "text/html; charset=utf-8"}),
+    ],
+)
+def test_a_web_page_is_no_manifest_and_not_asked_for_again(play):
+    registry, transport, _pauses = open_registry(with_manifest(play))
+    with pytest.raises(Unusable) as caught:
+        registry.manifest("a/b", "1")
+    assert caught.value.reason == "html" and manifests_asked(transport) == 1
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("play", "said", "code", "html"),
+    [
+        (unknown_manifest(), "The named manifest is not known to the registry.", "MANIFEST_UNKNOWN", False),
+        (ScriptedAnswer(403, {"errors": [{"status": 403, "message": "No."}]}), "No.", "", False),
+        (ScriptedAnswer(404, {"errors": [{"code": "NAME_UNKNOWN"}]}), "NAME_UNKNOWN", "NAME_UNKNOWN", False),
+        (ScriptedAnswer(400, {"errors": []}), '{"errors": []}', "", False),
+        (ScriptedAnswer(400, {"errors": "many"}), '{"errors": "many"}', "", False),
+        (ScriptedAnswer(404, "<html><title>404\nNot Found</title>"), "an HTML page titled", "", True),
+        (ScriptedAnswer(404, "", {"Content-Type": "text/html"}), "an HTML page", "", True),
+        (ScriptedAnswer(403, "<?xml version='1.0'?><Code>X</Code>"), "<?xml version='1.0'?><Code>X</Code>", "", False),
+        (ScriptedAnswer(404, "plain"), "plain", "", False),
+        (ScriptedAnswer(404), "", "", False),
+    ],
+)
+def test_refusals_of_all_forms_are_read_and_not_repeated(play, said, code, html):
+    registry, transport, pauses = open_registry(with_manifest(play))
+    with pytest.raises(RegistryRefused) as caught:
+        registry.manifest("a/b", "1")
+    error = caught.value
+    assert error.said.startswith(said) and (error.code, error.html) == (code, html)
+    assert error.details()["status"] == play.status and error.details()["code"] == code
+    assert manifests_asked(transport) == 1 and not pauses
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_a_busy_registry_is_asked_three_times(status):
+    registry, transport, pauses = open_registry(with_manifest(ScriptedAnswer(status, "busy")))
+    with pytest.raises(RegistryRefused):
+        registry.manifest("a/b", "1")
+    assert manifests_asked(transport) == 3 and len(pauses) == 2
+
+
+def test_a_busy_registry_that_recovers_is_no_failure():
+    fake = FakeRegistry()
+    fake.add_image("a/b", "2")
+    good = fake(Request("GET", f"{BASE}/v2/a/b/manifests/2"))
+    fake.plays["/v2/a/b/manifests/1"] = [cut(), ScriptedAnswer(429, "", {"Retry-After": "7"}), good]
+    registry, _transport, pauses = open_registry(fake)
+    assert registry.manifest("a/b", "1").layers
+    assert pauses[1] == 7.0
+
+
+def test_a_long_retry_after_is_cut():
+    registry, _transport, pauses = open_registry(with_manifest(ScriptedAnswer(429, "", {"Retry-After": "3600"})))
+    with pytest.raises(RegistryRefused):
+        registry.manifest("a/b", "1")
+    assert pauses == [60.0, 60.0]
+
+
+def test_what_will_not_pass_is_not_repeated():
+    error = Unanswered("not trusted.", method="GET", url=BASE, passing=False)
+    registry, transport, _pauses = open_registry(with_manifest(error))
+    with pytest.raises(Unanswered):
+        registry.manifest("a/b", "1")
+    assert manifests_asked(transport) == 1
+
+
+# Blobs
+
+
+def test_a_blob_is_verified_and_counted():
+    fake, blob, _path = with_blob()
+    registry, _transport, _pauses = open_registry(fake)
+    registry.blob("a/b", blob)
+    assert registry.counter.bytes == len(BLOB) and registry.counter.requests == 2
+
+
+@pytest.mark.parametrize("body", [b"", b"{}"], ids=["nothing", "empty object"])
+def test_an_empty_blob(body):
+    fake, blob, _path = with_blob(body=body)
+    registry, _transport, _pauses = open_registry(fake)
+    registry.blob("a/b", blob)
+    assert registry.counter.bytes == len(body)
+
+
+def test_a_blob_with_a_sha512_digest():
+    fake = FakeRegistry()
+    blob = descriptor(BLOB, f"sha512:{hashlib.sha512(BLOB).hexdigest()}")
+    fake.add_blob("a/b", BLOB, digest=blob.digest)
+    registry, _transport, _pauses = open_registry(fake)
+    registry.blob("a/b", blob)
+    assert registry.counter.bytes == len(BLOB)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [(BLOB[:-1], "size"), (BLOB + b"x", "size"), (BLOB[:-1] + b"?", "digest"), (b"", "size")],
+    ids=["truncated", "oversize", "changed", "empty"],
+)
+def test_a_blob_that_is_not_what_was_promised_is_fetched_once_more(body, reason):
+    fake, blob, path = with_blob(ScriptedAnswer(200, body))
+    registry, transport, pauses = open_registry(fake)
+    registry.blob("a/b", blob)
+    assert len(pauses) == 1
+
+    fake.plays[path] = [ScriptedAnswer(200, body)]
+    with pytest.raises(Unusable) as caught:
+        registry.blob("a/b", blob)
+    assert caught.value.reason == reason and len(pauses) == 2
+    assert transport.asked[-1] == ("GET", f"{BASE}{path}")
+
+
+def test_an_endless_blob_is_not_read_to_its_end():
+    endless = ScriptedAnswer(200, b"x" * (40 << 20))
+    fake, blob, path = with_blob(endless)
+    fake.plays[path] = [endless]
+    registry, _transport, _pauses = open_registry(fake)
+    with pytest.raises(Unusable):
+        registry.blob("a/b", blob)
+    assert registry.counter.bytes == 2 << 20 and endless.closed
+
+
+def test_a_blob_that_breaks_off_is_fetched_whole_twice_more():
+    fake, blob, path = with_blob(CutAnswer(200, BLOB), CutAnswer(200, BLOB))
+    registry, transport, pauses = open_registry(fake)
+    registry.blob("a/b", blob)
+    assert len(pauses) == 2
+    assert not [request for request in transport.requests if "Range" in request.headers]
+
+    fake.plays[path] = [CutAnswer(200, BLOB)]
+    with pytest.raises(Unanswered):
+        registry.blob("a/b", blob)
+
+
+def test_a_web_page_is_no_blob():
+    page = ScriptedAnswer(200, "<html>", {"Content-Type": "text/html"})
+    fake, blob, path = with_blob(page)
+    fake.plays[path] = [page]
+    registry, _transport, pauses = open_registry(fake)
+    with pytest.raises(Unusable) as caught:
+        registry.blob("a/b", blob)
+    assert caught.value.reason == "html" and not pauses
+
+
+def test_a_proxy_that_encodes_is_named():
+    encoded = ScriptedAnswer(200, ENCODED, {"Content-Encoding": "gzip"})
+    fake, blob, path = with_blob(encoded)
+    fake.plays[path] = [encoded]
+    registry, _transport, _pauses = open_registry(fake)
+    with pytest.raises(Unusable) as caught:
+        registry.blob("a/b", blob)
+    assert "A proxy on the way encodes contents (gzip)" in caught.value.hint
+
+
+def test_a_configuration_is_read_and_verified():
+    fake, blob, _path = with_blob(body=b'{"os": "linux"}')
+    registry, _transport, _pauses = open_registry(fake)
+    assert registry.config("a/b", blob) == {"os": "linux"}
+
+
+@pytest.mark.parametrize("body", [b"[]", b"\x1f\x8b"])
+def test_a_configuration_that_is_no_object_is_empty(body):
+    fake, blob, _path = with_blob(body=body)
+    registry, _transport, _pauses = open_registry(fake)
+    assert registry.config("a/b", blob) == {}
+
+
+def test_a_huge_configuration_is_not_fetched():
+    registry, transport, _pauses = open_registry(FakeRegistry())
+    with pytest.raises(Unusable):
+        registry.config("a/b", Descriptor("", sha256(b""), 5 << 20))
+    assert not transport.requests
+
+
+# Redirects
+
+
+def redirect(target, status=307):
+    return ScriptedAnswer(status, "moved", {"Location": target})
+
+
+def with_redirect(*targets, login_needed=False):
+    fake = FakeRegistry(challenge='Basic realm="x"' if login_needed else "")
+    blob = descriptor(BLOB)
+    path = f"/v2/a/b/blobs/{blob.digest}"
+    fake.plays[path] = [redirect(targets[0])]
+    for number, target in enumerate(targets[1:]):
+        fake.plays[f"/hop{number}"] = [redirect(target)]
+    fake.plays["/content"] = [ScriptedAnswer(200, BLOB)]
+    return fake, blob
+
+
+@pytest.mark.parametrize(
+    ("target", "shown_to"),
+    [
+        (f"{STORAGE}/content?signature=s", False),
+        ("https://registry.example.com:8443/content", False),
+        ("//other.example.com/content", False),
+        ("/content", True),
+        ("https://registry.example.com/content", True),
+        ("https://registry.example.com:443/content", True),
+        ("https://REGISTRY.example.com/content", True),
+    ],
+)
+def test_the_login_is_shown_to_the_registry_alone(target, shown_to):
+    fake, blob = with_redirect(target, login_needed=True)
+    registry, transport, _pauses = open_registry(fake, Login("user", "secret"))
+    fake.tokens[Login("user", "secret").basic] = ""
+    registry.blob("a/b", blob)
+    at_content = [request for request in transport.requests if "/content" in request.url]
+    assert len(at_content) == 1 and ("Authorization" in at_content[0].headers) is shown_to
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_each_kind_of_redirect_is_followed(status):
+    fake, blob = with_redirect("/content")
+    fake.plays[f"/v2/a/b/blobs/{blob.digest}"] = [redirect("/content", status)]
+    registry, _transport, _pauses = open_registry(fake)
+    registry.blob("a/b", blob)
+    assert registry.counter.bytes == len(BLOB)
+
+
+def test_five_redirects_are_followed_and_no_more():
+    hops = [f"{STORAGE}/hop{number}" for number in range(5)]
+    fake, blob = with_redirect(*hops[:4], f"{STORAGE}/content")
+    registry, _transport, _pauses = open_registry(fake)
+    registry.blob("a/b", blob)
+    fake, blob = with_redirect(*hops, f"{STORAGE}/content")
+    registry, _transport, _pauses = open_registry(fake)
+    with pytest.raises(RegistryRefused, match="more than 5 redirects"):
+        registry.blob("a/b", blob)
+
+
+@pytest.mark.parametrize(
+    ("targets", "why"),
+    [
+        (["http://registry.example.com/content"], "not encrypted"),
+        ([f"{STORAGE}/hop0", "http://blobs.example.net/content"], "not encrypted"),
+        (["https://10.0.0.7/content"], "inside a network"),
+        (["https://169.254.169.254/content"], "inside a network"),
+        (["https://localhost/content"], "inside a network"),
+        (["ftp://blobs.example.net/content"], "no http or https URL"),
+        (["https://blobs.example.net:port/content"], "no http or https URL"),
+    ],
+)
+def test_doubtful_redirects_are_refused(targets, why):
+    fake, blob = with_redirect(*targets)
+    registry, transport, _pauses = open_registry(fake)
+    with pytest.raises(RegistryRefused, match=why):
+        registry.blob("a/b", blob)
+    assert not [url for _method, url in transport.asked if url.endswith("/content")]
+
+
+def test_a_registry_inside_may_redirect_to_storage_inside():
+    fake, blob = with_redirect("http://127.0.0.2:9000/content")
+    fake.base = "http://127.0.0.1:5000"
+    registry, _transport, _pauses = open_registry(fake)
+    registry.blob("a/b", blob)
+    assert registry.counter.bytes == len(BLOB)
+
+
+def test_a_signature_is_not_shown():
+    fake, blob = with_redirect(f"{STORAGE}/content?X-Amz-Signature=abc")
+    fake.plays["/content"] = [ScriptedAnswer(403, "expired")]
+    registry, _transport, _pauses = open_registry(fake)
+    with pytest.raises(RegistryRefused) as caught:
+        registry.blob("a/b", blob)
+    assert caught.value.url == f"{STORAGE}/content" and "abc" not in str(caught.value)
+
+
+def test_after_a_break_the_registry_is_asked_anew_for_where_the_content_lies():
+    fake, blob = with_redirect(f"{STORAGE}/content?signature=old")
+    fake.plays["/content"] = [CutAnswer(200, BLOB), ScriptedAnswer(200, BLOB)]
+    registry, transport, _pauses = open_registry(fake)
+    registry.blob("a/b", blob)
+    assert [url.partition("?")[0].rpartition("/")[2] for _method, url in transport.asked[1:]] == [
+        blob.digest,
+        "content",
+        blob.digest,
+        "content",
+    ]
+
+
+# The circuit breaker
+
+
+def fail_times(registry, count):
+    errors = []
+    for number in range(count):
+        with pytest.raises((RegistryRefused, Unanswered, Skipped)) as caught:
+            registry.manifest("a/b", str(number))
+        errors.append(caught.value)
+    return errors
+
+
+def refusing(play):
+    fake = FakeRegistry()
+    fake.plays.update({f"/v2/a/b/manifests/{number}": [play] for number in range(9)})
+    return fake
+
+
+def test_after_three_refused_logins_the_rest_is_skipped():
+    registry, transport, _pauses = open_registry(refusing(ScriptedAnswer(401, "bad")), Login("user", "wrong"))
+    errors = fail_times(registry, 5)
+    assert [isinstance(error, Skipped) for error in errors] == [False, False, False, True, True]
+    assert errors[4].cause is errors[2] and manifests_asked(transport) == 3
+
+
+def test_after_three_lost_connections_the_rest_is_skipped():
+    registry, _transport, _pauses = open_registry(refusing(cut()))
+    assert [isinstance(error, Skipped) for error in fail_times(registry, 4)] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("status", [403, 404, 503])
+def test_refusals_of_single_images_do_not_stop_the_others(status):
+    registry, _transport, _pauses = open_registry(refusing(ScriptedAnswer(status, "no")), Login("user", "right"))
+    assert not [error for error in fail_times(registry, 5) if isinstance(error, Skipped)]
+
+
+def test_without_a_login_401_says_nothing_of_the_other_images():
+    registry, _transport, _pauses = open_registry(refusing(ScriptedAnswer(401, "private")))
+    assert not [error for error in fail_times(registry, 5) if isinstance(error, Skipped)]
+
+
+def test_a_success_in_between_closes_the_circuit_again():
+    fake = refusing(cut())
+    fake.add_image("a/b", "good")
+    registry, _transport, _pauses = open_registry(fake)
+    errors = []
+    for _round in range(2):
+        errors += fail_times(registry, 2)
+        assert registry.manifest("a/b", "good").layers
+    assert not [error for error in errors if isinstance(error, Skipped)]
+
+
+# Over a real connection
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    connections = 0
+
+    def setup(self):
+        super().setup()
+        type(self).connections += 1
+
+    def log_message(self, *_args):
+        pass
+
+    def do_GET(self):
+        kind = self.path.split("/")[2]
+        body = ENCODED if kind == "gzip" else BLOB if kind else b"{}"
+        self.send_response(200)
+        if kind == "gzip":
+            self.send_header("Content-Encoding", "gzip")
+        if kind == "chunked":
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:100], body[100:], b"")))
+            return
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[:50] if kind == "short" else body)
+        self.close_connection = kind == "short"
+
+
+@pytest.fixture(scope="module")
+def server():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{listening.server_port}"
+        listening.shutdown()
+        thread.join()
+
+
+def real_registry(server):
+    return Registry(server, Login(), transport=RequestsTransport(timeout=5), sleep=lambda _seconds: None)
+
+
+def test_one_connection_serves_many_blobs(server):
+    registry = real_registry(server)
+    before = Handler.connections
+    for kind in ("plain", "chunked", "plain", "plain"):
+        registry.blob(f"{kind}/x", descriptor(BLOB))
+    assert Handler.connections - before == 1 and registry.counter.bytes == 4 * len(BLOB)
+
+
+def test_a_body_is_hashed_as_it_was_sent_and_not_as_it_is_decoded(server):
+    registry = real_registry(server)
+    with pytest.raises(Unusable, match="encodes contents"):
+        registry.blob("gzip/x", descriptor(BLOB))
+    registry.blob("gzip/x", descriptor(ENCODED))
+
+
+def test_a_body_that_is_shorter_than_announced_is_an_error(server):
+    with pytest.raises((Unanswered, Unusable)):
+        real_registry(server).blob("short/x", descriptor(BLOB))

@@ -1,0 +1,518 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from fake_registry import LAYER, CutAnswer, FakeRegistry, unknown_manifest
+from scripted import ScriptedAnswer, ScriptedTransport
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Refused
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import Login
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry, Skipped
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._exchange import RegistryRefused
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._fresh import Witness
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import (
+    OCI_MANIFEST,
+    Unusable,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import (
+    PlatformMissing,
+    parse_platforms,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import NotFresh, Once, Puller, Settings
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import parse_reference
+
+AMD64 = parse_platforms(["linux/amd64"])
+UPSTREAM = "https://upstream.example.com"
+
+
+class Run:
+    """One run of the engine over a fake registry, and what was asked of it."""
+
+    def __init__(self, fake, *images, upstream=None, cache=None, unable="", login=Login(), **settings):
+        self.transport = ScriptedTransport(by=fake)
+        self.upstream = ScriptedTransport(by=upstream)
+        self.pauses = []
+        registry = Registry(fake.base, login, transport=self.transport, sleep=self.pauses.append)
+        above = upstream and Registry(upstream.base, Login(), transport=self.upstream, sleep=self.pauses.append)
+        witness = cache and Witness(cache, "key", unable=unable, sleep=self.pauses.append)
+        puller = Puller(registry, Settings(**{"platforms": AMD64, **settings}), upstream=above, witness=witness)
+        self.outcomes = puller.pull(map(parse_reference, images))
+        self.registry = registry
+
+    def asked(self, part):
+        return [url.rpartition("/")[2] for _method, url in self.transport.asked if part in url]
+
+
+def failing(fake, path, *plays):
+    fake.plays[path] = list(plays)
+    return fake
+
+
+def test_an_image_is_pulled_whole():
+    fake = FakeRegistry()
+    image = fake.add_image("a/b", layers=[b"one", b"two" * 9])
+    root = fake.add_index("a/b", "latest", entries=[image])
+    run = Run(fake, "a/b")
+    (outcome,) = run.outcomes
+    assert outcome.error is None and outcome.root.digest == root["digest"]
+    assert outcome.platforms == {"linux/amd64": image["digest"]}
+    assert (outcome.layers, outcome.foreign_layers) == (2, 0)
+    assert outcome.bytes == run.registry.counter.bytes
+    assert run.asked("/manifests/") == ["latest", image["digest"]]
+    assert len(run.asked("/blobs/")) == 3
+    assert outcome.finished >= outcome.started > 0
+
+
+def test_the_largest_blob_comes_first():
+    fake = FakeRegistry()
+    for name, size in (("a/small", 10), ("a/large", 1000), ("a/medium", 100)):
+        fake.add_image(name, "latest", layers=[b"x" * size])
+    run = Run(fake, "a/small", "a/large", "a/medium", threads=1)
+    # The configurations come with the manifests, as they tell the platform.
+    sizes = [fake.size(digest) for digest in run.asked("/blobs/")[3:]]
+    assert sizes == [1000, 100, 10]
+
+
+def test_the_depth_manifest_fetches_the_tag_alone():
+    fake = FakeRegistry()
+    fake.add_index("a/b", "latest")
+    run = Run(fake, "a/b", depth="manifest")
+    assert run.asked("/manifests/") == ["latest"] and not run.asked("/blobs/")
+    (outcome,) = run.outcomes
+    assert list(outcome.platforms) == ["linux/amd64"] and outcome.layers == 0
+    assert outcome.bytes == outcome.root.size
+
+
+def test_the_depth_manifest_of_an_image_without_an_index():
+    fake = FakeRegistry()
+    fake.add_image("a/b", "latest")
+    run = Run(fake, "a/b", depth="manifest")
+    assert run.outcomes[0].error is None and not run.asked("/blobs/")
+
+
+def test_the_repository_key_stands_before_the_name():
+    fake = FakeRegistry()
+    fake.add_image("key/a/b", "1")
+    run = Run(fake, "a/b:1", repository="key")
+    assert run.outcomes[0].error is None and run.outcomes[0].name == "key/a/b"
+
+
+def test_all_platforms_are_those_that_can_run():
+    fake = FakeRegistry()
+    fake.add_index("a/b", "latest")
+    (outcome,) = Run(fake, "a/b", platforms=None).outcomes
+    assert sorted(outcome.platforms) == ["linux/amd64", "linux/arm64"]
+
+
+def test_arm_variants():
+    fake = FakeRegistry()
+    entries = [fake.add_image("a/b", platform=f"linux/arm/{variant}") for variant in ("v6", "v7")]
+    fake.add_index("a/b", "latest", entries=entries)
+    (outcome,) = Run(fake, "a/b", platforms=parse_platforms(["linux/arm/v7"])).outcomes
+    assert outcome.platforms == {"linux/arm/v7": entries[1]["digest"]}
+
+
+def test_a_platform_that_is_missing_is_named_with_those_that_are_there():
+    fake = FakeRegistry()
+    fake.add_index("a/b", "latest")
+    run = Run(fake, "a/b", platforms=parse_platforms(["linux/amd64", "linux/s390x"]))
+    error = run.outcomes[0].error
+    assert isinstance(error, PlatformMissing)
+    assert (error.missing, error.found) == ("linux/s390x", "linux/amd64, linux/arm64")
+    assert not run.asked("/blobs/")
+
+
+@pytest.mark.parametrize(("platform", "works"), [("linux/amd64", True), ("linux/arm64", False)])
+def test_the_platform_of_an_image_without_an_index_is_in_its_configuration(platform, works):
+    fake = FakeRegistry()
+    image = fake.add_image("a/b", "latest", platform=platform)
+    run = Run(fake, "a/b")
+    (outcome,) = run.outcomes
+    assert (outcome.error is None) is works
+    assert outcome.platforms == ({platform: image["digest"]} if works else {})
+    assert len(run.asked("/blobs/")) == (2 if works else 1)
+
+
+def test_an_artifact_has_no_platform():
+    fake = FakeRegistry()
+    config = fake.add_blob("a/chart", b"{}", "application/vnd.cncf.helm.config.v1+json")
+    layer = fake.add_blob("a/chart", b"chart", "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
+    fake.add_manifest("a/chart", {"mediaType": OCI_MANIFEST, "config": config, "layers": [layer]}, "1")
+    run = Run(fake, "a/chart:1")
+    assert run.outcomes[0].error is None and run.outcomes[0].platforms == {}
+    assert len(run.asked("/blobs/")) == 2
+
+
+def test_indexes_in_an_index_are_opened():
+    fake = FakeRegistry()
+    image = fake.add_image("a/b")
+    inner = fake.add_index("a/b", entries=[image])
+    fake.add_index("a/b", "latest", entries=[inner, inner, fake.add_image("a/b", platform="linux/arm64")])
+    run = Run(fake, "a/b")
+    assert run.outcomes[0].platforms == {"linux/amd64": image["digest"]}
+    assert run.asked("/manifests/") == ["latest", inner["digest"], image["digest"]]
+
+
+def test_indexes_are_not_opened_without_end():
+    fake = FakeRegistry()
+    entry = fake.add_image("a/b")
+    for _level in range(5):
+        entry = fake.add_index("a/b", "latest", entries=[entry])
+    (outcome,) = Run(fake, "a/b").outcomes
+    assert isinstance(outcome.error, Unusable) and "nested" in outcome.error.message
+
+
+def test_entries_that_cannot_run_are_left_out():
+    fake = FakeRegistry()
+    image = fake.add_image("a/b")
+    artifact = {**fake.add_image("a/b", platform="linux/arm64"), "artifactType": "application/x"}
+    without = {key: value for key, value in fake.add_image("a/b", platform="linux/386").items() if key != "platform"}
+    fake.add_index("a/b", "latest", entries=[artifact, without, image, fake.attestation("a/b", image["digest"])])
+    (outcome,) = Run(fake, "a/b", platforms=None).outcomes
+    assert outcome.platforms == {"linux/amd64": image["digest"]}
+
+
+def test_foreign_layers_are_counted_and_not_fetched():
+    fake = FakeRegistry()
+    foreign = {
+        "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "digest": "sha256:" + "f" * 64,
+        "size": 1 << 40,
+        "urls": ["https://mcr.example.com/layer"],
+    }
+    fake.add_image("a/b", "latest", layers=[foreign, b"ours"])
+    run = Run(fake, "a/b")
+    (outcome,) = run.outcomes
+    assert outcome.error is None and (outcome.layers, outcome.foreign_layers) == (2, 1)
+    assert outcome.bytes < 1 << 20 and foreign["digest"] not in run.asked("/blobs/")
+
+
+def test_nothing_is_fetched_twice_in_a_repository():
+    fake = FakeRegistry()
+    shared = fake.add_blob("a/b", b"shared", LAYER)
+    for tag in ("1", "2"):
+        image = fake.add_image("a/b", layers=[shared, shared, tag.encode()])
+        fake.add_index("a/b", tag, entries=[image])
+    fake.add_index("a/b", "latest", entries=[image])
+    run = Run(fake, "a/b:1", "a/b:2", "a/b:latest")
+    assert [outcome.error for outcome in run.outcomes] == [None] * 3
+    for part in ("/manifests/", "/blobs/"):
+        asked = run.asked(part)
+        assert len(asked) == len(set(asked))
+    assert [outcome.layers for outcome in run.outcomes] == [3, 3, 3]
+
+
+def test_another_repository_shares_nothing():
+    fake = FakeRegistry()
+    for name in ("a/one", "a/two"):
+        fake.add_image(name, "latest", layers=[b"shared"])
+    assert len(Run(fake, "a/one", "a/two").asked("/blobs/")) == 4
+
+
+def test_what_fails_does_not_stop_the_others_and_the_order_stays():
+    fake = FakeRegistry()
+    fake.add_image("a/one", "latest")
+    fake.add_image("a/three", "latest")
+    outcomes = Run(fake, "a/one", "a/two", "a/three").outcomes
+    assert [outcome.reference.name for outcome in outcomes] == ["a/one", "a/two", "a/three"]
+    assert [outcome.error is None for outcome in outcomes] == [True, False, True]
+
+
+def test_a_blob_that_fails_fails_each_image_that_needs_it():
+    fake = FakeRegistry()
+    shared = fake.add_blob("a/b", b"shared")
+    for tag in ("1", "2", "3"):
+        fake.add_image("a/b", tag, layers=[shared if tag != "3" else b"own", tag.encode()])
+    failing(fake, f"/v2/a/b/blobs/{shared['digest']}", ScriptedAnswer(404, {"errors": [{"code": "BLOB_UNKNOWN"}]}))
+    run = Run(fake, "a/b:1", "a/b:2", "a/b:3")
+    assert [outcome.error is None for outcome in run.outcomes] == [False, False, True]
+    assert {outcome.stage for outcome in run.outcomes[:2]} == {"blob"}
+    assert len(run.asked("/blobs/")) == 6  # the shared configuration and layer, one by tag each, own
+
+
+def test_blobs_that_do_not_come_stop_the_rest():
+    fake = FakeRegistry()
+    layers = [fake.add_blob("a/b", bytes([number]) * (99 - number)) for number in range(6)]
+    fake.add_image("a/b", "latest", layers=layers)
+    for layer in layers:
+        failing(fake, f"/v2/a/b/blobs/{layer['digest']}", CutAnswer(200, b"x"))
+    run = Run(fake, "a/b", threads=1)
+    assert len(set(run.asked("/blobs/"))) == 1 + 3
+    assert not isinstance(run.outcomes[0].error, Skipped)
+
+
+def test_a_digest_is_pulled_without_a_tag_and_not_compared():
+    fake, upstream = FakeRegistry(), FakeRegistry(UPSTREAM)
+    image = fake.add_image("a/b")
+    run = Run(fake, f"a/b@{image['digest']}", upstream=upstream)
+    assert run.outcomes[0].error is None and run.outcomes[0].stale is None
+    assert not run.upstream.requests
+
+
+# Compared with upstream
+
+
+def two_versions():
+    """Return a repository whose tag is older than upstream's, upstream, and the digest of the newer one."""
+    fake, upstream = FakeRegistry(), FakeRegistry(UPSTREAM)
+    old = fake.add_image("key/a/b", "latest", layers=[b"old"])
+    new = upstream.add_image("a/b", "latest", layers=[b"new"])
+    return fake, upstream, old["digest"], new["digest"]
+
+
+def test_equal_digests_are_not_stale():
+    fake, upstream = FakeRegistry(), FakeRegistry(UPSTREAM)
+    fake.add_image("key/a/b", "latest")
+    upstream.add_image("a/b", "latest", layers=[b"layer of key/a/b for linux/amd64"])
+    run = Run(fake, "a/b", upstream=upstream, repository="key")
+    (outcome,) = run.outcomes
+    assert outcome.error is None and outcome.stale is False
+    assert outcome.upstream_digest == outcome.root.digest
+    assert [url for _method, url in run.upstream.asked if "/blobs/" in url] == []
+
+
+def test_an_older_tag_is_fine_when_the_newer_digest_can_be_had():
+    fake, upstream, old, new = two_versions()
+    assert fake.add_image("key/a/b", layers=[b"new"])["digest"] == new
+    run = Run(fake, "a/b", upstream=upstream, repository="key")
+    (outcome,) = run.outcomes
+    assert outcome.error is None and outcome.stale is True
+    assert (outcome.root.digest, outcome.upstream_digest) == (old, new)
+    assert len(run.asked("/blobs/")) == 4 - 1  # the configuration is the same
+
+
+def test_an_older_tag_is_a_failure_when_the_newer_digest_cannot_be_had():
+    fake, upstream, old, new = two_versions()
+    run = Run(fake, "a/b", upstream=upstream, repository="key")
+    (outcome,) = run.outcomes
+    assert outcome.stage == "outdated" and isinstance(outcome.error, RegistryRefused)
+    assert outcome.root.digest == old and outcome.stale is True
+    assert run.asked("/manifests/") == ["latest", new]
+
+
+def test_an_older_tag_is_a_failure_when_a_newer_layer_cannot_be_had():
+    fake, upstream, _old, _new = two_versions()
+    newer = fake.add_blob("key/a/b", b"new")
+    fake.add_image("key/a/b", layers=[newer])
+    failing(fake, f"/v2/key/a/b/blobs/{newer['digest']}", ScriptedAnswer(404))
+    (outcome,) = Run(fake, "a/b", upstream=upstream, repository="key").outcomes
+    assert outcome.stage == "outdated" and outcome.error.status == 404
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_digest_that_cannot_be_compared_is_a_failure(status):
+    fake, upstream = FakeRegistry(), FakeRegistry(UPSTREAM)
+    fake.add_image("a/b", "latest")
+    failing(upstream, "/v2/a/b/manifests/latest", ScriptedAnswer(status, "no"))
+    (outcome,) = Run(fake, "a/b", upstream=upstream).outcomes
+    assert outcome.stage == "upstream" and outcome.error.status == status
+    assert outcome.root is not None and outcome.stale is None
+
+
+def test_when_the_pull_is_refused_upstream_is_asked_for_the_reason():
+    upstream = FakeRegistry(UPSTREAM)
+    upstream.add_image("a/b", "latest")
+    (outcome,) = Run(FakeRegistry(), "a/b", upstream=upstream).outcomes
+    assert outcome.stage == "manifest" and outcome.upstream_digest is not None
+    (outcome,) = Run(FakeRegistry(), "a/c", upstream=upstream).outcomes
+    assert outcome.stage == "manifest" and outcome.upstream_error.status == 404
+
+
+def test_a_pinned_digest_beside_the_tag_must_be_there():
+    fake = FakeRegistry()
+    fake.add_image("a/b", "1", layers=[b"new"])
+    pinned = fake.add_image("a/b", layers=[b"old"])
+    run = Run(fake, f"a/b:1@{pinned['digest']}")
+    assert run.outcomes[0].error is None and run.asked("/manifests/") == ["1", pinned["digest"]]
+    (outcome,) = Run(fake, "a/b:1@sha256:" + "0" * 64).outcomes
+    assert outcome.stage == "pinned" and outcome.error.status == 404
+
+
+# Fresh from upstream
+
+TAG = -1
+ALL = (TAG, 0, 1, 2)  # and the children of the index, by their number
+
+
+def folder(reference):
+    return f"a/b/{reference.replace(':', '__')}"
+
+
+class Cache:
+    """The cache of a remote: the manifests that were in it, and those that the registry has served since."""
+
+    def __init__(self, *, readable=True, keeps=True):
+        self.paths = set()
+        self.readable = readable
+        self.keeps = keeps
+        self.evicted = []
+        self.error = None
+
+    def hold(self, reference, body):
+        self.paths.add(f"{folder(reference)}/{'list.' if b'manifests' in body else ''}manifest.json")
+
+    def serve(self, fake):
+        """Return the fake registry in front of this cache."""
+
+        def answer(request):
+            play = fake(request)
+            if self.keeps and "/manifests/" in request.url and play.status == 200:
+                self.hold(request.url.rpartition("/")[2], play.body)
+            return play
+
+        answer.base = fake.base
+        return answer
+
+    def has(self, key, path):
+        assert key == "key"
+        if self.error:
+            raise self.error
+        return path in self.paths if self.readable else None
+
+    def evict(self, key, path):
+        assert key == "key"
+        if self.error:
+            raise self.error
+        self.evicted.append(path)
+        self.paths.discard(path)
+
+
+class FreshRun(Run):
+    """A run that asks whether what came was fresh. children: digests of amd64, arm64 and the attestation."""
+
+    def __init__(self, cached=(), *, fresh="required", image="a/b", index=True, spoil=None, cache=None, **settings):
+        fake = FakeRegistry()
+        if index:
+            fake.add_index("key/a/b", "latest")
+            entries = [fake.add_image("key/a/b", platform=f"linux/{one}") for one in ("amd64", "arm64")]
+            self.children = [one["digest"] for one in (*entries, fake.attestation("key/a/b", entries[0]["digest"]))]
+        else:
+            self.children = []
+            fake.add_image("key/a/b", "latest")
+        self.cache = cache or Cache()
+        for number in cached:
+            reference = "latest" if number == TAG else self.children[number]
+            self.cache.hold(reference, b"manifests" if number == TAG and index else b"")
+        if spoil is not None:
+            fake.plays[f"/v2/key/a/b/manifests/{self.children[spoil]}"] = [unknown_manifest()]
+        super().__init__(self.cache.serve(fake), image, cache=self.cache, repository="key", fresh=fresh, **settings)
+        (self.outcome,) = self.outcomes
+        self.sighting = self.outcome.sighting
+
+
+def test_a_tag_that_was_not_cached_is_fresh():
+    run = FreshRun()
+    assert run.sighting.fresh is True and run.outcome.error is None
+    assert "latest was not in key-cache before" in run.outcome.sightings[0].evidence
+
+
+def test_a_child_that_was_not_cached_is_fresh():
+    run = FreshRun(cached=[TAG, 1, 2])
+    assert run.sighting.fresh is True and run.children[0] in run.sighting.evidence
+    assert run.asked("/manifests/") == ["latest", run.children[0]]
+
+
+@pytest.mark.parametrize("depth", ["manifest", "image"])
+@pytest.mark.parametrize(("cached", "fetched"), [((TAG, 0), 2), ((TAG, 0, 2), 1)])
+def test_if_all_that_is_pulled_is_cached_the_smallest_that_is_not_is_fetched(depth, cached, fetched):
+    run = FreshRun(cached=cached, depth=depth)
+    assert run.sighting.fresh is True and run.outcome.error is None
+    assert run.asked("/manifests/")[-1] == run.children[fetched]
+    assert run.cache.evicted == []
+
+
+def test_if_all_is_cached_nothing_is_shown():
+    run = FreshRun(cached=ALL)
+    assert isinstance(run.outcome.error, NotFresh) and run.outcome.stage == "fresh"
+    assert run.sighting.fresh is False and "was in key-cache already" in run.sighting.evidence
+    preferred = FreshRun(cached=ALL, fresh="preferred", evict=True)
+    assert preferred.outcome.error is None and preferred.sighting.fresh is False
+    assert preferred.cache.evicted == []
+
+
+def test_without_interest_the_cache_is_not_looked_into():
+    run = FreshRun(fresh="ignored", cache=Cache(readable=False))
+    assert run.sighting.fresh is None and run.sighting.evidence == ""
+
+
+def test_evict_deletes_the_smallest_that_is_not_pulled_and_fetches_it_again():
+    run = FreshRun(cached=ALL, evict=True)
+    assert run.outcome.error is None and run.sighting.fresh is True
+    assert run.cache.evicted == [f"{folder(run.children[2])}/manifest.json"]
+    assert run.asked("/manifests/")[-1] == run.children[2]
+
+
+def test_evict_deletes_the_tag_of_an_image_without_an_index():
+    run = FreshRun(cached=[TAG], index=False, evict=True)
+    assert run.outcome.error is None and run.sighting.fresh is True
+    assert run.cache.evicted == ["a/b/latest/manifest.json"] and run.asked("/manifests/") == ["latest", "latest"]
+
+
+def test_what_was_evicted_and_does_not_come_back_is_a_failure():
+    run = FreshRun(cached=ALL, evict=True, spoil=2)
+    assert run.outcome.stage == "fresh" and run.outcome.error.status == 404
+
+
+@pytest.mark.parametrize("fresh", ["required", "preferred"])
+def test_what_is_not_cached_and_does_not_come_is_a_failure(fresh):
+    run = FreshRun(cached=[TAG, 0], spoil=2, fresh=fresh)
+    assert run.outcome.stage == "fresh" and run.outcome.error.status == 404
+
+
+def test_a_cache_that_may_not_be_read_leaves_it_open():
+    run = FreshRun(cache=Cache(readable=False))
+    assert run.sighting.fresh is None and isinstance(run.outcome.error, NotFresh)
+    assert "may not read key-cache" in run.outcome.error.message
+    assert FreshRun(cache=Cache(readable=False), fresh="preferred").outcome.error is None
+
+
+def test_a_cache_that_cannot_be_read_leaves_it_open():
+    cache = Cache()
+    cache.error = Refused(401, "who?", method="GET", url="https://artifactory.example.com")
+    run = FreshRun(cache=cache, fresh="preferred")
+    assert run.sighting.fresh is None and "could not be read" in run.sighting.evidence
+
+
+def test_a_repository_without_a_cache_leaves_it_open():
+    run = FreshRun(unable="key is a virtual repository.", fresh="preferred")
+    assert run.sighting == run.outcome.sightings[0] and run.sighting.fresh is None
+
+
+def test_what_does_not_show_up_in_the_cache_proves_nothing():
+    # A layout that is not the expected one: everything seems to be absent, before as after.
+    run = FreshRun(cache=Cache(keeps=False))
+    assert run.sighting.fresh is None and "does not show up" in run.sighting.evidence
+    assert isinstance(run.outcome.error, NotFresh) and run.pauses[:3] == [0, 1, 2]
+
+
+# The parts
+
+
+def test_once_works_out_a_value_once_however_many_ask():
+    calls, once, results = [], Once(), []
+
+    def work():
+        calls.append(1)
+        time.sleep(0.02)
+        return "value"
+
+    threads = [threading.Thread(target=lambda: results.append(once.get("key", work))) for _number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == ["value"] * 8 and len(calls) == 1
+
+
+def test_once_keeps_a_failure():
+    once = Once()
+    with pytest.raises(ZeroDivisionError):
+        once.get("key", lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        once.get("key", lambda: 1)

@@ -1,0 +1,375 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import re
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+from fake_registry import FakeRegistry, unknown_manifest
+from scripted import ScriptedAnswer, ScriptedTransport
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unanswered
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import basic_authorization
+from ansible_collections.cgr.pull_through.plugins.modules import registry_pull
+
+HOST = "artifactory.example.com"
+BASE = f"https://{HOST}"
+UPSTREAM = "https://cgr.example.net"
+ARTIFACTORY = {"artifactory_url": f"{BASE}/artifactory", "artifactory_access_token": "access-token"}
+THROUGH = {**ARTIFACTORY, "repository": "cgr-private"}
+CONFIG = {
+    "key": "cgr-private",
+    "rclass": "remote",
+    "packageType": "docker",
+    "url": "https://cgr.dev/",
+    "enableTokenAuthentication": True,
+    "username": "org/identity",
+    "retrievalCachePeriodSecs": 7200,
+}
+
+
+class World:
+    """A registry, an Artifactory with its configuration and cache on the same host, and an upstream."""
+
+    def __init__(self):
+        self.registry = FakeRegistry(BASE)
+        self.upstream = FakeRegistry(UPSTREAM)
+        self.config = ScriptedAnswer(200, CONFIG)
+        self.cached = set()
+        self.transport = ScriptedTransport(by=self.answer)
+
+    def answer(self, request):
+        parts = urlsplit(request.url)
+        if request.url.startswith(UPSTREAM):
+            return self.upstream(request)
+        if parts.path.startswith("/artifactory/api/repositories/"):
+            return self.config
+        if parts.path.startswith("/artifactory/api/storage/cgr-private-cache/"):
+            held = parts.path.removeprefix("/artifactory/api/storage/cgr-private-cache/") in self.cached
+            return ScriptedAnswer(200 if held else 404, {})
+        play = self.registry(request)
+        if match := re.fullmatch("/v2/cgr-private/(.*)/manifests/(.*)", parts.path):
+            self.cached.add(f"{match[1]}/{match[2].replace(':', '__')}/manifest.json")
+        return play
+
+    def asked(self, part):
+        return [url for _method, url in self.transport.asked if part in url]
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+@pytest.fixture
+def pull(world, run_module, monkeypatch):
+    for name in ("REGISTRY_URL", "ARTIFACTORY_USERNAME", "ARTIFACTORY_PASSWORD", "PULL_THROUGH_CA_PATH"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*images, **options):
+        return run_module(registry_pull, world.transport, images=list(images), **options)
+
+    return run
+
+
+def test_a_plain_registry_without_a_login(world, pull):
+    image = world.registry.add_image("base/debian", "12")
+    result = pull("base/debian:12", registry_url=f"{BASE}/")
+    assert "failed" not in result and result["changed"] is False
+    (shown,) = result["images"]
+    assert shown["seconds"] >= 0
+    assert {**shown, "seconds": 0} == {
+        "image": "base/debian:12",
+        "reference": f"{HOST}/base/debian:12",
+        "status": "pulled",
+        "ok": True,
+        "digest": image["digest"],
+        "media_type": "application/vnd.oci.image.manifest.v1+json",
+        "upstream_digest": None,
+        "stale": None,
+        "fresh": None,
+        "fresh_evidence": "",
+        "platforms": {"linux/amd64": image["digest"]},
+        "layers": 1,
+        "foreign_layers": 0,
+        "bytes": world.registry.size(image["digest"]) + len("layer of base/debian for linux/amd64") + 40,
+        "seconds": 0,
+        "error": None,
+        "diagnosis": None,
+    }
+    assert {**result["totals"], "seconds": 0} == {
+        "images": 1,
+        "failed": 0,
+        "skipped": 0,
+        "bytes": shown["bytes"],
+        "requests": 4,
+        "seconds": 0,
+    }
+    assert not [request for request in world.transport.requests if "Authorization" in request.headers]
+
+
+def test_all_that_is_returned_is_documented(world, pull):
+    world.registry.add_image("a/b", "latest")
+    result = pull("a/b", "a/c", registry_url=BASE)
+    documented = yaml.safe_load(registry_pull.RETURN)
+    assert set(documented["images"]["contains"]) == set(result["images"][0])
+    assert set(documented["images"]["contains"]["diagnosis"]["contains"]) == set(result["images"][1]["diagnosis"])
+    assert set(documented["totals"]["sample"]) == set(result["totals"])
+    assert set(documented) - {"summary"} < set(result)
+    assert set(documented) <= set(pull("a/b", registry_url=BASE))
+
+
+def test_the_summary_says_what_is_proved(world, pull):
+    old = world.registry.add_image("cgr-private/a/b", "old", "new", layers=[b"x" * 1_500_000])
+    other = world.registry.add_image("cgr-private/a/b")
+    world.upstream.add_image("a/b", "old", layers=[b"layer of cgr-private/a/b for linux/amd64"])
+    digest, newer = old["digest"], other["digest"]
+    plain = pull("a/b:old", f"a/b:old@{digest}", f"a/b:old@{newer}", depth="manifest", **THROUGH)["summary"]
+    world.cached.clear()
+    compared = pull("a/b:old", fresh="preferred", upstream_url=UPSTREAM, **THROUGH)["summary"]
+    about = "manifest only; cached or not is not known."
+    assert plain == [
+        f"{HOST}/cgr-private/a/b:old: pulled {digest}; one platform, {about}",
+        f"{HOST}/cgr-private/a/b:old: pulled {digest}, as pinned; one platform, {about}",
+        f"{HOST}/cgr-private/a/b:old: pulled {digest}, and not {newer}, which can be pulled too; one platform, {about}",
+    ]
+    assert compared == [
+        f"{HOST}/cgr-private/a/b:old: pulled {digest}, older than {newer}, which can be pulled too; "
+        "linux/amd64, 1 layers, 1.5 MB; fresh from upstream."
+    ]
+
+
+def test_all_options_are_documented_with_their_defaults():
+    documented = yaml.safe_load(registry_pull.DOCUMENTATION)["options"]
+    assert set(documented) == set(registry_pull.SPEC)
+    for name, option in registry_pull.SPEC.items():
+        told = documented[name]
+        assert (told.get("default"), told.get("choices")) == (option.get("default"), option.get("choices"))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"artifactory_access_token": "t"}, "Bearer t"),
+        ({"artifactory_access_token": "t", "artifactory_username": "u"}, basic_authorization("u", "t")),
+        ({"artifactory_username": "u", "artifactory_password": "p"}, basic_authorization("u", "p")),
+        ({"artifactory_access_token": "t", "username": "a", "password": "b"}, basic_authorization("a", "b")),
+    ],
+    ids=["token", "token of a user", "password", "own"],
+)
+def test_logins(world, pull, options, expected):
+    world.registry.add_image("key/a/b", "latest")
+    world.registry.challenge = 'Basic realm="x"'
+    world.registry.tokens[expected] = ""
+    result = pull("a/b", artifactory_url=BASE, repository="key", **options)
+    assert result["images"][0]["ok"] is True
+    assert {request.headers.get("Authorization") for request in world.transport.requests} - {None} == {expected}
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ({"registry_url": "https://registry.example.org"}, False),
+        ({"registry_url": "https://registry.example.org", "repository": "key"}, True),
+        ({"registry_url": BASE}, True),
+        ({"registry_url": f"{BASE}.evil.example"}, False),
+        ({}, True),
+    ],
+)
+def test_the_login_for_artifactory_is_shown_only_to_what_belongs_to_it(world, pull, options, shown):
+    pull("a/b", **{**ARTIFACTORY, **options})
+    assert all(("Authorization" in request.headers) is shown for request in world.transport.requests)
+
+
+def test_a_failure_is_told_with_cause_fix_and_all_results(world, pull):
+    world.registry.add_image("cgr-private/a/good", "latest")
+    world.config = ScriptedAnswer(200, {**CONFIG, "enableTokenAuthentication": False})
+    result = pull("a/good", "a/bad", "a/worse", **THROUGH)
+    assert result["failed"] is True
+    assert [image["status"] for image in result["images"]] == ["pulled", "failed", "failed"]
+    assert result["images"][1]["diagnosis"]["code"] == "token_authentication_off"
+    assert result["images"][1]["error"]["status"] == 404 and result["images"][1]["error"]["code"] == "MANIFEST_UNKNOWN"
+    first, second = result["msg"].splitlines()
+    assert first == "2 of 3 images could not be pulled as asked."
+    assert second.startswith(
+        f"{HOST}/cgr-private/a/bad, {HOST}/cgr-private/a/worse: Token authentication is off in cgr-p"
+    )
+    assert "access-token" not in json.dumps(result)
+    assert len(world.asked("/api/repositories/")) == 1
+
+
+def test_without_a_failure_the_configuration_is_not_read(world, pull):
+    world.registry.add_image("cgr-private/a/b", "latest")
+    assert pull("a/b", **THROUGH)["images"][0]["ok"] is True
+    assert not world.asked("/artifactory/")
+
+
+@pytest.mark.parametrize(
+    ("config", "code"),
+    [
+        (ScriptedAnswer(404, {"errors": [{"status": 404, "message": "Not Found"}]}), "repository_missing"),
+        (ScriptedAnswer(403, {"errors": [{"status": 403, "message": "Forbidden"}]}), "not_served"),
+        (ScriptedAnswer(200, CONFIG), "not_from_upstream"),
+    ],
+    ids=["missing", "unreadable", "known"],
+)
+def test_what_the_configuration_tells(world, pull, config, code):
+    world.config = config
+    assert pull("a/b", **THROUGH)["images"][0]["diagnosis"]["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("tag", "play", "code"),
+    [
+        ("latest", None, "negative_cache"),
+        ("other", None, "image_unknown"),
+        ("other", ScriptedAnswer(401, "who?"), "not_from_upstream"),
+        (
+            "other",
+            Unanswered("refuses the connection.", method="GET", url=UPSTREAM, passing=False),
+            "not_from_upstream",
+        ),
+    ],
+)
+def test_what_upstream_tells_of_a_failure(world, pull, tag, play, code):
+    world.upstream.add_image("a/b", tag)
+    if play is not None:
+        world.upstream.plays["/v2/a/b/manifests/latest"] = [play]
+    assert pull("a/b", upstream_url=UPSTREAM, **THROUGH)["images"][0]["diagnosis"]["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("play", "code"),
+    [
+        (Unanswered("the name of x cannot be resolved.", method="GET", url=BASE, passing=False), "name_resolution"),
+        (ScriptedAnswer(200, "<html>", {"Content-Type": "text/html"}), "not_a_registry"),
+        (ScriptedAnswer(200, {"schemaVersion": 1, "fsLayers": []}), "schema1"),
+        (ScriptedAnswer(404, "<html>"), "not_a_registry"),
+        (ScriptedAnswer(302, "", {"Location": "http://elsewhere.example.com/"}), "redirect_refused"),
+        (unknown_manifest(), "not_found"),
+    ],
+)
+def test_what_the_registry_tells_of_a_failure(world, pull, play, code):
+    world.registry.plays["/v2/a/b/manifests/latest"] = [play]
+    result = pull("a/b", registry_url=BASE)
+    assert result["images"][0]["diagnosis"]["code"] == code
+    assert result["images"][0]["error"]["message"].startswith(f"GET {BASE}")
+
+
+def test_a_platform_that_is_missing(world, pull):
+    world.registry.add_index("a/b", "latest")
+    result = pull("a/b", registry_url=BASE, platforms=["linux/s390x"])
+    assert result["images"][0]["diagnosis"]["code"] == "platform_missing"
+    assert "it has: linux/amd64, linux/arm64" in result["msg"]
+
+
+def test_what_is_skipped_has_the_cause_of_the_first_failures(world, pull):
+    world.registry.challenge = "Bearer"
+    result = pull(*(f"a/b:{number}" for number in range(6)), threads=1, **THROUGH)
+    assert [image["status"] for image in result["images"]] == ["failed"] * 3 + ["skipped"] * 3
+    assert {image["ok"] for image in result["images"]} == {False}
+    assert result["totals"]["failed"] == 6 and result["totals"]["skipped"] == 3
+    assert result["images"][5]["diagnosis"]["code"] == "skipped"
+    assert result["images"][5]["diagnosis"]["fix"] == result["images"][0]["diagnosis"]["fix"]
+    assert len(result["msg"].splitlines()) == 3 and len(world.asked("/manifests/")) == 3
+
+
+def test_a_stale_tag_is_no_failure_and_explained(world, pull):
+    world.registry.add_image("cgr-private/a/b", "latest", layers=[b"old"])
+    newer = world.upstream.add_image("a/b", "latest", layers=[b"new"])
+    world.registry.add_image("cgr-private/a/b", layers=[b"new"])
+    (image,) = pull("a/b", upstream_url=UPSTREAM, **THROUGH)["images"]
+    assert image["ok"] is True and image["stale"] is True and image["upstream_digest"] == newer["digest"]
+    assert image["diagnosis"]["code"] == "stale" and "7200 seconds" in image["diagnosis"]["cause"]
+
+
+def test_the_upstream_login(world, pull):
+    world.registry.add_image("a/b", "latest")
+    world.upstream.add_image("a/b", "latest")
+    world.upstream.challenge = f'Bearer realm="{UPSTREAM}/token"'
+    pull("a/b", registry_url=BASE, upstream_url=UPSTREAM, upstream_username="u", upstream_password="p")
+    (token,) = [request for request in world.transport.requests if "/token" in request.url]
+    assert token.headers["Authorization"] == basic_authorization("u", "p")
+    assert world.asked(f"{UPSTREAM}/v2/a/b/manifests/latest")
+
+
+def test_something_fresh(world, pull):
+    world.registry.add_image("cgr-private/a/b", "latest")
+    (image,) = pull("a/b", fresh="required", **THROUGH)["images"]
+    assert image["fresh"] is True and "was not in cgr-private-cache before" in image["fresh_evidence"]
+
+
+def test_nothing_fresh(world, pull):
+    world.registry.add_image("cgr-private/a/b", "latest")
+    world.cached.add("a/b/latest/manifest.json")
+    result = pull("a/b", fresh="required", **THROUGH)
+    (image,) = result["images"]
+    assert (image["ok"], image["fresh"], image["diagnosis"]["code"]) == (False, False, "not_fresh")
+    assert "was in cgr-private-cache already" in result["msg"]
+
+
+@pytest.mark.parametrize("config", [ScriptedAnswer(200, {**CONFIG, "rclass": "virtual"}), ScriptedAnswer(403, "no")])
+def test_freshness_of_what_is_no_remote_is_not_known(world, pull, config):
+    world.registry.add_image("cgr-private/a/b", "latest")
+    world.config = config
+    (image,) = pull("a/b", fresh="preferred", **THROUGH)["images"]
+    assert image["ok"] is True and image["fresh"] is None and "is no remote repository" in image["fresh_evidence"]
+    assert not world.asked("/api/storage/")
+
+
+def test_freshness_without_artifactory_is_not_known(world, pull):
+    world.registry.add_image("a/b", "latest")
+    assert pull("a/b", fresh="preferred", registry_url=BASE)["images"][0]["fresh"] is None
+
+
+def test_check_mode_sends_nothing(world, run_module):
+    result = run_module(registry_pull, world.transport, check=True, images=["a/b", "a/b", "a/c:1"], **THROUGH)
+    assert result["changed"] is False and not world.transport.requests
+    assert [(image["reference"], image["status"], image["ok"]) for image in result["images"]] == [
+        (f"{HOST}/cgr-private/a/b", "skipped", None),
+        (f"{HOST}/cgr-private/a/c:1", "skipped", None),
+    ]
+    assert result["totals"]["skipped"] == 2 and result["totals"]["failed"] == 0
+    assert result["summary"][0] == f"{HOST}/cgr-private/a/b: not pulled in check mode."
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"images": []}, "images is empty"),
+        ({"images": ["UPPER/case"]}, "no valid name"),
+        ({"images": [f"{HOST}/a/b"]}, f"begins with the host {HOST}"),
+        ({"images": ["cgr.example.net/a/b"], "upstream_url": UPSTREAM}, "begins with the host cgr.example.net"),
+        ({"platforms": ["amd64"]}, "is not a platform"),
+        ({"threads": 0}, "threads is 0"),
+        ({"threads": 33}, "from 1 to 32"),
+        ({"repository": "Cgr_"}, "The repository key has no valid name"),
+        ({"registry_url": "cgr.dev"}, "registry_url is not a URL"),
+        ({"registry_url": f"{BASE}/v2"}, "registry_url has a path"),
+        ({"registry_url": "https://u:p@h"}, "registry_url must not contain credentials"),
+        ({"upstream_url": "https://cgr.dev/chainguard"}, "upstream_url has a path"),
+        ({"upstream_url": "cgr.dev"}, "upstream_url is not a URL"),
+        ({"artifactory_url": None}, "There is no registry to pull from"),
+        ({"fresh": "required"}, "fresh=required cannot be shown without Artifactory"),
+        ({"username": "u"}, "password"),
+        ({"upstream_username": "somebody", "upstream_password": "password"}, "upstream_url"),
+        ({"depth": "layers"}, "value of depth must be one of"),
+    ],
+)
+@pytest.mark.parametrize("check", [False, True], ids=["real", "check"])
+def test_bad_input_is_told_before_anything_is_sent(world, run_module, monkeypatch, options, words, check):
+    monkeypatch.delenv("REGISTRY_URL", raising=False)
+    options = {"images": ["a/b"], **ARTIFACTORY, **options}
+    result = run_module(registry_pull, world.transport, check=check, **options)
+    assert result["failed"] is True and words in result["msg"] and not world.transport.requests
+
+
+def test_the_environment_names_the_registry(world, pull, monkeypatch):
+    monkeypatch.setenv("REGISTRY_URL", BASE)
+    world.registry.add_image("a/b", "latest")
+    assert pull("a/b")["images"][0]["ok"] is True
