@@ -30,7 +30,9 @@ PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 def play(playbook: str, environment: dict[str, str], *arguments: str) -> tuple[float, str]:
     """Return the wall seconds of a playbook, and its output."""
     begun = time.monotonic()
-    done = subprocess.run([PLAYBOOK, playbook, *arguments], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [PLAYBOOK, playbook, *arguments], env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         sys.exit(done.stdout + done.stderr)
     return time.monotonic() - begun, done.stdout

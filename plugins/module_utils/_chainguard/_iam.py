@@ -70,11 +70,15 @@ class Iam:
 
     def identity(self, uid: str) -> Resource | None:
         """Return one identity; None when it is gone."""
-        return self._session.call("GET", _path("identities", uid), absent_ok=True)
+        found: Resource | None = self._session.call("GET", _path("identities", uid), absent_ok=True)
+        return found
 
     def create_identity(self, organization: str, identity: Resource) -> Resource:
         """Create an identity. Never sent again: after Unanswered, look for it by its subject."""
-        return self._session.call("POST", _path("identities", organization), body=identity, repeatable=False)
+        created: Resource = self._session.call(
+            "POST", _path("identities", organization), body=identity, repeatable=False
+        )
+        return created
 
     def delete_identity(self, uid: str) -> bool:
         """Delete an identity; its role bindings end with it. Returns False when it was gone already."""
@@ -83,7 +87,8 @@ class Iam:
     def bind(self, organization: str, identity: str, role: str) -> Resource:
         """Give an identity a role in the organisation. Never sent again: after Unanswered, look at bindings()."""
         body = {"identityUid": identity, "roleUid": role}
-        return self._session.call("POST", _path("roleBindings", organization), body=body, repeatable=False)
+        created: Resource = self._session.call("POST", _path("roleBindings", organization), body=body, repeatable=False)
+        return created
 
     def bindings(self, organization: str, *, identity: str | None = None) -> list[Resource]:
         """Return the role bindings of the organisation, all or those of one identity."""

@@ -5,9 +5,9 @@
 """From what is known of a failed pull to its cause and its fix. Pure. Private to the collection.
 
 Artifactory gives one and the same 404 for a wrong URL, a dead pull token, token authentication switched off, an offline
-repository, a negative cache and an image that does not exist. Side evidence tells them
-apart: first the repository's configuration, then what upstream says. No rule needs the failed request again, since each
-repetition would be answered from the negative cache.
+repository, a negative cache and an image that does not exist. Side evidence tells them apart: first the repository's
+configuration, then what upstream says. No rule needs the failed request again, since each repetition would be answered
+from the negative cache.
 
 To add a cause, add a rule. The first rule that applies wins, so the particular stand before the general.
 """
