@@ -150,6 +150,11 @@ reason:
   returned: with O(state=present)
   type: str
   sample: 26.0 days are left
+due:
+  description: Whether there had to be a new token.
+  returned: with O(state=present)
+  type: bool
+  sample: false
 live:
   description: Whether there was a token that worked already, before this task. A token that is only due for renewal is live.
   returned: with O(state=present)
@@ -271,9 +276,11 @@ def ensure(
     verdict = tokens.judge(mine, params["in_use"], renew_before)
     if verdict.keep is not None and not params["renew"]:
         kept = verdict.keep
-        return {"changed": False, **described(iam, verdict, kept), "superseded": tokens.superseded(mine, kept)}
+        superseded = tokens.superseded(mine, kept)
+        return {"changed": False, "due": False, **described(iam, verdict, kept), "superseded": superseded}
     reason = "a new one was asked for" if params["renew"] else verdict.reason
     result = {
+        "due": True,
         "reason": reason,
         "live": verdict.live,
         "superseded": tokens.superseded(mine, None),
@@ -285,7 +292,7 @@ def ensure(
     if verdict.current is not None and verdict.live and tokens.overtaken(minted.token):
         tokens.take_back(minted.token)
         yielded = {**described(iam, verdict, verdict.current), "reason": "another run is replacing it right now"}
-        return {"changed": False, **yielded, "superseded": []}
+        return {"changed": False, "due": True, **yielded, "superseded": []}
     shown = {"username": minted.token.uid, "password": minted.password, "token": minted.token.shown(iam.now())}
     return {"changed": True, **result, **shown}
 

@@ -158,7 +158,7 @@ def summary(result: Result, depth: str) -> str:
     if not wanted:
         known = digest
     elif wanted == digest:
-        known = f"{digest}, as {'upstream' if result['upstream_digest'] else 'pinned'}"
+        known = f"{digest}, {'as upstream' if result['upstream_digest'] else 'the digest asked for'}"
     else:
         known = f"{digest}, {'older than' if result['stale'] else 'and not'} {wanted}, which can be pulled too"
     checked = f"{result['layers']} layers, {result['bytes'] / 1e6:.1f} MB" if depth == "image" else "manifest only"
