@@ -172,6 +172,14 @@ class Verdict:
         return self.current if self.fits else None
 
 
+def _why_none(in_use: list[str] | None) -> str:
+    if in_use is None:
+        return "there is none"
+    if any(map(is_identity_uid, in_use)):
+        return "the one in use is gone: it was revoked, or is of another organisation"
+    return "none is in use"
+
+
 @dataclasses.dataclass(frozen=True)
 class Minted:
     """A token that was just made. The password exists nowhere else."""
@@ -216,7 +224,7 @@ class PullTokens:
         """
         candidates = mine if in_use is None else self._in_use(mine, in_use)
         if not candidates:
-            return Verdict(None, False, False, "there is none" if in_use is None else "none is in use")
+            return Verdict(None, False, False, _why_none(in_use))
         best = candidates[0]
         left = best.expires - self._iam.now()
         if left <= 0:

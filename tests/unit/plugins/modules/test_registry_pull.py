@@ -135,7 +135,7 @@ def test_the_summary_says_what_is_proved(world, pull):
     about = "manifest only; cached or not is not known."
     assert plain == [
         f"{HOST}/cgr-private/a/b:old: pulled {digest}; one platform, {about}",
-        f"{HOST}/cgr-private/a/b:old: pulled {digest}, as pinned; one platform, {about}",
+        f"{HOST}/cgr-private/a/b:old: pulled {digest}, the digest asked for; one platform, {about}",
         f"{HOST}/cgr-private/a/b:old: pulled {digest}, and not {newer}, which can be pulled too; one platform, {about}",
     ]
     assert compared == [
