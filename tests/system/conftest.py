@@ -1,0 +1,46 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A simulated Artifactory and Chainguard for all tests, and a way to run playbooks against them."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from lab.client import started
+from system.laboratory import Lab
+from system.playing import Player
+
+
+@pytest.fixture(scope="session")
+def running_lab() -> t.Iterator[Lab]:
+    """The lab, over TLS, in whatever state it is. Who shares it among several tests resets it first."""
+    with started() as process:
+        yield Lab(process.state)
+
+
+@pytest.fixture(scope="session")
+def running_plain_lab() -> t.Iterator[Lab]:
+    """A second one, over plain HTTP, for what needs two Artifactory instances."""
+    with started("--http") as process:
+        yield Lab(process.state)
+
+
+@pytest.fixture
+def lab(running_lab: Lab) -> Lab:
+    running_lab.reset()
+    return running_lab
+
+
+@pytest.fixture
+def plain_lab(running_plain_lab: Lab) -> Lab:
+    running_plain_lab.reset()
+    return running_plain_lab
+
+
+@pytest.fixture(scope="session")
+def play(tmp_path_factory: pytest.TempPathFactory) -> Player:
+    return Player(lambda: tmp_path_factory.mktemp("run"))

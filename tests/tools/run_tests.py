@@ -1,0 +1,212 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs the stages of the tests and closes with `N passed, N failed`: everything that ran, counted.
+
+    python tests/tools/run_tests.py [STAGE ...]
+
+All stages, or those that are named. One stage alone shows its output as it comes; of several, each check is a line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import contextlib
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+from xml.etree import ElementTree
+
+from environments import CACHE, ROOT, find_pythons, make_environment, make_test_environment
+from source_tree import TREE, copy_tree
+from stage import LOGS, Counts, Stage
+
+VENV = CACHE / "venv" / "bin"
+LAB_START = 30.0  # seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class SanityRun:
+    """One run of ansible-test sanity, with the ansible-core that tests/requirements/sanity.txt names for its Python."""
+
+    pythons: tuple[str, ...]  # it runs on the first of them that is found
+    others: tuple[str, ...]  # needed too, for the compile and import tests
+    paths: tuple[str, ...]  # what it looks at, or nothing for all
+
+
+SHIPPED = ("plugins/", "roles/", "playbooks/", "meta/")
+
+# The newest looks at the tests too: pylint would take longer over them than all the rest together, on each.
+SANITY_RUNS = (
+    SanityRun(("3.10",), ("3.11", "3.12"), SHIPPED),
+    SanityRun(("3.11",), (), SHIPPED),
+    SanityRun(("3.13", "3.12"), (), ()),
+)
+
+
+def unit(stage: Stage) -> None:
+    _pytest(stage, "coverage", "run", "-m", "pytest", "tests/unit")
+    stage.check("coverage of plugins/", VENV / "python", "-m", "coverage", "report")
+
+
+def lab_test(stage: Stage) -> None:
+    _pytest(stage, "pytest", "tests/lab/tests")
+
+
+def system(stage: Stage) -> None:
+    _pytest(stage, "pytest", "tests/system")
+
+
+def lint(stage: Stage) -> None:
+    programs = make_environment("lint", "lint")
+    stage.check("licences", VENV / "python", "tests/tools/check_licences.py")
+    stage.check("black", programs / "black", "--check", "plugins", "tests")
+    stage.check("mypy", programs / "mypy")
+    stage.check("antsibull-changelog", programs / "antsibull-changelog", "lint", cwd=TREE)
+    docs = "lint-collection-docs --plugin-docs --validate-collection-refs self .".split()
+    stage.check("antsibull-docs", programs / "antsibull-docs", *docs, cwd=TREE, path=[programs])
+    where = {"ANSIBLE_COLLECTIONS_PATH": str(TREE.parents[2])}
+    stage.check("ansible-lint", programs / "ansible-lint", cwd=TREE, path=[programs], **where)
+    _galaxy_importer(stage, programs)
+
+
+def sanity(stage: Stage) -> None:
+    pythons = find_pythons()
+    ran = False
+    for run in SANITY_RUNS:
+        version = next((python for python in run.pythons if python in pythons), None)
+        if version is None:
+            stage.skip(f"no Python {' or '.join(run.pythons)} on PATH or in ~/.pyenv/versions: nothing ran for it")
+            continue
+        programs = make_environment(f"sanity-{version}", "sanity", str(pythons[version]))
+        stage.run(programs / "python", "tests/tools/seed_pip.py")
+        ansible_test = programs / "ansible-test"
+        release = stage.run(ansible_test, "--version").output.split()[-1]
+        what = f"ansible-core {release} on Python {version}"
+        path = [programs, *(pythons[other].parent for other in run.others if other in pythons)]
+        stage.check(what, ansible_test, "sanity", "--local", "--color", "no", *run.paths, cwd=TREE, path=path)
+        ran = True
+    if not ran:
+        stage.fail("no Python was found that any ansible-core of the matrix runs on")
+
+
+def integration(stage: Stage) -> None:
+    """Run each target with a lab of its own at hand: `lab` in their variables is what its ready file says."""
+    ansible_test: list[str | Path] = [VENV / "ansible-test", "integration", "--local", "--color", "no"]
+    listing = stage.run(*ansible_test, "--list-targets", cwd=TREE, path=[VENV]).output.splitlines()
+    targets = [line for line in listing if line and (TREE / "tests/integration/targets" / line).is_dir()]
+    if not targets:
+        stage.fail("ansible-test knows no target")
+    with _lab() as state:
+        (TREE / "tests/integration/integration_config.yml").write_text(json.dumps({"lab": state}), encoding="utf-8")
+        for target in targets:
+            stage.check(target, *ansible_test, target, cwd=TREE, path=[VENV])
+
+
+def _pytest(stage: Stage, *command: str) -> None:
+    """Run pytest, in a Python module's command line, and count its tests from its report."""
+    report = LOGS / f"{stage.name}.xml"
+    report.unlink(missing_ok=True)
+    outcome = stage.run(VENV / "python", "-m", *command, f"--junit-xml={report}", path=[VENV])
+    counts = _read_junit(report) if report.exists() else Counts()
+    if outcome.code != 0 and not counts.failed:
+        counts += Counts(failed=1)  # it stopped before the tests, or found none
+    stage.record(str(counts), outcome, counts)
+
+
+def _read_junit(report: Path) -> Counts:
+    suites = list(ElementTree.parse(report).iter("testsuite"))
+    tests, failures, errors, skipped = (
+        sum(int(suite.get(name, "0")) for suite in suites) for name in ("tests", "failures", "errors", "skipped")
+    )
+    return Counts(tests - failures - errors - skipped, failures + errors, skipped)
+
+
+def _galaxy_importer(stage: Stage, programs: Path) -> None:
+    """Build the artifact and give it to the program that Galaxy imports with. It exits with 0 whatever it finds."""
+    folder = CACHE / "build"
+    build = (programs / "ansible-galaxy", "collection", "build", "--force", "--output-path", folder)
+    artifact = stage.run(*build, cwd=TREE).output.split()[-1]
+    outcome = stage.run(programs / "python", "-m", "galaxy_importer.main", artifact, cwd=folder, path=[programs])
+    clean = outcome.code == 0 and not re.search(r"^(WARNING|ERROR|CRITICAL)", outcome.output, re.MULTILINE)
+    stage.record("galaxy-importer", outcome, Counts(passed=1) if clean else Counts(failed=1))
+
+
+@contextlib.contextmanager
+def _lab() -> t.Iterator[dict[str, t.Any]]:
+    """Start the lab, give what its ready file says, and end it."""
+    ready = CACHE / "lab-ready.json"
+    log_file = LOGS / "lab.log"
+    ready.unlink(missing_ok=True)
+    with log_file.open("w", encoding="utf-8") as log:
+        command: list[str | Path] = [VENV / "python", "-m", "lab", "--ready-file", ready]
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + LAB_START
+            while not ready.exists():
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"the lab did not start:\n{log_file.read_text(encoding='utf-8')}")
+                time.sleep(0.1)
+            yield json.loads(ready.read_text(encoding="utf-8"))
+        finally:
+            process.terminate()
+            process.wait(10)
+            ready.unlink(missing_ok=True)
+
+
+STAGES = {
+    "unit": unit,
+    "lab-test": lab_test,
+    "lint": lint,
+    "sanity": sanity,
+    "integration": integration,
+    "system": system,
+}
+
+# The two lanes run side by side; in each, what is quick to fail comes first.
+LANES = (("unit", "lint", "sanity"), ("lab-test", "integration", "system"))
+
+
+def run_lane(stages: t.Iterable[Stage]) -> dict[str, tuple[Counts, float]]:
+    """Run stages in turn; return the counts of each and its seconds. One that breaks is a failure, and the next runs."""
+    results = {}
+    for stage in stages:
+        started = time.monotonic()
+        try:
+            STAGES[stage.name](stage)
+        except Exception as error:
+            stage.fail(f"{type(error).__name__}: {error}")
+        results[stage.name] = (stage.counts, time.monotonic() - started)
+    return results
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Runs the tests and counts them.")
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(STAGES))
+    wanted = parser.parse_args().stages or list(STAGES)
+    if unknown := set(wanted) - set(STAGES):
+        parser.error(f"no such stage: {', '.join(sorted(unknown))}")
+
+    make_test_environment()
+    copy_tree()
+    lanes = [[Stage(name, verbose=len(wanted) == 1) for name in lane if name in wanted] for lane in LANES]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        results = [result for lane in pool.map(run_lane, lanes) for result in lane.items()]
+
+    print(f"\n{'stage':13}{'passed':>8}{'failed':>8}{'skipped':>9}{'seconds':>9}")
+    for name, (counts, seconds) in results:
+        print(f"{name:13}{counts.passed:8}{counts.failed:8}{counts.skipped:9}{seconds:9.1f}")
+    total = sum((counts for _name, (counts, _seconds) in results), Counts())
+    print(f"\n{total}", flush=True)
+    return 0 if total.passed and not total.failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
