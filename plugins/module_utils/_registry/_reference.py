@@ -26,9 +26,11 @@ _HEX_DIGITS = {"sha256": 64, "sha512": 128}
 class Hash(t.Protocol):
     """The part of a hashlib object that is used here."""
 
-    def update(self, data: bytes, /) -> None: ...
+    def update(self, data: bytes, /) -> None:
+        """Take in more of the content."""
 
-    def hexdigest(self) -> str: ...
+    def hexdigest(self) -> str:
+        """Return the digest of what was taken in."""
 
 
 @dataclasses.dataclass(frozen=True)

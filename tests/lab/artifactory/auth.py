@@ -84,7 +84,7 @@ class Signer:
 
     def verified(self, jwt: str) -> dict[str, Any] | None:
         """The claims of a token that this installation signed, None for any other text."""
-        signed, _, signature = jwt.rpartition(".")
+        signed, _ignored, signature = jwt.rpartition(".")
         try:
             self._key.public_key().verify(_decode(signature), signed.encode(), padding.PKCS1v15(), SHA256())
         except (InvalidSignature, ValueError):
@@ -144,7 +144,7 @@ class Authenticator:
         """The caller of a request, anonymous without credentials; 401 when they are wrong."""
         if key := request.headers.get("x-jfrog-art-api"):
             return self._token_caller(key)
-        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+        scheme, _ignored, credentials = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return self._token_caller(credentials.strip())
         if scheme.lower() == "basic":
@@ -153,7 +153,7 @@ class Authenticator:
 
     def _basic_caller(self, credentials: str) -> Caller:
         try:
-            name, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+            name, _ignored, password = base64.b64decode(credentials, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             name = password = ""
         user = self.users.get(name)

@@ -143,7 +143,7 @@ class Remote:
         self._check(pull, folder_of(pull.image, digest))
         name = self._upstream_name(pull.image)
         async with self._asking(pull.image, remember=False):
-            body, _ = await self._json(f"{name}/referrers/{digest}", name, pull)
+            body, _ignored = await self._json(f"{name}/referrers/{digest}", name, pull)
             return body
 
     # --- what administrators do ---------------------------------------------------------------------------------------

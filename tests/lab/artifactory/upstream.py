@@ -96,7 +96,7 @@ class Upstream:
         return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
     async def _answer(self, challenge: str, scope: str) -> str:
-        scheme, _, rest = challenge.partition(" ")
+        scheme, _ignored, rest = challenge.partition(" ")
         if scheme.lower() != "bearer":
             return self._basic()
         parameters = dict(_PARAMETER.findall(rest))
@@ -118,7 +118,7 @@ class Upstream:
     async def _follow(self, method: str, url: str, accept: str, authorization: str) -> httpx.Response:
         """Redirects are followed here; another host gets no credentials unless the repository says so."""
         response = await self._send(method, url, accept, authorization)
-        for _ in range(_MAX_REDIRECTS):
+        for _ignored in range(_MAX_REDIRECTS):
             if response.status_code not in _REDIRECTS:
                 break
             await response.aclose()

@@ -118,7 +118,7 @@ class Collection:
 
     def _page(self, call: Call, records: list[Record], size: int, skip: int) -> dict[str, Any]:
         order = call.parameters.text("orderBy") or "uid asc"
-        name, _, direction = order.partition(" ")
+        name, _ignored, direction = order.partition(" ")
         if camel(name) not in blank(self.message) or direction not in ("", "asc", "desc"):
             raise invalid("orderBy", f"cannot order by {order!r}")
 

@@ -115,7 +115,7 @@ async def _body(request: Request) -> Any:
 
 def bearer(request: Request) -> str:
     """The token of a request, empty without one."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    scheme, _ignored, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 

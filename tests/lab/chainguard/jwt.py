@@ -31,7 +31,7 @@ def sign(key: RSAPrivateKey, claims: dict[str, Any]) -> str:
 
 def verify(token: str, keys: list[RSAPublicKey]) -> dict[str, Any]:
     """The claims of a token that one of the keys signed, else ValueError. Looks at no claim."""
-    message, _, signature = token.rpartition(".")
+    message, _ignored, signature = token.rpartition(".")
     try:
         header, claims = (json.loads(decode(part)) for part in message.split("."))
         raw_signature = decode(signature)

@@ -149,7 +149,7 @@ def merge(message: str, record: dict[str, Any], given: dict[str, Any], mask: lis
     """A copy of a record in which the fields of the mask (`name`, `staticKeys.expirationTime`) are as given."""
     result = {**record}
     for path in mask:
-        name, _, rest = path.partition(".")
+        name, _ignored, rest = path.partition(".")
         zero = MESSAGES[message].get(name, KeyError)
         if zero is KeyError or (rest and not _is_message(zero)):
             raise ApiError(INVALID_ARGUMENT, f"invalid update mask path: {path}")

@@ -67,11 +67,11 @@ async def token(request: Request) -> Response:
 
 def _credentials(state: Chainguard, request: Request, *, pulling: bool) -> str:
     """The identity that the request proves to be, empty for anonymous."""
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    scheme, _ignored, encoded = request.headers.get("authorization", "").partition(" ")
     if not scheme:
         return ""
     try:
-        username, _, password = base64.b64decode(encoded).decode().partition(":")
+        username, _ignored, password = base64.b64decode(encoded).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:
         raise FORBIDDEN from error
     if username == "_token":
@@ -96,7 +96,7 @@ def _verify(state: Chainguard, encoded: str, refusal: OciError) -> dict[str, Any
 
 
 def _grant(state: Chainguard, caller: str, scope: str) -> dict[str, Any]:
-    kind, _, rest = scope.partition(":")
+    kind, _ignored, rest = scope.partition(":")
     name = rest.rpartition(":")[0]
     anonymous = OciError(401, "UNAUTHORIZED", "Authentication required")
     if kind == "repository" and name:

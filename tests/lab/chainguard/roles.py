@@ -70,6 +70,6 @@ def dotted(capability: str) -> str:
     name = capability.removeprefix("CAP_")
     for family in ("IAM_", "TENANT_"):
         if name.startswith(family):
-            noun, _, verb = name.removeprefix(family).rpartition("_")
+            noun, _ignored, verb = name.removeprefix(family).rpartition("_")
             return f"{noun}.{verb}".lower()
     return name.lower().replace("_", ".")

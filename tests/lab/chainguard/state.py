@@ -190,7 +190,7 @@ class Chainguard:
         """The repositories as the API has them."""
         rows = {}
         for name, repository in self.repositories.items():
-            organization, _, image = name.partition("/")
+            organization, _ignored, image = name.partition("/")
             uid = child_uid(root_uid(organization), image)
             times = {"createTime": images.CREATED, "updateTime": _latest(self.world, repository)}
             rows[uid] = blank("Repo") | {"uid": uid, "name": image, "catalogTier": "CATALOG_TIER_BASE", **times}
@@ -201,7 +201,7 @@ class Chainguard:
         """The tags of all repositories as the API has them."""
         rows = {}
         for name, repository in self.repositories.items():
-            organization, _, image = name.partition("/")
+            organization, _ignored, image = name.partition("/")
             for tag, digest in repository.tags.items():
                 uid = child_uid(child_uid(root_uid(organization), image), tag)
                 updated = self.world.clock.rfc3339(repository.updated[tag])

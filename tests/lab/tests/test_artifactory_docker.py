@@ -287,7 +287,7 @@ def test_any_other_answer_of_the_upstream_is_a_404_that_is_remembered(lab: Lab, 
 def test_without_a_period_misses_are_not_remembered(lab: Lab, public: str) -> None:
     change(lab, public, missedRetrievalCachePeriodSecs=0)
     lab.fail(**REGISTRY, times=1, action={"status": 404})
-    assert [manifest(lab, public).status_code for _ in range(2)] == [404, 200]
+    assert [manifest(lab, public).status_code for _ignored in range(2)] == [404, 200]
 
 
 def test_saving_the_configuration_clears_misses_only_where_the_setting_says_so(lab: Lab, public: str) -> None:
@@ -321,7 +321,7 @@ def test_a_saved_configuration_is_not_assumed_offline_any_more(lab: Lab, public:
 def test_assumed_offline_can_be_switched_off(lab: Lab, public: str) -> None:
     change(lab, public, assumedOfflinePeriodSecs=0)
     lab.fail(**REGISTRY, times=1, action={"status": 503})
-    assert [manifest(lab, public).status_code for _ in range(2)] == [404, 200]
+    assert [manifest(lab, public).status_code for _ignored in range(2)] == [404, 200]
 
 
 def test_what_is_cached_is_served_while_offline(lab: Lab, public: str) -> None:

@@ -131,7 +131,7 @@ def test_patch_with_mask_changes_only_that(lab: Lab, static_identity: Make) -> N
 
 
 def test_pages(lab: Lab, static_identity: Make) -> None:
-    for _ in range(5):
+    for _ignored in range(5):
         assert lab.api().post(f"{IDENTITIES}/{lab.org}", json=static_identity()).status_code == 200
     seen: list[str] = []
     query: dict[str, str] = {"pageSize": "4", "uidp.childrenOf": lab.org}

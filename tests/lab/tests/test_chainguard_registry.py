@@ -191,7 +191,10 @@ def test_accept(lab: Lab, nginx: dict[str, str], accept: str, status: int) -> No
 def test_publishing_a_new_build(lab: Lab, nginx: dict[str, str]) -> None:
     path = "/v2/example.com/nginx/manifests/latest"
     before = lab.registry.get(path, headers=nginx | ACCEPT).headers["docker-content-digest"]
-    new = [lab.control("POST", "/chainguard/images", {"name": "example.com/nginx", "tag": "latest"}) for _ in range(2)]
+    new = [
+        lab.control("POST", "/chainguard/images", {"name": "example.com/nginx", "tag": "latest"})
+        for _ignored in range(2)
+    ]
     assert len({before, *(published["digest"] for published in new)}) == 3
     assert lab.registry.get(path, headers=nginx | ACCEPT).headers["docker-content-digest"] == new[1]["digest"]
     old = lab.registry.get(f"/v2/example.com/nginx/manifests/{before}", headers=nginx | ACCEPT)

@@ -50,7 +50,7 @@ def test_journal_tells_who_asked_what_without_secrets(lab: Lab) -> None:
 
 
 def test_journal_since_and_clear(lab: Lab) -> None:
-    for _ in range(3):
+    for _ignored in range(3):
         lab.registry.get("/v2/")
     numbers = [entry["n"] for entry in lab.journal()]
     assert numbers == [numbers[0], numbers[0] + 1, numbers[0] + 2]
@@ -61,7 +61,7 @@ def test_journal_since_and_clear(lab: Lab) -> None:
 
 def test_fault_answers_in_place_of_the_service(lab: Lab) -> None:
     lab.fail(kind="iam.group.list", times=1, action={"status": 429, "body": {"a": 1}, "headers": {"Retry-After": "7"}})
-    first, second = (lab.api().get(GROUPS) for _ in range(2))
+    first, second = (lab.api().get(GROUPS) for _ignored in range(2))
     assert (first.status_code, first.json(), first.headers["retry-after"]) == (429, {"a": 1}, "7")
     assert second.status_code == 200
     assert [entry["status"] for entry in lab.journal("iam.group.list")] == [429, 200]
@@ -76,7 +76,7 @@ def test_fault_with_a_text_body(lab: Lab) -> None:
 
 def test_fault_after_some_requests(lab: Lab) -> None:
     lab.fail(method="get", path=r"^/iam/v2/gr.*s$", after=1, times=2, action={"status": 503})
-    assert [lab.api().get(GROUPS).status_code for _ in range(4)] == [200, 503, 503, 200]
+    assert [lab.api().get(GROUPS).status_code for _ignored in range(4)] == [200, 503, 503, 200]
     assert lab.control("GET", "/faults")[0]["hits"] == 2
     lab.control("DELETE", "/faults")
     assert lab.control("GET", "/faults") == []
@@ -150,7 +150,7 @@ def test_command_line(tmp_path: Path) -> None:
             assert httpx.get(f"{state['chainguard']['registry_url']}/v2/", trust_env=False).status_code == 401
         finally:
             process.send_signal(signal.SIGTERM)
-            output, _ = process.communicate(timeout=10)
+            output, _ignored = process.communicate(timeout=10)
     assert process.returncode == 0
     assert [line.split()[0] for line in output.splitlines()] == ["artifactory", "api", "registry", "blobs", "control"]
     assert state["ca_path"] is None
