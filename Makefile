@@ -31,7 +31,7 @@ bench: environment ## each benchmark in tests/benchmark/
 	@set -e; for script in tests/benchmark/*.py; do $(VENV)/python "$$script"; done
 
 build: environment ## the artifact that ansible-galaxy collection install takes
-	@cd "$$($(VENV)/python tests/tools/source_tree.py)" && \
+	@cd "$$($(VENV)/python tests/tools/source_tree.py build)" && \
 	  "$(CURDIR)/$(VENV)/ansible-galaxy" collection build --force --output-path "$(CURDIR)/.cache/build"
 
 clean: ## remove everything that was made

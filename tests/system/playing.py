@@ -37,6 +37,12 @@ class Task:
         """Everything but the result."""
         return self.host, self.name, self.status, self.changed
 
+    @property
+    def message(self) -> str:
+        """What the task says; of a loop, what its items say."""
+        items = [item["msg"] for item in self.result.get("results", []) if "msg" in item]
+        return "\n".join(map(str, items or [self.result.get("msg", "")]))
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:

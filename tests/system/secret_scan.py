@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import stat
 import threading
@@ -61,7 +62,8 @@ def read_news(folder: Path, known: dict[Path, tuple[int, int]]) -> list[tuple[st
     known: the time and size of files, which are left out while they stay as noted here. It is brought up to date.
     """
     found = []
-    for path in folder.rglob("*"):
+    # Unlike Path.rglob on older Pythons, os.walk goes on when a folder vanishes meanwhile.
+    for path in (Path(root, name) for root, _folders, names in os.walk(folder) for name in names):
         try:
             status = path.lstat()
             version = (status.st_mtime_ns, status.st_size)

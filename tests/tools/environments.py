@@ -4,7 +4,7 @@
 
 """The virtual environments under .cache/: each is made once, and again when its recipe changes.
 
-python tests/tools/environments.py        makes .cache/venv, for the demo and the tests
+Usage: python tests/tools/environments.py, which makes .cache/venv, the one for the demo and the tests.
 """
 
 from __future__ import annotations

@@ -4,9 +4,8 @@
 
 """Runs the stages of the tests and closes with `N passed, N failed`: everything that ran, counted.
 
-    python tests/tools/run_tests.py [STAGE ...]
-
-All stages, or those that are named. One stage alone shows its output as it comes; of several, each check is a line.
+Usage: python tests/tools/run_tests.py [STAGE ...], all stages or those that are named. One stage alone shows its output
+as it comes; of several, each check is a line.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from environments import CACHE, ROOT, find_pythons, make_environment, make_test_environment
-from source_tree import TREE, copy_tree
+from source_tree import copy_tree
 from stage import LOGS, Counts, Stage
 
 VENV = CACHE / "venv" / "bin"
@@ -66,19 +65,21 @@ def system(stage: Stage) -> None:
 
 def lint(stage: Stage) -> None:
     programs = make_environment("lint", "lint")
+    tree = copy_tree("lint")
     stage.check("licences", VENV / "python", "tests/tools/check_licences.py")
     stage.check("black", programs / "black", "--check", "plugins", "tests")
     stage.check("mypy", programs / "mypy")
-    stage.check("antsibull-changelog", programs / "antsibull-changelog", "lint", cwd=TREE)
+    stage.check("antsibull-changelog", programs / "antsibull-changelog", "lint", cwd=tree)
     docs = "lint-collection-docs --plugin-docs --validate-collection-refs self .".split()
-    stage.check("antsibull-docs", programs / "antsibull-docs", *docs, cwd=TREE, path=[programs])
-    where = {"ANSIBLE_COLLECTIONS_PATH": str(TREE.parents[2])}
-    stage.check("ansible-lint", programs / "ansible-lint", cwd=TREE, path=[programs], **where)
-    _galaxy_importer(stage, programs)
+    stage.check("antsibull-docs", programs / "antsibull-docs", *docs, cwd=tree, path=[programs])
+    where = {"ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2])}
+    stage.check("ansible-lint", programs / "ansible-lint", cwd=tree, path=[programs], **where)
+    _galaxy_importer(stage, programs, tree)
 
 
 def sanity(stage: Stage) -> None:
     pythons = find_pythons()
+    tree = copy_tree("sanity")
     ran = False
     for run in SANITY_RUNS:
         version = next((python for python in run.pythons if python in pythons), None)
@@ -91,7 +92,7 @@ def sanity(stage: Stage) -> None:
         release = stage.run(ansible_test, "--version").output.split()[-1]
         what = f"ansible-core {release} on Python {version}"
         path = [programs, *(pythons[other].parent for other in run.others if other in pythons)]
-        stage.check(what, ansible_test, "sanity", "--local", "--color", "no", *run.paths, cwd=TREE, path=path)
+        stage.check(what, ansible_test, "sanity", "--local", "--color", "no", *run.paths, cwd=tree, path=path)
         ran = True
     if not ran:
         stage.fail("no Python was found that any ansible-core of the matrix runs on")
@@ -99,15 +100,16 @@ def sanity(stage: Stage) -> None:
 
 def integration(stage: Stage) -> None:
     """Run each target with a lab of its own at hand: `lab` in their variables is what its ready file says."""
+    tree = copy_tree("integration")
     ansible_test: list[str | Path] = [VENV / "ansible-test", "integration", "--local", "--color", "no"]
-    listing = stage.run(*ansible_test, "--list-targets", cwd=TREE, path=[VENV]).output.splitlines()
-    targets = [line for line in listing if line and (TREE / "tests/integration/targets" / line).is_dir()]
+    listing = stage.run(*ansible_test, "--list-targets", cwd=tree, path=[VENV]).output.splitlines()
+    targets = [line for line in listing if line and (tree / "tests/integration/targets" / line).is_dir()]
     if not targets:
         stage.fail("ansible-test knows no target")
     with _lab() as state:
-        (TREE / "tests/integration/integration_config.yml").write_text(json.dumps({"lab": state}), encoding="utf-8")
+        (tree / "tests/integration/integration_config.yml").write_text(json.dumps({"lab": state}), encoding="utf-8")
         for target in targets:
-            stage.check(target, *ansible_test, target, cwd=TREE, path=[VENV])
+            stage.check(target, *ansible_test, target, cwd=tree, path=[VENV])
 
 
 def _pytest(stage: Stage, *command: str) -> None:
@@ -129,12 +131,14 @@ def _read_junit(report: Path) -> Counts:
     return Counts(tests - failures - errors - skipped, failures + errors, skipped)
 
 
-def _galaxy_importer(stage: Stage, programs: Path) -> None:
+def _galaxy_importer(stage: Stage, programs: Path, tree: Path) -> None:
     """Build the artifact and give it to the program that Galaxy imports with. It exits with 0 whatever it finds."""
     folder = CACHE / "build"
     build = (programs / "ansible-galaxy", "collection", "build", "--force", "--output-path", folder)
-    artifact = stage.run(*build, cwd=TREE).output.split()[-1]
-    outcome = stage.run(programs / "python", "-m", "galaxy_importer.main", artifact, cwd=folder, path=[programs])
+    artifact = stage.run(*build, cwd=tree).output.split()[-1]
+    importer = (programs / "python", "-m", "galaxy_importer.main", artifact)
+    # ansible-lint has run, with the same profile.
+    outcome = stage.run(*importer, cwd=folder, path=[programs], GALAXY_IMPORTER_RUN_ANSIBLE_LINT="false")
     clean = outcome.code == 0 and not re.search(r"^(WARNING|ERROR|CRITICAL)", outcome.output, re.MULTILINE)
     stage.record("galaxy-importer", outcome, Counts(passed=1) if clean else Counts(failed=1))
 
@@ -161,30 +165,26 @@ def _lab() -> t.Iterator[dict[str, t.Any]]:
             ready.unlink(missing_ok=True)
 
 
+# They start in this order, two at a time: first what is quick to fail, then the longest.
 STAGES = {
     "unit": unit,
     "lab-test": lab_test,
     "lint": lint,
+    "system": system,
     "sanity": sanity,
     "integration": integration,
-    "system": system,
 }
 
-# The two lanes run side by side; in each, what is quick to fail comes first.
-LANES = (("unit", "lint", "sanity"), ("lab-test", "integration", "system"))
 
-
-def run_lane(stages: t.Iterable[Stage]) -> dict[str, tuple[Counts, float]]:
-    """Run stages in turn; return the counts of each and its seconds. One that breaks is a failure, and the next runs."""
-    results = {}
-    for stage in stages:
-        started = time.monotonic()
-        try:
-            STAGES[stage.name](stage)
-        except Exception as error:
-            stage.fail(f"{type(error).__name__}: {error}")
-        results[stage.name] = (stage.counts, time.monotonic() - started)
-    return results
+def run_stage(stage: Stage) -> float:
+    """Return the seconds that it took. A stage that breaks is one failure, and the others run."""
+    started = time.monotonic()
+    print(f"{'':8}{stage.name:13}starts", flush=True)
+    try:
+        STAGES[stage.name](stage)
+    except Exception as error:
+        stage.fail(f"{type(error).__name__}: {error}")
+    return time.monotonic() - started
 
 
 def main() -> int:
@@ -195,15 +195,15 @@ def main() -> int:
         parser.error(f"no such stage: {', '.join(sorted(unknown))}")
 
     make_test_environment()
-    copy_tree()
-    lanes = [[Stage(name, verbose=len(wanted) == 1) for name in lane if name in wanted] for lane in LANES]
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        results = [result for lane in pool.map(run_lane, lanes) for result in lane.items()]
+    stages = [Stage(name, verbose=len(wanted) == 1) for name in STAGES if name in wanted]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        seconds = list(pool.map(run_stage, stages))
 
     print(f"\n{'stage':13}{'passed':>8}{'failed':>8}{'skipped':>9}{'seconds':>9}")
-    for name, (counts, seconds) in results:
-        print(f"{name:13}{counts.passed:8}{counts.failed:8}{counts.skipped:9}{seconds:9.1f}")
-    total = sum((counts for _name, (counts, _seconds) in results), Counts())
+    for stage, took in zip(stages, seconds):
+        counts = stage.counts
+        print(f"{stage.name:13}{counts.passed:8}{counts.failed:8}{counts.skipped:9}{took:9.1f}")
+    total = sum((stage.counts for stage in stages), Counts())
     print(f"\n{total}", flush=True)
     return 0 if total.passed and not total.failed else 1
 

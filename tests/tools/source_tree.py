@@ -2,20 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A fresh copy of the sources at the only kind of path that ansible-test and the build accept.
+"""Fresh copies of the sources, at the only kind of path that ansible-test accepts.
 
-python tests/tools/source_tree.py         makes it and prints where it lies
+Usage: python tests/tools/source_tree.py NAME, which makes the copy of that name and prints where it lies.
 """
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from environments import CACHE, ROOT
-
-TREE = CACHE / "tree" / "ansible_collections" / "cgr" / "pull_through"
 
 
 def source_files() -> list[Path]:
@@ -26,16 +25,17 @@ def source_files() -> list[Path]:
     return [Path(name) for name in names if (ROOT / name).is_file()]
 
 
-def copy_tree() -> Path:
-    """Copy the sources to TREE and return it."""
-    shutil.rmtree(TREE, ignore_errors=True)
-    for name in source_files():
-        (TREE / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, TREE / name)
+def copy_tree(name: str) -> Path:
+    """Copy the sources below .cache/tree/NAME; return the folder of the collection there."""
+    tree = CACHE / "tree" / name / "ansible_collections" / "cgr" / "pull_through"
+    shutil.rmtree(tree, ignore_errors=True)
+    for file in source_files():
+        (tree / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / file, tree / file)
     # ansible-test asks git which files there are, and must not ask the repository above, which ignores the copy.
-    subprocess.run(["git", "init", "--quiet"], cwd=TREE, check=True)
-    return TREE
+    subprocess.run(["git", "init", "--quiet"], cwd=tree, check=True)
+    return tree
 
 
 if __name__ == "__main__":
-    print(copy_tree())
+    print(copy_tree(sys.argv[1]))
