@@ -60,11 +60,10 @@ class Run:
         return found[0]
 
     def failure(self, host: str = "localhost") -> str:
-        """Return what the last failed task of a host says, or what the failed items of its loop say."""
-        failed = [task.result for task in self.tasks if (task.status, task.host) == ("failed", host)]
+        """Return what the last failed task of a host says."""
+        failed = [task for task in self.tasks if (task.status, task.host) == ("failed", host)]
         assert failed, f"nothing failed on {host}, in this run:\n{self.output}"
-        items = [item for item in failed[-1].get("results", []) if item.get("failed")]
-        return "\n".join(str(one.get("msg", "")) for one in items or failed[-1:])
+        return failed[-1].message
 
     @property
     def changed(self) -> list[str]:

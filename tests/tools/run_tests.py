@@ -12,23 +12,22 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import contextlib
 import dataclasses
 import json
 import re
-import subprocess
 import sys
 import time
 import typing as t
 from pathlib import Path
 from xml.etree import ElementTree
 
+from lab.client import started
+
 from environments import CACHE, ROOT, find_pythons, make_environment, make_test_environment
 from source_tree import copy_tree
 from stage import LOGS, Counts, Stage
 
 VENV = CACHE / "venv" / "bin"
-LAB_START = 30.0  # seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,8 +105,8 @@ def integration(stage: Stage) -> None:
     targets = [line for line in listing if line and (tree / "tests/integration/targets" / line).is_dir()]
     if not targets:
         stage.fail("ansible-test knows no target")
-    with _lab() as state:
-        (tree / "tests/integration/integration_config.yml").write_text(json.dumps({"lab": state}), encoding="utf-8")
+    with started() as lab:
+        (tree / "tests/integration/integration_config.yml").write_text(json.dumps({"lab": lab.state}), encoding="utf-8")
         for target in targets:
             stage.check(target, *ansible_test, target, cwd=tree, path=[VENV])
 
@@ -143,29 +142,6 @@ def _galaxy_importer(stage: Stage, programs: Path, tree: Path) -> None:
     stage.record("galaxy-importer", outcome, Counts(passed=1) if clean else Counts(failed=1))
 
 
-@contextlib.contextmanager
-def _lab() -> t.Iterator[dict[str, t.Any]]:
-    """Start the lab, give what its ready file says, and end it."""
-    ready = CACHE / "lab-ready.json"
-    log_file = LOGS / "lab.log"
-    ready.unlink(missing_ok=True)
-    with log_file.open("w", encoding="utf-8") as log:
-        command: list[str | Path] = [VENV / "python", "-m", "lab", "--ready-file", ready]
-        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        try:
-            deadline = time.monotonic() + LAB_START
-            while not ready.exists():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"the lab did not start:\n{log_file.read_text(encoding='utf-8')}")
-                time.sleep(0.1)
-            yield json.loads(ready.read_text(encoding="utf-8"))
-        finally:
-            process.terminate()
-            process.wait(10)
-            ready.unlink(missing_ok=True)
-
-
-# They start in this order, two at a time: first what is quick to fail, then the longest.
 STAGES = {
     "unit": unit,
     "lab-test": lab_test,
@@ -178,13 +154,13 @@ STAGES = {
 
 def run_stage(stage: Stage) -> float:
     """Return the seconds that it took. A stage that breaks is one failure, and the others run."""
-    started = time.monotonic()
+    begun = time.monotonic()
     print(f"{'':8}{stage.name:13}starts", flush=True)
     try:
         STAGES[stage.name](stage)
     except Exception as error:
         stage.fail(f"{type(error).__name__}: {error}")
-    return time.monotonic() - started
+    return time.monotonic() - begun
 
 
 def main() -> int:
