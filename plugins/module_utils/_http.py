@@ -352,7 +352,7 @@ class ApiSession:
 
     def _redirected(self, request: Request, reply: Reply) -> Refused:
         target = shown_url(reply.headers.get("Location", ""))
-        hint = f"The service redirects to {target}. Set the URL of {self.service.name} to where it really is; redirects are not followed, as they lose writes."
+        hint = f"Set the URL of {self.service.name} to where it really is: redirects are not followed, as they lose writes."
         return Refused(
             reply.status, f"a redirect to {target}", method=request.method, url=shown_url(request.url), hint=hint
         )

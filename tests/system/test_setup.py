@@ -317,7 +317,7 @@ def test_a_token_that_cannot_pull_directly_is_taken_back(later: Later) -> None:
 def test_a_token_that_can_neither_be_stored_nor_taken_back_stays_for_the_next_run(later: Later) -> None:
     unwritten = later.unwritten
     assert unwritten.run.code != 0
-    assert "the disk is full" in unwritten.run.output
+    assert "the disk is full" in unwritten.run.failure()
     assert len(unwritten.pull_tokens) == 2
 
 
