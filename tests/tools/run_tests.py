@@ -17,13 +17,12 @@ import json
 import re
 import sys
 import time
-import typing as t
 from pathlib import Path
 from xml.etree import ElementTree
 
 from lab.client import started
 
-from environments import CACHE, ROOT, find_pythons, make_environment, make_test_environment
+from environments import CACHE, find_pythons, make_environment, make_test_environment
 from source_tree import copy_tree
 from stage import LOGS, Counts, Stage
 
