@@ -166,7 +166,9 @@ def test_a_creation_that_did_not_happen_fails(run_module):
             "only a part of the configuration",
             id="reader",
         ),
-        pytest.param({}, ScriptedAnswer(301, "", {"Location": "https://x/"}), "a redirect to https://x/", id="redirect"),
+        pytest.param(
+            {}, ScriptedAnswer(301, "", {"Location": "https://x/"}), "a redirect to https://x/", id="redirect"
+        ),
         pytest.param({"url": None}, ABSENT, "creating one needs url", id="no-url"),
     ],
 )
