@@ -309,10 +309,13 @@ class ApiSession:
             raise self._redirected(request, reply)
         if reply.status >= 400:
             raise self._refused(request, reply)
-        if "html" in reply.headers.get("Content-Type", ""):
+        decoded, html = reply.json(), "html" in reply.headers.get("Content-Type", "")
+        # A write may be answered with a sentence.
+        if html or (decoded is None and (method == "GET" or form is not None)):
+            said = "an HTML page" if html else "something that is not JSON"
             hint = f"This is no answer of {self.service.name}'s API: check the URL, and whether a login page or a proxy answers instead."
-            raise Refused(reply.status, "an HTML page", method=method, url=shown_url(url), hint=hint)
-        return reply.json()
+            raise Refused(reply.status, said, method=method, url=shown_url(url), hint=hint)
+        return decoded
 
     def _headers(self, body: t.Any, form: t.Any) -> dict[str, str]:
         headers = {"Accept": "application/json, text/plain;q=0.9"}

@@ -36,6 +36,7 @@ _MARK = "Managed by cgr.pull_through"
 _NAME = re.compile(r"[a-z0-9 ._-]{3,63}")
 _MARKER = re.compile(r"[\S ]{0,512}")
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z")
 _DAY = 86400.0
 # A token that is younger, and newer than the one in use, may belong to a run that is about to use it.
 _UNFINISHED = 900.0
@@ -144,9 +145,11 @@ def timestamp(text: str | None) -> float:
     """Return an RFC 3339 time as epoch seconds; 0 for none."""
     if not text:
         return 0.0
-    whole, fraction = re.fullmatch(r"([^.Z+]+)(\.\d+)?.*", text).groups()  # type: ignore[union-attr]  # matches all
+    found = _TIME.fullmatch(text)
+    if not found:
+        raise PullThroughError(f"Chainguard gave a time that cannot be read: {text!r}.")
     # The fraction has up to nine digits, more than Python's parser takes.
-    return datetime.datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(fraction or 0)
+    return datetime.datetime.fromisoformat(f"{found[1]}+00:00").timestamp() + float(found[2] or 0)
 
 
 def rfc3339(epoch: float) -> str:

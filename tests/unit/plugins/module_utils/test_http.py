@@ -134,6 +134,13 @@ def test_html_is_no_answer(status):
         api.call("GET", "/x")
 
 
+def test_a_read_that_is_not_json_is_no_answer():
+    api, _transport = session(ScriptedAnswer(200, "OK"), ScriptedAnswer(200, "Repository x update successfully."))
+    with pytest.raises(Refused, match="not JSON"):
+        api.call("GET", "/x")
+    assert api.call("POST", "/x", body={}) is None
+
+
 def test_absent_is_a_value():
     api, _transport = session(ScriptedAnswer(404, ""))
     assert api.call("GET", "/x", absent_ok=True) is None

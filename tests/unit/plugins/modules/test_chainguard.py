@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from scripted import ScriptedAnswer, ScriptedTransport
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard import _jwt, _pull_tokens
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, Unanswered
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError, Unanswered
 from ansible_collections.cgr.pull_through.plugins.modules import (
     chainguard_image_info,
     chainguard_pull_token,
@@ -521,6 +521,12 @@ def test_durations_that_are_none(text):
 )
 def test_timestamps(text, expected):
     assert _pull_tokens.timestamp(text) == expected
+
+
+@pytest.mark.parametrize("text", ["soon", "2031-01-01", "2031-01-01T00:00:00+01:00"])
+def test_timestamps_that_are_none(text):
+    with pytest.raises(PullThroughError, match="cannot be read"):
+        _pull_tokens.timestamp(text)
 
 
 def test_claims_of_something_else():
