@@ -305,6 +305,13 @@ def tell_later(story: Story) -> Later:
 NOT_YOURS = {"errors": [{"code": "FORBIDDEN", "message": "not for you"}]}
 
 
+def test_an_image_by_its_short_name_is_told_whole(later: Later) -> None:
+    lines = later.renewed.run.task("What to type next").result["msg"]
+    assert any(
+        line.startswith("docker pull ") and line.endswith(f"/{PRIVATE}/example.com/nginx:latest") for line in lines
+    )
+
+
 def test_a_token_that_cannot_pull_directly_is_taken_back(later: Later) -> None:
     refused = later.refused
     assert refused.run.code != 0

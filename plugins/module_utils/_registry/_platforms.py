@@ -105,7 +105,10 @@ def choose(entries: t.Iterable[tuple[Platform, Entry]], wanted: t.Sequence[Platf
     if not found:
         raise PlatformMissing(["platform that can be run"], names)
     if wanted is None:
-        return {str(platform): entry for platform, entry in reversed(found)}
+        every: dict[str, Entry] = {}
+        for platform, entry in found:
+            every.setdefault(str(platform), entry)
+        return every
     matches = {asked: next((pair for pair in found if asked.matches(pair[0])), None) for asked in wanted}
     if None in matches.values():
         raise PlatformMissing((str(asked) for asked, match in matches.items() if match is None), names)
