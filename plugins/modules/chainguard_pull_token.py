@@ -14,6 +14,7 @@ description:
   - Makes sure that there is a pull token that lives long enough, and makes a new one only when there is none.
   - A pull token is an identity with a static key, directly under the organisation, that is bound to one role. The key is made
     in memory, signs the token, and is forgotten. The user name is the UID of the identity, the password is the signed token.
+  - Before anything is made, the module looks at what the login may do, and names each capability that is missing.
   - A new token is proved before it is returned. The module logs in with it at Chainguard's token service, and takes it back when that fails.
   - When two runs make a token at the same time, and there is one that works, the run that was overtaken takes its own back.
   - Nothing is revoked by making a new token. Use O(state=absent) for that, once the new one is in use.
@@ -81,9 +82,31 @@ options:
     type: bool
     default: false
   settle:
-    description: Seconds to wait until Chainguard's token service knows a new identity.
+    description: Seconds to wait until all of Chainguard knows a new identity.
     type: int
     default: 30
+  method:
+    description:
+      - V(api) makes the token over the Chainguard API.
+      - V(chainctl) has Chainguard's own program O(chainctl) make it, for sites that want only that, or where the platform refuses
+        the other. It has to be logged in by itself. Everything else is done over the API all the same.
+    type: str
+    choices: [api, chainctl]
+    default: api
+  revoke:
+    description:
+      - Whether what a new token replaces is going to be revoked with this login. The module then fails before it makes a token that
+        it could not revoke later.
+      - With V(false), RV(superseded) is empty, and the login does without C(identity.delete). A token that turns out not to work then
+        stays until it expires.
+    type: bool
+    default: true
+  grace:
+    description:
+      - How long a new token has to be in use before what it replaced is named in RV(superseded), such as V(1d). It is then up
+        to a later run to revoke it.
+    type: str
+    default: 0s
   state:
     description:
       - V(present) makes sure that there is a token.
@@ -102,11 +125,20 @@ options:
     type: list
     elements: str
     default: []
+  foreign:
+    description:
+      - With O(state=absent) and O(identities), also revoke those that do not carry the marker, such as a token that somebody made by hand.
+    type: bool
+    default: false
 requirements:
   - cryptography
+  - chainctl, for O(method=chainctl)
 notes:
-  - "The login needs the capabilities C(groups.list), C(roles.list), C(identity.list), C(identity.create), C(role_bindings.list)
-    and C(role_bindings.create), those of the role that it grants, and C(identity.delete) to revoke."
+  - "The login needs the capabilities C(groups.list), C(identity.list), C(role_bindings.list) and C(roles.list) to look, C(identity.create),
+    C(role_bindings.create) and those of the role that it grants to make a token, and C(identity.delete) to revoke one. Of Chainguard's
+    own roles only C(owner) has them all."
+  - "A role that is just enough, for images: C(chainctl iam roles create pull-through --parent ORGANISATION
+    --capabilities groups.list,identity.create,identity.delete,identity.list,manifest.list,manifest.metadata.list,record_signatures.list,referrers.list,repo.blobs.get,repo.list,role_bindings.create,role_bindings.list,roles.list,sboms.list,tag.list,vuln_reports.list)."
   - Set C(no_log) on the task, and do not print its result. It holds a password.
 seealso:
   - module: cgr.pull_through.chainguard_pull_token_info
@@ -163,11 +195,16 @@ live:
 superseded:
   description:
     - UIDs of the other tokens with this name and marker, which can be revoked as soon as RV(username) is in use.
-    - A token that is newer than the present one counts only after a quarter of an hour. Another run may be about to use it.
+    - A token that is neither in use nor a quarter of an hour old is left out. Another run may be about to use it.
   returned: with O(state=present)
   type: list
   elements: str
   sample: [45a0c61ea6fd977f050c5fb9ac06a69eed764595/8899aabbccddeeff]
+replaces:
+  description: The token that was in use, when it is replaced. Empty when there was none.
+  returned: with O(state=present)
+  type: dict
+  sample: {}
 token:
   description: The token without its password. Empty in check mode for a token that would be made.
   returned: with O(state=present)
@@ -194,6 +231,7 @@ revoked:
   sample: [45a0c61ea6fd977f050c5fb9ac06a69eed764595/8899aabbccddeeff]
 """
 
+import dataclasses
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -206,18 +244,36 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     require_libraries,
     run,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._capabilities import (
+    LOOK,
+    MAKE,
+    REVOKE,
+    dotted,
+    refuse_too_few,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import CRYPTOGRAPHY_MISSING
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._login import Sts
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._mint import (
+    ApiMaker,
+    ChainctlMaker,
+    Maker,
+    Settling,
+    mint,
+    take_back,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import (
     KINDS,
     PullToken,
     PullTokens,
+    Purpose,
     Verdict,
     checked_name,
     marker,
     seconds,
     token_life,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, Refused
 
 SPEC: dict[str, dict[str, t.Any]] = {
     "organization": {"type": "str", "required": True},
@@ -230,30 +286,54 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "interval": {"type": "str"},
     "renew": {"type": "bool", "default": False},
     "settle": {"type": "int", "default": 30},
+    "method": {"type": "str", "choices": ["api", "chainctl"], "default": "api"},
+    "revoke": {"type": "bool", "default": True},
+    "grace": {"type": "str", "default": "0s"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "identities": {"type": "list", "elements": "str"},
     "keep": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "foreign": {"type": "bool", "default": False},
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class Life:
+    """How long a token lives, what is left of that when it is renewed, and how long it is in use before others go. Seconds."""
+
+    ttl: int
+    renew_before: int
+    grace: int
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Check the input, find the organisation, then make or revoke."""
     params = module.params
     name, description = checked_name(params["name"]), marker(params["used_by"])
-    life = token_life(params["ttl"], params["renew_before"])
-    warn_of_gaps(module, life[1])
+    life = Life(*token_life(params["ttl"], params["renew_before"]), seconds(params["grace"], "grace"))
+    warn_of_gaps(module, life.renew_before)
+    require_chainctl(module)
     transport = make_transport(module)
     sts = open_sts(module, transport)
     iam = Iam(open_chainguard(module, sts, transport))
     organization = iam.organization(params["organization"])
-    tokens = PullTokens(
-        iam, sts, organization=organization["uid"], kind=params["repository"], name=name, description=description
-    )
-    if params["state"] == "absent":
-        result = revoke(module, iam, tokens)
-    else:
-        result = ensure(module, iam, tokens, life, organization["uid"])
+    purpose = Purpose(organization["uid"], KINDS[params["repository"]], name, description)
+    job = Job(module, iam, sts, purpose, life)
+    try:
+        result = job.revoke() if params["state"] == "absent" else job.ensure()
+    except Refused as exc:
+        if exc.status == 403:
+            job.refuse_too_few(LOOK | (REVOKE if params["state"] == "absent" else frozenset()))
+        raise
     return {**result, "organization": {"name": organization["name"], "uid": organization["uid"]}}
+
+
+def require_chainctl(module: AnsibleModule) -> None:
+    """Raise InputError when chainctl is to make the token and is not there."""
+    if module.params["method"] == "chainctl" and module.get_bin_path(module.params["chainctl"]) is None:
+        raise InputError(
+            f"The method chainctl needs the program {module.params['chainctl']}, which is not on PATH where this module runs.",
+            hint="Install it, or set the option chainctl to its path.",
+        )
 
 
 def warn_of_gaps(module: AnsibleModule, renew_before: int) -> None:
@@ -266,61 +346,94 @@ def warn_of_gaps(module: AnsibleModule, renew_before: int) -> None:
         )
 
 
-def ensure(
-    module: AnsibleModule, iam: Iam, tokens: PullTokens, life: tuple[int, int], organization: str
-) -> dict[str, t.Any]:
-    """Keep the token that may stay, else make one."""
-    params = module.params
-    ttl, renew_before = life
-    mine = tokens.ours()
-    verdict = tokens.judge(mine, params["in_use"], renew_before)
-    if verdict.keep is not None and not params["renew"]:
-        kept = verdict.keep
-        superseded = tokens.superseded(mine, kept)
-        return {"changed": False, "due": False, **described(iam, verdict, kept), "superseded": superseded}
-    reason = "a new one was asked for" if params["renew"] else verdict.reason
-    result = {
-        "due": True,
-        "reason": reason,
-        "live": verdict.live,
-        "superseded": tokens.superseded(mine, None),
-        "diff": {"before": {}, "after": wanted(params)},
-    }
-    if module.check_mode:
-        return {"changed": True, **result, "username": f"{organization}/new-identity", "token": {}}
-    minted = tokens.mint(ttl, params["settle"])
-    if verdict.current is not None and verdict.live and tokens.overtaken(minted.token):
-        tokens.take_back(minted.token)
-        yielded = {**described(iam, verdict, verdict.current), "reason": "another run is replacing it right now"}
-        return {"changed": False, "due": True, **yielded, "superseded": []}
-    shown = {"username": minted.token.uid, "password": minted.password, "token": minted.token.shown(iam.now())}
-    return {"changed": True, **result, **shown}
-
-
 def wanted(params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Return a new token as the diff shows it."""
     role = KINDS[params["repository"]].role
     return {"name": params["name"], "role": role, "used_by": params["used_by"] or "", "ttl": params["ttl"]}
 
 
-def described(iam: Iam, verdict: Verdict, token: PullToken) -> dict[str, t.Any]:
-    """Return a token that stays, as the result shows it."""
-    reason = verdict.reason if token.ours else f"{verdict.reason}; somebody made it by hand"
-    return {"username": token.uid, "token": token.shown(iam.now()), "reason": reason, "live": verdict.live}
+class Job:
+    """What is done for one purpose, once all input is checked."""
 
+    def __init__(self, module: AnsibleModule, iam: Iam, sts: Sts, purpose: Purpose, life: Life) -> None:
+        self._module = module
+        self._iam = iam
+        self._sts = sts
+        self._purpose = purpose
+        self._life = life
+        self._tokens = PullTokens(iam, purpose)
 
-def revoke(module: AnsibleModule, iam: Iam, tokens: PullTokens) -> dict[str, t.Any]:
-    """Revoke tokens of ours. One that is gone already is no change."""
-    found = tokens.to_revoke(module.params["identities"], module.params["keep"])
-    before = {token.uid: token.shown(iam.now()) for token in found}
-    if not module.check_mode:
-        found = [token for token in found if iam.delete_identity(token.uid)]
-    return {"changed": bool(found), "revoked": [token.uid for token in found], "diff": {"before": before, "after": {}}}
+    def ensure(self) -> dict[str, t.Any]:
+        """Keep the token that may stay, else make one."""
+        params = self._module.params
+        mine = self._tokens.ours()
+        verdict = self._tokens.judge(mine, params["in_use"], self._life.renew_before)
+        due = params["renew"] or verdict.keep is None
+        superseded = self._tokens.superseded(mine, verdict, renew=due, grace=self._life.grace)
+        result = {"due": due, "live": verdict.live, "superseded": superseded if params["revoke"] else []}
+        if not due and verdict.keep is not None:
+            return {"changed": False, **result, "replaces": {}, **self._described(verdict.reason, verdict.keep)}
+        result["replaces"] = verdict.current.shown(self._iam.now()) if verdict.current else {}
+        result["reason"] = "a new one was asked for" if params["renew"] else verdict.reason
+        result["diff"] = {"before": {}, "after": wanted(params)}
+        return self._renew(verdict, result)
+
+    def _renew(self, verdict: Verdict, result: dict[str, t.Any]) -> dict[str, t.Any]:
+        maker = self._maker()
+        if self._module.check_mode:
+            username = f"{self._purpose.organization}/new-identity"
+            return {"changed": True, **result, "username": username, "token": {}}
+        settling = Settling(self._module.params["settle"])
+        minted = mint(maker, self._iam, self._sts, self._purpose, ttl=self._life.ttl, settling=settling)
+        if verdict.current is not None and verdict.live and self._tokens.overtaken(minted.token):
+            take_back(self._iam, minted.token.uid)
+            kept = self._described("another run is replacing it right now", verdict.current)
+            return {"changed": False, "due": True, "live": True, "superseded": [], "replaces": {}, **kept}
+        shown = minted.token.shown(self._iam.now())
+        return {"changed": True, **result, "username": minted.token.uid, "password": minted.password, "token": shown}
+
+    def _maker(self) -> Maker:
+        """Return who makes the token, once it is known that the login may do what is needed, as far as that is known."""
+        params = self._module.params
+        needed = LOOK | (REVOKE if params["revoke"] else frozenset())
+        if params["method"] == "chainctl":
+            self.refuse_too_few(needed)
+            addresses = [f"--api={params['chainguard_api_url']}", f"--issuer={params['chainguard_issuer_url']}"]
+            program, run = str(self._module.get_bin_path(params["chainctl"])), self._module.run_command
+            return ChainctlMaker(self._iam, self._purpose, program=program, options=addresses, run=run)
+        role = self._iam.managed_role(self._purpose.kind.role)
+        # Nobody can grant what they do not hold.
+        self.refuse_too_few(needed | MAKE | set(map(dotted, role.get("capabilities") or [])))
+        return ApiMaker(self._iam, self._purpose, role)
+
+    def _described(self, reason: str, token: PullToken) -> dict[str, t.Any]:
+        """Return a token that stays, as the result shows it."""
+        reason = reason if token.ours else f"{reason}; somebody made it by hand"
+        return {"username": token.uid, "token": token.shown(self._iam.now()), "reason": reason}
+
+    def revoke(self) -> dict[str, t.Any]:
+        """Revoke tokens of ours, or those that are named. One that is gone already is no change."""
+        params = self._module.params
+        found = self._tokens.to_revoke(params["identities"], params["keep"], foreign=params["foreign"])
+        before = {token.uid: token.shown(self._iam.now()) for token in found}
+        if not self._module.check_mode:
+            found = [token for token in found if self._iam.delete_identity(token.uid)]
+        return {
+            "changed": bool(found),
+            "revoked": [token.uid for token in found],
+            "diff": {"before": before, "after": {}},
+        }
+
+    def refuse_too_few(self, needed: t.AbstractSet[str]) -> None:
+        """Raise PullThroughError that names the capabilities which the login lacks, as far as Chainguard tells."""
+        organization = self._purpose.organization
+        refuse_too_few(self._iam.held(organization), needed, organization)
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={**SPEC, **CHAINGUARD_SPEC, **HTTP_SPEC},
+        required_if=[("foreign", True, ["identities"])],
         supports_check_mode=True,
     )
     require_libraries(module, ("cryptography", CRYPTOGRAPHY_MISSING))

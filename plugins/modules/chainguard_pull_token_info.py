@@ -32,6 +32,12 @@ options:
   used_by:
     description: Only tokens that this collection made for this place. See M(cgr.pull_through.chainguard_pull_token).
     type: str
+  remotes:
+    description:
+      - Remote repositories, as RV(cgr.pull_through.artifactory_repository_info#module:repositories) has them. With them, the result
+        tells which of them log in with which token. Only their V(key) and V(username) count.
+    type: list
+    elements: dict
   query:
     description:
       - JMESPath expression over the list of tokens. Its result is RV(result).
@@ -42,6 +48,7 @@ notes:
   - The login needs the capabilities C(groups.list), C(identity.list) and C(role_bindings.list).
 seealso:
   - module: cgr.pull_through.chainguard_pull_token
+  - module: cgr.pull_through.artifactory_repository_info
 """
 
 EXAMPLES = r"""
@@ -55,6 +62,18 @@ EXAMPLES = r"""
     organization: example.com
     query: "[?days_left < `14`].{name: name, days_left: days_left, used_by: used_by}"
   register: ending
+
+- name: The remote repositories of Artifactory
+  cgr.pull_through.artifactory_repository_info:
+    rclass: remote
+  register: artifactory
+
+- name: Pull tokens that no repository there logs in with
+  cgr.pull_through.chainguard_pull_token_info:
+    organization: example.com
+    remotes: "{{ artifactory.repositories }}"
+    query: "[?length(in_use_by) == `0`].{uid: uid, name: name, ours: ours, days_left: days_left}"
+  register: unused
 """
 
 RETURN = r"""
@@ -93,6 +112,16 @@ tokens:
       type: list
       elements: str
       sample: [registry.pull]
+    repository_types:
+      description: What it gives access to by these roles, in the words of C(chainctl).
+      type: list
+      elements: str
+      sample: [oci]
+    in_use_by:
+      description: Keys of those of O(remotes) that log in with it. Only there when O(remotes) is set.
+      type: list
+      elements: str
+      sample: [cgr-private]
 result:
   description: What O(query) finds in RV(tokens).
   returned: when O(query) is set
@@ -120,13 +149,14 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     run,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import PullToken, marker
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import KINDS, PullToken, marker
 from ansible_collections.cgr.pull_through.plugins.module_utils._query import JMESPATH_MISSING, compiled
 
 SPEC: dict[str, dict[str, t.Any]] = {
     "organization": {"type": "str", "required": True},
     "name": {"type": "str"},
     "used_by": {"type": "str"},
+    "remotes": {"type": "list", "elements": "dict"},
     "query": {"type": "str"},
 }
 
@@ -138,6 +168,19 @@ def roles_by_identity(iam: Iam, organization: str) -> dict[str, list[str]]:
         identity, role = binding.get("identity") or {}, binding.get("role") or {}
         roles.setdefault(str(identity.get("uid")), []).append(str(role.get("name")))
     return roles
+
+
+def access(roles: list[str]) -> dict[str, t.Any]:
+    """Return what a token gives access to."""
+    types = [kind.repository for kind in KINDS.values() if kind.role in roles]
+    return {"roles": sorted(roles), "repository_types": types}
+
+
+def users(uid: str, remotes: list[dict[str, t.Any]] | None) -> dict[str, t.Any]:
+    """Return which repositories use a token, when there is something to tell it by."""
+    if remotes is None:
+        return {}
+    return {"in_use_by": sorted(str(remote.get("key")) for remote in remotes if remote.get("username") == uid)}
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
@@ -153,7 +196,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     roles = roles_by_identity(iam, organization["uid"])
     now = iam.now()
     shown = [
-        {**token.shown(now), "roles": sorted(roles.get(token.uid, []))}
+        {**token.shown(now), **access(roles.get(token.uid, [])), **users(token.uid, params["remotes"])}
         for token in sorted(tokens, key=lambda token: token.expires)
     ]
     result: dict[str, t.Any] = {

@@ -10,6 +10,7 @@ import re
 import typing as t
 from urllib.parse import quote
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._capabilities import dotted
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession
 
@@ -94,6 +95,23 @@ class Iam:
         """Return the role bindings of the organisation, all or those of one identity."""
         query = {"uidp.childrenOf": organization}
         return list(self._pages("roleBindings", {**query, "identity": identity} if identity else query))
+
+    def is_bound(self, organization: str, identity: str, role: str) -> bool:
+        """Return whether an identity has the role of this name in the organisation."""
+        return any(
+            (binding.get("identity") or {}).get("uid") == identity and (binding.get("role") or {}).get("name") == role
+            for binding in self.bindings(organization, identity=identity)
+        )
+
+    def held(self, organization: str) -> frozenset[str]:
+        """Return the capabilities that this login has in the organisation. Empty when Chainguard does not tell."""
+        reply = self._session.call("GET", "/auth/v1/ok")
+        return frozenset(
+            dotted(capability)
+            for grant in reply.get("capabilities") or []
+            if grant.get("group") == organization
+            for capability in grant.get("capabilities") or []
+        )
 
     def _pages(self, collection: str, query: Resource) -> t.Iterator[Resource]:
         return pages(self._session, f"/iam/v2/{collection}", collection, query)

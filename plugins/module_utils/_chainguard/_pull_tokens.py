@@ -2,61 +2,55 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Pull tokens: what one is, which one may stay, how one is made and taken back. Private to the collection.
+"""Pull tokens: what one is, which one may stay, which ones can go. Private to the collection.
 
 A pull token is an identity with a static key, directly under the organisation, and one role binding. Its user name is
-the identity's UID, its password a token that was signed with the key. The key is forgotten at once.
+the identity's UID, its password a token that was signed with the key.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import re
-import secrets
-import time
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam, Resource, is_identity_uid
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import SigningKey
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._login import Sts
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
-    InputError,
-    PullThroughError,
-    Refused,
-    Unanswered,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
 
 ISSUER = "https://pulltoken.issuer.chainguard.dev"
 LONGEST_TTL = 8760 * 3600
 
-_AUDIENCE = "https://issuer.enforce.dev"
 _MARK = "Managed by cgr.pull_through"
 _NAME = re.compile(r"[a-z0-9 ._-]{3,63}")
 _MARKER = re.compile(r"[\S ]{0,512}")
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z")
 _DAY = 86400.0
-# A token that is younger, and newer than the one in use, may belong to a run that is about to use it.
+# A token that is younger, and not in use, may belong to a run that is about to use it.
 _UNFINISHED = 900.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """What a token is for: the role that it is bound to, and the audience that its user asks the token service for."""
+    """What a token is for: the repository type in the words of chainctl, the role that it is bound to, and the audience
+    that its user asks the token service for."""
 
+    repository: str
     role: str
     audience: str
 
 
 KINDS = {
-    "oci": Kind("registry.pull", "cgr.dev"),
-    "apk": Kind("apk.pull", "apk.cgr.dev"),
-    **{
-        ecosystem: Kind(f"libraries.{ecosystem}.pull", "libraries.cgr.dev")
-        for ecosystem in ("java", "python", "javascript", "dotnet", "go")
-    },
+    kind.repository: kind
+    for kind in (
+        Kind("oci", "registry.pull", "cgr.dev"),
+        Kind("apk", "apk.pull", "apk.cgr.dev"),
+        *(
+            Kind(ecosystem, f"libraries.{ecosystem}.pull", "libraries.cgr.dev")
+            for ecosystem in ("java", "python", "javascript", "dotnet", "go")
+        ),
+    )
 }
 
 
@@ -184,39 +178,31 @@ def _why_none(in_use: list[str] | None) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class Minted:
-    """A token that was just made. The password exists nowhere else."""
+class Purpose:
+    """What a token is for. organization is a UID; description is the marker."""
 
-    token: PullToken
-    password: str = dataclasses.field(repr=False)
+    organization: str
+    kind: Kind
+    name: str
+    description: str
+
+    def fits(self, token: PullToken) -> bool:
+        """Return whether a token was made for this. chainctl puts the repository type behind the name: `NAME - registry`."""
+        named = token.name == self.name or token.name.startswith(f"{self.name} - ")
+        return named and token.description == self.description
 
 
 class PullTokens:
-    """The pull tokens of one organisation, of one kind, with one name and marker."""
+    """The pull tokens that were made for one purpose."""
 
-    def __init__(
-        self,
-        iam: Iam,
-        sts: Sts,
-        *,
-        organization: str,
-        kind: str,
-        name: str,
-        description: str,
-        sleep: t.Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, iam: Iam, purpose: Purpose) -> None:
         self._iam = iam
-        self._sts = sts
-        self._organization = organization
-        self._kind = KINDS[kind]
-        self._name = name
-        self._description = description
-        self._sleep = sleep
+        self._purpose = purpose
 
     def ours(self) -> list[PullToken]:
         """Return the tokens that carry our name and marker, the longest living first."""
-        found = (PullToken.of(one) for one in self._iam.identities(self._organization, name=self._name))
-        mine = [token for token in found if token is not None and token.description == self._description]
+        found = (PullToken.of(one) for one in self._iam.identities(self._purpose.organization))
+        mine = [token for token in found if token is not None and self._purpose.fits(token)]
         return sorted(mine, key=lambda token: -token.expires)
 
     def judge(self, mine: list[PullToken], in_use: list[str] | None, renew_before: float) -> Verdict:
@@ -232,8 +218,9 @@ class PullTokens:
         left = best.expires - self._iam.now()
         if left <= 0:
             return Verdict(best, False, False, f"the last one expired on {rfc3339(best.expires)}")
-        if not self._bound(best):
-            return Verdict(best, False, False, f"{best.uid} is not bound to the role {self._kind.role}")
+        role = self._purpose.kind.role
+        if not self._iam.is_bound(self._purpose.organization, best.uid, role):
+            return Verdict(best, False, False, f"{best.uid} is not bound to the role {role}")
         days = f"{left / _DAY:.1f} days are left"
         if left <= renew_before:
             return Verdict(best, True, False, f"{days}, and it is renewed at {renew_before / _DAY:.1f}")
@@ -241,115 +228,45 @@ class PullTokens:
 
     def _in_use(self, mine: list[PullToken], uids: list[str]) -> list[PullToken]:
         known = {token.uid: token for token in mine}
-        here = [uid for uid in uids if is_identity_uid(uid) and uid.startswith(f"{self._organization}/")]
+        here = [uid for uid in uids if is_identity_uid(uid) and uid.startswith(f"{self._purpose.organization}/")]
         found = (known.get(uid) or PullToken.of(self._iam.identity(uid)) for uid in here)
         return sorted((token for token in found if token is not None), key=lambda token: -token.expires)
 
-    def _bound(self, token: PullToken) -> bool:
-        bindings = self._iam.bindings(self._organization, identity=token.uid)
-        return any(
-            (binding.get("identity") or {}).get("uid") == token.uid
-            and (binding.get("role") or {}).get("name") == self._kind.role
-            for binding in bindings
-        )
+    def superseded(self, mine: list[PullToken], verdict: Verdict, *, renew: bool, grace: float) -> list[str]:
+        """Return the UIDs of those of mine that can be revoked once the present token, or with renew a new one, is in use.
 
-    def mint(self, ttl: int, settle: float) -> Minted:
-        """Make a token, bind its role and log in with it; take it back when one of these fails.
-
-        ttl: seconds. settle: seconds that a new identity may need until the token service knows it.
-        """
-        role = self._iam.managed_role(self._kind.role)
-        key = SigningKey()
-        issued = int(self._iam.now())
-        subject = f"pull-token-{secrets.token_hex(20)}"
-        password = key.sign({"iss": ISSUER, "sub": subject, "aud": _AUDIENCE, "iat": issued, "exp": issued + ttl})
-        keys = {"issuer": ISSUER, "subject": subject, "issuerKeys": key.jwks(), "expirationTime": rfc3339(issued + ttl)}
-        token = self._create({"name": self._name, "description": self._description, "staticKeys": keys}, subject)
-        try:
-            self._bind(token, role["uid"])
-            self._prove(token, password, settle)
-        except PullThroughError:
-            self.take_back(token)
-            raise
-        return Minted(token, password)
-
-    def _create(self, identity: Resource, subject: str) -> PullToken:
-        try:
-            created: Resource | None = self._iam.create_identity(self._organization, identity)
-        except (Refused, Unanswered) as exc:
-            if isinstance(exc, Refused) and exc.status < 500:
-                raise
-            # It may have been made all the same. Its subject is ours alone, so it can be found, and used.
-            made = self._iam.identities(self._organization, name=self._name)
-            created = next((one for one in made if (one.get("staticKeys") or {}).get("subject") == subject), None)
-            if created is None:
-                raise
-        token = PullToken.of(created)
-        if token is None:
-            raise PullThroughError("Chainguard created an identity that is not what was sent.")
-        return token
-
-    def _bind(self, token: PullToken, role: str) -> None:
-        try:
-            self._iam.bind(self._organization, token.uid, role)
-        except (Refused, Unanswered) as exc:
-            if (isinstance(exc, Refused) and exc.status < 500) or not self._bound(token):
-                raise
-
-    def _prove(self, token: PullToken, password: str, settle: float) -> None:
-        """Log in as the registry does. The token service may not know a new identity for some seconds."""
-        end = time.monotonic() + settle
-        pause = 0.5
-        while True:
-            try:
-                self._sts.exchange(password, audience=self._kind.audience, identity=token.uid)
-                return
-            except Refused as exc:
-                if time.monotonic() + pause > end:
-                    raise PullThroughError(
-                        f"The new pull token could not log in within {settle:.0f} seconds, so it was taken back. {exc.message}",
-                        hint="Raise settle if Chainguard is slow; else its platform refuses this kind of token.",
-                    ) from exc
-            self._sleep(pause)
-            pause = min(pause * 2, 4.0)
-
-    def superseded(self, mine: list[PullToken], current: PullToken | None) -> list[str]:
-        """Return the UIDs of those of mine that current replaces; None stands for a token that is about to be made.
-
-        Older ones, and newer ones that nobody came back for. A newer one may be another run's, which is about to use it.
+        The token that is replaced; and those that nobody came back for, as a young one may be that of another run,
+        which is about to use it. grace: seconds that a token has to be in use before others are revoked for it.
         """
         now = self._iam.now()
+        current = verdict.current
+        age = 0.0 if renew or current is None else now - current.created
         return [
             token.uid
             for token in mine
-            if current is None
-            or (token.uid != current.uid and (token.created < current.created or now - token.created > _UNFINISHED))
+            if (renew or token != current)
+            and (token.expires <= now or (age >= grace and (token == current or now - token.created > _UNFINISHED)))
         ]
 
     def overtaken(self, token: PullToken) -> bool:
         """Return whether another run made a token after this one."""
         return any(other.created > token.created for other in self.ours())
 
-    def take_back(self, token: PullToken) -> None:
-        """Revoke a token that nobody got. A failure is left to the next run, which finds the token by its marker."""
-        with contextlib.suppress(PullThroughError):
-            self._iam.delete_identity(token.uid)
+    def to_revoke(
+        self, identities: list[str] | None, keep: t.Collection[str], *, foreign: bool = False
+    ) -> list[PullToken]:
+        """Return our tokens, all or those with these UIDs, except those to keep. One that is gone is left out.
 
-    def to_revoke(self, identities: list[str] | None, keep: t.Collection[str]) -> list[PullToken]:
-        """Return our tokens, all or those with these UIDs, except those to keep.
-
-        Raises InputError for one that is not ours to revoke. One that is gone is left out.
+        Raises InputError for one that is not ours to revoke; with foreign, those that are named count as ours.
         """
         if identities is None:
             return [token for token in self.ours() if token.uid not in keep]
-        found = (self._one_of_ours(uid) for uid in dict.fromkeys(identities) if uid not in keep)
-        return [token for token in found if token is not None]
-
-    def _one_of_ours(self, uid: str) -> PullToken | None:
-        token = PullToken.of(self._iam.identity(uid)) if is_identity_uid(uid) else None
-        if token is not None and token.description != self._description:
-            raise InputError(
-                f"The identity {uid} does not carry the marker {self._description!r}, so it is not revoked.",
-                hint="Only tokens that this collection made for this place are; remove others with chainctl iam identities delete.",
-            )
-        return token
+        named = [uid for uid in dict.fromkeys(identities) if uid not in keep and is_identity_uid(uid)]
+        found = [token for token in (PullToken.of(self._iam.identity(uid)) for uid in named) if token is not None]
+        for token in found:
+            if token.description != self._purpose.description and not foreign:
+                raise InputError(
+                    f"The identity {token.uid} does not carry the marker {self._purpose.description!r}, so it is not revoked.",
+                    hint="Only tokens that this collection made for this place are. Set foreign to revoke another one by its UID.",
+                )
+        return found

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from scripted import ScriptedAnswer, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard import _jwt, _pull_tokens
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard import _capabilities, _jwt, _pull_tokens
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError, Unanswered
 from ansible_collections.cgr.pull_through.plugins.modules import (
     chainguard_image_info,
@@ -65,10 +65,15 @@ def refused(status, message="no"):
     return ScriptedAnswer(status, {"code": 7, "message": message, "details": []}, {"Date": DATE})
 
 
-class Platform:
-    """As much of Chainguard as the modules ask, and what they did to it."""
+PULL = {"CAP_REPO_LIST": "repo.list", "CAP_REPO_BLOBS_GET": "repo.blobs.get", "CAP_TENANT_SBOMS_LIST": "sboms.list"}
+ENOUGH = {*_capabilities.LOOK, *_capabilities.MAKE, *_capabilities.REVOKE, *PULL.values()}
 
-    def __init__(self, *identities, role="registry.pull"):
+
+class Platform:
+    """As much of Chainguard as the modules ask, and what they did to it. holds: what the login may do."""
+
+    def __init__(self, *identities, role="registry.pull", holds=frozenset(ENOUGH)):
+        self.holds = holds
         self.identities = {one["uid"]: one for one in identities}
         self.bindings = {one["uid"]: role for one in identities}
         self.deleted = []
@@ -102,7 +107,11 @@ class Platform:
             )
         if path == "/iam/v2/roles":
             name = query["name"]
-            return ok({"roles": [{"uid": f"{ORG}/custom", "name": name}, {"uid": "role", "name": name}]})
+            managed = {"uid": "role", "name": name, "capabilities": list(PULL)}
+            return ok({"roles": [{"uid": f"{ORG}/custom", "name": name}, managed]})
+        if path == "/auth/v1/ok":
+            elsewhere = {"group": f"{ORG}/folder", "capabilities": ["everything.create"]}
+            return ok({"capabilities": [elsewhere, {"group": ORG, "capabilities": sorted(self.holds)}]})
         if path == "/iam/v2/identities":
             return ok(
                 {"identities": [one for one in self.identities.values() if query.get("name") in (None, one["name"])]}
@@ -184,6 +193,8 @@ def test_check_mode_predicts_a_new_token_and_sends_no_write(run_module):
         pytest.param([identity(days=-1)], {}, False, id="expired"),
         pytest.param([identity(description="chainctl")], {}, False, id="not-ours"),
         pytest.param([identity(issuer="https://other")], {}, False, id="no-pull-token"),
+        pytest.param([identity(name="pull cgr-private - registry")], {}, True, id="made-by-chainctl"),
+        pytest.param([identity(name="pull cgr-private-2")], {}, False, id="another-name"),
         pytest.param([identity()], {"in_use": [OLD]}, True, id="in-use"),
         pytest.param([identity()], {"in_use": [""]}, False, id="password-lost"),
         pytest.param([identity()], {"in_use": ["somebody@example.com"]}, False, id="another-user-name"),
@@ -237,10 +248,42 @@ def test_says_what_a_new_token_supersedes_and_revokes_nothing(run_module):
         pytest.param(DAY, True, id="nobody-came-back-for-it"),
     ],
 )
-def test_which_other_tokens_can_go(run_module, other_age, superseded):
+@pytest.mark.parametrize("days", [pytest.param(30, id="kept"), pytest.param(1, id="renewed")])
+def test_which_other_tokens_can_go(run_module, other_age, superseded, days):
     other = identity(f"{ORG}/{'1' * 16}", age=other_age)
-    result = run_module(chainguard_pull_token, Platform(identity(), other).transport, **WANTED, in_use=[OLD])
-    assert result["superseded"] == ([other["uid"]] if superseded else [])
+    platform = Platform(identity(days=days), other)
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, in_use=[OLD])
+    renewed = [OLD] if days == 1 else []
+    assert set(result["superseded"]) == {*renewed, *([other["uid"]] if superseded else [])}
+
+
+@pytest.mark.parametrize(
+    ("age", "grace", "superseded"),
+    [
+        pytest.param(5, "6d", False, id="too-early"),
+        pytest.param(7, "6d", True, id="over"),
+        pytest.param(0.1, "0s", True, id="none"),
+    ],
+)
+def test_what_was_replaced_lives_on_for_the_grace_period(run_module, age, grace, superseded):
+    old = identity(f"{ORG}/{'1' * 16}", age=40 * DAY)
+    platform = Platform(identity(age=age * DAY), old)
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, in_use=[OLD], grace=grace)
+    assert result["superseded"] == ([old["uid"]] if superseded else [])
+
+
+def test_a_renewal_with_a_grace_period_supersedes_only_what_has_expired(run_module):
+    expired = identity(f"{ORG}/{'1' * 16}", days=-1)
+    platform = Platform(identity(days=1), expired)
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, in_use=[OLD], grace="1d")
+    assert result["changed"] and result["superseded"] == [expired["uid"]]
+
+
+def test_a_renewal_says_what_it_replaces(run_module):
+    platform = Platform(identity(days=1, description="by hand"))
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, in_use=[OLD])
+    assert (result["replaces"]["uid"], result["replaces"]["ours"]) == (OLD, False)
+    assert result["superseded"] == [], "what is not ours is nobody's to revoke"
 
 
 def test_yields_to_a_run_that_overtook_it_while_the_old_token_works(run_module):
@@ -309,16 +352,61 @@ def test_a_token_that_does_not_work_is_taken_back(run_module, path):
 
 def test_waits_until_a_new_identity_is_known(run_module):
     platform = Platform()
+    platform.override("POST", "^/iam/v2/roleBindings/", refused(404))
     platform.override("POST", "^/sts/exchange", refused(403), refused(401))
     assert run_module(chainguard_pull_token, platform.transport, **WANTED)["changed"] is True
 
 
 def test_the_first_error_counts_when_taking_back_fails_too(run_module):
     platform = Platform()
-    platform.override("POST", "^/iam/v2/roleBindings/", refused(403, "no binding"))
+    platform.override("POST", "^/iam/v2/roleBindings/", refused(400, "no binding"))
     platform.override("DELETE", "", *[refused(403, "no delete")])
     result = run_module(chainguard_pull_token, platform.transport, **WANTED)
     assert "no binding" in result["msg"]
+
+
+@pytest.mark.parametrize("lacking", sorted(ENOUGH - {"sboms.list"}))
+@pytest.mark.parametrize("check", [True, False])
+def test_what_the_login_may_not_do_is_named_before_anything_is_made(run_module, lacking, check):
+    platform = Platform(holds=ENOUGH - {lacking, "sboms.list"})
+    result = run_module(chainguard_pull_token, platform.transport, check=check, **WANTED)
+    assert f"lacks {', '.join(sorted([lacking, 'sboms.list']))} in {ORG}" in result["msg"]
+    command = f"chainctl iam roles create pull-through --parent {ORG} --capabilities {','.join(sorted(ENOUGH))}"
+    assert command in result["msg"]
+    assert platform.writes == []
+
+
+def test_without_revocation_a_login_that_may_not_delete_does(run_module):
+    holds = ENOUGH - {"identity.delete"}
+    told = run_module(chainguard_pull_token, Platform(holds=holds).transport, **WANTED)
+    assert "identity.delete" in told["msg"] and "pull_through_revoke" in told["msg"]
+    result = run_module(
+        chainguard_pull_token, Platform(identity(days=1), holds=holds).transport, **WANTED, revoke=False
+    )
+    assert result["changed"] and result["superseded"] == []
+
+
+def test_a_platform_that_does_not_tell_what_a_login_may_do_is_asked_for_it(run_module):
+    assert run_module(chainguard_pull_token, Platform(holds=()).transport, **WANTED)["changed"] is True
+
+
+def test_nothing_to_do_needs_no_look_at_the_capabilities(run_module):
+    platform = Platform(identity())
+    run_module(chainguard_pull_token, platform.transport, **WANTED)
+    assert len(platform.transport.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("capability", "name"),
+    [
+        ("CAP_IAM_ROLE_BINDINGS_LIST", "role_bindings.list"),
+        ("CAP_TENANT_RECORD_SIGNATURES_LIST", "record_signatures.list"),
+        ("CAP_MANIFEST_METADATA_LIST", "manifest.metadata.list"),
+        ("identity.create", "identity.create"),
+    ],
+)
+def test_capabilities_as_people_know_them(capability, name):
+    assert _capabilities.dotted(capability) == name
 
 
 @pytest.mark.parametrize(
@@ -349,6 +437,22 @@ def test_never_revokes_what_is_not_ours(run_module):
     assert result["failed"] and "does not carry the marker" in result["msg"] and platform.deleted == []
 
 
+def test_revokes_what_is_not_ours_when_it_is_named_and_asked_for(run_module):
+    platform = Platform(identity(description="chainctl"), identity(f"{ORG}/{'1' * 16}", description="chainctl"))
+    options = {**WANTED, "state": "absent", "foreign": True}
+    assert run_module(chainguard_pull_token, platform.transport, **options)["failed"]
+    assert platform.deleted == []
+    result = run_module(chainguard_pull_token, platform.transport, **options, identities=[OLD])
+    assert platform.deleted == result["revoked"] == [OLD]
+
+
+def test_a_login_that_may_not_revoke_is_told(run_module):
+    platform = Platform(identity(), holds=ENOUGH - {"identity.delete"})
+    platform.override("DELETE", "", refused(403, "no"))
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, state="absent")
+    assert "lacks identity.delete" in result["msg"]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -368,6 +472,8 @@ def test_never_revokes_what_is_not_ours(run_module):
             "cannot be read",
         ),
         ({"chainguard_api_url": "console"}, "chainguard_api_url is not a URL"),
+        ({"grace": "soon"}, "grace is not a duration"),
+        ({"method": "chainctl", "chainctl": "/nowhere/chainctl"}, "needs the program /nowhere/chainctl"),
     ],
 )
 def test_bad_input_ends_it_before_any_request(run_module, options, words):
@@ -434,6 +540,90 @@ def test_chainctl_that_is_not_logged_in(run_module, tmp_path):
         chainguard_pull_token, platform.transport, **{**WANTED, **stand_in(tmp_path, "echo no >&2; exit 1")}
     )
     assert "chainctl gave no token: no" in result["msg"] and "chainctl auth login" in result["msg"]
+
+
+MAKES_A_TOKEN = """\
+[ "$1 $2" = "auth token" ] && echo {api_token} && exit
+printf '%s\\n' "$@" > {log}
+echo '{{"identity_id": "{uid}", "token": "{password}"}}'
+"""
+
+
+def making(tmp_path, platform, **made):
+    """Return the options that have a stand-in for chainctl make a token, which the platform knows from then on."""
+    log, uid = tmp_path / "arguments", f"{ORG}/{'c' * 16}"
+    text = MAKES_A_TOKEN.format(api_token=API_TOKEN, log=log, uid=uid, password="a-password")
+    platform.identities[uid] = identity(uid, **{"name": "pull cgr-private - registry", **made})
+    return {**stand_in(tmp_path, text), "method": "chainctl", "in_use": [""]}, log, uid
+
+
+def test_chainctl_makes_a_token(run_module, tmp_path):
+    platform = Platform()
+    options, log, uid = making(tmp_path, platform)
+    result = run_module(chainguard_pull_token, platform.transport, **{**WANTED, **options})
+    assert (result["changed"], result["username"], result["password"]) == (True, uid, "a-password")
+    assert log.read_text().splitlines() == [
+        "auth",
+        "pull-token",
+        "create",
+        f"--parent={ORG}",
+        "--name=pull cgr-private",
+        f"--description={MARK}",
+        "--ttl=2592000s",
+        "--repository=oci",
+        "--output=json",
+        "--api=https://console-api.enforce.dev",
+        "--issuer=https://issuer.enforce.dev",
+    ]
+    assert platform.writes == []
+    assert platform.transport.requests[-1].url.endswith("/sts/exchange")
+
+
+def test_chainctl_is_not_asked_in_check_mode(run_module, tmp_path):
+    platform = Platform()
+    options, log, _uid = making(tmp_path, platform)
+    result = run_module(chainguard_pull_token, platform.transport, check=True, **{**WANTED, **options})
+    assert result["changed"] and not log.exists()
+
+
+def test_waits_for_what_chainctl_made(run_module, tmp_path):
+    platform = Platform()
+    options, _log, uid = making(tmp_path, platform)
+    platform.override("GET", f"/iam/v2/identities/{uid}", refused(404))
+    assert run_module(chainguard_pull_token, platform.transport, **{**WANTED, **options})["username"] == uid
+
+
+def test_what_chainctl_made_without_the_marker_is_taken_back(run_module, tmp_path):
+    platform = Platform()
+    options, _log, uid = making(tmp_path, platform, description="")
+    result = run_module(chainguard_pull_token, platform.transport, **{**WANTED, **options})
+    assert "without the name and the description" in result["msg"] and "a-password" not in json.dumps(result)
+    assert platform.deleted == [uid]
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("echo 'unknown flag: --description' >&2; exit 1", "exit code 1): unknown flag: --description"),
+        ("echo Username: a-password", "it printed no JSON with a token"),
+    ],
+)
+def test_chainctl_that_makes_no_token(run_module, tmp_path, script, words):
+    options = {**WANTED, **stand_in(tmp_path, f'[ "$2" = token ] && echo {API_TOKEN} && exit\n{script}')}
+    result = run_module(chainguard_pull_token, Platform().transport, **options, method="chainctl")
+    assert words in result["msg"] and "a-password" not in json.dumps(result)
+
+
+def test_info_tells_what_a_token_is_for_and_who_uses_it(run_module):
+    other = identity(f"{ORG}/{'1' * 16}")
+    remotes = [{"key": "b", "username": OLD}, {"key": "a", "username": OLD}, {"key": "c"}, {}]
+    platform = Platform(identity(days=1), other)
+    result = run_module(chainguard_pull_token_info, platform.transport, **LOGIN, remotes=remotes)
+    assert [(one["repository_types"], one["in_use_by"]) for one in result["tokens"]] == [
+        (["oci"], ["a", "b"]),
+        (["oci"], []),
+    ]
+    assert "in_use_by" not in run_module(chainguard_pull_token_info, platform.transport, **LOGIN)["tokens"][0]
 
 
 def test_info_lists_the_tokens_of_everyone_the_next_to_end_in_front(run_module):

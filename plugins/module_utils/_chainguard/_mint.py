@@ -1,0 +1,223 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Making pull tokens, with the API or with chainctl. Private to the collection.
+
+A new token logs in once before anyone gets it. What does not work is taken back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import secrets
+import time
+import typing as t
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam, Resource
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import SigningKey
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._login import Sts
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import (
+    ISSUER,
+    PullToken,
+    Purpose,
+    rfc3339,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    PullThroughError,
+    Refused,
+    Unanswered,
+)
+
+_AUDIENCE = "https://issuer.enforce.dev"
+_LONGEST_PAUSE = 4.0
+
+Result = t.TypeVar("Result")
+
+
+@dataclasses.dataclass(frozen=True)
+class Minted:
+    """A token that was just made. The password exists nowhere else."""
+
+    token: PullToken
+    password: str = dataclasses.field(repr=False)
+
+
+class Settling:
+    """Gives what was just made some seconds: other parts of the platform may not know it at once."""
+
+    def __init__(self, seconds: float, sleep: t.Callable[[float], None] = time.sleep) -> None:
+        self.seconds = seconds
+        self._sleep = sleep
+
+    def until(self, statuses: t.Collection[int], request: t.Callable[[], Result]) -> Result:
+        """Return what the request returns, tried again while it is refused with one of these statuses."""
+        end = time.monotonic() + self.seconds
+        pause = 0.5
+        while True:
+            try:
+                return request()
+            except Refused as exc:
+                if exc.status not in statuses or time.monotonic() + pause > end:
+                    raise
+            self._sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+class Maker(t.Protocol):
+    """One way to make a token."""
+
+    def make(self, ttl: int, settling: Settling) -> Minted:
+        """Return a token that is bound to its role, and lives for ttl seconds. Takes back what it cannot finish."""
+
+
+def mint(maker: Maker, iam: Iam, sts: Sts, purpose: Purpose, *, ttl: int, settling: Settling) -> Minted:
+    """Make a token and log in with it, as the registry does. Raises PullThroughError, and leaves none behind then."""
+    made = maker.make(ttl, settling)
+
+    def log_in() -> str:
+        return sts.exchange(made.password, audience=purpose.kind.audience, identity=made.token.uid)
+
+    with _taken_back(iam, made.token.uid):
+        try:
+            # Which status says "not known yet" is not documented.
+            settling.until((400, 401, 403, 404), log_in)
+        except Refused as exc:
+            raise PullThroughError(
+                f"The new pull token could not log in within {settling.seconds:.0f} seconds, so it was taken back. {exc.message}",
+                hint="Raise settle if Chainguard is slow. Else its platform refuses such a token, and the other method (api or chainctl) may do.",
+            ) from exc
+    return made
+
+
+def take_back(iam: Iam, uid: str) -> None:
+    """Revoke a token that nobody got. A failure is left to the next run, which finds the token by its marker."""
+    with contextlib.suppress(PullThroughError):
+        iam.delete_identity(uid)
+
+
+@contextlib.contextmanager
+def _taken_back(iam: Iam, uid: str) -> t.Iterator[None]:
+    try:
+        yield
+    except PullThroughError:
+        take_back(iam, uid)
+        raise
+
+
+class ApiMaker:
+    """Makes the key here, and the identity and its role binding over the API. The key is forgotten at once."""
+
+    def __init__(self, iam: Iam, purpose: Purpose, role: Resource) -> None:
+        self._iam = iam
+        self._purpose = purpose
+        self._role = role
+
+    def make(self, ttl: int, settling: Settling) -> Minted:
+        key = SigningKey()
+        issued = int(self._iam.now())
+        subject = f"pull-token-{secrets.token_hex(20)}"
+        password = key.sign({"iss": ISSUER, "sub": subject, "aud": _AUDIENCE, "iat": issued, "exp": issued + ttl})
+        keys = {"issuer": ISSUER, "subject": subject, "issuerKeys": key.jwks(), "expirationTime": rfc3339(issued + ttl)}
+        token = self._create(keys)
+        with _taken_back(self._iam, token.uid):
+            # The identity may not be known everywhere yet. That the login may bind was looked at before.
+            settling.until((403, 404), lambda: self._bind(token.uid))
+        return Minted(token, password)
+
+    def _create(self, keys: Resource) -> PullToken:
+        purpose = self._purpose
+        identity = {"name": purpose.name, "description": purpose.description, "staticKeys": keys}
+        try:
+            created: Resource | None = self._iam.create_identity(purpose.organization, identity)
+        except (Refused, Unanswered) as exc:
+            if isinstance(exc, Refused) and exc.status < 500:
+                raise
+            # It may have been made all the same. Its subject is ours alone, so it can be found, and used.
+            made = self._iam.identities(purpose.organization, name=purpose.name)
+            created = next((one for one in made if _subject(one) == keys["subject"]), None)
+            if created is None:
+                raise
+        token = PullToken.of(created)
+        if token is None:
+            raise PullThroughError("Chainguard created an identity that is not what was sent.")
+        return token
+
+    def _bind(self, uid: str) -> None:
+        organization = self._purpose.organization
+        try:
+            self._iam.bind(organization, uid, self._role["uid"])
+        except (Refused, Unanswered) as exc:
+            unsure = isinstance(exc, Unanswered) or exc.status >= 500
+            if not unsure or not self._iam.is_bound(organization, uid, self._role["name"]):
+                raise
+
+
+def _subject(identity: Resource) -> str:
+    return str((identity.get("staticKeys") or {}).get("subject"))
+
+
+class ChainctlMaker:
+    """Has the vendor's own program make the token. It logs in by itself, and prints the token on its standard output."""
+
+    def __init__(
+        self,
+        iam: Iam,
+        purpose: Purpose,
+        *,
+        program: str,
+        options: t.Sequence[str],
+        run: t.Callable[[list[str]], tuple[int, str, str]],
+    ) -> None:
+        self._iam = iam
+        self._purpose = purpose
+        self._program = program
+        self._options = options
+        self._run = run
+
+    def make(self, ttl: int, settling: Settling) -> Minted:
+        uid, password = self._create(ttl)
+        with _taken_back(self._iam, uid):
+            token = settling.until((404,), lambda: self._look(uid))
+            if not self._purpose.fits(token):
+                raise PullThroughError(
+                    f"chainctl made the pull token {uid} without the name and the description that it was given, so it was taken back.",
+                    hint="Without them, the next run could not know it as its own. Update chainctl, or use the method api.",
+                )
+        return Minted(token, password)
+
+    def _create(self, ttl: int) -> tuple[str, str]:
+        purpose = self._purpose
+        wanted = {
+            "parent": purpose.organization,
+            "name": purpose.name,
+            "description": purpose.description,
+            "ttl": f"{ttl}s",
+            "repository": purpose.kind.repository,
+            "output": "json",
+        }
+        options = [f"--{name}={value}" for name, value in wanted.items()]
+        code, out, err = self._run([self._program, "auth", "pull-token", "create", *options, *self._options])
+        try:
+            made = json.loads(out)
+            return str(made["identity_id"]), str(made["token"])
+        except (ValueError, KeyError, TypeError):
+            # What it printed can be a token, so it is not shown.
+            raise PullThroughError(
+                f"chainctl made no pull token (exit code {code}): {err.strip()[:300] or 'it printed no JSON with a token'}",
+                hint="It has to be logged in (chainctl auth login), and so new that auth pull-token create knows --description.",
+            ) from None
+
+    def _look(self, uid: str) -> PullToken:
+        token = PullToken.of(self._iam.identity(uid))
+        if token is None:
+            raise Refused(
+                404,
+                "no pull token with this UID",
+                method="GET",
+                url=f"/iam/v2/identities/{uid}",
+                hint="chainctl told this UID. Does it work with the same platform as this login?",
+            )
+        return token
