@@ -112,6 +112,14 @@ tokens:
       type: list
       elements: str
       sample: [registry.pull]
+    live:
+      description: Whether it works, since it has not expired and is bound to the role of a pull token.
+      type: bool
+      sample: true
+    standing:
+      description: How long it still works, or why it does not.
+      type: str
+      sample: 30.0 days are left
     repository_types:
       description: What it gives access to by these roles, in the words of C(chainctl).
       type: list
@@ -149,7 +157,13 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     run,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import KINDS, PullToken, marker
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import (
+    KINDS,
+    PullToken,
+    days,
+    marker,
+    rfc3339,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._query import JMESPATH_MISSING, compiled
 
 SPEC: dict[str, dict[str, t.Any]] = {
@@ -170,10 +184,15 @@ def roles_by_identity(iam: Iam, organization: str) -> dict[str, list[str]]:
     return roles
 
 
-def access(roles: list[str]) -> dict[str, t.Any]:
-    """Return what a token gives access to."""
+def access(token: PullToken, roles: list[str], now: float) -> dict[str, t.Any]:
+    """Return what a token gives access to, and whether it does."""
     types = [kind.repository for kind in KINDS.values() if kind.role in roles]
-    return {"roles": sorted(roles), "repository_types": types}
+    if token.expires <= now:
+        standing = f"it expired on {rfc3339(token.expires)}"
+    else:
+        standing = days(token.expires - now) if types else "it is not bound to the role of a pull token"
+    live = bool(types) and token.expires > now
+    return {"roles": sorted(roles), "repository_types": types, "live": live, "standing": standing}
 
 
 def users(uid: str, remotes: list[dict[str, t.Any]] | None) -> dict[str, t.Any]:
@@ -196,7 +215,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     roles = roles_by_identity(iam, organization["uid"])
     now = iam.now()
     shown = [
-        {**token.shown(now), **access(roles.get(token.uid, [])), **users(token.uid, params["remotes"])}
+        {**token.shown(now), **access(token, roles.get(token.uid, []), now), **users(token.uid, params["remotes"])}
         for token in sorted(tokens, key=lambda token: token.expires)
     ]
     result: dict[str, t.Any] = {

@@ -59,6 +59,9 @@ def _routes(world: World) -> list[BaseRoute]:
         world.faults.clear()
         return JSONResponse({})
 
+    async def list_credentials(_request: Request) -> JSONResponse:
+        return JSONResponse(sorted(world.credentials))
+
     async def read_settings(_request: Request) -> JSONResponse:
         return JSONResponse(world.settings)
 
@@ -79,6 +82,7 @@ def _routes(world: World) -> list[BaseRoute]:
         Route("/faults", list_faults),
         Route("/faults", add_fault, methods=["POST"]),
         Route("/faults", clear_faults, methods=["DELETE"]),
+        Route("/credentials", list_credentials),
         Route("/settings", read_settings),
         Route("/settings", change_settings, methods=["POST"]),
         Route("/reset", reset, methods=["POST"]),

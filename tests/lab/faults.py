@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-_MATCHED = ("service", "kind", "method", "path")
+_MATCHED = ("service", "kind", "method", "path", "user_agent")
 _FIELDS = {*_MATCHED, "after", "times", "action"}
-_ACTIONS = {"status", "body", "headers", "delay", "cut"}
+_ACTIONS = {"status", "body", "headers", "delay", "cut", "hold"}
 
 
 @dataclass
@@ -26,13 +26,14 @@ class Rule:
     seen: int = 0
     hits: int = 0
 
-    def matches(self, service: str, kind: str, method: str, path: str) -> bool:
+    def matches(self, service: str, kind: str, method: str, path: str, user_agent: str) -> bool:
         wanted = self.match
         return (
             wanted.get("service", service) == service
             and wanted.get("kind", kind) == kind
             and wanted.get("method", method).upper() == method
             and re.search(wanted.get("path", ""), path) is not None
+            and re.search(wanted.get("user_agent", ""), user_agent) is not None
         )
 
     def fires(self) -> bool:
@@ -54,25 +55,26 @@ class Faults:
     def add(self, rule: dict[str, Any]) -> Rule:
         """A rule as README.md describes it; ValueError says what is wrong with it."""
         action = rule.get("action")
-        if not isinstance(action, dict) or not {"status", "delay", "cut"} & action.keys():
-            raise ValueError("action needs one of status, delay, cut")
+        if not isinstance(action, dict) or not {"status", "delay", "cut", "hold"} & action.keys():
+            raise ValueError("action needs one of status, delay, cut, hold")
         if unknown := sorted((rule.keys() - _FIELDS) | (action.keys() - _ACTIONS)):
             raise ValueError(f"unknown: {', '.join(unknown)}")
         if action.get("cut") not in (None, "before", "after"):
             raise ValueError("cut is before or after")
-        try:
-            re.compile(rule.get("path", ""))
-        except re.error as error:
-            raise ValueError(f"path is no regular expression: {error}") from error
+        for name in ("path", "user_agent"):
+            try:
+                re.compile(rule.get(name, ""))
+            except re.error as error:
+                raise ValueError(f"{name} is no regular expression: {error}") from error
         self._count += 1
         match = {name: str(rule[name]) for name in _MATCHED if name in rule}
         self.rules.append(Rule(self._count, match, action, rule.get("after", 0), rule.get("times")))
         return self.rules[-1]
 
-    def take(self, service: str, kind: str, method: str, path: str) -> dict[str, Any]:
+    def take(self, service: str, kind: str, method: str, path: str, user_agent: str = "") -> dict[str, Any]:
         """The action for a request, empty for none."""
         for rule in self.rules:
-            if rule.matches(service, kind, method, path) and rule.fires():
+            if rule.matches(service, kind, method, path, user_agent) and rule.fires():
                 return rule.action
         return {}
 

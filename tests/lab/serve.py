@@ -38,13 +38,18 @@ class Service:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = self._kind(scope)
         scope["state"] = {"kind": kind, "user": ""}
-        action = self._world.faults.take(self._name, kind, scope["method"], scope["path"])
+        headers = Request(scope).headers
+        self._world.note_credentials(headers.get("authorization", ""))
+        user_agent = headers.get("user-agent", "")
+        action = self._world.faults.take(self._name, kind, scope["method"], scope["path"], user_agent)
         await asyncio.sleep(action.get("delay", 0))
-        if "cut" in action:
-            if action["cut"] == "after":
+        if "cut" in action or action.get("hold"):
+            if action.get("cut") != "before":
                 await self._run(self._app, scope, receive, _discard)
             self._record(scope, None)
-            await _drop(receive, send)
+            if "cut" in action:
+                send.__self__.transport.abort()  # type: ignore[attr-defined]  # ASGI has no word for that
+            await _wait_for_the_end(receive)
             return
         app: ASGIApp = _answer(action) if "status" in action else self._app
         await self._run(app, scope, receive, self._recording(scope, send))
@@ -97,9 +102,8 @@ async def _discard(_message: Message) -> None:
     pass
 
 
-async def _drop(receive: Receive, send: Send) -> None:
-    """Drop the TCP connection without a reply. ASGI has no word for that, so ask uvicorn's side of `send`."""
-    send.__self__.transport.abort()  # type: ignore[attr-defined]
+async def _wait_for_the_end(receive: Receive) -> None:
+    """Wait until the connection is gone."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import secrets
 import ssl
 import tempfile
@@ -67,6 +69,7 @@ class World:
         self.artifactory: Any = None
         self.chainguard: Any = None
         self._secrets: dict[str, str] = {}
+        self.credentials: set[str] = set()
         self._folder = tempfile.TemporaryDirectory(prefix="lab-")
         self.ca = trustme.CA() if tls else None
         self.ca_path: Path | None = None
@@ -94,6 +97,15 @@ class World:
         if self.ca:
             self.ca.configure_trust(context)
         return httpx.AsyncClient(transport=_PrivateDns(self, context), trust_env=False, timeout=60)
+
+    def note_credentials(self, authorization: str) -> None:
+        """Keep the password or token of an Authorization header: tests look for all that were ever sent."""
+        scheme, _space, value = authorization.partition(" ")
+        if scheme.lower() == "basic":
+            with contextlib.suppress(ValueError):
+                value = base64.b64decode(value).decode().partition(":")[2]
+        if value:
+            self.credentials.add(value)
 
     def secret(self, name: str) -> str:
         """A random secret that stays the same until the lab ends, so that a reset leaves the ready file true."""

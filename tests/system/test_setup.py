@@ -294,6 +294,8 @@ def tell_later(story: Story) -> Later:
     lab.mend()
     meanwhile = lab.pull(PRIVATE, "example.com/nginx", "1.27")
 
+    # An orphan that is younger could belong to a run that goes on.
+    lab.advance(days=0.02)
     renewed = story.run("setup", variables("nginx"))
     afterwards = lab.pull(PRIVATE, "example.com/nginx", "1.27-dev")
 
@@ -388,6 +390,7 @@ def tell_repair(story: Story) -> Repair:
         PUBLIC: lab.pull(PUBLIC, PUBLIC_IMAGE, "latest-dev"),
         PRIVATE: lab.pull(PRIVATE, "example.com/nginx", "latest-dev"),
     }
+    lab.advance(days=0.02)
     images = {"containers_public": f"{PUBLIC_IMAGE}:latest-dev", "containers": "nginx:latest-dev"}
     overrides = {source: {"images": [image]} for source, image in images.items()}
     after = story.run("setup", lab.variables(*BOTH, depth="manifest", overrides=overrides), "--diff")

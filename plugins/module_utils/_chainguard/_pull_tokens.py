@@ -146,6 +146,11 @@ def timestamp(text: str | None) -> float:
     return datetime.datetime.fromisoformat(f"{found[1]}+00:00").timestamp() + float(found[2] or 0)
 
 
+def days(seconds_left: float) -> str:
+    """Say how much is left of a token's life."""
+    return f"{seconds_left / _DAY:.1f} days are left"
+
+
 def rfc3339(epoch: float) -> str:
     """Return epoch seconds as an RFC 3339 time in UTC."""
     return datetime.datetime.fromtimestamp(epoch, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -221,10 +226,9 @@ class PullTokens:
         role = self._purpose.kind.role
         if not self._iam.is_bound(self._purpose.organization, best.uid, role):
             return Verdict(best, False, False, f"{best.uid} is not bound to the role {role}")
-        days = f"{left / _DAY:.1f} days are left"
         if left <= renew_before:
-            return Verdict(best, True, False, f"{days}, and it is renewed at {renew_before / _DAY:.1f}")
-        return Verdict(best, True, True, days)
+            return Verdict(best, True, False, f"{days(left)}, and it is renewed at {renew_before / _DAY:.1f}")
+        return Verdict(best, True, True, days(left))
 
     def _in_use(self, mine: list[PullToken], uids: list[str]) -> list[PullToken]:
         known = {token.uid: token for token in mine}

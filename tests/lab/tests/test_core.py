@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import signal
 import subprocess
@@ -98,6 +99,28 @@ def test_fault_cuts_the_connection(lab: Lab, cut: str, done: bool) -> None:
     assert [entry["status"] for entry in lab.journal("iam.group.create")] == [None]
 
 
+def test_fault_holds_a_request_until_the_client_leaves(lab: Lab) -> None:
+    lab.fail(kind="iam.group.create", action={"hold": True})
+    with pytest.raises(httpx.ReadTimeout):
+        lab.api().post(f"{GROUPS}/{lab.org}", json={"name": "held folder"}, timeout=0.3)
+    assert lab.api().get(GROUPS, params={"name": "held folder"}).json()["groups"]
+    assert [entry["status"] for entry in lab.journal("iam.group.create")] == [None]
+
+
+def test_fault_for_one_client(lab: Lab) -> None:
+    lab.fail(user_agent="^curl/", action={"status": 503})
+    statuses = [
+        lab.api().get(GROUPS, headers={"User-Agent": name}).status_code for name in ("curl/8", "wget", "curl/7")
+    ]
+    assert statuses == [503, 200, 503]
+
+
+def test_credentials_that_were_sent(lab: Lab) -> None:
+    lab.registry.get("/token", headers={"Authorization": f"Basic {base64.b64encode(b'somebody:a-password').decode()}"})
+    lab.registry.get("/v2/", headers={"Authorization": "Bearer a-token"})
+    assert {"a-password", "a-token"} <= set(lab.control("GET", "/credentials"))
+
+
 @pytest.mark.parametrize(
     "rule",
     [
@@ -106,6 +129,7 @@ def test_fault_cuts_the_connection(lab: Lab, cut: str, done: bool) -> None:
         {"action": {"cut": "sometimes"}},
         {"action": {"status": 500}, "knid": "x"},
         {"action": {"status": 500}, "path": "("},
+        {"action": {"status": 500}, "user_agent": "("},
     ],
 )
 def test_fault_that_makes_no_sense_is_refused(lab: Lab, rule: dict[str, object]) -> None:

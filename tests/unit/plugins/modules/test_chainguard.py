@@ -722,3 +722,17 @@ def test_timestamps_that_are_none(text):
 def test_claims_of_something_else():
     with pytest.raises(InputError, match="password is not a JSON web token"):
         _jwt.claims("a.b", "password")
+
+
+@pytest.mark.parametrize(
+    ("days", "role", "live", "standing"),
+    [
+        (3, "apk.pull", True, "3.0 days are left"),
+        (-1, "apk.pull", False, "it expired on 2030-12-31T00:00:00Z"),
+        (3, "viewer", False, "it is not bound to the role of a pull token"),
+    ],
+)
+def test_info_tells_whether_a_token_works(run_module, days, role, live, standing):
+    platform = Platform(identity(days=days), role=role)
+    (token,) = run_module(chainguard_pull_token_info, platform.transport, **LOGIN)["tokens"]
+    assert (token["live"], token["standing"]) == (live, standing)
