@@ -113,7 +113,7 @@ tokens:
       elements: str
       sample: [registry.pull]
     live:
-      description: Whether it works, since it has not expired and is bound to the role of a pull token.
+      description: Whether it works, since it has not expired, is bound to the role of a pull token, and has its key.
       type: bool
       sample: true
     standing:
@@ -187,11 +187,13 @@ def roles_by_identity(iam: Iam, organization: str) -> dict[str, list[str]]:
 def access(token: PullToken, roles: list[str], now: float) -> dict[str, t.Any]:
     """Return what a token gives access to, and whether it does."""
     types = [kind.repository for kind in KINDS.values() if kind.role in roles]
-    if token.expires <= now:
+    live = bool(types) and token.has_key and token.expires > now
+    if live:
+        standing = days(token.expires - now)
+    elif token.expires <= now:
         standing = f"it expired on {rfc3339(token.expires)}"
     else:
-        standing = days(token.expires - now) if types else "it is not bound to the role of a pull token"
-    live = bool(types) and token.expires > now
+        standing = "it is not bound to the role of a pull token" if token.has_key else "its key is gone"
     return {"roles": sorted(roles), "repository_types": types, "live": live, "standing": standing}
 
 

@@ -77,11 +77,21 @@ class Lab(LabProcess):
         """Return the identities that are pull tokens."""
         return [one for one in self.control("GET", "/chainguard/identities") if "staticKeys" in one]
 
+    def bindings(self) -> list[Json]:
+        """Return the role bindings."""
+        return list(self.control("GET", "/chainguard/bindings"))
+
     # --- clients ------------------------------------------------------------------------------------------------------
     def artifactory(self, method: str, path: str, body: t.Any = None) -> httpx.Response:
         """Call Artifactory's REST API as its administrator."""
         headers = {"Authorization": f"Bearer {self.admin_token}"}
         return self._request(method, f"{self.artifactory_url}/artifactory/api{path}", headers=headers, json=body)
+
+    def chainguard(self, method: str, path: str, body: t.Any = None) -> httpx.Response:
+        """Call Chainguard's API as the owner of the organisation. Raises httpx.HTTPStatusError."""
+        headers = {"Authorization": f"Bearer {self.api_tokens['owner']}"}
+        url = self.state["chainguard"]["api_url"] + path
+        return self._request(method, url, headers=headers, json=body).raise_for_status()
 
     def create_repository(self, key: str, **settings: t.Any) -> None:
         """Create a Docker remote of Chainguard, unless the settings say otherwise."""

@@ -17,6 +17,9 @@ from urllib.parse import quote
 
 _PAUSE = 0.1  # seconds between two looks
 _TELLING = 24  # characters of a token's signature that are as good as the whole
+_WORD = re.compile(rb"[\w-]{%d,}" % _TELLING, re.ASCII)
+_BASE64 = re.compile(rb"[\w+/-]{%d,}" % (2 * _TELLING), re.ASCII)
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 def needles(secret: str) -> set[bytes]:
@@ -54,6 +57,27 @@ class Scanner:
     def find_all(self, collected: t.Iterable[tuple[str, bytes]]) -> dict[str, set[str]]:
         """Return the places that hold secrets, with the names of these."""
         return {place: found for place, data in collected if (found := self.find(data))}
+
+
+class TokenScanner:
+    """Looks for any of very many JSON web tokens: for the beginning of a signature, in the clear or below base64."""
+
+    def __init__(self, tokens: t.Iterable[str]) -> None:
+        self._signatures = {token.rpartition(".")[2][:_TELLING].encode() for token in tokens if token.count(".") == 2}
+
+    def find(self, data: bytes) -> set[bytes]:
+        """Return the beginnings of signatures that data holds."""
+        return {
+            word[:_TELLING] for layer in (data, *_decoded(data)) for word in _WORD.findall(layer)
+        } & self._signatures
+
+
+def _decoded(data: bytes) -> t.Iterator[bytes]:
+    """Yield what may have been in base64, wherever it began."""
+    for text in _BASE64.findall(data):
+        for begin in range(4):
+            part = text[begin:].translate(_STANDARD)
+            yield base64.b64decode(part[: len(part) // 4 * 4])
 
 
 def read_news(folder: Path, known: dict[Path, tuple[int, int]]) -> list[tuple[str, bytes]]:

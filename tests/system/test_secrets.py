@@ -17,7 +17,7 @@ import pytest
 
 from system.laboratory import Json, Lab
 from system.playing import LONGEST_RUN, Player, Run, clean_environment, private_file
-from system.secret_scan import Scanner, Watch
+from system.secret_scan import Scanner, TokenScanner, Watch
 
 KEY = "cgr-private"
 SECRET = "a-secret/with+odd?characters"
@@ -43,6 +43,24 @@ def test_the_scanner_finds_a_planted_secret(how: str) -> None:
 
 def test_the_scanner_finds_a_part_of_a_token() -> None:
     assert Scanner({"it": TOKEN}).find(TOKEN[-60:].encode()) == {"it"}
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        pytest.param(f"password={TOKEN};", id="clear"),
+        pytest.param(TOKEN.rpartition(".")[2], id="signature"),
+        *(
+            pytest.param(base64.b64encode(f"{'u' * before}:{TOKEN}".encode()).decode(), id=f"base64 at {before}")
+            for before in range(3)
+        ),
+        pytest.param("x" + base64.urlsafe_b64encode(f"user:{TOKEN}".encode()).decode(), id="base64 behind a letter"),
+    ],
+)
+def test_the_scanner_of_tokens_finds_a_planted_one(planted: str) -> None:
+    assert TokenScanner([TOKEN, "e.e.another-signature-that-is-not-there"]).find(planted.encode()) == {
+        TOKEN.rpartition(".")[2][:24].encode()
+    }
 
 
 def test_the_scanner_finds_any_private_key() -> None:

@@ -39,15 +39,18 @@ def claims(token: str, what: str) -> dict[str, t.Any]:
 
 
 class SigningKey:
-    """An RSA key that exists in memory only, to sign one token."""
+    """An RSA key that exists in memory only, to sign one token. modulus: as a JWK has it."""
 
     def __init__(self) -> None:
         self._private = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
 
+        numbers = self._private.public_key().public_numbers()
+        self.modulus = _base64_int(numbers.n)
+        self._exponent = _base64_int(numbers.e)
+
     def jwks(self) -> str:
         """Return the public half as a JSON Web Key Set, in JSON."""
-        numbers = self._private.public_key().public_numbers()
-        key = {"kty": "RSA", "alg": "RS256", "use": "sig", "n": _base64_int(numbers.n), "e": _base64_int(numbers.e)}
+        key = {"kty": "RSA", "alg": "RS256", "use": "sig", "n": self.modulus, "e": self._exponent}
         return json.dumps({"keys": [key]})
 
     def sign(self, payload: dict[str, t.Any]) -> str:

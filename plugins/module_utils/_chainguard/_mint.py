@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import secrets
 import time
 import typing as t
 
@@ -24,6 +23,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull
     PullToken,
     Purpose,
     rfc3339,
+    subject_of,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     PullThroughError,
@@ -118,7 +118,7 @@ class ApiMaker:
     def make(self, ttl: int, settling: Settling) -> Minted:
         key = SigningKey()
         issued = int(self._iam.now())
-        subject = f"pull-token-{secrets.token_hex(20)}"
+        subject = subject_of(key.modulus)
         password = key.sign({"iss": ISSUER, "sub": subject, "aud": _AUDIENCE, "iat": issued, "exp": issued + ttl})
         keys = {"issuer": ISSUER, "subject": subject, "issuerKeys": key.jwks(), "expirationTime": rfc3339(issued + ttl)}
         token = self._create(keys)

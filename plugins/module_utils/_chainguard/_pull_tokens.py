@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import hashlib
+import json
 import re
 import typing as t
 
@@ -21,6 +23,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import In
 ISSUER = "https://pulltoken.issuer.chainguard.dev"
 LONGEST_TTL = 8760 * 3600
 
+_SUBJECT = "ansible-pull-token-"
 _MARK = "Managed by cgr.pull_through"
 _NAME = re.compile(r"[a-z0-9 ._-]{3,63}")
 _MARKER = re.compile(r"[\S ]{0,512}")
@@ -95,13 +98,17 @@ def marker(used_by: str | None) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class PullToken:
-    """A pull token as the API shows it. created, expires: epoch seconds."""
+    """A pull token as the API shows it. created, expires: epoch seconds.
+
+    has_key: whether it still has the key that its password was signed with, as far as that can be told.
+    """
 
     uid: str
     name: str
     description: str
     created: float
     expires: float
+    has_key: bool
 
     @classmethod
     def of(cls, identity: Resource | None) -> PullToken | None:
@@ -112,7 +119,8 @@ class PullToken:
         # An identity without an expiry is not one that anybody's pull token is made of; count it as ended.
         expires = timestamp(keys.get("expirationTime"))
         created = timestamp(identity.get("createTime"))
-        return cls(identity["uid"], identity["name"], identity.get("description") or "", created, expires)
+        description = identity.get("description") or ""
+        return cls(identity["uid"], identity["name"], description, created, expires, _has_key(keys))
 
     @property
     def ours(self) -> bool:
@@ -133,6 +141,21 @@ class PullToken:
             "expires": rfc3339(self.expires),
             "days_left": round((self.expires - now) / _DAY, 1),
         }
+
+
+def subject_of(modulus: str) -> str:
+    """Return the subject for a key, by its modulus as a JWK has it: so an identity tells whether it still has its key."""
+    return _SUBJECT + hashlib.sha256(modulus.encode()).hexdigest()[:40]
+
+
+def _has_key(static_keys: Resource) -> bool:
+    try:
+        moduli = [str(key.get("n")) for key in json.loads(static_keys["issuerKeys"])["keys"]]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return True  # not shown
+    subject = str(static_keys.get("subject"))
+    # Of other subjects it is not known what they are made of.
+    return any(subject_of(modulus) == subject for modulus in moduli) if subject.startswith(_SUBJECT) else bool(moduli)
 
 
 def timestamp(text: str | None) -> float:
@@ -223,6 +246,8 @@ class PullTokens:
         left = best.expires - self._iam.now()
         if left <= 0:
             return Verdict(best, False, False, f"the last one expired on {rfc3339(best.expires)}")
+        if not best.has_key:
+            return Verdict(best, False, False, f"the key of {best.uid} is gone")
         role = self._purpose.kind.role
         if not self._iam.is_bound(self._purpose.organization, best.uid, role):
             return Verdict(best, False, False, f"{best.uid} is not bound to the role {role}")

@@ -159,6 +159,7 @@ def test_makes_a_token_that_the_platform_can_verify(run_module):
     )
     claims = decoded(payload)
     assert (claims["iss"], claims["sub"]) == (made["staticKeys"]["issuer"], made["staticKeys"]["subject"])
+    assert claims["sub"] == _pull_tokens.subject_of(key["n"])
     assert claims["aud"] == "https://issuer.enforce.dev"
     assert claims["exp"] - claims["iat"] == 30 * DAY
     assert _pull_tokens.timestamp(made["staticKeys"]["expirationTime"]) == claims["exp"]
@@ -226,6 +227,30 @@ def test_says_whether_the_token_in_use_works(run_module, tokens, live):
     platform = Platform(*tokens)
     result = run_module(chainguard_pull_token, platform.transport, check=True, **WANTED, in_use=[OLD])
     assert (result["changed"], result["live"]) == (True, live)
+
+
+def jwks(*moduli):
+    return json.dumps({"keys": [{"kty": "RSA", "n": modulus} for modulus in moduli]})
+
+
+@pytest.mark.parametrize(
+    ("subject", "keys", "kept"),
+    [
+        pytest.param(_pull_tokens.subject_of("abc"), jwks("x", "abc"), True, id="its-own"),
+        pytest.param(_pull_tokens.subject_of("abc"), jwks("x"), False, id="another-one"),
+        pytest.param(_pull_tokens.subject_of("abc"), jwks(), False, id="none"),
+        pytest.param("pull-token-1", jwks("x"), True, id="somebody-else-s"),
+        pytest.param("pull-token-1", jwks(), False, id="somebody-else-s-that-is-gone"),
+        pytest.param(_pull_tokens.subject_of("abc"), None, True, id="not-shown"),
+        pytest.param(_pull_tokens.subject_of("abc"), "[]", True, id="not-readable"),
+    ],
+)
+def test_a_token_without_its_key_is_renewed(run_module, subject, keys, kept):
+    token = identity()
+    token["staticKeys"] |= {"subject": subject, "issuerKeys": keys}
+    result = run_module(chainguard_pull_token, Platform(token).transport, **WANTED, in_use=[OLD])
+    assert result["changed"] is not kept
+    assert kept or (result["reason"], result["live"]) == (f"the key of {OLD} is gone", False)
 
 
 def test_a_token_without_its_role_is_renewed(run_module):

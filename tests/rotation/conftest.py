@@ -1,0 +1,91 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Stations for all tests, and a line for each point that they show."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import queue
+import typing as t
+
+import pytest
+
+from rotation.station import Station, open_station
+from system.secret_scan import Watch
+
+STATIONS = 3  # two cores, and runs that wait now and then
+
+Case = t.TypeVar("Case")
+Shown = t.TypeVar("Shown")
+
+
+class Stations:
+    """The stations, with a watch over everything that happens at them."""
+
+    def __init__(self, stations: t.Sequence[Station], watch: Watch) -> None:
+        self.all = stations
+        self.watch = watch
+        self._free: queue.SimpleQueue[Station] = queue.SimpleQueue()
+        for station in stations:
+            self._free.put(station)
+
+    def map(self, show: t.Callable[[Station, Case], Shown], cases: t.Iterable[Case]) -> list[Shown]:
+        """Show each case at a station that is free, and return what came of it, in the order of the cases."""
+
+        def at_a_station(case: Case) -> Shown:
+            station = self._free.get()
+            try:
+                return show(station, case)
+            finally:
+                self._free.put(station)
+
+        with concurrent.futures.ThreadPoolExecutor(len(self.all)) as pool:
+            return list(pool.map(at_a_station, cases))
+
+
+@pytest.fixture(scope="session")
+def stations(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Stations]:
+    """The stations. Each story begins with a lab that was reset."""
+    watched, kept = tmp_path_factory.mktemp("stations"), tmp_path_factory.mktemp("kept")
+    with contextlib.ExitStack() as stack:
+        names = [str(number) for number in range(1, STATIONS + 1)]
+        opened = [stack.enter_context(open_station(watched / name, kept / name)) for name in names]
+        yield Stations(opened, stack.enter_context(Watch(watched)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """What was shown: the number in the list of what rotation has to show, in words, and how it went."""
+
+    number: int
+    what: str
+    cases: str
+    failures: t.Sequence[str]
+
+    def __str__(self) -> str:
+        return f"{self.number}. {self.what}: {self.cases}; failures: {len(self.failures)}"
+
+
+POINTS = pytest.StashKey[list[Point]]()
+
+
+@pytest.fixture
+def show(request: pytest.FixtureRequest) -> t.Callable[[int, str, str, t.Sequence[str]], None]:
+    """Return the function that notes a point for the end, and fails the test with what went wrong."""
+
+    def note(number: int, what: str, cases: str, failures: t.Sequence[str]) -> None:
+        request.config.stash.setdefault(POINTS, []).append(Point(number, what, cases, failures))
+        assert not failures, "\n".join(failures)
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    points = config.stash.get(POINTS, [])
+    terminalreporter.section("rotation")
+    for point in sorted(points, key=lambda point: point.number):
+        terminalreporter.write_line(str(point))
