@@ -68,6 +68,11 @@ def plan_present(
     return Plan("update", differing, before, differing)
 
 
+def not_stored(sent: Config, stored: Config) -> list[str]:
+    """Return the names of the settings that a service does not have as they were sent."""
+    return sorted(name for name, value in sent.items() if not same(stored.get(name), value))
+
+
 def plan_absent(current: Config | None, shown: t.Iterable[str]) -> Plan:
     """Delete what is there. shown names the settings that the diff tells of it."""
     if current is None:

@@ -40,7 +40,7 @@ class ArtifactoryService:
 
     def hint(self, reply: Reply) -> str:
         if _NO_EDITION in reply.text:
-            return "Repositories can be configured over the API from the Pro edition on; this server is another edition, or has no active licence."
+            return "The API for this begins with the Pro edition; this server is another edition, or has no active licence."
         if reply.status == 401:
             return "Artifactory does not know this login: check artifactory_access_token (expired, revoked, or of another server?) or user and password."
         if reply.status == 403:

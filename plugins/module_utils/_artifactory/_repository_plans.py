@@ -16,9 +16,9 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import In
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import (
     Config,
     Plan,
+    not_stored,
     plan_absent,
     plan_present,
-    same,
 )
 
 _IMMUTABLE = ("rclass", "packageType")
@@ -73,10 +73,8 @@ def apply_plan(api: RepositoriesApi, key: str, plan: Plan) -> None:
         api.create(key, plan.payload)
     else:
         api.update(key, plan.payload)
-    stored = api.get(key) or {}
-    lost = sorted(
-        name for name, value in plan.payload.items() if name not in SECRETS and not same(stored.get(name), value)
-    )
+    sent = {name: value for name, value in plan.payload.items() if name not in SECRETS}
+    lost = not_stored(sent, api.get(key) or {})
     if lost:
         raise PullThroughError(
             f"Artifactory accepted the repository {key} but did not store {', '.join(lost)} as sent.",
