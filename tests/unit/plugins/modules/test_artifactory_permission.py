@@ -205,7 +205,7 @@ def test_a_name_that_was_not_stored_is_an_error(run_module):
     [
         pytest.param([ScriptedAnswer(200, {"version": "dev"})], {}, "no version that is one: 'dev'", id="version"),
         pytest.param([ScriptedAnswer(200, [])], {}, "no version that is one", id="no-version"),
-        pytest.param([NEW, FORBIDDEN], {}, "repositories and permissions are managed", id="no-administrator"),
+        pytest.param([NEW, FORBIDDEN], {}, "token of an administrator", id="no-administrator"),
         pytest.param([NEW, ABSENT], {"repositories": None}, "creating one needs repositories", id="nothing-to-create"),
         pytest.param(
             [
