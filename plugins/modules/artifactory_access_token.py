@@ -131,7 +131,7 @@ error:
   type: dict
   sample:
     message: "POST https://artifactory.example.com/access/api/v1/tokens: status 403, the service said: Forbidden."
-    hint: "This login may not do that: repositories, permissions and tokens for others are managed with the token of an administrator, …"
+    hint: "This login may not do that: it takes the token of an administrator, or for repositories that of the project's administrator."
     status: 403
 """
 
@@ -188,7 +188,7 @@ def make(module: AnsibleModule, api: TokensApi, wanted: Config) -> dict[str, t.A
     if module.check_mode:
         return result
     made = api.create(wanted)
-    told = {name: made[name] for name in ("access_token", "token_id", "expires_in") if name in made}
+    told: Config = {name: made[name] for name in ("access_token", "token_id", "expires_in") if name in made}
     return {**result, **told, "username": result["username"] or user_of(made["access_token"])}
 
 

@@ -146,7 +146,7 @@ error:
   type: dict
   sample:
     message: "POST https://artifactory.example.com/access/api/v2/permissions: status 403, the service said: Forbidden."
-    hint: "This login may not do that: repositories, permissions and tokens for others are managed with the token of an administrator, …"
+    hint: "This login may not do that: it takes the token of an administrator, or for repositories that of the project's administrator."
     status: 403
 """
 

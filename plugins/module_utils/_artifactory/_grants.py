@@ -21,18 +21,22 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Conf
 ACTIONS = ("read", "annotate", "write", "delete", "manage")
 
 _ANY = ("ANY", "ANY LOCAL", "ANY REMOTE")
-_NAME = re.compile(r"[^/\\\x00-\x1f]{1,64}")
+# It becomes a part of URLs, in which dots alone would lead elsewhere.
+_NAME = re.compile(r"(?!\.{1,2}$)[^/\\\x00-\x1f]{1,64}")
 
 
 def wanted_grant(params: t.Mapping[str, t.Any]) -> Config:
     """Return the grant that a module's options describe, or raise InputError."""
     if not _NAME.fullmatch(params["name"]):
-        raise InputError(f"name is not valid: {params['name']!r}.", hint="Use 1 to 64 characters without slashes.")
+        raise InputError(
+            f"name is not valid: {params['name']!r}.",
+            hint="Use 1 to 64 characters without slashes, and not dots alone.",
+        )
     grant = {
         "name": params["name"],
         "repositories": _filled(params, "repositories"),
         "include_patterns": _filled(params, "include_patterns"),
-        "exclude_patterns": params["exclude_patterns"] and sorted(set(params["exclude_patterns"])),
+        "exclude_patterns": _without_empty(params["exclude_patterns"]),
         "users": _by_name(params, "users"),
         "groups": _by_name(params, "groups"),
     }
@@ -44,13 +48,16 @@ def wanted_grant(params: t.Mapping[str, t.Any]) -> Config:
 
 def _filled(params: t.Mapping[str, t.Any], option: str) -> list[str] | None:
     """Return a list that must not be empty, sorted; None when it is not set."""
-    if params[option] is None:
-        return None
-    if not any(params[option]):
+    found = _without_empty(params[option])
+    if found == []:
         raise InputError(
-            f"{option} is empty.", hint=f"Leave it out to keep what is there, or name what has to be there."
+            f"{option} is empty.", hint="Leave it out to keep what is there, or name what has to be there."
         )
-    return sorted(set(params[option]))
+    return found
+
+
+def _without_empty(words: list[str] | None) -> list[str] | None:
+    return None if words is None else sorted(set(filter(None, words)))
 
 
 def _by_name(params: t.Mapping[str, t.Any], option: str) -> dict[str, list[str]] | None:

@@ -44,7 +44,7 @@ class ArtifactoryService:
         if reply.status == 401:
             return "Artifactory does not know this login: check artifactory_access_token (expired, revoked, or of another server?) or user and password."
         if reply.status == 403:
-            return "This login may not do that: repositories, permissions and tokens for others are managed with the token of an administrator, or of the project's administrator."
+            return "This login may not do that: it takes the token of an administrator, or for repositories that of the project's administrator."
         if reply.status == 404:
             return "Check artifactory_url: the base URL, without /artifactory/api or a repository key."
         return ""

@@ -118,7 +118,7 @@ def test_the_token_tells_whose_it_is_if_it_can(run_module, token, username):
 @pytest.mark.parametrize(
     ("play", "words"),
     [
-        (FORBIDDEN, "tokens for others are managed with the token of an administrator"),
+        (FORBIDDEN, "it takes the token of an administrator"),
         (ScriptedAnswer(200, {"token_id": ID}), "answered without one"),
         (ScriptedAnswer(200, "OK"), "answered without one"),
         (ScriptedAnswer(400, {"code": "BAD", "message": "Bad", "detail": f"not {TOKEN}"}), "Bad: not (token removed)"),

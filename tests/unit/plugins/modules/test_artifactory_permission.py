@@ -233,6 +233,7 @@ def test_what_the_server_says_can_end_it_before_any_write(run_module, plays, cha
     [
         pytest.param({"name": "a/b"}, "name is not valid", id="slash"),
         pytest.param({"name": "x" * 65}, "name is not valid", id="long-name"),
+        pytest.param({"name": ".."}, "name is not valid", id="dots"),
         pytest.param({"repositories": []}, "repositories is empty", id="no-repositories"),
         pytest.param({"repositories": ["ANYTHING GOES"]}, "'ANYTHING GOES' is not valid", id="repository-key"),
         pytest.param({"include_patterns": [""]}, "include_patterns is empty", id="no-patterns"),
@@ -251,6 +252,12 @@ def test_bad_input_ends_it_before_any_request(run_module, changes, words):
     result = run_module(module, transport, **{**WANTED, **changes})
     assert result["failed"] and words in result["msg"]
     assert not transport.requests
+
+
+def test_an_empty_pattern_is_none(run_module):
+    transport = ScriptedTransport(NEW, stored())
+    options = {"include_patterns": ["**", ""], "exclude_patterns": [""]}
+    assert run_module(module, transport, **WANTED, **options)["changed"] is False
 
 
 def test_repositories_may_be_any(run_module):
