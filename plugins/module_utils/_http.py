@@ -317,6 +317,15 @@ class ApiSession:
             raise Refused(reply.status, said, method=method, url=shown_url(url), hint=hint)
         return decoded
 
+    def create(self, method: str, path: str, body: t.Any, *, exists: t.Callable[[], bool]) -> None:
+        """Send a creation. When the answer leaves it open whether it was done, it is not sent again: exists() tells."""
+        try:
+            self.call(method, path, body=body, repeatable=False)
+        except (Refused, Unanswered) as exc:
+            unsure = isinstance(exc, Unanswered) or exc.status >= 500
+            if not unsure or not exists():
+                raise
+
     def _headers(self, body: t.Any, form: t.Any) -> dict[str, str]:
         headers = {"Accept": "application/json, text/plain;q=0.9"}
         if self._authorization is not None:

@@ -42,12 +42,20 @@ def same(left: t.Any, right: t.Any) -> bool:
     return bool(left == right)
 
 
-def plan_present(current: Config | None, desired: Config, *, secret: Config, push_secret: bool, marker: str) -> Plan:
+def plan_present(
+    current: Config | None,
+    desired: Config,
+    *,
+    secret: Config | None = None,
+    push_secret: bool = False,
+    marker: str = "",
+) -> Plan:
     """Compare only what the user set, send only what differs.
 
     secret: write-only values. They are sent on creation, when push_secret is true, and when the setting named marker
     changes: it comes back when it is read and is new with each secret, so it tells that the stored one is stale.
     """
+    secret = secret or {}
     sent = dict.fromkeys(secret, SECRET_SENT)
     if current is None:
         return Plan("create", {**desired, **secret}, {}, {**desired, **sent})
@@ -58,6 +66,11 @@ def plan_present(current: Config | None, desired: Config, *, secret: Config, pus
     if not differing:
         return Plan("none")
     return Plan("update", differing, before, differing)
+
+
+def not_stored(sent: Config, stored: Config) -> list[str]:
+    """Return the names of the settings that a service does not have as they were sent."""
+    return sorted(name for name, value in sent.items() if not same(stored.get(name), value))
 
 
 def plan_absent(current: Config | None, shown: t.Iterable[str]) -> Plan:

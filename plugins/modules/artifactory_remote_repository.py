@@ -150,19 +150,18 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     run,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
-    IMMUTABLE,
     REMOTE_KEY_LIMIT,
     RepositoriesApi,
-    apply_plan,
     checked_key,
     checked_upstream,
-    refuse_other_kind,
-    refuse_partial_read,
-    stored_settings,
-    whole_objects,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
-from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config, Plan, plan_absent, plan_present
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_plans import (
+    apply_plan,
+    plan_removal,
+    plan_repository,
+    wanted_config,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config, Plan
 
 SPEC: dict[str, dict[str, t.Any]] = {
     "key": {"type": "str", "required": True, "no_log": False},
@@ -187,27 +186,15 @@ def desired_config(params: dict[str, t.Any]) -> Config:
     checked_key(params["key"], limit=REMOTE_KEY_LIMIT)
     url = params["url"] and checked_upstream(params["url"], params["package_type"].lower())
     typed = {"url": url, "username": params["username"], "description": params["description"]}
-    kind = {"key": params["key"], "rclass": "remote", "packageType": params["package_type"].lower()}
-    return {**kind, **stored_settings(params["settings"], typed)}
+    return wanted_config("remote", params, typed)
 
 
 def make_plan(api: RepositoriesApi, params: dict[str, t.Any], desired: Config) -> Plan:
     """Look at the repository, and plan. Only reads."""
-    current = api.get(params["key"])
     if params["state"] == "absent":
-        refuse_other_kind(current, desired, ("rclass",))
-        return plan_absent(current, ("key", "rclass", "packageType", "url"))
-    secret = {"password": params["password"]} if params["password"] else {}
-    if current is None:
-        if not params["url"]:
-            raise InputError(f"There is no repository {params['key']}, and creating one needs url.")
-        api.require_admin()
-        return plan_present(None, desired, secret=secret, push_secret=True, marker="username")
-    refuse_other_kind(current, desired, IMMUTABLE)
-    refuse_partial_read(current, desired)
-    changeable = {name: value for name, value in whole_objects(current, desired).items() if name not in IMMUTABLE}
-    always = params["update_password"] == "always"
-    return plan_present(current, changeable, secret=secret, push_secret=always, marker="username")
+        return plan_removal(api, desired)
+    secret = {"password": params["password"]} if params["password"] else None
+    return plan_repository(api, desired, needed="url", secret=secret, push_secret=params["update_password"] == "always")
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:

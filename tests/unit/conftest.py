@@ -13,6 +13,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.cgr.pull_through.plugins.module_utils import _http
@@ -35,13 +36,19 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def run_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunModule:
-    """Return a function that runs a module's main() with options and a transport, and returns what it printed."""
+    """Return a function that runs a module's main() with options and a transport, and returns what it printed.
+
+    Its warnings are a list of texts, which may be empty.
+    """
 
     def run(module: t.Any, transport: ScriptedTransport, *, check: bool = False, **options: t.Any) -> Result:
         monkeypatch.setattr(_http, "RequestsTransport", lambda **_settings: transport)
         monkeypatch.setattr(_http.time, "sleep", lambda _seconds: None)
+        # ansible-core would keep them for the next module of the same process.
+        warnings: list[str] = []
+        monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: warnings.append(text))
         with patch_module_args({**options, "_ansible_check_mode": check}), pytest.raises(SystemExit):
             module.main()
-        return t.cast(Result, json.loads(capsys.readouterr().out))
+        return {**json.loads(capsys.readouterr().out), "warnings": warnings}
 
     return run

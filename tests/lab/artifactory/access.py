@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from .auth import SCOPE_ADMIN, SCOPE_USER, Caller, Token
+from .auth import SCOPE_ADMIN, SCOPE_USER, Caller, Token, groups_of
 from .permissions import RESOURCES, Permission
 from .web import ApiError, compact, json_body, route
 
@@ -35,7 +35,7 @@ async def create_token(artifactory: Artifactory, caller: Caller, request: Reques
     scope = str(fields.get("scope") or SCOPE_USER)
     if caller.anonymous or (not caller.admin and (username != caller.name or scope != SCOPE_USER)):
         raise ApiError(403, "Forbidden")
-    if scope not in (SCOPE_USER, SCOPE_ADMIN):
+    if scope not in (SCOPE_USER, SCOPE_ADMIN) and not groups_of(scope):
         raise ApiError(400, f"Unsupported scope: {scope}")
     token = artifactory.authenticator.issue(
         username,
@@ -120,7 +120,7 @@ async def create_permission(artifactory: Artifactory, caller: Caller, request: R
         raise ApiError(400, "A permission needs a name and resources")
     if name in artifactory.permissions.by_name:
         raise ApiError(409, f"Permission '{name}' already exists")
-    stored = {kind: artifactory.permissions.resource(value) for kind, value in resources.items()}
+    stored = {kind: artifactory.permissions.resource(kind, value) for kind, value in resources.items()}
     artifactory.permissions.by_name[name] = Permission(name, stored, caller.name, caller.name)
     return compact({"name": name, "resources": stored}, 201)
 
@@ -143,7 +143,7 @@ async def update_permission(artifactory: Artifactory, caller: Caller, request: R
     found, kind = artifactory.permissions.find(request.path_params["name"]), request.path_params["resource"]
     if kind not in RESOURCES:
         raise ApiError(400, f"Unknown resource type '{kind}'")
-    found.resources[kind] = artifactory.permissions.resource(await json_body(request, dict))
+    found.resources[kind] = artifactory.permissions.resource(kind, await json_body(request, dict))
     found.modified_by = caller.name
     return compact(found.resources[kind])
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import csv
 import hmac
 import json
 import secrets
@@ -25,6 +26,7 @@ from .web import BASIC_CHALLENGE, ApiError
 ANONYMOUS = "anonymous"
 SCOPE_USER = "applied-permissions/user"
 SCOPE_ADMIN = "applied-permissions/admin"
+SCOPE_GROUPS = "applied-permissions/groups:"
 STORED_FROM_SECONDS = 10800  # a token that lives shorter is not kept and so cannot be listed or revoked
 
 
@@ -40,6 +42,7 @@ class Caller:
     name: str
     admin: bool = False
     by_token: bool = False
+    scope: str = SCOPE_USER
 
     @property
     def anonymous(self) -> bool:
@@ -49,6 +52,11 @@ class Caller:
     def label(self) -> str:
         """The name as error texts show it."""
         return f"token:{self.name}" if self.by_token else self.name
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The groups that a token is for. What they may do counts then, and not what the user may."""
+        return groups_of(self.scope)
 
 
 @dataclass(frozen=True)
@@ -178,7 +186,14 @@ class Authenticator:
         name = _username(claims)
         user = self.users.get(name)
         admin = claims["scp"] == SCOPE_ADMIN or (claims["scp"] == SCOPE_USER and user is not None and user.admin)
-        return Caller(name, admin, by_token=True)
+        return Caller(name, admin, by_token=True, scope=claims["scp"])
+
+
+def groups_of(scope: str) -> frozenset[str]:
+    """The groups that a scope is for; none for another scope. Names in quotes may hold spaces and commas."""
+    if not scope.startswith(SCOPE_GROUPS):
+        return frozenset()
+    return frozenset(next(csv.reader([scope.removeprefix(SCOPE_GROUPS)]), []))
 
 
 def _username(claims: dict[str, Any]) -> str:

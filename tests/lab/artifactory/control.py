@@ -47,6 +47,10 @@ def routes(world: World) -> list[BaseRoute]:
     async def empty_cache(request: Request) -> JSONResponse:
         return JSONResponse({"removed": remote(request).cache.remove("")})
 
+    async def list_permissions(_request: Request) -> JSONResponse:
+        """By name; what the Access API calls their resources."""
+        return JSONResponse({name: found.resources for name, found in state().permissions.by_name.items()})
+
     async def count_requests(_request: Request) -> JSONResponse:
         """Requests to the upstream by repository, each hop of a redirect too: {"HEAD": n, "GET": n, "TOKEN": n}."""
         remotes = [state().remote(found) for found in state().store if found.rclass == "remote"]
@@ -57,6 +61,7 @@ def routes(world: World) -> list[BaseRoute]:
         Route("/artifactory/repositories/{key}", change_repository, methods=["POST"]),
         Route("/artifactory/cache/{key}", list_cache),
         Route("/artifactory/cache/{key}", empty_cache, methods=["DELETE"]),
+        Route("/artifactory/permissions", list_permissions),
         Route("/artifactory/upstream", count_requests),
     ]
 

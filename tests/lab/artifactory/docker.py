@@ -174,8 +174,8 @@ async def host_ping(request: Request) -> Response:
 
 
 async def token(artifactory: Artifactory, caller: Caller, _request: Request) -> Response:
-    """The scope is not looked at: permissions count where the token is used."""
-    issued = artifactory.authenticator.issue(caller.name, expires_in=TOKEN_SECONDS)
+    """The scope that is asked for is not looked at: permissions count where the token is used."""
+    issued = artifactory.authenticator.issue(caller.name, expires_in=TOKEN_SECONDS, scope=caller.scope)
     return compact({"token": issued.jwt, "expires_in": TOKEN_SECONDS})
 
 

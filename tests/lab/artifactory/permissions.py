@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may do what (artifactory.md §7). Groups are stored and shown, but nobody is a member of one."""
+"""Who may do what (artifactory.md §7). Users are in no group: what one may do is what a token for that group may do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from .web import ApiError
 
 ANY = {"local": ("ANY", "ANY LOCAL"), "remote": ("ANY", "ANY REMOTE"), "virtual": ()}
 ACTIONS = frozenset({"READ", "ANNOTATE", "WRITE", "DELETE", "MANAGE", "SCAN", "EXECUTE"})
-RESOURCES = frozenset({"artifact"})  # builds, release bundles and the like are not simulated
+# Only what is said of artifacts counts; the rest is stored and shown.
+RESOURCES = frozenset({"artifact", "build", "release_bundle", "destination", "pipeline_source"})
 _EVERYTHING = {"include_patterns": ["**"], "exclude_patterns": []}
 
 # {"actions": {"users": {name: [action]}, "groups": {…}}, "targets": {repository: {"include_patterns": […], …}}}
@@ -52,16 +53,16 @@ class Permissions:
         names = (repository.key, *ANY[repository.rclass])
         for permission in self.by_name.values():
             resource = permission.resources.get("artifact")
-            if resource is None or action not in resource["actions"]["users"].get(caller.name, ()):
+            if resource is None or not _grants(resource["actions"], caller, action):
                 continue
             for target, patterns in resource["targets"].items():
                 if target in names and accepts(patterns["include_patterns"], patterns["exclude_patterns"], path):
                     return True
         return False
 
-    def resource(self, value: dict[str, Any]) -> Resource:
+    def resource(self, kind: str, value: dict[str, Any]) -> Resource:
         """A resource as it is stored; 400 when it names unknown repositories or actions, or no target."""
-        actions = {kind: dict(value.get("actions", {}).get(kind) or {}) for kind in ("users", "groups")}
+        actions = {who: dict(value.get("actions", {}).get(who) or {}) for who in ("users", "groups")}
         targets = {
             name: {
                 "include_patterns": patterns.get("include_patterns") or ["**"],
@@ -74,7 +75,13 @@ class Permissions:
         for words in [*actions["users"].values(), *actions["groups"].values()]:
             if unknown := set(words) - ACTIONS:
                 raise ApiError(400, f"Unknown actions: {', '.join(sorted(unknown))}")
-        for name in targets:
+        for name in targets if kind == "artifact" else ():
             if not name.startswith("ANY") and self._store.get(name) is None:
                 raise ApiError(400, f"Repository '{name}' does not exist")
         return {"actions": actions, "targets": targets}
+
+
+def _grants(actions: dict[str, Any], caller: Caller, action: str) -> bool:
+    if caller.groups:
+        return any(action in actions["groups"].get(group, ()) for group in caller.groups)
+    return action in actions["users"].get(caller.name, ())

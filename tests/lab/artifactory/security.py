@@ -19,10 +19,19 @@ if TYPE_CHECKING:
     from .state import Artifactory
 
 
+# The sections of this API, and what the Access API calls them.
+_SECTIONS = {"repo": "artifact", "build": "build", "releaseBundle": "release_bundle"}
+
+
 def _from_classic(artifactory: Artifactory, body: dict[str, Any]) -> dict[str, Resource]:
-    section = body.get("repo")
-    if section is None:
-        return {}
+    return {
+        kind: artifactory.permissions.resource(kind, _resource(body[name]))
+        for name, kind in _SECTIONS.items()
+        if body.get(name) is not None
+    }
+
+
+def _resource(section: dict[str, Any]) -> Resource:
     patterns = {
         "include_patterns": section.get("include-patterns"),
         "exclude_patterns": [pattern for pattern in section.get("exclude-patterns") or [] if pattern],
@@ -31,26 +40,26 @@ def _from_classic(artifactory: Artifactory, body: dict[str, Any]) -> dict[str, R
         who: {name: [word.upper() for word in words] for name, words in granted.items()}
         for who, granted in section.get("actions", {}).items()
     }
-    targets = dict.fromkeys(section.get("repositories", []), patterns)
-    return {"artifact": artifactory.permissions.resource({"actions": actions, "targets": targets})}
+    return {"actions": actions, "targets": dict.fromkeys(section.get("repositories", []), patterns)}
 
 
 def _as_classic(permission: Permission) -> dict[str, Any]:
-    resource = permission.resources.get("artifact")
-    if resource is None:
-        return {"name": permission.name}
+    found = {name: permission.resources[kind] for name, kind in _SECTIONS.items() if kind in permission.resources}
+    return {"name": permission.name, **{name: _section(resource) for name, resource in found.items()}}
+
+
+def _section(resource: Resource) -> dict[str, Any]:
     patterns = next(iter(resource["targets"].values()))
     actions = {
         who: {name: [word.lower() for word in words] for name, words in granted.items()}
         for who, granted in resource["actions"].items()
     }
-    section = {
+    return {
         "include-patterns": patterns["include_patterns"],
         "exclude-patterns": patterns["exclude_patterns"],
         "repositories": list(resource["targets"]),
         "actions": actions,
     }
-    return {"name": permission.name, "repo": section}
 
 
 async def list_permissions(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:

@@ -146,6 +146,19 @@ def test_a_form_makes_a_token_too_and_a_user_only_an_own_one(lab: Lab) -> None:
     assert envelope(client(lab).post(TOKENS, json={"expires_in": "soon"})) == (400, "Invalid expires_in: soon")
 
 
+def test_a_token_for_groups_may_do_what_they_may(lab: Lab) -> None:
+    create(lab, "cgr", REMOTE)
+    actions = {"users": {}, "groups": {"builds": ["READ", "WRITE"], "a, b": ["DELETE"]}}
+    artifact = {"actions": actions, "targets": {"cgr": {}}}
+    assert client(lab).post(PERMISSIONS, json={"name": "p", "resources": {"artifact": artifact}}).status_code == 201
+    path = "/artifactory/cgr-cache/chainguard"
+    for groups, status in (("other", 403), ("builds", 403), ('other,"a, b"', 404)):
+        made = new_token(lab, username="puller", scope=f"applied-permissions/groups:{groups}")
+        bearer = {"Authorization": f"Bearer {made['access_token']}"}
+        assert lab.client("artifactory").delete(path, headers=bearer).status_code == status
+    assert client(lab).post(TOKENS, json={"scope": "applied-permissions/groups:"}).status_code == 400
+
+
 def test_seeded_tokens_outlive_a_reset(lab: Lab) -> None:
     lab.control("POST", "/reset")
     assert lab.control("GET", "/state")["artifactory"] == lab.state["artifactory"]
@@ -384,7 +397,11 @@ def test_access_permissions(lab: Lab) -> None:
     assert client(lab).put(f"{PERMISSIONS}/p/artifact", json=artifact).status_code == 200
     shown = client(lab).get(f"{PERMISSIONS}/p").json()["resources"]["artifact"]
     assert shown["actions"] == {"users": {}, "groups": {"g": ["READ", "WRITE"]}}
+    build = {"actions": {"users": {"u": ["READ"]}}, "targets": {"artifactory-build-info": {}}}
+    assert client(lab).put(f"{PERMISSIONS}/p/build", json=build).status_code == 200
+    assert client(lab).put(f"{PERMISSIONS}/p/nonsense", json=build).status_code == 400
     assert client(lab).delete(f"{PERMISSIONS}/p/artifact").status_code == 204
+    assert list(lab.control("GET", "/artifactory/permissions")["p"]) == ["build"]
     assert client(lab).delete(f"{PERMISSIONS}/p").status_code == 204
     assert client(lab).get(f"{PERMISSIONS}/p").status_code == 404
 
@@ -418,7 +435,9 @@ def test_the_classic_api_shows_the_same_permissions(lab: Lab) -> None:
     assert client(lab).get(url).json() == {"name": "p", "repo": {**section, "exclude-patterns": []}}
     resource = client(lab).get(f"{PERMISSIONS}/p").json()["resources"]["artifact"]
     assert resource["actions"]["users"] == {"u": ["READ", "WRITE"]}
-    assert client(lab).put(url, json={"name": "p"}).status_code == 200
-    assert client(lab).get(url).json() == {"name": "p"}
+    build = {**section, "exclude-patterns": [], "repositories": ["artifactory-build-info"]}
+    assert client(lab).put(url, json={"name": "p", "build": build}).status_code == 200
+    assert client(lab).get(url).json() == {"name": "p", "build": build}
+    assert list(lab.control("GET", "/artifactory/permissions")["p"]) == ["build"]
     assert client(lab).delete(url).status_code == 200
     assert client(lab).head(url).status_code == 404

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 
 import pytest
@@ -90,6 +91,24 @@ def test_what_is_not_safe_is_sent_once(method, play, error):
     with pytest.raises(error):
         api.call(method, "/x")
     assert len(transport.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("play", "exists", "looked", "error"),
+    [
+        pytest.param(OK, False, False, None, id="done"),
+        pytest.param(lost(), True, True, None, id="done-without-an-answer"),
+        pytest.param(BUSY, True, True, None, id="done-and-busy"),
+        pytest.param(lost(), False, True, Unanswered, id="not-done"),
+        pytest.param(ScriptedAnswer(409, ""), True, False, Refused, id="refused"),
+    ],
+)
+def test_a_creation_is_sent_once_and_looked_for_when_that_is_open(play, exists, looked, error):
+    api, transport = session(play)
+    looks = []
+    with pytest.raises(error) if error else contextlib.nullcontext():
+        api.create("POST", "/x", {"a": 1}, exists=lambda: bool(looks.append(1)) or exists)
+    assert (transport.asked, bool(looks)) == ([("POST", f"{BASE}/x")], looked)
 
 
 def test_a_failure_that_does_not_pass_is_not_tried_again():

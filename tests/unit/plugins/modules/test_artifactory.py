@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from scripted import ScriptedAnswer, ScriptedTransport
+from scripted_artifactory import ABSENT, BASE, FORBIDDEN, LICENSE, LOGIN, PRO_ONLY, methods
 
 from ansible_collections.cgr.pull_through.plugins.modules import (
     artifactory_remote_repository,
@@ -13,9 +14,7 @@ from ansible_collections.cgr.pull_through.plugins.modules import (
     artifactory_repository_info,
 )
 
-BASE = "https://artifactory.example.com"
 ONE = f"{BASE}/artifactory/api/repositories/cgr-private"
-LOGIN = {"artifactory_url": f"{BASE}/artifactory/", "artifactory_access_token": "admin-token"}
 WANTED = {
     **LOGIN,
     "key": "cgr-private",
@@ -37,20 +36,11 @@ STORED = {
     "includesPattern": "**/*",
     "contentSynchronisation": {"enabled": False, "statistics": {"enabled": True}},
 }
-ABSENT = ScriptedAnswer(400, {"errors": [{"status": 400, "message": "Bad Request"}]})
-PRO_ONLY = ScriptedAnswer(
-    400, {"errors": [{"status": 400, "message": "This REST API is available only in Artifactory Pro (see: x)."}]}
-)
 WRITTEN = ScriptedAnswer(200, "Successfully created repository 'cgr-private' \n")
-LICENSE = ScriptedAnswer(200, {"type": "Enterprise"})
 
 
 def stored(**changes):
     return ScriptedAnswer(200, {**STORED, **changes})
-
-
-def methods(transport):
-    return [request.method for request in transport.requests]
 
 
 def test_creates_what_is_missing_and_reads_it_back(run_module):
@@ -181,7 +171,7 @@ def test_what_the_server_says_can_end_it_before_any_write(run_module, changes, p
 
 
 def test_a_login_that_is_no_administrator_is_found_before_a_creation(run_module):
-    transport = ScriptedTransport(ABSENT, ScriptedAnswer(403, {"errors": [{"message": "Forbidden"}]}))
+    transport = ScriptedTransport(ABSENT, FORBIDDEN)
     result = run_module(artifactory_remote_repository, transport, **WANTED)
     assert result["failed"] and "administrator" in result["msg"]
     assert "PUT" not in methods(transport)

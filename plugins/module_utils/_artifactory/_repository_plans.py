@@ -1,0 +1,119 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How one repository is planned and changed, of whatever class. Private to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
+    SECRETS,
+    RepositoriesApi,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._plan import (
+    Config,
+    Plan,
+    not_stored,
+    plan_absent,
+    plan_present,
+)
+
+_IMMUTABLE = ("rclass", "packageType")
+_PARTIAL = frozenset({"key", "packageType", "description", "rclass", "url", "repositories"})
+
+
+def wanted_config(rclass: str, params: t.Mapping[str, t.Any], typed: t.Mapping[str, t.Any]) -> Config:
+    """Return what the user wants, in the names of the REST API: the typed options that are set, and the free settings.
+
+    Raises InputError for a setting that has an option.
+    """
+    owned = set(typed) | set(_IMMUTABLE) | set(SECRETS) | {"key", "type"}
+    doubled = sorted(owned & set(params["settings"]))
+    if doubled:
+        raise InputError(f"settings must not hold {', '.join(doubled)}: the module has options for that.")
+    kind = {"key": params["key"], "rclass": rclass, "packageType": params["package_type"].lower()}
+    return {**kind, **params["settings"], **{name: value for name, value in typed.items() if value not in (None, "")}}
+
+
+def plan_repository(
+    api: RepositoriesApi, desired: Config, *, needed: str, secret: Config | None = None, push_secret: bool = False
+) -> Plan:
+    """Look at the repository that has to be there, and plan. Only reads.
+
+    needed: the setting without which none can be created. secret, push_secret: see plan_present.
+    """
+    current = api.get(desired["key"])
+    if current is None:
+        if not desired.get(needed):
+            raise InputError(f"There is no repository {desired['key']}, and creating one needs {needed}.")
+        api.require_admin()
+        return plan_present(None, desired, secret=secret)
+    _refuse_other_kind(current, desired, _IMMUTABLE)
+    _refuse_partial_read(current, desired)
+    changeable = {name: value for name, value in _whole_objects(current, desired).items() if name not in _IMMUTABLE}
+    return plan_present(current, changeable, secret=secret, push_secret=push_secret, marker="username")
+
+
+def plan_removal(api: RepositoriesApi, desired: Config) -> Plan:
+    """Look at the repository that must not be there, and plan. Only reads."""
+    current = api.get(desired["key"])
+    _refuse_other_kind(current, desired, ("rclass",))
+    return plan_absent(current, ("key", "rclass", "packageType", "url", "repositories"))
+
+
+def apply_plan(api: RepositoriesApi, key: str, plan: Plan) -> None:
+    """Send a plan, then read it back: the server ignores settings that it does not know without a word."""
+    if plan.action == "delete":
+        api.delete(key)
+        return
+    if plan.action == "create":
+        api.create(key, plan.payload)
+    else:
+        api.update(key, plan.payload)
+    sent = {name: value for name, value in plan.payload.items() if name not in SECRETS}
+    lost = not_stored(sent, api.get(key) or {})
+    if lost:
+        raise PullThroughError(
+            f"Artifactory accepted the repository {key} but did not store {', '.join(lost)} as sent.",
+            hint="Check the spelling of these settings, and whether this version and edition of Artifactory has them.",
+        )
+
+
+def _refuse_other_kind(current: Config | None, desired: Config, names: t.Iterable[str]) -> None:
+    """Raise InputError when the key is taken by a repository that differs in one of names, which are for life."""
+    for name in names:
+        if current is not None and str(current.get(name)).lower() != desired[name]:
+            raise InputError(
+                f"The repository {desired['key']} exists with {name} {current.get(name)!r}, not {desired[name]!r}, and that cannot be changed.",
+                hint="Choose another key, or delete that repository yourself: this module never deletes one to create it anew.",
+            )
+
+
+def _refuse_partial_read(current: Config, desired: Config) -> None:
+    """Raise PullThroughError when a configuration is only its public part, which is what a non-administrator gets."""
+    if set(current) <= _PARTIAL and not set(desired) <= _PARTIAL:
+        raise PullThroughError(
+            f"Artifactory shows this login only a part of the configuration of {desired['key']}, so it cannot be compared.",
+            hint="Use the token of an administrator.",
+        )
+
+
+def _whole_objects(current: Config, desired: Config) -> Config:
+    """Return desired with each nested object filled up from current: the server replaces such an object whole."""
+    filled = dict(desired)
+    for name, value in desired.items():
+        before = current.get(name)
+        if isinstance(value, dict) and isinstance(before, dict):
+            filled[name] = _merged(before, value)
+    return filled
+
+
+def _merged(before: Config, wanted: Config) -> Config:
+    merged = dict(before)
+    for name, value in wanted.items():
+        nested = merged.get(name)
+        merged[name] = _merged(nested, value) if isinstance(value, dict) and isinstance(nested, dict) else value
+    return merged

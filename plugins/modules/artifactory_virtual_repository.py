@@ -1,0 +1,225 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: artifactory_virtual_repository
+short_description: Manage a virtual repository of JFrog Artifactory
+version_added: 0.2.0
+description:
+  - Creates, changes and deletes a virtual repository, of any package type. It serves what its members have, under one URL.
+  - Only the options that are set are compared and sent. Everything else stays as it is in Artifactory.
+  - The members are looked at before anything is written, in one request from Artifactory 7.61.3 on. The module fails when one of them
+    does not exist or has another package type, and warns when two of them should not be in one virtual repository.
+  - The class and the package type of a repository are for life. When the key is taken by another kind, the module fails, and
+    never deletes a repository to create it anew.
+author: cgr.pull_through contributors (@cgr)
+extends_documentation_fragment:
+  - cgr.pull_through._artifactory
+  - cgr.pull_through._http
+  - cgr.pull_through._attributes
+  - cgr.pull_through._attributes.artifactory
+attributes:
+  check_mode:
+    support: full
+    details: A member that does not exist is only warned of, since a task before this one may be about to create it.
+  diff_mode:
+    support: full
+    details: Shows the settings that differ.
+  idempotent:
+    support: full
+options:
+  key:
+    description: Key of the repository. At most 64 characters.
+    type: str
+    required: true
+  state:
+    description:
+      - Whether the repository has to be there.
+      - V(absent) deletes it. Its members stay.
+    type: str
+    choices: [present, absent]
+    default: present
+  package_type:
+    description: Type of the packages, as in Artifactory's API, such as V(docker), V(alpine), V(maven), V(npm) or V(pypi).
+    type: str
+    default: docker
+  repositories:
+    description:
+      - Keys of the members, in the order in which Artifactory looks into them. Needed to create the repository.
+      - The order is compared too. Members that are not named are taken out.
+      - Local repositories come before remote ones, whatever their place. With C(priorityResolution) a member comes before those without it.
+      - The module warns of a remote of C(libraries.cgr.dev) beside a remote of any other host. When the first one fails, the other
+        answers, and nobody notices that the packages do not come from Chainguard any more.
+      - It also warns of a Docker remote with C(dockerProjectId) that is not the only member.
+        The names of its images are short of a part, and can then be those of other images.
+    type: list
+    elements: str
+  default_deployment_repository:
+    description:
+      - Key of the local repository that takes what is deployed to the virtual one.
+      - Once set, it stays until it is replaced.
+    type: str
+  description:
+    description: Text that Artifactory shows with the repository.
+    type: str
+  settings:
+    description:
+      - Any other settings, with the names and values of Artifactory's REST API, for example C(includesPattern),
+        C(virtualRetrievalCachePeriodSecs) or C(resolveDockerTagsByTimestamp).
+      - After a change the module reads the repository back, and fails when a setting was not stored. Artifactory itself ignores
+        settings that it does not know.
+    type: dict
+    default: {}
+notes:
+  - A virtual repository has no permissions of its own. Give those who pull their permission on each of its members.
+seealso:
+  - module: cgr.pull_through.artifactory_remote_repository
+  - module: cgr.pull_through.artifactory_permission
+  - name: Repository configuration in JSON
+    description: The names of the settings.
+    link: https://jfrog.com/help/r/jfrog-rest-apis/repository-configuration-json
+"""
+
+EXAMPLES = r"""
+- name: One address for all Chainguard images
+  cgr.pull_through.artifactory_virtual_repository:
+    artifactory_url: https://artifactory.example.com
+    artifactory_access_token: "{{ artifactory_access_token }}"
+    key: cgr
+    repositories: [cgr-private, cgr-public]
+
+- name: Java libraries, those with mended vulnerabilities first
+  cgr.pull_through.artifactory_virtual_repository:
+    key: cgr-java-all
+    package_type: maven
+    repositories: [cgr-java-remediated, cgr-java]
+    description: Java libraries that Chainguard built from source
+    settings:
+      pomRepositoryReferencesCleanupPolicy: discard_any_reference
+
+- name: A repository that is no longer needed
+  cgr.pull_through.artifactory_virtual_repository:
+    key: old-virtual
+    state: absent
+"""
+
+RETURN = r"""
+repository:
+  description: The settings that the module was asked for, as they are now. Empty when there is no repository.
+  returned: success
+  type: dict
+  sample:
+    key: cgr
+    rclass: virtual
+    packageType: docker
+    repositories: [cgr-private, cgr-public]
+error:
+  description: What is known of the failure. The keys method, url, status and said are there when a request failed.
+  returned: failure
+  type: dict
+  sample:
+    message: There is no repository cgr-privat, which cgr should have as a member.
+    hint: Create it first, or check the spelling.
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
+    ARTIFACTORY_SPEC,
+    HTTP_SPEC,
+    open_artifactory,
+    require_libraries,
+    run,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._members import (
+    checked_members,
+    hazards,
+    refuse_members,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
+    KEY_LIMIT,
+    RepositoriesApi,
+    checked_key,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_plans import (
+    apply_plan,
+    plan_removal,
+    plan_repository,
+    wanted_config,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config, Plan
+
+SPEC: dict[str, dict[str, t.Any]] = {
+    "key": {"type": "str", "required": True, "no_log": False},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "package_type": {"type": "str", "default": "docker"},
+    "repositories": {"type": "list", "elements": "str"},
+    "default_deployment_repository": {"type": "str"},
+    "description": {"type": "str"},
+    "settings": {"type": "dict", "default": {}},
+}
+
+
+def desired_config(params: dict[str, t.Any]) -> Config:
+    """Return what the user wants, in the names of the REST API, or raise InputError."""
+    checked_key(params["key"], limit=KEY_LIMIT)
+    members = params["repositories"]
+    typed = {
+        "repositories": None if members is None else checked_members(params["key"], members),
+        "defaultDeploymentRepo": params["default_deployment_repository"],
+        "description": params["description"],
+    }
+    return wanted_config("virtual", params, typed)
+
+
+def make_plan(module: AnsibleModule, api: RepositoriesApi, desired: Config) -> Plan:
+    """Look at the repository and its members, and plan. Only reads."""
+    if module.params["state"] == "absent":
+        return plan_removal(api, desired)
+    plan = plan_repository(api, desired, needed="repositories")
+    if desired.get("repositories"):
+        look_at_members(module, api, desired)
+    return plan
+
+
+def look_at_members(module: AnsibleModule, api: RepositoriesApi, desired: Config) -> None:
+    """Warn of what spoils the repository; raise InputError for what cannot be a member."""
+    found = api.with_members(desired["repositories"])
+    refuse_members(desired, found)
+    for text in hazards(found):
+        module.warn(text)
+    missing = [key for key in desired["repositories"] if key not in found]
+    if not missing:
+        return
+    text = f"There is no repository {', '.join(missing)}, which {desired['key']} should have as a member."
+    if not module.check_mode:
+        raise InputError(text, hint="Create it first, or check the spelling.")
+    module.warn(f"{text} Outside of check mode this fails, unless another task creates it before.")
+
+
+def execute(module: AnsibleModule) -> dict[str, t.Any]:
+    """Plan and, outside of check mode, apply."""
+    desired = desired_config(module.params)
+    api = RepositoriesApi(open_artifactory(module))
+    plan = make_plan(module, api, desired)
+    if plan.changed and not module.check_mode:
+        apply_plan(api, desired["key"], plan)
+    repository = {} if module.params["state"] == "absent" else desired
+    return {"changed": plan.changed, "repository": repository, "diff": plan.diff()}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={**SPEC, **ARTIFACTORY_SPEC, **HTTP_SPEC}, supports_check_mode=True)
+    require_libraries(module)
+    run(module, execute)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from scripted import ScriptedAnswer, ScriptedTransport
+from scripted_artifactory import BASE, FORBIDDEN, LOGIN, methods
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unanswered
+from ansible_collections.cgr.pull_through.plugins.modules import artifactory_access_token as module
+
+ALL = f"{BASE}/access/api/v1/tokens"
+ID = "3b6f4d2e-5a0f-4c53-9a3e-4a5b7f0f8f51"
+ABSENT = ScriptedAnswer(404, {"errors": [{"code": "NOT_FOUND", "message": "Token not found"}]})
+KEPT = ScriptedAnswer(
+    200,
+    {
+        "token_id": ID,
+        "subject": "jfac@01/users/ci",
+        "expiry": 2,
+        "issued_at": 1,
+        "description": "CI",
+        "refreshable": False,
+    },
+)
+
+
+def jwt(**claims):
+    """Return a token with these claims, and a signature that nobody checks."""
+    parts = ({"alg": "RS256"}, claims)
+    return ".".join(
+        [*(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts), "sig"]
+    )
+
+
+TOKEN = jwt(sub="jfac@01/users/ci", jti=ID)
+
+
+def made(**more):
+    return ScriptedAnswer(200, {"token_id": ID, "access_token": TOKEN, "scope": "s", "token_type": "Bearer", **more})
+
+
+def test_makes_a_short_lived_token_of_the_user(run_module):
+    transport = ScriptedTransport(made(expires_in=3600))
+    result = run_module(module, transport, **LOGIN)
+    assert transport.asked == [("POST", ALL)]
+    assert transport.sent(0) == {"scope": "applied-permissions/user", "expires_in": 3600, "refreshable": False}
+    assert result["changed"] is True
+    assert (result["access_token"], result["token_id"], result["expires_in"]) == (TOKEN, ID, 3600)
+    assert result["username"] == "ci"
+    assert TOKEN not in str({name: value for name, value in result.items() if name != "access_token"})
+
+
+def test_makes_one_for_others(run_module):
+    transport = ScriptedTransport(made())
+    options = {"username": "check", "groups": ["builds", "a team, or two"], "expires_in": 60, "description": "Check"}
+    result = run_module(module, transport, **LOGIN, **options)
+    wanted = {
+        "username": "check",
+        "description": "Check",
+        "scope": 'applied-permissions/groups:builds,"a team, or two"',
+        "expires_in": 60,
+        "refreshable": False,
+    }
+    assert transport.sent(0) == wanted
+    assert (result["username"], result["expires_in"]) == ("check", 60)
+    assert result["diff"] == {"before": {}, "after": wanted}
+
+
+def test_each_run_makes_a_new_one(run_module):
+    transport = ScriptedTransport(made(), made())
+    assert all(run_module(module, transport, **LOGIN)["changed"] for _run in range(2))
+    assert methods(transport) == ["POST", "POST"]
+
+
+def test_check_mode_sends_nothing(run_module):
+    transport = ScriptedTransport()
+    result = run_module(module, transport, check=True, **LOGIN, scope="artifact:cgr/**:r")
+    assert not transport.requests
+    assert (result["changed"], result["username"], result["expires_in"]) == (True, "", 3600)
+    assert "access_token" not in result and "token_id" not in result
+    real = run_module(module, ScriptedTransport(made()), **LOGIN, scope="artifact:cgr/**:r")
+    assert result["diff"] == real["diff"]
+
+
+@pytest.mark.parametrize(
+    "play",
+    [ScriptedAnswer(503, "busy"), ScriptedAnswer(500, "oops"), Unanswered("no answer.", method="POST", url=ALL)],
+    ids=["busy", "error", "no-answer"],
+)
+def test_a_creation_is_never_sent_twice(run_module, play):
+    transport = ScriptedTransport(play)
+    result = run_module(module, transport, **LOGIN)
+    assert result["failed"] and f"POST {ALL}" in result["msg"]
+    assert methods(transport) == ["POST"]
+
+
+@pytest.mark.parametrize(
+    ("token", "username"),
+    [
+        (jwt(sub="jfac@01/users/me@example.com"), "me@example.com"),
+        (jwt(sub="jfac@01"), ""),
+        (jwt(jti=ID), ""),
+        ("opaque", ""),
+        ("a.b.c", ""),
+    ],
+)
+def test_the_token_tells_whose_it_is_if_it_can(run_module, token, username):
+    result = run_module(module, ScriptedTransport(made(access_token=token)), **LOGIN)
+    assert (result["username"], result["access_token"]) == (username, token)
+
+
+@pytest.mark.parametrize(
+    ("play", "words"),
+    [
+        (FORBIDDEN, "it takes the token of an administrator"),
+        (ScriptedAnswer(200, {"token_id": ID}), "answered without one"),
+        (ScriptedAnswer(200, "OK"), "answered without one"),
+        (ScriptedAnswer(400, {"code": "BAD", "message": "Bad", "detail": f"not {TOKEN}"}), "Bad: not (token removed)"),
+    ],
+    ids=["forbidden", "no-token", "no-json", "details"],
+)
+def test_what_the_server_says_is_told(run_module, play, words):
+    result = run_module(module, ScriptedTransport(play), **LOGIN, username="other")
+    assert result["failed"] and words in result["msg"]
+    assert "admin-token" not in str(result) and TOKEN not in str(result)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param({"expires_in": 0}, "expires_in is 0", id="no-end"),
+        pytest.param({"groups": []}, "groups is empty", id="no-groups"),
+        pytest.param({"groups": ["a", ""]}, "groups is empty, or holds", id="empty-group"),
+        pytest.param({"groups": ['a"b']}, "has a quote in it", id="quote"),
+        pytest.param({"groups": ["x" * 600]}, "at most 500", id="long"),
+        pytest.param({"groups": ["a"], "scope": "b"}, "mutually exclusive: scope|groups", id="both"),
+        pytest.param({"state": "absent"}, "token_id", id="absent-of-what"),
+        pytest.param({"state": "absent", "token_id": TOKEN}, "not the ID of a token", id="token-for-id"),
+        pytest.param({"state": "absent", "token_id": "../users"}, "not the ID of a token", id="path-for-id"),
+    ],
+)
+def test_bad_input_ends_it_before_any_request(run_module, options, words):
+    transport = ScriptedTransport()
+    result = run_module(module, transport, **LOGIN, **options)
+    assert result["failed"] and words in result["msg"]
+    assert not transport.requests
+    assert TOKEN not in result["msg"]
+
+
+def test_absent_revokes(run_module):
+    options = {**LOGIN, "state": "absent", "token_id": ID}
+    transport = ScriptedTransport(KEPT, ScriptedAnswer(200, ""))
+    result = run_module(module, transport, **options)
+    assert transport.asked == [("GET", f"{ALL}/{ID}"), ("DELETE", f"{ALL}/{ID}")]
+    before = {"token_id": ID, "subject": "jfac@01/users/ci", "description": "CI"}
+    assert (result["changed"], result["diff"]) == (True, {"before": before, "after": {}})
+    check = run_module(module, ScriptedTransport(KEPT), check=True, **options)
+    assert (check["changed"], check["diff"]) == (True, result["diff"])
+    assert run_module(module, ScriptedTransport(ABSENT), **options)["changed"] is False

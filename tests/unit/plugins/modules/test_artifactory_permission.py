@@ -1,0 +1,308 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from scripted import ScriptedAnswer, ScriptedTransport
+from scripted_artifactory import BASE, FORBIDDEN, LOGIN, methods
+
+from ansible_collections.cgr.pull_through.plugins.modules import artifactory_permission as module
+
+VERSION = f"{BASE}/artifactory/api/system/version"
+ALL = f"{BASE}/access/api/v2/permissions"
+ONE = f"{ALL}/pull%20it"
+CLASSIC = f"{BASE}/artifactory/api/v2/security/permissions/pull%20it"
+NEW = ScriptedAnswer(200, {"version": "7.72.0", "revision": "77200900"})
+OLD = ScriptedAnswer(200, {"version": "7.71.23", "revision": "77123900"})
+ABSENT = ScriptedAnswer(404, {"errors": [{"code": "NOT_FOUND", "message": "Permission not found"}]})
+DONE = ScriptedAnswer(200, "")
+CREATED = ScriptedAnswer(201, {"name": "pull it"})
+
+WANTED = {
+    **LOGIN,
+    "name": "pull it",
+    "repositories": ["cgr-public", "cgr-private"],
+    "groups": [{"name": "builds", "actions": ["write", "read"]}],
+}
+SHOWN = {"name": "pull it", "repositories": ["cgr-private", "cgr-public"], "groups": {"builds": ["read", "write"]}}
+EVERYTHING = {"include_patterns": ["**"], "exclude_patterns": []}
+ARTIFACT = {
+    "actions": {"users": {"ci": ["SCAN", "READ"]}, "groups": {"builds": ["WRITE", "READ"]}},
+    "targets": {"cgr-public": EVERYTHING, "cgr-private": EVERYTHING},
+}
+REPO = {
+    "include-patterns": ["**"],
+    "exclude-patterns": [""],
+    "repositories": ["cgr-public", "cgr-private"],
+    "actions": {"users": {"ci": ["managedXrayMeta", "read"]}, "groups": {"builds": ["write", "read"]}},
+}
+BUILD = {"actions": {"users": {"ci": ["READ"]}, "groups": {}}, "targets": {"artifactory-build-info": EVERYTHING}}
+CLASSIC_BUILD = {**REPO, "repositories": ["artifactory-build-info"]}
+
+
+def stored(artifact=None, **others):
+    """Return a permission as the Access API shows it."""
+    resources = {"artifact": artifact or ARTIFACT, **others}
+    return ScriptedAnswer(200, {"name": "pull it", "created_by": "a", "modified_by": "b", "resources": resources})
+
+
+def classic(**repo):
+    """Return a permission, also about builds, as the classic API shows it."""
+    return ScriptedAnswer(200, {"name": "pull it", "repo": {**REPO, **repo}, "build": CLASSIC_BUILD})
+
+
+def test_creates_what_is_missing_and_reads_it_back(run_module):
+    transport = ScriptedTransport(NEW, ABSENT, CREATED, stored())
+    result = run_module(module, transport, **WANTED)
+    assert transport.asked == [("GET", VERSION), ("GET", ONE), ("POST", ALL), ("GET", ONE)]
+    assert transport.sent(2) == {
+        "name": "pull it",
+        "resources": {
+            "artifact": {
+                "actions": {"users": {}, "groups": {"builds": ["READ", "WRITE"]}},
+                "targets": {"cgr-private": EVERYTHING, "cgr-public": EVERYTHING},
+            }
+        },
+    }
+    assert (result["changed"], result["permission"]) == (True, SHOWN)
+    assert result["diff"] == {"before": {}, "after": SHOWN}
+
+
+def test_creates_over_the_older_api_on_an_older_server(run_module):
+    transport = ScriptedTransport(OLD, ABSENT, ScriptedAnswer(201, ""), classic())
+    result = run_module(module, transport, **WANTED, exclude_patterns=[])
+    assert transport.asked == [("GET", VERSION), ("GET", CLASSIC), ("POST", CLASSIC), ("GET", CLASSIC)]
+    assert transport.sent(2) == {
+        "name": "pull it",
+        "repo": {
+            "include-patterns": ["**"],
+            "exclude-patterns": [],
+            "repositories": ["cgr-private", "cgr-public"],
+            "actions": {"users": {}, "groups": {"builds": ["read", "write"]}},
+        },
+    }
+    assert result["diff"] == {"before": {}, "after": {**SHOWN, "exclude_patterns": []}}
+
+
+@pytest.mark.parametrize(("version", "now"), [(NEW, stored()), (OLD, classic())], ids=["access", "classic"])
+def test_leaves_alone_what_fits_and_what_is_not_set(run_module, version, now):
+    transport = ScriptedTransport(version, now)
+    result = run_module(module, transport, **WANTED)
+    assert (result["changed"], result["diff"]) == (False, {"before": {}, "after": {}})
+    assert methods(transport) == ["GET", "GET"]
+
+
+@pytest.mark.parametrize(
+    ("version", "now"), [(NEW, stored(build=BUILD)), (OLD, classic()), (NEW, ABSENT)], ids=["access", "classic", "none"]
+)
+def test_check_mode_predicts_and_sends_no_write(run_module, version, now):
+    transport = ScriptedTransport(version, now)
+    result = run_module(module, transport, check=True, **{**WANTED, "users": []})
+    assert result["changed"] is True
+    assert result["diff"]["after"]["users"] == {}
+    assert methods(transport) == ["GET", "GET"]
+
+
+def test_sends_the_whole_part_about_repositories_and_nothing_else(run_module):
+    after = {**ARTIFACT, "actions": {**ARTIFACT["actions"], "groups": {"builds": ["READ"]}}}
+    transport = ScriptedTransport(NEW, stored(build=BUILD), DONE, stored(after, build=BUILD))
+    result = run_module(module, transport, **{**WANTED, "groups": [{"name": "builds", "actions": ["read"]}]})
+    assert transport.asked[2] == ("PUT", f"{ONE}/artifact")
+    assert transport.sent(2) == {
+        "actions": {"users": {"ci": ["SCAN", "READ"]}, "groups": {"builds": ["READ"]}},
+        "targets": ARTIFACT["targets"],
+    }
+    assert result["diff"] == {
+        "before": {"groups": {"builds": ["read", "write"]}},
+        "after": {"groups": {"builds": ["read"]}},
+    }
+
+
+def test_the_older_api_gets_the_other_parts_back_as_they_were(run_module):
+    transport = ScriptedTransport(OLD, classic(), DONE, classic(repositories=["cgr-public"]))
+    run_module(module, transport, **LOGIN, name="pull it", repositories=["cgr-public"])
+    assert transport.asked[2] == ("PUT", CLASSIC)
+    assert transport.sent(2) == {
+        "name": "pull it",
+        "repo": {**REPO, "repositories": ["cgr-public"]},
+        "build": CLASSIC_BUILD,
+    }
+
+
+def test_a_permission_on_builds_alone_gets_a_part_about_repositories(run_module):
+    alone = ScriptedAnswer(200, {"name": "pull it", "resources": {"build": BUILD}})
+    transport = ScriptedTransport(NEW, alone, DONE, stored(build=BUILD))
+    result = run_module(module, transport, **WANTED)
+    assert transport.asked[2] == ("PUT", f"{ONE}/artifact")
+    assert result["diff"] == {"before": {}, "after": SHOWN}
+
+
+PARTS = {"include_patterns": ["example.com/**"], "exclude_patterns": ["**/secret/**"]}
+
+
+@pytest.mark.parametrize(
+    ("before", "options", "targets"),
+    [
+        pytest.param(
+            {"a": PARTS},
+            {"repositories": ["a", "b"]},
+            {"a": PARTS, "b": PARTS},
+            id="a-new-repository-gets-what-the-others-share",
+        ),
+        pytest.param(
+            {"a": PARTS, "b": EVERYTHING},
+            {"repositories": ["a", "c"]},
+            {"a": PARTS, "c": EVERYTHING},
+            id="each-keeps-its-own",
+        ),
+        pytest.param(
+            {"a": PARTS, "b": EVERYTHING},
+            {"include_patterns": ["x/**"]},
+            {"a": {**PARTS, "include_patterns": ["x/**"]}, "b": {**EVERYTHING, "include_patterns": ["x/**"]}},
+            id="one-kind-for-all",
+        ),
+        pytest.param({"a": PARTS}, {"exclude_patterns": []}, {"a": {**PARTS, "exclude_patterns": []}}, id="none"),
+    ],
+)
+def test_patterns_by_repository(run_module, before, options, targets):
+    plays = [NEW, stored({**ARTIFACT, "targets": before}), DONE, stored({**ARTIFACT, "targets": targets})]
+    transport = ScriptedTransport(*plays)
+    assert run_module(module, transport, **LOGIN, name="pull it", **options)["changed"] is True
+    assert transport.sent(2)["targets"] == targets
+
+
+def test_the_diff_shows_patterns_by_repository_where_they_differ(run_module):
+    now = stored({**ARTIFACT, "targets": {"a": PARTS, "b": EVERYTHING}})
+    transport = ScriptedTransport(NEW, now)
+    result = run_module(module, transport, check=True, **LOGIN, name="pull it", include_patterns=["x/**"])
+    assert result["diff"] == {
+        "before": {"include_patterns": {"a": ["example.com/**"], "b": ["**"]}},
+        "after": {"include_patterns": ["x/**"]},
+    }
+
+
+@pytest.mark.parametrize("answer", [ScriptedAnswer(503, "busy"), ScriptedAnswer(500, "oops")], ids=["busy", "error"])
+def test_a_creation_that_leaves_it_open_is_looked_for_not_repeated(run_module, answer):
+    transport = ScriptedTransport(NEW, ABSENT, answer, stored(), stored())
+    assert run_module(module, transport, **WANTED)["changed"] is True
+    assert methods(transport).count("POST") == 1
+    transport = ScriptedTransport(OLD, ABSENT, answer, ABSENT)
+    result = run_module(module, transport, **WANTED)
+    assert result["failed"] and f"status {answer.status}" in result["msg"]
+    assert methods(transport).count("POST") == 1
+
+
+def test_a_name_that_was_not_stored_is_an_error(run_module):
+    nobody = stored({**ARTIFACT, "actions": {"users": {}, "groups": {}}})
+    result = run_module(module, ScriptedTransport(NEW, ABSENT, CREATED, nobody), **WANTED)
+    assert result["failed"] and "did not store groups as sent" in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("plays", "changes", "words"),
+    [
+        pytest.param([ScriptedAnswer(200, {"version": "dev"})], {}, "no version that is one: 'dev'", id="version"),
+        pytest.param([ScriptedAnswer(200, [])], {}, "no version that is one", id="no-version"),
+        pytest.param([NEW, FORBIDDEN], {}, "token of an administrator", id="no-administrator"),
+        pytest.param([NEW, ABSENT], {"repositories": None}, "creating one needs repositories", id="nothing-to-create"),
+        pytest.param(
+            [
+                NEW,
+                ScriptedAnswer(
+                    400, {"errors": [{"code": "BAD_REQUEST", "message": "Not valid", "detail": "name: long"}]}
+                ),
+            ],
+            {},
+            "the service said: Not valid: name: long.",
+            id="details",
+        ),
+    ],
+)
+def test_what_the_server_says_can_end_it_before_any_write(run_module, plays, changes, words):
+    transport = ScriptedTransport(*plays)
+    result = run_module(module, transport, **{**WANTED, **changes})
+    assert result["failed"] and words in result["msg"]
+    assert set(methods(transport)) == {"GET"}
+    assert "admin-token" not in str(result)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param({"name": "a/b"}, "name is not valid", id="slash"),
+        pytest.param({"name": "x" * 65}, "name is not valid", id="long-name"),
+        pytest.param({"name": ".."}, "name is not valid", id="dots"),
+        pytest.param({"repositories": []}, "repositories is empty", id="no-repositories"),
+        pytest.param({"repositories": ["ANYTHING GOES"]}, "'ANYTHING GOES' is not valid", id="repository-key"),
+        pytest.param({"include_patterns": [""]}, "include_patterns is empty", id="no-patterns"),
+        pytest.param({"users": [{"name": "ci", "actions": []}]}, "gives 'ci' no actions", id="no-actions"),
+        pytest.param({"users": [{"name": "", "actions": ["read"]}]}, "users has an empty name", id="no-name"),
+        pytest.param(
+            {"groups": [{"name": "g", "actions": ["read"]}] * 2}, "groups names 'g' more than once", id="twice"
+        ),
+        pytest.param(
+            {"users": [{"name": "ci", "actions": ["deploy"]}]}, "value of actions must be", id="no-such-action"
+        ),
+    ],
+)
+def test_bad_input_ends_it_before_any_request(run_module, changes, words):
+    transport = ScriptedTransport()
+    result = run_module(module, transport, **{**WANTED, **changes})
+    assert result["failed"] and words in result["msg"]
+    assert not transport.requests
+
+
+def test_an_empty_pattern_is_none(run_module):
+    transport = ScriptedTransport(NEW, stored())
+    options = {"include_patterns": ["**", ""], "exclude_patterns": [""]}
+    assert run_module(module, transport, **WANTED, **options)["changed"] is False
+
+
+def test_repositories_may_be_any(run_module):
+    now = stored({**ARTIFACT, "targets": {"ANY REMOTE": EVERYTHING}})
+    result = run_module(module, ScriptedTransport(NEW, now), **{**WANTED, "repositories": ["ANY REMOTE"]})
+    assert result["changed"] is False
+
+
+GONE = {**LOGIN, "name": "pull it", "state": "absent"}
+
+
+@pytest.mark.parametrize(
+    ("version", "now", "asked", "sent"),
+    [
+        pytest.param(NEW, stored(), ("DELETE", ONE), None, id="access"),
+        pytest.param(NEW, stored(build=BUILD), ("DELETE", f"{ONE}/artifact"), None, id="access-with-builds"),
+        pytest.param(
+            OLD, ScriptedAnswer(200, {"name": "pull it", "repo": REPO}), ("DELETE", CLASSIC), None, id="classic"
+        ),
+        pytest.param(
+            OLD, classic(), ("PUT", CLASSIC), {"name": "pull it", "build": CLASSIC_BUILD}, id="classic-with-builds"
+        ),
+    ],
+)
+def test_absent_takes_away_the_part_about_repositories(run_module, version, now, asked, sent):
+    transport = ScriptedTransport(version, now, DONE)
+    result = run_module(module, transport, **GONE)
+    assert (transport.asked[2], transport.sent(2)) == (asked, sent)
+    assert (result["changed"], result["permission"]) == (True, {})
+    assert result["diff"]["before"]["repositories"] == ["cgr-private", "cgr-public"]
+    assert result["diff"]["after"] == {}
+    check = run_module(module, ScriptedTransport(version, now), check=True, **GONE)
+    assert (check["changed"], check["diff"]) == (True, result["diff"])
+
+
+@pytest.mark.parametrize(
+    ("version", "now"),
+    [
+        (NEW, ABSENT),
+        (OLD, ABSENT),
+        (NEW, ScriptedAnswer(200, {"name": "pull it", "resources": {"build": BUILD}})),
+        (OLD, ScriptedAnswer(200, {"name": "pull it", "build": CLASSIC_BUILD})),
+    ],
+)
+def test_absent_already(run_module, version, now):
+    transport = ScriptedTransport(version, now)
+    assert run_module(module, transport, **GONE)["changed"] is False
+    assert methods(transport) == ["GET", "GET"]
