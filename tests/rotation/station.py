@@ -101,13 +101,13 @@ class WarmAnsible:
     def _socket(self, name: str) -> str:
         return str(self._folder / f"{name}.socket")
 
-    def start(self, playbook: str, variables: Json) -> Running:
-        """Start a playbook of the collection."""
+    def start(self, playbook: str, variables: Json, *more: str) -> Running:
+        """Start a playbook of the collection, with more arguments."""
         self._count += 1
         output = self._kept / f"{self._count}.output"
         given = {**variables, "ansible_python_interpreter": str(self._folder / "python")}
         file = private_file(self._kept / f"{self._count}.json", given)
-        arguments = ["ansible-playbook", f"cgr.pull_through.{playbook}", "--extra-vars", f"@{file}", *LOUD]
+        arguments = ["ansible-playbook", f"cgr.pull_through.{playbook}", "--extra-vars", f"@{file}", *LOUD, *more]
         request = {"environment": self._environment, "folder": str(self._folder), "arguments": arguments}
         server = socket.socket(socket.AF_UNIX)
         server.connect(self._socket("playbook"))
@@ -180,12 +180,12 @@ class Station:
         assert self.run("setup", **variables).code == 0, self.outputs[-1]
         return Client(self.lab)
 
-    def start(self, playbook: str, **variables: t.Any) -> Running:
+    def start(self, playbook: str, *arguments: str, **variables: t.Any) -> Running:
         usual = {"depth": "manifest", "overrides": {"containers": {"images": ["nginx"]}}}
-        return self._ansible.start(playbook, self.lab.variables("containers", **{**usual, **variables}))
+        return self._ansible.start(playbook, self.lab.variables("containers", **{**usual, **variables}), *arguments)
 
-    def run(self, playbook: str, **variables: t.Any) -> Ended:
-        return self.ended(self.start(playbook, **variables))
+    def run(self, playbook: str, *arguments: str, **variables: t.Any) -> Ended:
+        return self.ended(self.start(playbook, *arguments, **variables))
 
     def ended(self, running: Running) -> Ended:
         """Wait for a run, and keep what it printed for the search for secrets."""

@@ -87,11 +87,16 @@ class Lab(LabProcess):
         headers = {"Authorization": f"Bearer {self.admin_token}"}
         return self._request(method, f"{self.artifactory_url}/artifactory/api{path}", headers=headers, json=body)
 
+    def chainguard_client(self) -> httpx.Client:
+        """Return a client of Chainguard's API that is logged in as the owner of the organisation."""
+        headers = {"Authorization": f"Bearer {self.api_tokens['owner']}"}
+        url = self.state["chainguard"]["api_url"]
+        return httpx.Client(base_url=url, headers=headers, verify=self._tls or True, trust_env=False)
+
     def chainguard(self, method: str, path: str, body: t.Any = None) -> httpx.Response:
         """Call Chainguard's API as the owner of the organisation. Raises httpx.HTTPStatusError."""
-        headers = {"Authorization": f"Bearer {self.api_tokens['owner']}"}
-        url = self.state["chainguard"]["api_url"] + path
-        return self._request(method, url, headers=headers, json=body).raise_for_status()
+        with self.chainguard_client() as client:
+            return client.request(method, path, json=body).raise_for_status()
 
     def create_repository(self, key: str, **settings: t.Any) -> None:
         """Create a Docker remote of Chainguard, unless the settings say otherwise."""
