@@ -1,0 +1,186 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all remote repositories have in common: when the cache answers, when the upstream is asked (artifactory.md §5.5).
+
+Freshness, the negative cache and assumed offline go by the configuration as it is at the moment of the request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from .auth import Caller
+from .cache import Cache, CachedFile
+from .manifests import INDEX
+from .patterns import accepts
+from .store import Repository
+from .upstream import TokenRefusedError, UnreachableError, Upstream
+
+if TYPE_CHECKING:
+    from .state import Artifactory
+
+T = TypeVar("T")
+CacheT = TypeVar("CacheT", bound=Cache)
+UpstreamT = TypeVar("UpstreamT", bound=Upstream)
+RemoteT = TypeVar("RemoteT", bound="Remote[Any, Any]")
+MISMATCHING = frozenset({"text/html", "application/xhtml+xml"})
+
+
+class NotFoundError(Exception):
+    """One and the same answer for many causes."""
+
+
+class DeniedError(Exception):
+    """The caller may not do this; `status` is what the client gets."""
+
+    def __init__(self, message: str, status: int = 403) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class BadCredentialsError(Exception):
+    """The upstream's token service refused the repository's credentials."""
+
+
+class Remote(Generic[CacheT, UpstreamT]):
+    """The running side of one remote repository."""
+
+    def __init__(self, artifactory: Artifactory, key: str, cache: CacheT, upstream: UpstreamT) -> None:
+        self._artifactory = artifactory
+        self._now = artifactory.world.clock.now
+        self.key = key
+        self.cache = cache
+        self.upstream = upstream
+        self._missed: dict[str, float] = {}
+        self._offline_since: float | None = None
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @property
+    def _repository(self) -> Repository:
+        repository = self._artifactory.store.get(self.key)
+        if repository is None:
+            raise NotFoundError
+        return repository
+
+    @property
+    def _fields(self) -> Mapping[str, Any]:
+        return self._repository.fields
+
+    @property
+    def has_priority(self) -> bool:
+        return bool(self._fields["priorityResolution"])
+
+    # --- what administrators do ---------------------------------------------------------------------------------------
+    def restart(self) -> None:
+        """The configuration was written."""
+        self._offline_since = None
+        if self._artifactory.settings["artifactory_save_clears_negative_cache"]:
+            self._missed.clear()
+
+    def zap(self, path: str) -> None:
+        """Expire what can change at or below a path and forget the misses there; nothing where the cache holds nothing."""
+        if not self.cache.has(path):
+            return
+        for file in self.cache.below(path):
+            file.expired = file.expires
+        prefix = f"{path}/" if path else ""
+        self._missed = {
+            missed: since for missed, since in self._missed.items() if missed != path and not missed.startswith(prefix)
+        }
+
+    # --- rules --------------------------------------------------------------------------------------------------------
+    def _check(self, caller: Caller, path: str) -> None:
+        if not self._artifactory.permissions.allows(caller, "READ", self._repository, path):
+            what = f"Download request for repo:path '{self.key}-cache:{path}'"
+            raise DeniedError(f"{what} is forbidden for user: '{caller.label}'.")
+        included, excluded = self._fields["includesPattern"].split(","), self._fields["excludesPattern"].split(",")
+        if self._fields["blackedOut"] or not accepts(included, excluded, path):
+            raise NotFoundError
+
+    def _check_deploy(self, caller: Caller, path: str) -> None:
+        """Reading is not enough to fill the cache."""
+        if not self._artifactory.permissions.allows(caller, "WRITE", self._repository, path):
+            reason = f"User {caller.name} is not permitted to deploy '{path}' into '{self.key}-cache:{path}'."
+            raise DeniedError(reason, self._artifactory.settings["artifactory_deploy_denied_status"])
+
+    def _is_fresh(self, file: CachedFile) -> bool:
+        """Whether a copy will do without a look at the upstream."""
+        if not file.expires:
+            return True
+        return not file.expired and self._now() - file.updated < self._fields["retrievalCachePeriodSecs"]
+
+    def _is_offline(self) -> bool:
+        since = self._offline_since
+        assumed = since is not None and self._now() - since < self._fields["assumedOfflinePeriodSecs"]
+        return bool(self._fields["offline"] or assumed)
+
+    def _is_missed(self, path: str) -> bool:
+        period = self._fields["missedRetrievalCachePeriodSecs"]
+        return path in self._missed and self._now() - self._missed[path] < period
+
+    def _blocks(self, media_type: str) -> bool:
+        """Whether the repository lets no answer of this type (a Content-Type header) pass for something else."""
+        name = media_type.partition(";")[0].strip().lower()
+        excepted = (self._fields["mismatchingMimeTypesOverrideList"] or "").split(",")
+        return bool(self._fields["blockMismatchingMimeTypes"]) and name in MISMATCHING and name not in excepted
+
+    # --- the upstream -------------------------------------------------------------------------------------------------
+    @asynccontextmanager
+    async def _asking(self, path: str, *, remember: bool) -> AsyncIterator[None]:
+        """Around requests to the upstream: whether they are made at all, and what a failure means for later ones.
+
+        `remember` is whether the negative cache counts: it does not while there is a copy to fall back on.
+        """
+        if self._is_offline() or (remember and self._is_missed(path)):
+            raise NotFoundError
+        try:
+            yield
+        except UnreachableError as error:
+            self._offline_since = self._now()
+            raise NotFoundError from error
+        except TokenRefusedError as error:
+            if self._artifactory.settings["artifactory_bad_upstream_credentials"] == "invalid_credentials":
+                raise BadCredentialsError(self._credentials_text(path, error)) from error
+            self._miss(path, remember)
+            raise NotFoundError from error
+        except NotFoundError:
+            self._miss(path, remember)
+            raise
+
+    def _miss(self, path: str, remember: bool) -> None:
+        if remember:
+            self._missed[path] = self._now()
+
+    def _credentials_text(self, path: str, error: TokenRefusedError) -> str:
+        cause = f"Can't fetch token for repo: {self.key} realm: {error.realm} scope:{error.scope}"
+        return (
+            f"Invalid username/password configured for Remote Docker repository: {self.key}:"
+            f" Error in getting information for '{path}/{INDEX}' (java.lang.IllegalStateException: {cause})"
+        )
+
+
+# --- several of them behind one key -----------------------------------------------------------------------------------
+def in_order(members: Sequence[RemoteT], *ways: Callable[[RemoteT], Awaitable[T]]) -> Iterator[Awaitable[T]]:
+    """Attempts in resolution order: all caches before any upstream (one way each), members with priority first."""
+    for has_priority in (True, False):
+        group = [member for member in members if member.has_priority is has_priority]
+        for way in ways:
+            yield from (way(member) for member in group)
+
+
+async def first(attempts: Iterable[Awaitable[T]]) -> T:
+    """What the first attempt gives that succeeds; a denial by one member counts more than a miss of the others."""
+    reason: Exception = NotFoundError()
+    for attempt in attempts:
+        try:
+            return await attempt
+        except NotFoundError:
+            continue
+        except (DeniedError, BadCredentialsError) as error:
+            reason = error
+    raise reason
