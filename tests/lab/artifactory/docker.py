@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from .auth import Caller
 from .cache import CachedFile
 from .manifests import MARKER, is_marker
-from .proxy import DockerRemote, Pull
+from .proxy import DOCKER_TYPES, DockerRemote, Pull
 from .remote import BadCredentialsError, DeniedError, NotFoundError, first, in_order
+from .served import serve
 from .store import Repository
 from .web import ApiError, compact, envelope, route
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from .state import Artifactory
 
 T = TypeVar("T")
-PACKAGE_TYPES = frozenset({"docker", "oci", "helmoci"})
 TOKEN_SECONDS = 9000
 _API_VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
 
@@ -130,7 +130,7 @@ def _docker_route(path: str, endpoint: DockerEndpoint, kind: str, methods: Seque
         if caller is None:
             return _challenge(request, key, request.path_params.get("image"))
         repository = artifactory.store.get(key)
-        if repository is None or repository.package_type not in PACKAGE_TYPES:
+        if repository is None or repository.package_type not in DOCKER_TYPES:
             raise ApiError(404, f"Repository '{key}' does not support Docker API version v2")
         try:
             return await endpoint(Call(artifactory, caller, repository, request))
@@ -244,31 +244,20 @@ async def refuse_manifest(call: Call) -> Response:
 
 
 def _served(call: Call, file: CachedFile, headers: dict[str, str]) -> Response:
-    """A file with the headers of artifactory.md §5.3; 304 and 206 where the client asks for them."""
-    content, modified = file.content, formatdate(file.modified, usegmt=True)
-    headers = {
-        **_API_VERSION,
-        **headers,
-        "Content-Type": file.mime_type,
-        "Docker-Content-Digest": file.digest,
-        "Accept-Ranges": "bytes",
-        "Content-Disposition": f'attachment; filename="{file.name.removesuffix(MARKER)}"',
-        "Last-Modified": modified,
-    }
-    if is_marker(file):
-        return Response(headers={**headers, "Content-Length": str(file.length)})
-    headers |= {
-        "Etag": content.sha1,
-        "X-Checksum-Md5": content.md5,
-        "X-Checksum-Sha1": content.sha1,
-        "X-Checksum-Sha256": content.sha256,
-    }
-    asked = call.request.headers
-    if asked.get("if-none-match", "").strip('"') == content.sha1 or asked.get("if-modified-since") == modified:
-        return Response(status_code=304, headers=headers)
-    if call.request.method == "GET":
-        file.count_download(call.artifactory.world.clock.now(), call.caller.name)
-    return FileResponse(call.artifactory.files.path(content), headers=headers)
+    """A file with the headers of artifactory.md §5.3; of a marker just those of what it stands for."""
+    headers = {**_API_VERSION, **headers, "Docker-Content-Digest": file.digest}
+    if not is_marker(file):
+        return serve(call.artifactory, call.caller, call.request, file, headers)
+    return Response(
+        headers={
+            **headers,
+            "Content-Type": file.mime_type,
+            "Accept-Ranges": "bytes",
+            "Content-Disposition": f'attachment; filename="{file.name.removesuffix(MARKER)}"',
+            "Last-Modified": formatdate(file.modified, usegmt=True),
+            "Content-Length": str(file.length),
+        }
+    )
 
 
 def routes() -> list[BaseRoute]:

@@ -22,6 +22,7 @@ from .upstream import RegistryUpstream
 if TYPE_CHECKING:
     from .state import Artifactory
 
+DOCKER_TYPES = frozenset({"docker", "oci", "helmoci"})
 _MANIFEST_TYPES = (
     "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json,"
     " application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
@@ -43,7 +44,7 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
 
     def __init__(self, artifactory: Artifactory, key: str) -> None:
         cache = ManifestCache(artifactory.files, artifactory.world.clock.now)
-        upstream = RegistryUpstream(artifactory.world.http, artifactory.world.clock.now, lambda: self._fields)
+        upstream = RegistryUpstream(artifactory.world.http, artifactory.world.clock.now, lambda: self.fields)
         super().__init__(artifactory, key, cache, upstream)
 
     # --- what clients ask for; raises NotFoundError, DeniedError, BadCredentialsError ---------------------------------
@@ -112,7 +113,7 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
         return reference.startswith("sha256:") or self._is_fresh(file)
 
     def _upstream_name(self, image: str) -> str:
-        project = self._fields["dockerProjectId"]
+        project = self.fields["dockerProjectId"]
         return f"{project}/{image}" if project else image
 
     def _require_usable(self, response: httpx.Response, pull: Pull) -> None:
@@ -126,7 +127,7 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
         folder, name = folder_of(pull.image, reference), self._upstream_name(pull.image)
         path = f"{name}/manifests/{reference}"
         async with self._asking(folder, remember=cached is None):
-            if not self._fields["bypassHeadRequests"]:
+            if not self.fields["bypassHeadRequests"]:
                 async with self.upstream.open("HEAD", path, name, _MANIFEST_TYPES) as response:
                     self._require_usable(response, pull)
                     if cached is not None and response.headers.get("docker-content-digest") == cached.digest:

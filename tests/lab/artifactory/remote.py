@@ -68,12 +68,20 @@ class Remote(Generic[CacheT, UpstreamT]):
         return repository
 
     @property
-    def _fields(self) -> Mapping[str, Any]:
+    def fields(self) -> Mapping[str, Any]:
         return self._repository.fields
 
     @property
     def has_priority(self) -> bool:
-        return bool(self._fields["priorityResolution"])
+        return bool(self.fields["priorityResolution"])
+
+    def stored(self, caller: Caller, path: str) -> CachedFile:
+        """The file that the cache has at a path, as it is."""
+        self._check(caller, path)
+        file = self.cache.files.get(path)
+        if file is None:
+            raise NotFoundError
+        return file
 
     # --- what administrators do ---------------------------------------------------------------------------------------
     def restart(self) -> None:
@@ -98,8 +106,8 @@ class Remote(Generic[CacheT, UpstreamT]):
         if not self._artifactory.permissions.allows(caller, "READ", self._repository, path):
             what = f"Download request for repo:path '{self.key}-cache:{path}'"
             raise DeniedError(f"{what} is forbidden for user: '{caller.label}'.")
-        included, excluded = self._fields["includesPattern"].split(","), self._fields["excludesPattern"].split(",")
-        if self._fields["blackedOut"] or not accepts(included, excluded, path):
+        included, excluded = self.fields["includesPattern"].split(","), self.fields["excludesPattern"].split(",")
+        if self.fields["blackedOut"] or not accepts(included, excluded, path):
             raise NotFoundError
 
     def _check_deploy(self, caller: Caller, path: str) -> None:
@@ -112,22 +120,22 @@ class Remote(Generic[CacheT, UpstreamT]):
         """Whether a copy will do without a look at the upstream."""
         if not file.expires:
             return True
-        return not file.expired and self._now() - file.updated < self._fields["retrievalCachePeriodSecs"]
+        return not file.expired and self._now() - file.updated < self.fields["retrievalCachePeriodSecs"]
 
     def _is_offline(self) -> bool:
         since = self._offline_since
-        assumed = since is not None and self._now() - since < self._fields["assumedOfflinePeriodSecs"]
-        return bool(self._fields["offline"] or assumed)
+        assumed = since is not None and self._now() - since < self.fields["assumedOfflinePeriodSecs"]
+        return bool(self.fields["offline"] or assumed)
 
     def _is_missed(self, path: str) -> bool:
-        period = self._fields["missedRetrievalCachePeriodSecs"]
+        period = self.fields["missedRetrievalCachePeriodSecs"]
         return path in self._missed and self._now() - self._missed[path] < period
 
     def _blocks(self, media_type: str) -> bool:
         """Whether the repository lets no answer of this type (a Content-Type header) pass for something else."""
         name = media_type.partition(";")[0].strip().lower()
-        excepted = (self._fields["mismatchingMimeTypesOverrideList"] or "").split(",")
-        return bool(self._fields["blockMismatchingMimeTypes"]) and name in MISMATCHING and name not in excepted
+        excepted = (self.fields["mismatchingMimeTypesOverrideList"] or "").split(",")
+        return bool(self.fields["blockMismatchingMimeTypes"]) and name in MISMATCHING and name not in excepted
 
     # --- the upstream -------------------------------------------------------------------------------------------------
     @asynccontextmanager
@@ -174,13 +182,17 @@ def in_order(members: Sequence[RemoteT], *ways: Callable[[RemoteT], Awaitable[T]
 
 
 async def first(attempts: Iterable[Awaitable[T]]) -> T:
-    """What the first attempt gives that succeeds; a denial by one member counts more than a miss of the others."""
+    """What the first attempt gives that succeeds. Raises the gravest failure."""
     reason: Exception = NotFoundError()
     for attempt in attempts:
         try:
             return await attempt
-        except NotFoundError:
-            continue
-        except (DeniedError, BadCredentialsError) as error:
-            reason = error
+        except (NotFoundError, DeniedError, BadCredentialsError) as error:
+            reason = graver(reason, error)
     raise reason
+
+
+def graver(reason: Exception, other: Exception) -> Exception:
+    """The one of two failures that a client is told of: a denial rather than a miss, a miss with words rather than one
+    without, the later of equals."""
+    return max(other, reason, key=lambda error: (not isinstance(error, NotFoundError), bool(str(error))))

@@ -12,8 +12,9 @@ from ..world import World
 from .auth import ANONYMOUS, Authenticator, Signer, Token, User
 from .cache import FileStore
 from .cipher import Cipher
+from .files import FileRemote
 from .permissions import Permissions
-from .proxy import DockerRemote
+from .proxy import DOCKER_TYPES, DockerRemote
 from .remote import Remote
 from .settings import Settings
 from .store import Repository, RepositoryStore
@@ -65,7 +66,8 @@ class Artifactory:
     def remote(self, repository: Repository) -> Remote[Any, Any]:
         """The running side of a remote repository: its cache and its upstream."""
         if repository.key not in self._remotes:
-            self._remotes[repository.key] = DockerRemote(self, repository.key)
+            kind = DockerRemote if repository.package_type in DOCKER_TYPES else FileRemote
+            self._remotes[repository.key] = kind(self, repository.key)
         return self._remotes[repository.key]
 
     def members(self, repository: Repository) -> list[Remote[Any, Any]]:

@@ -64,7 +64,7 @@ class Upstream:
         """Redirects are followed here; another host gets no credentials unless the repository says so."""
         response = await self._send(method, url, accept, authorization)
         for _ignored in range(_MAX_REDIRECTS):
-            target = self._target(method, url, response)
+            target = self._target(url, response)
             if target is None:
                 break
             await response.aclose()
@@ -74,7 +74,7 @@ class Upstream:
             response = await self._send(method, url, accept, authorization)
         return response
 
-    def _target(self, _method: str, url: str, response: httpx.Response) -> str | None:
+    def _target(self, url: str, response: httpx.Response) -> str | None:
         """Where an answer leads; None for one that is to be taken as it is."""
         return urljoin(url, response.headers["location"]) if response.status_code in REDIRECTS else None
 

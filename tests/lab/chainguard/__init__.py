@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The simulated Chainguard: platform API, security token service, registry and the store of its blobs."""
+"""The simulated Chainguard: platform API, token service, registry, libraries and the store of their files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from .. import images
 from ..world import World
-from . import blobs, gateway, iam, registry, sts
+from . import blobs, gateway, iam, libraries, registry, roles, sts
 from .state import (
     API_AUDIENCE,
     ISSUER,
@@ -34,6 +34,7 @@ DEFAULTS: dict[str, Any] = {
     "delete_missing": 200,  # or 404: what a repeated DELETE gets
     "max_ttl_hours": 8760,  # the plan's limit for static identities
     "propagation": 0.0,  # seconds until a new identity or binding counts
+    "library_entitlements": list(roles.LIBRARIES),  # the ecosystems that organisations have bought
 }
 
 
@@ -41,6 +42,7 @@ def build(world: World) -> dict[str, Starlette]:
     return {
         "api": gateway.application(world, [*iam.routes(), *sts.routes()]),
         "registry": registry.build(world),
+        "libraries": libraries.build(world),
         "blobs": blobs.build(world),
     }
 
@@ -67,6 +69,7 @@ def describe(world: World) -> dict[str, Any]:
         "api_url": world.addresses["api"],
         "issuer_url": world.addresses["api"],
         "registry_url": world.addresses["registry"],
+        "libraries_url": world.addresses["libraries"],
         "organization": {"name": ORGANIZATION, "uid": organization},
         "other_organization": {"name": OTHER_ORGANIZATION, "uid": root_uid(OTHER_ORGANIZATION)},
         "api_tokens": tokens,
@@ -97,9 +100,16 @@ def routes(world: World) -> list[BaseRoute]:
         repository.publish(tag, images.build(name, tag, serial + 1), world.clock.now())
         return JSONResponse({"name": name, "tag": tag, "digest": repository.tags[tag]})
 
+    async def publish_package(request: Request) -> JSONResponse:
+        """A new version of a repository's package: {"repository", "version"} → the paths that came with it."""
+        body = await request.json()
+        paths = world.chainguard.packages.publish(body["repository"], body["version"])
+        return JSONResponse({"paths": paths})
+
     return [
         Route("/chainguard/identities", identities),
         Route("/chainguard/identities/revoke", revoke, methods=["POST"]),
         Route("/chainguard/bindings", bindings),
         Route("/chainguard/images", publish, methods=["POST"]),
+        Route("/chainguard/packages", publish_package, methods=["POST"]),
     ]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the simulated Chainguard knows: groups, identities, roles, bindings and images, and who may do what."""
+"""What the simulated Chainguard knows: groups, identities, roles, bindings, images and packages, and who may do what."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .. import images
 from ..world import World
 from . import jwt, roles
 from .messages import blank
+from .shelves import Shelves
 
 ISSUER = "https://issuer.enforce.dev"
 API_AUDIENCE = "https://console-api.enforce.dev"
@@ -113,6 +114,7 @@ class Chainguard:
         self.roles: dict[str, Record] = {}
         self.bindings: dict[str, Record] = {}
         self.repositories: dict[str, Repository] = {}
+        self.packages = Shelves()
         self.settles_at: dict[str, float] = {}
         self._seed_iam()
         for name, recipe in images.CATALOGUE.items():
