@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from ..packages import File, Shelf, java
+from ..packages import File, Shelf, java, python
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Kind:
 KINDS = {
     "java": Kind(java.shelf),
     "java-remediated": Kind(java.shelf, ("1.0.0",)),
+    "python": Kind(python.shelf),
+    "python-remediated": Kind(python.shelf, ("1.0.0+cgr.1",)),
 }
 
 
