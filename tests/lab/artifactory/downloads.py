@@ -45,6 +45,10 @@ class Call:
     def path(self) -> str:
         return str(self.request.path_params["path"])
 
+    def api(self, name: str) -> str:
+        """Where clients find an API of the repository."""
+        return f"{self.request.url.scheme}://{self.request.url.netloc}/artifactory/api/{name}/{self.repository.key}"
+
     def members(self) -> list[FileRemote]:
         """The remote repositories behind the key, in resolution order."""
         members = self.artifactory.members(self.repository)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from ..packages import File, Shelf, java, python
+from ..packages import File, Shelf, java, javascript, python
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Kind:
 KINDS = {
     "java": Kind(java.shelf),
     "java-remediated": Kind(java.shelf, ("1.0.0",)),
+    "javascript": Kind(javascript.shelf),
     "python": Kind(python.shelf),
     "python-remediated": Kind(python.shelf, ("1.0.0+cgr.1",)),
 }
