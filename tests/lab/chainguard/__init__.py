@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The simulated Chainguard: platform API, token service, registry, libraries and the store of their files."""
+"""The simulated Chainguard: platform API, token service, registry, packages and the store of their files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from .. import images
 from ..world import World
-from . import blobs, gateway, iam, libraries, registry, roles, sts
+from . import apk, blobs, gateway, iam, libraries, registry, roles, sts
 from .state import (
     API_AUDIENCE,
     ISSUER,
@@ -43,6 +43,7 @@ def build(world: World) -> dict[str, Starlette]:
         "api": gateway.application(world, [*iam.routes(), *sts.routes()]),
         "registry": registry.build(world),
         "libraries": libraries.build(world),
+        **apk.build(world),
         "blobs": blobs.build(world),
     }
 
@@ -70,6 +71,8 @@ def describe(world: World) -> dict[str, Any]:
         "issuer_url": world.addresses["api"],
         "registry_url": world.addresses["registry"],
         "libraries_url": world.addresses["libraries"],
+        "apk_url": world.addresses["apk"],
+        "virtualapk_url": world.addresses["virtualapk"],
         "organization": {"name": ORGANIZATION, "uid": organization},
         "other_organization": {"name": OTHER_ORGANIZATION, "uid": root_uid(OTHER_ORGANIZATION)},
         "api_tokens": tokens,
