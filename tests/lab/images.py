@@ -88,10 +88,10 @@ def build(name: str, tag: str, serial: int = 0) -> Build:
     for architecture in ARCHITECTURES:
         layers = [*shared, _release_layer(name, tag, serial, architecture)]
         config = _config(architecture, [diff_id for _layer, diff_id in layers])
-        manifest = _manifest(config, [layer for layer, _diff_id in layers])
+        manifest = manifest_of(config, [layer for layer, _diff_id in layers])
         statement = Content.json(IN_TOTO, _statement(name, manifest))
         bill = _config("unknown", [statement.digest])
-        attestation = _manifest(bill, [statement])
+        attestation = manifest_of(bill, [statement])
         manifests.append(manifest)
         attestations.append(attestation)
         descriptors.append(manifest.descriptor(platform={"architecture": architecture, "os": "linux"}))
@@ -131,7 +131,8 @@ def _config(architecture: str, diff_ids: list[str]) -> Content:
     return Content.json(CONFIG, value)
 
 
-def _manifest(config: Content, layers: list[Content]) -> Content:
+def manifest_of(config: Content, layers: list[Content]) -> Content:
+    """The manifest of an image of one platform, or of whatever else a registry is used for."""
     value = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,

@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
-from .. import images
 from ..world import World
 from . import apk, blobs, gateway, iam, libraries, registry, roles, sts
 from .state import (
@@ -25,6 +24,7 @@ from .state import (
     THIRD_PARTY_ISSUER,
     Authority,
     Chainguard,
+    builder_of,
     child_uid,
     root_uid,
 )
@@ -95,12 +95,12 @@ def routes(world: World) -> list[BaseRoute]:
         return JSONResponse({})
 
     async def publish(request: Request) -> JSONResponse:
-        """A new build of an image: {"name", "tag"} → its digest, which nobody has cached yet."""
+        """A new build of an image or a chart: {"name", "tag"} → its digest, which nobody has cached yet."""
         body = await request.json()
         name, tag = body["name"], body["tag"]
         repository = world.chainguard.repositories[name]
         serial = sum(1 for known, _when, _digest in repository.history if known == tag)
-        repository.publish(tag, images.build(name, tag, serial + 1), world.clock.now())
+        repository.publish(tag, builder_of(name)(name, tag, serial + 1), world.clock.now())
         return JSONResponse({"name": name, "tag": tag, "digest": repository.tags[tag]})
 
     async def publish_package(request: Request) -> JSONResponse:
