@@ -32,6 +32,10 @@ _CHECKSUMS = ("md5", "sha1", "sha256")
 _MERGES: dict[str, Callable[[Sequence[bytes]], bytes]] = {"maven": maven.merge}
 
 
+Wants = Callable[[FileRemote], Awaitable[Wanted]]
+"""What is wanted of each member: they can have the same thing in different places."""
+
+
 @dataclass(frozen=True)
 class Call:
     """A request of a known caller to a repository of package files."""
@@ -54,23 +58,24 @@ class Call:
         members = self.artifactory.members(self.repository)
         return [member for member in members if isinstance(member, FileRemote)]
 
-    async def first(self, wanted: Callable[[FileRemote], Wanted]) -> CachedFile:
+    async def first(self, wanted: Wants) -> CachedFile:
         """The first member's file that can be had."""
-        return await first(
-            in_order(
-                self.members(),
-                lambda remote: remote.cached(self.caller, wanted(remote)),
-                lambda remote: remote.file(self.caller, wanted(remote)),
-            )
-        )
 
-    async def all(self, wanted: Callable[[FileRemote], Wanted]) -> list[tuple[FileRemote, CachedFile]]:
+        async def cached(remote: FileRemote) -> CachedFile:
+            return await remote.cached(self.caller, await wanted(remote))
+
+        async def fetched(remote: FileRemote) -> CachedFile:
+            return await remote.file(self.caller, await wanted(remote))
+
+        return await first(in_order(self.members(), cached, fetched))
+
+    async def all(self, wanted: Wants) -> list[tuple[FileRemote, CachedFile]]:
         """The files of all members that have one; raises what `first` raises when none has."""
         found: list[tuple[FileRemote, CachedFile]] = []
         reason: Exception = NotFoundError()
         for remote in self.members():
             try:
-                found.append((remote, await remote.file(self.caller, wanted(remote))))
+                found.append((remote, await remote.file(self.caller, await wanted(remote))))
             except (NotFoundError, DeniedError) as error:
                 reason = graver(reason, error)
         if not found:
@@ -130,10 +135,13 @@ async def download(call: Call) -> Response:
 
 
 async def _find(call: Call, path: str) -> CachedFile:
+    async def wanted(remote: FileRemote) -> Wanted:
+        return remote.below(path)
+
     members, merge = call.members(), _MERGES.get(call.repository.package_type)
     if merge is None or len(members) < 2 or not members[0].below(path).expires:
-        return await call.first(lambda remote: remote.below(path))
-    found = await call.all(lambda remote: remote.below(path))
+        return await call.first(wanted)
+    found = await call.all(wanted)
     return call.make(path, merge([call.read(file) for _remote, file in found]))
 
 

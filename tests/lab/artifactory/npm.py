@@ -34,7 +34,7 @@ async def _package(call: Call) -> Response:
     return JSONResponse(merged)
 
 
-def _document(remote: FileRemote, name: str) -> Wanted:
+async def _document(remote: FileRemote, name: str) -> Wanted:
     """The slash after a scope is part of the name."""
     url = f"{remote.fields['url'].rstrip('/')}/{quote(name, safe='@')}"
     return Wanted(f".npm/{name}/package.json", url, expires=True)

@@ -59,7 +59,7 @@ async def project(call: Call) -> Response:
     return _page(links)
 
 
-def _index(remote: FileRemote, name: str) -> Wanted:
+async def _index(remote: FileRemote, name: str) -> Wanted:
     """The registry and its suffix say where the index is, whatever the repository's own URL."""
     registry, suffix = remote.fields["pyPIRegistryUrl"].rstrip("/"), remote.fields["pyPIRepositorySuffix"].strip("/")
     path = f"{name}/" if name else ""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from ..packages import File, Shelf, alpine, golang, java, javascript, python
+from ..packages import File, Shelf, alpine, dotnet, golang, java, javascript, python
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Kind:
 
 KINDS = {
     **{repository: Kind(alpine.shelf) for repository in alpine.NAMES},
+    "dotnet": Kind(dotnet.shelf),
     "go": Kind(golang.shelf),
     "java": Kind(java.shelf),
     "java-remediated": Kind(java.shelf, ("1.0.0",)),
