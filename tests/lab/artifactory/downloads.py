@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
-from . import maven
+from . import alpine, golang, maven
 from .auth import Caller
 from .cache import Cache, CachedFile
 from .files import FileRemote, MismatchError, Wanted
@@ -28,8 +28,12 @@ if TYPE_CHECKING:
     from .state import Artifactory
 
 _CHECKSUMS = ("md5", "sha1", "sha256")
-# How the documents of several members become one. Of other files the first member's counts.
-_MERGES: dict[str, Callable[[Sequence[bytes]], bytes]] = {"maven": maven.merge}
+# How the documents of several members become one, by the end of their path. Of other files the first member's counts.
+_MERGES: dict[str, Callable[[Sequence[bytes]], bytes]] = {
+    "/APKINDEX.tar.gz": alpine.merge,
+    "/@v/list": golang.merge,
+    "/maven-metadata.xml": maven.merge,
+}
 
 
 Wants = Callable[[FileRemote], Awaitable[Wanted]]
@@ -138,7 +142,7 @@ async def _find(call: Call, path: str) -> CachedFile:
     async def wanted(remote: FileRemote) -> Wanted:
         return remote.below(path)
 
-    members, merge = call.members(), _MERGES.get(call.repository.package_type)
+    members, merge = call.members(), next((how for end, how in _MERGES.items() if f"/{path}".endswith(end)), None)
     if merge is None or len(members) < 2 or not members[0].below(path).expires:
         return await call.first(wanted)
     found = await call.all(wanted)
@@ -163,4 +167,7 @@ async def _any(artifactory: Artifactory, caller: Caller, request: Request) -> Re
 
 
 def routes() -> list[BaseRoute]:
-    return [route("/artifactory/{key}/{path:path}", _any, kind="files.get")]
+    return [
+        route("/artifactory/api/go/{key}/{path:path}", of_type("go", download), kind="go.get"),  # its other address
+        route("/artifactory/{key}/{path:path}", _any, kind="files.get"),
+    ]

@@ -21,12 +21,15 @@ def handles(fields: Mapping[str, Any], path: str) -> bool:
 
 
 def merge(documents: Sequence[bytes]) -> bytes:
-    """One maven-metadata.xml with the versions of all, the newest of the last."""
+    """One maven-metadata.xml with the versions of all."""
     trees = [ElementTree.fromstring(document) for document in documents]
-    versions = list(dict.fromkeys(version.text for tree in trees for version in tree.iter("version")))
-    merged = trees[-1]
-    parent = merged.find("versioning/versions")
-    if parent is not None:
+    found = {version.text or "" for tree in trees for version in tree.iter("version")}
+    versions = sorted(found, key=lambda version: [int(number) for number in re.findall(r"\d+", version)])
+    merged = trees[0]
+    for name in ("latest", "release"):
+        for element in merged.iter(name):
+            element.text = versions[-1]
+    for parent in merged.iter("versions"):
         parent[:] = []
         for version in versions:
             ElementTree.SubElement(parent, "version").text = version
