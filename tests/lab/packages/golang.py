@@ -12,7 +12,7 @@ from .. import archives, images
 from . import File, Shelf
 
 MODULE = "example.com/lab/greeting"
-_MOD = f"module {MODULE}\n\ngo 1.20\n".encode()
+_MOD = f"module {MODULE}\n\ngo 1.16\n".encode()
 
 
 def shelf(root: str, versions: Sequence[str]) -> Shelf:
