@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Sequence
 
 from .. import archives
+from .remote import UnreadableError
 
 
 def merge(documents: Sequence[bytes]) -> bytes:
@@ -24,7 +25,9 @@ def merge(documents: Sequence[bytes]) -> bytes:
 
 
 def _entries(document: bytes) -> list[str]:
-    with tarfile.open(fileobj=io.BytesIO(document)) as archive:
-        member = archive.extractfile("APKINDEX")
-        assert member, "an index without APKINDEX"
-        return member.read().decode().strip().split("\n\n")
+    try:
+        with tarfile.open(fileobj=io.BytesIO(document)) as archive:
+            member = archive.extractfile("APKINDEX")
+            return member.read().decode().strip().split("\n\n") if member else []
+    except (tarfile.TarError, KeyError) as error:
+        raise UnreadableError(str(error)) from error

@@ -1,14 +1,15 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of repositories under their path: /artifactory/<key>/<path>, with checksums and across the members of a virtual."""
+"""Package files under their path, /artifactory/<key>/<path>, with checksums; and what all package types have in common."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -18,7 +19,7 @@ from . import alpine, golang, maven
 from .auth import Caller
 from .cache import Cache, CachedFile
 from .files import FileRemote, MismatchError, Wanted
-from .remote import DeniedError, NotFoundError, first, graver, in_order
+from .remote import DeniedError, NotFoundError, UnreadableError, first, graver, in_order
 from .served import serve
 from .store import Repository
 from .web import BASIC_CHALLENGE, ApiError, route
@@ -90,6 +91,15 @@ class Call:
         file.count_download(self.artifactory.world.clock.now(), self.caller.name)
         return self.artifactory.files.path(file.content).read_bytes()
 
+    def read_json(self, file: CachedFile) -> dict[str, Any]:
+        try:
+            document = json.loads(self.read(file))
+        except ValueError as error:
+            raise UnreadableError(str(error)) from error
+        if not isinstance(document, dict):
+            raise UnreadableError("not an object")
+        return document
+
     def make(self, path: str, body: bytes) -> CachedFile:
         """A file that no cache holds."""
         content, mime_type = self.artifactory.files.add(body), Wanted(path, "").mime_type
@@ -124,6 +134,8 @@ def _refusing(artifactory: Artifactory, caller: Caller) -> Iterator[None]:
         raise ApiError(artifactory.settings["artifactory_mime_mismatch_status"], str(error)) from error
     except NotFoundError as error:
         raise ApiError(404, "File not found.") from error
+    except UnreadableError as error:
+        raise ApiError(500, f"Could not read what the upstream sent: {error}") from error
     except DeniedError as error:
         if caller.anonymous:
             raise ApiError(401, "Authentication is required", BASIC_CHALLENGE) from error

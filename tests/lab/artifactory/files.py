@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A remote repository of package files at work, and how it fares with upstreams that redirect (artifactory.md §0, §5.5)."""
+"""A remote repository of package files at work, and how it fares with redirects (artifactory.md §0, §5.5)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MIME_TYPES = {
     ".xml": "application/xml",
     ".zip": "application/zip",
 }
-# How paths end whose content changes, by package type; that of others never does.
+# How the paths of documents end, whose content changes, by package type. That of other files never does.
 _MOVING = {"alpine": ("/APKINDEX.tar.gz",), "go": ("/@v/list", "/@latest"), "maven": ("/maven-metadata.xml",)}
 
 
@@ -104,8 +104,6 @@ class FileRemote(Remote[Cache, FileUpstream]):
     async def file(self, caller: Caller, wanted: Wanted) -> CachedFile:
         """The file; an expired copy when the upstream does not give a better one."""
         self._check(caller, wanted.path)
-        if self._repository.package_type == "maven" and not maven.handles(self.fields, wanted.path):
-            raise NotFoundError
         async with self._locks[wanted.path]:
             cached = self.cache.files.get(wanted.path)
             if cached is not None and self._is_fresh(cached):
@@ -123,6 +121,12 @@ class FileRemote(Remote[Cache, FileUpstream]):
         if not self._is_fresh(file):
             raise NotFoundError
         return file
+
+    # --- rules --------------------------------------------------------------------------------------------------------
+    def _check(self, caller: Caller, path: str) -> None:
+        super()._check(caller, path)
+        if self._repository.package_type == "maven" and not maven.handles(self.fields, path):
+            raise NotFoundError
 
     # --- the upstream -------------------------------------------------------------------------------------------------
     async def _fetch(self, caller: Caller, wanted: Wanted, cached: CachedFile | None) -> CachedFile:

@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
+from .remote import UnreadableError
+
 _SNAPSHOT = re.compile(r"-SNAPSHOT/")
 
 
 def handles(fields: Mapping[str, Any], path: str) -> bool:
-    """Whether a remote repository is there for a path at all. Metadata of an artifact is neither release nor snapshot."""
+    """Whether a remote repository is there for a path. An artifact's metadata is neither release nor snapshot."""
     if _SNAPSHOT.search(path):
         return bool(fields["handleSnapshots"])
     return bool(fields["handleReleases"]) or path.endswith("/maven-metadata.xml")
@@ -22,7 +24,10 @@ def handles(fields: Mapping[str, Any], path: str) -> bool:
 
 def merge(documents: Sequence[bytes]) -> bytes:
     """One maven-metadata.xml with the versions of all."""
-    trees = [ElementTree.fromstring(document) for document in documents]
+    try:
+        trees = [ElementTree.fromstring(document) for document in documents]
+    except ElementTree.ParseError as error:
+        raise UnreadableError(str(error)) from error
     found = {version.text or "" for tree in trees for version in tree.iter("version")}
     versions = sorted(found, key=lambda version: [int(number) for number in re.findall(r"\d+", version)])
     merged = trees[0]

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from urllib.parse import quote
 
@@ -26,7 +25,7 @@ async def _package(call: Call) -> Response:
     """One document with the versions of all members; of two with the same number the first member's."""
     merged: dict[str, Any] = {}
     for remote, file in await call.all(lambda remote: _document(remote, call.path)):
-        document = json.loads(call.read(file))
+        document = call.read_json(file)
         for version in document["versions"].values():
             version["dist"]["tarball"] = _rewritten(call, remote, version["dist"]["tarball"])
         merged["versions"] = {**document["versions"], **merged.get("versions", {})}

@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
@@ -40,7 +37,7 @@ async def _service_index(remote: FileRemote) -> Wanted:
 async def _base(call: Call, remote: FileRemote, resource: str) -> str:
     """The address of a resource at the upstream."""
     found = await remote.file(call.caller, await _service_index(remote))
-    for row in json.loads(call.artifactory.files.path(found.content).read_bytes())["resources"]:
+    for row in call.read_json(found)["resources"]:
         if row["@type"].startswith(resource):
             return str(row["@id"]).rstrip("/")
     raise NotFoundError
@@ -54,7 +51,7 @@ async def versions(call: Call) -> Response:
         url = f"{await _base(call, remote, _FLAT)}/{name}/index.json"
         return Wanted(f"{_FOLDER}/flatcontainer/{name}/index.json", url, expires=True)
 
-    found = [json.loads(call.read(file))["versions"] for _remote, file in await call.all(wanted)]
+    found = [call.read_json(file)["versions"] for _remote, file in await call.all(wanted)]
     return JSONResponse({"versions": list(dict.fromkeys(version for some in found for version in some))})
 
 
@@ -66,7 +63,7 @@ async def registration(call: Call) -> Response:
         url = f"{await _base(call, remote, _REGISTRATION)}/{name}/index.json"
         return Wanted(f"{_FOLDER}/registration-semver2/{name}/index.json", url, expires=True)
 
-    document: dict[str, Any] = json.loads(call.read(await call.first(wanted)))
+    document = call.read_json(await call.first(wanted))
     base = f"{call.api('nuget/v3')}/registration-semver2"
     document["@id"] = f"{base}/{name}/index.json"
     for page in document["items"]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,7 +19,7 @@ from .auth import Caller
 from .cache import CachedFile
 from .manifests import INDEX, ManifestCache, folder_of, is_marker
 from .remote import BadCredentialsError, NotFoundError, Remote
-from .upstream import RegistryUpstream
+from .upstream import RegistryUpstream, TokenRefusedError
 
 if TYPE_CHECKING:
     from .state import Artifactory
@@ -123,6 +125,24 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
             raise NotFoundError
 
     # --- the upstream -------------------------------------------------------------------------------------------------
+    @asynccontextmanager
+    async def _asking(self, path: str, *, remember: bool) -> AsyncIterator[None]:
+        """The same, and what it means that the upstream's token service gave no token."""
+        async with super()._asking(path, remember=remember):
+            try:
+                yield
+            except TokenRefusedError as error:
+                if self._artifactory.settings["artifactory_bad_upstream_credentials"] == "invalid_credentials":
+                    raise BadCredentialsError(self._credentials_text(path, error)) from error
+                raise NotFoundError from error
+
+    def _credentials_text(self, path: str, error: TokenRefusedError) -> str:
+        cause = f"Can't fetch token for repo: {self.key} realm: {error.realm} scope:{error.scope}"
+        return (
+            f"Invalid username/password configured for Remote Docker repository: {self.key}:"
+            f" Error in getting information for '{path}/{INDEX}' (java.lang.IllegalStateException: {cause})"
+        )
+
     async def _fetch_manifest(self, pull: Pull, reference: str, cached: CachedFile | None) -> CachedFile:
         folder, name = folder_of(pull.image, reference), self._upstream_name(pull.image)
         path = f"{name}/manifests/{reference}"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all remote repositories have in common: when the cache answers, when the upstream is asked (artifactory.md §5.5).
+"""All remote repositories: when the cache answers, when the upstream is asked (artifactory.md §5.5).
 
 Freshness, the negative cache and assumed offline go by the configuration as it is at the moment of the request.
 """
@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .auth import Caller
 from .cache import Cache, CachedFile
-from .manifests import INDEX
 from .patterns import accepts
 from .store import Repository
-from .upstream import TokenRefusedError, UnreachableError, Upstream
+from .upstream import UnreachableError, Upstream
 
 if TYPE_CHECKING:
     from .state import Artifactory
@@ -41,6 +40,10 @@ class DeniedError(Exception):
     def __init__(self, message: str, status: int = 403) -> None:
         super().__init__(message)
         self.status = status
+
+
+class UnreadableError(Exception):
+    """A document of the upstream is none of its kind: a web page, most likely."""
 
 
 class BadCredentialsError(Exception):
@@ -91,7 +94,7 @@ class Remote(Generic[CacheT, UpstreamT]):
             self._missed.clear()
 
     def zap(self, path: str) -> None:
-        """Expire what can change at or below a path and forget the misses there; nothing where the cache holds nothing."""
+        """Expire what can change at or below a path, and forget the misses there; not where the cache holds nothing."""
         if not self.cache.has(path):
             return
         for file in self.cache.below(path):
@@ -151,25 +154,10 @@ class Remote(Generic[CacheT, UpstreamT]):
         except UnreachableError as error:
             self._offline_since = self._now()
             raise NotFoundError from error
-        except TokenRefusedError as error:
-            if self._artifactory.settings["artifactory_bad_upstream_credentials"] == "invalid_credentials":
-                raise BadCredentialsError(self._credentials_text(path, error)) from error
-            self._miss(path, remember)
-            raise NotFoundError from error
         except NotFoundError:
-            self._miss(path, remember)
+            if remember:
+                self._missed[path] = self._now()
             raise
-
-    def _miss(self, path: str, remember: bool) -> None:
-        if remember:
-            self._missed[path] = self._now()
-
-    def _credentials_text(self, path: str, error: TokenRefusedError) -> str:
-        cause = f"Can't fetch token for repo: {self.key} realm: {error.realm} scope:{error.scope}"
-        return (
-            f"Invalid username/password configured for Remote Docker repository: {self.key}:"
-            f" Error in getting information for '{path}/{INDEX}' (java.lang.IllegalStateException: {cause})"
-        )
 
 
 # --- several of them behind one key -----------------------------------------------------------------------------------
@@ -193,6 +181,8 @@ async def first(attempts: Iterable[Awaitable[T]]) -> T:
 
 
 def graver(reason: Exception, other: Exception) -> Exception:
-    """The one of two failures that a client is told of: a denial rather than a miss, a miss with words rather than one
-    without, the later of equals."""
+    """The one of two failures that a client is told of.
+
+    That is a denial rather than a miss, a miss with words rather than one without, and the later of equals.
+    """
     return max(other, reason, key=lambda error: (not isinstance(error, NotFoundError), bool(str(error))))

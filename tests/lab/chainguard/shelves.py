@@ -47,6 +47,8 @@ class Shelves:
 
     def publish(self, repository: str, version: str) -> list[str]:
         """A new version of the repository's package: the paths of the files that there were not before."""
+        if version in self._versions[repository]:
+            raise ValueError(f"{repository} has {version} already")
         before = self._files[repository].keys()
         self._versions[repository].append(version)
         self._stock(repository)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Python wheels and the simple indexes that list them: lab-greeting, and lab-upstream, which Chainguard did not build."""
+"""Python wheels and the simple indexes that list them. lab-upstream is one that Chainguard did not build."""
 
 from __future__ import annotations
 

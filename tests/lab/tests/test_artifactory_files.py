@@ -97,14 +97,14 @@ def test_metadata_expires_and_files_do_not(lab: Lab, java: str) -> None:
     lab.control("POST", "/chainguard/packages", {"repository": "java", "version": "1.2.0"})
     assert "1.2.0" not in get(lab, f"java/{METADATA}").text
     lab.advance(7200)
-    create_new_login(lab)
+    log_in_for_good(lab)
     before = asked(lab, "java")["GET"]
     assert "1.2.0" in get(lab, f"java/{METADATA}").text
     assert get(lab, f"java/{JAR}").status_code == 200 and asked(lab, "java")["GET"] == before + 1
 
 
-def create_new_login(lab: Lab) -> None:
-    """A login that does not expire: the workload's, which may pull everything."""
+def log_in_for_good(lab: Lab) -> None:
+    """Give the repository a login that does not expire: the workload's, which may pull everything."""
     workload = lab.state["chainguard"]["workload"]
     change(lab, "java", username=workload["identity"], password=workload["oidc_token"])
 

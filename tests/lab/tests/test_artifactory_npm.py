@@ -80,6 +80,12 @@ def test_a_look_with_head_spoils_the_tarball(lab: Lab, javascript: str) -> None:
     assert integrity(get(lab, found["tarball"])) != found["integrity"]
 
 
+def test_a_web_page_is_no_document(lab: Lab, javascript: str) -> None:
+    lab.fail(service="libraries", action={"status": 200, "body": "<html>Log in</html>"})
+    status, message = envelope(get(lab, f"{API}/lab-greeting"))
+    assert status == 500 and message.startswith("Could not read what the upstream sent")
+
+
 def test_metadata_expires(lab: Lab, javascript: str) -> None:
     get(lab, f"{API}/lab-greeting")
     lab.control("POST", "/chainguard/packages", {"repository": "javascript", "version": "1.2.0"})

@@ -87,6 +87,11 @@ def test_metadata_of_maven_holds_the_versions_of_all(lab: Lab, java: PullToken) 
     assert get(lab, f"all/{METADATA}.sha1").text == answer.headers["x-checksum-sha1"]
 
 
+def test_a_web_page_cannot_be_joined(lab: Lab, java: PullToken) -> None:
+    lab.fail(service="libraries", action={"status": 200, "body": "<p>Log in<p>"})
+    assert get(lab, f"all/{METADATA}").status_code == 500
+
+
 def test_one_member_that_may_not_be_read_makes_a_miss_a_denial(lab: Lab, java: PullToken) -> None:
     for name in ("readers", "pullers", "managers"):
         client(lab).delete(f"{PERMISSIONS}/{name}")
@@ -130,6 +135,14 @@ def test_alpine(lab: Lab, remote: MakeRemote) -> None:
     for entry in found:
         answer = get(lab, f"all/x86_64/{entry['P']}-{entry['V']}.apk")
         assert str(len(answer.content)) == entry["S"]
+
+
+def test_an_index_that_is_none_cannot_be_joined(lab: Lab, remote: MakeRemote) -> None:
+    for repository in ("chainguard", "extra-packages"):
+        create(lab, repository, {**ALPINE, "url": f"https://virtualapk.cgr.dev/{lab.org}/{repository}"})
+    virtual(lab, "alpine", "chainguard", "extra-packages")
+    lab.fail(service="virtualapk", action={"status": 200, "body": "<p>Log in<p>"})
+    assert get(lab, "all/x86_64/APKINDEX.tar.gz").status_code == 500
 
 
 def test_go(lab: Lab, remote: MakeRemote) -> None:

@@ -116,3 +116,5 @@ def test_a_new_version(lab: Lab, java: PullToken) -> None:
     assert JAR.replace("1.0.0", "1.2.0") in published["paths"] and JAR not in published["paths"]
     assert b"1.2.0" in get(lab, METADATA, java).content
     assert fetch(lab, JAR.replace("1.0.0", "1.2.0"), java)
+    again = lab.client("control").post("/chainguard/packages", json={"repository": "java", "version": "1.2.0"})
+    assert again.status_code == 400

@@ -54,9 +54,9 @@ class Shell:
     lab: Lab
     folder: Path
 
-    def __call__(self, *command: str, fails: bool = False, environment: Mapping[str, str] = {}) -> str:
+    def __call__(self, *command: str, fails: bool = False, environment: Mapping[str, str] | None = None) -> str:
         """What the command prints: on its standard output, or on both when it is to fail."""
-        clean = {"PATH": os.environ["PATH"], "HOME": str(self.folder), **environment}
+        clean = {"PATH": os.environ["PATH"], "HOME": str(self.folder), **(environment or {})}
         ended = subprocess.run(
             command, cwd=self.folder, env=clean, capture_output=True, text=True, timeout=120, check=False
         )
