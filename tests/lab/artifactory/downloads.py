@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Package files under their path, /artifactory/<key>/<path>, with checksums; and what all package types have in common."""
+"""Package files under their path, /artifactory/<key>/<path>, with checksums; and what all package types share."""
 
 from __future__ import annotations
 

@@ -46,7 +46,8 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
 
     def __init__(self, artifactory: Artifactory, key: str) -> None:
         cache = ManifestCache(artifactory.files, artifactory.world.clock.now)
-        upstream = RegistryUpstream(artifactory.world.http, artifactory.world.clock.now, lambda: self.fields)
+        http, now = artifactory.world.http, artifactory.world.clock.now
+        upstream = RegistryUpstream(http, now, lambda: self.fields, self._uses_tokens)
         super().__init__(artifactory, key, cache, upstream)
 
     # --- what clients ask for; raises NotFoundError, DeniedError, BadCredentialsError ---------------------------------
@@ -113,6 +114,11 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
     def _is_good(self, file: CachedFile, reference: str) -> bool:
         """A digest asks for those very bytes, however old the copy of a tag is that holds them."""
         return reference.startswith("sha256:") or self._is_fresh(file)
+
+    def _uses_tokens(self) -> bool:
+        """Whether challenges of the upstream are answered: other types than docker may need no setting for that."""
+        always = self._artifactory.settings["artifactory_oci_token_authentication"] == "always"
+        return bool(self.fields["enableTokenAuthentication"] or (always and self._repository.package_type != "docker"))
 
     def _upstream_name(self, image: str) -> str:
         project = self.fields["dockerProjectId"]

@@ -98,13 +98,18 @@ class Upstream:
 
 
 class RegistryUpstream(Upstream):
-    """A registry, which may want a token of its token service."""
+    """A registry, which may want a token of its token service. `uses_tokens()`: whether the repository gets one."""
 
     def __init__(
-        self, http: httpx.AsyncClient, now: Callable[[], float], fields: Callable[[], Mapping[str, Any]]
+        self,
+        http: httpx.AsyncClient,
+        now: Callable[[], float],
+        fields: Callable[[], Mapping[str, Any]],
+        uses_tokens: Callable[[], bool],
     ) -> None:
         super().__init__(http, fields)
         self._now = now
+        self._uses_tokens = uses_tokens
         self._tokens: dict[tuple[str, ...], tuple[str, float]] = {}
 
     def url(self, path: str) -> str:
@@ -126,7 +131,7 @@ class RegistryUpstream(Upstream):
             await response.aclose()
             self._tokens.pop(self._token_key(scope), None)
             response = await self._follow(method, url, accept, "")
-        if response.status_code == 401 and self._fields()["enableTokenAuthentication"]:
+        if response.status_code == 401 and self._uses_tokens():
             challenge = response.headers.get("www-authenticate", "")
             await response.aclose()
             response = await self._follow(method, url, accept, await self._answer(challenge, scope))
@@ -134,7 +139,7 @@ class RegistryUpstream(Upstream):
 
     def _known_authorization(self, scope: str) -> str:
         """What goes with a first request: Basic or nothing without token authentication, else a token from before."""
-        if not self._fields()["enableTokenAuthentication"]:
+        if not self._uses_tokens():
             return self._basic()
         token, expires_at = self._tokens.get(self._token_key(scope), ("", 0.0))
         return f"Bearer {token}" if self._now() < expires_at else ""

@@ -567,5 +567,14 @@ def test_charts_are_pulled_like_images(lab: Lab, pull_token: MakeToken, package_
     (layer,) = document["layers"]
     answer = blob(lab, "charts", layer["digest"], name)
     assert layer["mediaType"] == charts.CHART and f"sha256:{sha256(answer.content).hexdigest()}" == layer["digest"]
-    change(lab, "charts", enableTokenAuthentication=False)
-    assert error(manifest(lab, "charts", name, "1.1.0"))["code"] == "MANIFEST_UNKNOWN"
+
+
+@pytest.mark.parametrize(("package_type", "status"), [("docker", 404), ("helmoci", 200), ("oci", 200)])
+def test_what_answers_challenges_without_the_setting(
+    lab: Lab, pull_token: MakeToken, package_type: str, status: int
+) -> None:
+    made, (name,) = pull_token(), charts.CATALOGUE
+    create(lab, "charts", {**REMOTE, "packageType": package_type, "username": made.username, "password": made.password})
+    assert manifest(lab, "charts", name, "1.0.0").status_code == 404
+    lab.configure(artifactory_oci_token_authentication="always")
+    assert manifest(lab, "charts", name, "1.1.0").status_code == status
