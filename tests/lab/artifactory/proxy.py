@@ -45,8 +45,8 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
     """The running side of one remote Docker repository."""
 
     def __init__(self, artifactory: Artifactory, key: str) -> None:
-        cache = ManifestCache(artifactory.files, artifactory.world.clock.now)
         http, now = artifactory.world.http, artifactory.world.clock.now
+        cache = ManifestCache(artifactory.files, now)
         upstream = RegistryUpstream(http, now, lambda: self.fields, self._uses_tokens)
         super().__init__(artifactory, key, cache, upstream)
 

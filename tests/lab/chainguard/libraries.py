@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from starlette.applications import Starlette
@@ -15,13 +16,13 @@ from starlette.routing import Route
 from ..packages import ORIGIN
 from ..world import World
 from . import blobs, login, roles
-from .messages import HTTP_STATUS, ApiError
+from .messages import ApiError
 from .shelves import digest_of
 from .state import Chainguard
 
-# The package and the version of every other package that a policy blocks.
+# The package, and the version of every other package, that are blocked.
 BLOCKED_PACKAGE = "lab-malware"
-BLOCKED_VERSION = "0.9.0"
+BLOCKED_VERSION = re.compile(r"(?<![\d.])0\.9\.0(?!\.?\d)")
 
 
 async def package(request: Request) -> Response:
@@ -35,12 +36,12 @@ async def package(request: Request) -> Response:
         caller = request.state.user = login.identity(state, request)
     except ApiError as error:
         headers = {"WWW-Authenticate": 'Basic realm="Chainguard Libraries"'}
-        return _error(HTTP_STATUS[16], error.message, headers)
+        return _error(401, error.message, headers)
     if not _is_entitled(state, caller, ecosystem):
         return _error(403, f"not entitled to {ecosystem} libraries")
     if BLOCKED_PACKAGE in path:
         return _error(409, "MALWARE_DETECTED: all versions of this package are blocked")
-    if BLOCKED_VERSION in path:
+    if BLOCKED_VERSION.search(path):
         return _error(403, "POLICY_BLOCKED: this version is blocked")
     return _answer(request, path)
 

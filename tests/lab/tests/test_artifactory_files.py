@@ -179,6 +179,11 @@ def test_a_wrong_role_finds_nothing(lab: Lab, pull_token: Make) -> None:
     assert envelope(get(lab, f"java/{JAR}")) == MISSING
 
 
+@pytest.mark.parametrize("path", [JAR.replace("1.0.0", "0.9.0"), METADATA.replace("greeting", "malware")])
+def test_what_chainguard_blocks_is_a_miss(lab: Lab, java: str, path: str) -> None:
+    assert envelope(get(lab, f"java/{path}")) == MISSING
+
+
 def test_a_blocked_web_page_can_be_told_of(lab: Lab, java: str) -> None:
     lab.configure(artifactory_mime_mismatch_status=409)
     change(lab, "java", blockMismatchingMimeTypes=True)

@@ -62,6 +62,14 @@ def test_with_a_token_for_something_else(lab: Lab, pull_token: Make, role: str) 
     assert get(lab, JAR, pull_token(role)).status_code == 403
 
 
+def test_a_token_that_is_too_new(lab: Lab, pull_token: Make) -> None:
+    lab.configure(propagation=5)
+    token = pull_token("libraries.java.pull")
+    assert get(lab, JAR, token).status_code == 401
+    lab.advance(5)
+    assert get(lab, JAR, token).status_code == 302
+
+
 def test_what_the_organization_has_not_bought(lab: Lab, java: PullToken) -> None:
     lab.configure(library_entitlements=["python"])
     assert get(lab, JAR, java).status_code == 403
