@@ -75,6 +75,8 @@ async def registration(call: Call) -> Response:
 async def package(call: Call) -> Response:
     name, version = _id(call), call.request.path_params["version"].lower()
     path = f"{name}.{version}.nupkg"
+    if call.request.path_params.get("file", path).lower() != path:
+        raise NotFoundError
 
     async def wanted(remote: FileRemote) -> Wanted:
         return Wanted(path, f"{await _base(call, remote, _FLAT)}/{name}/{version}/{path}")

@@ -50,6 +50,7 @@ def test_the_service_index_leads_to_a_package(lab: Lab, dotnet: str, token: Pull
     assert base.startswith(lab.state["artifactory"]["url"])
     assert http.get(f"{base}lab.greeting/index.json").json() == {"versions": ["1.0.0", "1.1.0"]}
     package = http.get(f"{base}lab.greeting/1.0.0/lab.greeting.1.0.0.nupkg").content
+    assert http.get(f"{base}lab.greeting/1.0.0/lab.greeting.nuspec").status_code == 404
     assert package == fetch(lab, UPSTREAM, token)
     assert "Lab.Greeting.nuspec" in zipfile.ZipFile(io.BytesIO(package)).namelist()
     cached = lab.control("GET", "/artifactory/cache/dotnet")
