@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import random
-import struct
-import tarfile
-import zlib
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from typing import Any
+
+from . import archives
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -89,10 +88,10 @@ def build(name: str, tag: str, serial: int = 0) -> Build:
     for architecture in ARCHITECTURES:
         layers = [*shared, _release_layer(name, tag, serial, architecture)]
         config = _config(architecture, [diff_id for _layer, diff_id in layers])
-        manifest = _manifest(config, [layer for layer, _diff_id in layers])
+        manifest = manifest_of(config, [layer for layer, _diff_id in layers])
         statement = Content.json(IN_TOTO, _statement(name, manifest))
         bill = _config("unknown", [statement.digest])
-        attestation = _manifest(bill, [statement])
+        attestation = manifest_of(bill, [statement])
         manifests.append(manifest)
         attestations.append(attestation)
         descriptors.append(manifest.descriptor(platform={"architecture": architecture, "os": "linux"}))
@@ -132,7 +131,8 @@ def _config(architecture: str, diff_ids: list[str]) -> Content:
     return Content.json(CONFIG, value)
 
 
-def _manifest(config: Content, layers: list[Content]) -> Content:
+def manifest_of(config: Content, layers: list[Content]) -> Content:
+    """The manifest of an image of one platform, or of whatever else a registry is used for."""
     value = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
@@ -156,19 +156,5 @@ def _release_layer(name: str, tag: str, serial: int, architecture: str) -> tuple
 
 def _layer(path: str, data: bytes) -> tuple[Content, str]:
     """A gzipped tar of one file, and the digest of the tar."""
-    member = tarfile.TarInfo(path)
-    member.size = len(data)
-    # By hand, as tarfile copies in small pieces; its end is two empty blocks of 512 bytes.
-    plain = b"".join((member.tobuf(), data, bytes(-len(data) % 512 + 1024)))
-    return Content.of(LAYER, _gzip(plain)), f"sha256:{sha256(plain).hexdigest()}"
-
-
-def _gzip(plain: bytes) -> bytes:
-    """Gzip with nothing but stored blocks: quick, and the same bytes with every version of Python and zlib."""
-    parts = [b"\x1f\x8b\x08\x00" + bytes(4) + b"\x04\xff"]  # deflate, no name, no time, fastest, unknown system
-    for start in range(0, len(plain), 0xFFFF):
-        block = plain[start : start + 0xFFFF]
-        final = start + 0xFFFF >= len(plain)
-        parts += [struct.pack("<BHH", final, len(block), len(block) ^ 0xFFFF), block]
-    parts.append(struct.pack("<II", zlib.crc32(plain), len(plain)))
-    return b"".join(parts)
+    plain = archives.tar({path: data})
+    return Content.of(LAYER, archives.gzip(plain)), f"sha256:{sha256(plain).hexdigest()}"

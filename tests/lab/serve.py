@@ -23,7 +23,7 @@ from . import artifactory, chainguard, control
 from .world import Half, World
 
 HALVES: dict[str, Half] = {"artifactory": artifactory, "chainguard": chainguard}
-SERVICES = ("artifactory", "api", "registry", "blobs", "control")
+SERVICES = ("artifactory", "api", "registry", "libraries", "apk", "virtualapk", "blobs", "control")
 
 
 class Service:

@@ -27,6 +27,9 @@ from .journal import Journal
 BLOBS_HOST = "9236a389bd48b984df91adc1bc924620.r2.cloudflarestorage.com"
 SERVICE_OF_HOST = {
     "cgr.dev": "registry",
+    "libraries.cgr.dev": "libraries",
+    "apk.cgr.dev": "apk",
+    "virtualapk.cgr.dev": "virtualapk",
     BLOBS_HOST: "blobs",
     "console-api.enforce.dev": "api",
     "issuer.enforce.dev": "api",

@@ -10,7 +10,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import typing as t
@@ -24,6 +23,7 @@ from pyartifactory.exception import RepositoryNotFoundError
 from pyartifactory.models import RemoteRepository, VirtualRepository
 from pyartifactory.models.repository import PackageTypeEnum
 
+from lab.tests.programs import program
 from system.laboratory import ANONYMOUS, Json, Lab
 from system.playing import Player, Run, clean_environment, private_file
 from system.services import TokenService, docker_registry
@@ -66,17 +66,6 @@ def served(running_lab: Lab) -> Lab:
     running_lab.create_repository(PUBLIC)
     running_lab.create_repository(PRIVATE, username=username, password=password)
     return running_lab
-
-
-def program(name: str) -> str:
-    """Return the path of a program; in CI it has to be there."""
-    path = shutil.which(name)
-    if path is None:
-        missing = f"{name} is not installed; .ci/run names the Debian packages"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return path
 
 
 # --- skopeo and podman ------------------------------------------------------------------------------------------------

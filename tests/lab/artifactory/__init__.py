@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..world import World
-from . import access, docker, repositories, search, security, storage, system
+from . import access, docker, downloads, npm, nuget, pypi, repositories, search, security, storage, system
 from .control import routes
 from .settings import DEFAULTS
 from .state import USERS, Artifactory, Installation
@@ -38,8 +38,8 @@ def describe(world: World) -> dict[str, Any]:
 
 
 def build(world: World) -> dict[str, Starlette]:
-    # storage comes last: one of its routes is all that is left below /artifactory/.
-    modules = (system, access, security, repositories, search, docker, storage)
+    # downloads and storage come last: they have routes for all that is left below /artifactory/.
+    modules = (system, access, security, repositories, search, docker, npm, nuget, pypi, storage, downloads)
     app = Starlette(
         routes=[route for module in modules for route in module.routes()],
         middleware=[Middleware(_Headers, world=world)],

@@ -1,32 +1,17 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a remote repository has cached, in Artifactory's layout (artifactory.md §5.6).
-
-`<image>/<tag or sha256__hex>/` holds `manifest.json` or `list.manifest.json`, and next to a manifest its blobs as
-`sha256__<hex>`; a blob that nobody has fetched yet is `sha256__<hex>.marker`.
-"""
+"""What a remote repository has cached, by path; and the file store that all of them share (artifactory.md §5.6)."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import tempfile
 import weakref
-from collections.abc import AsyncIterable, Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterable, Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-MANIFEST = "manifest.json"
-INDEX = "list.manifest.json"
-MARKER = ".marker"
-
-
-def folder_of(image: str, reference: str) -> str:
-    """The folder of a manifest; a reference is a tag or a digest."""
-    return f"{image}/{reference.replace(':', '__')}"
 
 
 @dataclass(frozen=True)
@@ -41,7 +26,10 @@ class Content:
 
 @dataclass
 class CachedFile:
-    """One file; times in epoch seconds. A marker has the `digest` and `length` of the blob that it promises."""
+    """One file; times in epoch seconds. `expires`: the upstream can have another under the same name tomorrow.
+
+    `digest` and `length` are those of the content, but in a marker those of the blob that it promises.
+    """
 
     path: str
     content: Content
@@ -49,6 +37,7 @@ class CachedFile:
     remote_url: str
     digest: str
     length: int
+    expires: bool
     created_by: str
     created: float
     modified: float
@@ -65,19 +54,6 @@ class CachedFile:
     @property
     def folder(self) -> str:
         return self.path.rpartition("/")[0]
-
-    @property
-    def is_marker(self) -> bool:
-        return self.name.endswith(MARKER)
-
-    @property
-    def is_manifest(self) -> bool:
-        return self.name in (MANIFEST, INDEX)
-
-    @property
-    def is_expirable(self) -> bool:
-        """Tags move, digests do not."""
-        return self.is_manifest and not self.folder.rpartition("/")[2].startswith("sha256__")
 
     def count_download(self, now: float, user: str) -> None:
         self.downloads, self.downloaded, self.downloaded_by = self.downloads + 1, now, user
@@ -128,19 +104,6 @@ class Cache:
         self._now = now
         self.files: dict[str, CachedFile] = {}
 
-    # --- reading ------------------------------------------------------------------------------------------------------
-    def manifest(self, image: str, reference: str) -> CachedFile | None:
-        """The manifest of a tag; for a digest any manifest of the image that has it."""
-        if not reference.startswith("sha256:"):
-            folder = folder_of(image, reference)
-            return self.files.get(f"{folder}/{INDEX}") or self.files.get(f"{folder}/{MANIFEST}")
-        return next((file for file in self._of_image(image) if file.is_manifest and file.digest == reference), None)
-
-    def blob(self, image: str, digest: str) -> CachedFile | None:
-        """The blob, or else its marker; None when no cached manifest of the image has named it."""
-        found = [file for file in self._of_image(image) if not file.is_manifest and file.digest == digest]
-        return min(found, key=lambda file: file.is_marker, default=None)
-
     def below(self, path: str) -> list[CachedFile]:
         """The file at a path, or all below a folder; "" is the root."""
         prefix = f"{path}/" if path else ""
@@ -155,56 +118,6 @@ class Cache:
         rest = sorted(file.path.removeprefix(prefix) for file in self.below(path))
         return {name.partition("/")[0]: "/" in name for name in rest}
 
-    def images(self) -> list[str]:
-        return sorted({file.folder.rpartition("/")[0] for file in self.files.values() if file.is_manifest})
-
-    def tags(self, image: str) -> list[str]:
-        folders = {file.folder.removeprefix(f"{image}/") for file in self._of_image(image) if file.is_expirable}
-        return sorted(folders)
-
-    def _of_image(self, image: str) -> Iterator[CachedFile]:
-        return (file for file in list(self.files.values()) if file.folder.rpartition("/")[0] == image)
-
-    # --- writing ------------------------------------------------------------------------------------------------------
-    def save_manifest(
-        self, image: str, reference: str, body: bytes, media_type: str, *, remote_url: str, user: str
-    ) -> CachedFile:
-        """Keep a manifest in place of an older one, with a marker for each of its blobs that nobody has fetched."""
-        document = _json_object(body)
-        folder = folder_of(image, reference)
-        for old in self.below(folder):
-            if old.is_manifest:
-                del self.files[old.path]
-        content = self.store.add(body)
-        name = INDEX if "manifests" in document else MANIFEST
-        saved = self._put(
-            f"{folder}/{name}", content, media_type, f"sha256:{content.sha256}", content.size, remote_url, user
-        )
-        base = remote_url.rpartition("/manifests/")[0]
-        for blob in [document.get("config"), *document.get("layers", [])]:
-            if blob is not None:
-                self._promise(image, folder, blob, f"{base}/blobs/{blob['digest']}", user)
-        return saved
-
-    def _promise(self, image: str, folder: str, blob: dict[str, Any], remote_url: str, user: str) -> None:
-        digest = blob["digest"]
-        path = f"{folder}/{digest.replace(':', '__')}"
-        known = self.blob(image, digest)
-        if known is None or known.is_marker:
-            marker_type = "application/octet-stream"
-            self._put(path + MARKER, self.store.empty, marker_type, digest, blob["size"], remote_url, user)
-        else:
-            self.files[path] = replace(known, path=path)
-
-    def save_blob(self, image: str, marker: CachedFile, content: Content, user: str) -> CachedFile:
-        """Put a blob in the place of all its markers; the one that was asked for may be gone by now."""
-        others = [file for file in self._of_image(image) if file.is_marker and file.digest == marker.digest]
-        for file in (marker, *others):
-            self.files.pop(file.path, None)
-            path = file.path.removesuffix(MARKER)
-            saved = self._put(path, content, file.mime_type, file.digest, content.size, file.remote_url, user)
-        return saved
-
     def confirm(self, file: CachedFile) -> None:
         """The upstream still has the same."""
         file.updated, file.expired = self._now(), False
@@ -216,19 +129,20 @@ class Cache:
             del self.files[file.path]
         return len(found)
 
-    def _put(
-        self, path: str, content: Content, mime_type: str, digest: str, length: int, remote_url: str, user: str
+    def put(
+        self,
+        path: str,
+        content: Content,
+        mime_type: str,
+        remote_url: str,
+        user: str,
+        *,
+        expires: bool = False,
+        promised: tuple[str, int] | None = None,
     ) -> CachedFile:
+        """Keep a file in place of an older one. `promised`: digest and length of what it only stands for."""
         now = self._now()
-        file = CachedFile(path, content, mime_type, remote_url, digest, length, user, now, now, now)
+        digest, length = promised or (f"sha256:{content.sha256}", content.size)
+        file = CachedFile(path, content, mime_type, remote_url, digest, length, expires, user, now, now, now)
         self.files[path] = file
         return file
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    """A manifest's document; an HTML page that was let through holds nothing."""
-    try:
-        document = json.loads(body)
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from ..world import World
-from .proxy import Remote
+from .remote import Remote
 from .state import Artifactory
 from .store import Repository
 
@@ -28,7 +28,7 @@ def routes(world: World) -> list[BaseRoute]:
             raise KeyError(request.path_params["key"])
         return found
 
-    def remote(request: Request) -> Remote:
+    def remote(request: Request) -> Remote[Any, Any]:
         return state().remote(repository(request))
 
     async def list_repositories(_request: Request) -> JSONResponse:

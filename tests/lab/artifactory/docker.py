@@ -6,19 +6,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from .auth import Caller
-from .cache import MARKER, CachedFile
-from .proxy import BadCredentialsError, DeniedError, NotFoundError, Pull, Remote
+from .cache import CachedFile
+from .manifests import MARKER, is_marker
+from .proxy import DOCKER_TYPES, DockerRemote, Pull
+from .remote import BadCredentialsError, DeniedError, NotFoundError, first, in_order
+from .served import serve
 from .store import Repository
 from .web import ApiError, compact, envelope, route
 
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
     from .state import Artifactory
 
 T = TypeVar("T")
-PACKAGE_TYPES = frozenset({"docker", "oci", "helmoci"})
 TOKEN_SECONDS = 9000
 _API_VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
 
@@ -77,10 +79,10 @@ class Call:
     def pull(self) -> Pull:
         return Pull(self.caller, self.image, self.request.headers.get("accept", ""))
 
-    def members(self) -> list[Remote]:
+    def members(self) -> list[DockerRemote]:
         """The remote repositories behind the key, in resolution order."""
-        members = self.artifactory.store.members(self.repository.key)
-        return [self.artifactory.remote(member) for member in members if member.rclass == "remote"]
+        members = self.artifactory.members(self.repository)
+        return [member for member in members if isinstance(member, DockerRemote)]
 
 
 def _challenge(request: Request, key: str | None = None, image: str | None = None) -> Response:
@@ -128,7 +130,7 @@ def _docker_route(path: str, endpoint: DockerEndpoint, kind: str, methods: Seque
         if caller is None:
             return _challenge(request, key, request.path_params.get("image"))
         repository = artifactory.store.get(key)
-        if repository is None or repository.package_type not in PACKAGE_TYPES:
+        if repository is None or repository.package_type not in DOCKER_TYPES:
             raise ApiError(404, f"Repository '{key}' does not support Docker API version v2")
         try:
             return await endpoint(Call(artifactory, caller, repository, request))
@@ -139,16 +141,11 @@ def _docker_route(path: str, endpoint: DockerEndpoint, kind: str, methods: Seque
 
 
 async def _first(call: Call, attempts: Iterable[Awaitable[T]], unknown: Unknown) -> T:
-    """The first attempt that succeeds. Raises Refusal; a denial by one member counts more than a miss of the others."""
-    reason: Exception = NotFoundError()
-    for attempt in attempts:
-        try:
-            return await attempt
-        except NotFoundError:
-            continue
-        except (DeniedError, BadCredentialsError) as error:
-            reason = error
-    raise Refusal(_refusal(call, reason, unknown))
+    """The first attempt that succeeds. Raises Refusal."""
+    try:
+        return await first(attempts)
+    except (NotFoundError, DeniedError, BadCredentialsError) as error:
+        raise Refusal(_refusal(call, error, unknown)) from error
 
 
 def _refusal(call: Call, reason: Exception, unknown: Unknown) -> Response:
@@ -185,7 +182,12 @@ async def refuse_token(_artifactory: Artifactory, _caller: Caller, _request: Req
 
 async def manifest(call: Call) -> Response:
     reference = call.request.path_params["reference"]
-    file = await _first(call, _manifest_attempts(call, reference), Unknown.manifest(call.image))
+    attempts = in_order(
+        call.members(),
+        lambda remote: remote.cached_manifest(call.pull, reference),
+        lambda remote: remote.manifest(call.pull, reference),
+    )
+    file = await _first(call, attempts, Unknown.manifest(call.image))
     if call.request.method == "HEAD" and reference.startswith("sha256:"):
         headers = {
             "Docker-Content-Digest": file.digest,
@@ -196,15 +198,6 @@ async def manifest(call: Call) -> Response:
         return Response(headers=headers)
     origin = {"X-Artifactory-Filename": file.name, "X-Artifactory-Origin-Remote-Path": file.remote_url}
     return _served(call, file, origin)
-
-
-def _manifest_attempts(call: Call, reference: str) -> Iterator[Awaitable[CachedFile]]:
-    """All caches before any upstream; members with priority before the others."""
-    members = call.members()
-    for has_priority in (True, False):
-        group = [remote for remote in members if remote.has_priority is has_priority]
-        yield from (remote.cached_manifest(call.pull, reference) for remote in group)
-        yield from (remote.manifest(call.pull, reference) for remote in group)
 
 
 async def blob(call: Call) -> Response:
@@ -251,31 +244,20 @@ async def refuse_manifest(call: Call) -> Response:
 
 
 def _served(call: Call, file: CachedFile, headers: dict[str, str]) -> Response:
-    """A file with the headers of artifactory.md §5.3; 304 and 206 where the client asks for them."""
-    content, modified = file.content, formatdate(file.modified, usegmt=True)
-    headers = {
-        **_API_VERSION,
-        **headers,
-        "Content-Type": file.mime_type,
-        "Docker-Content-Digest": file.digest,
-        "Accept-Ranges": "bytes",
-        "Content-Disposition": f'attachment; filename="{file.name.removesuffix(MARKER)}"',
-        "Last-Modified": modified,
-    }
-    if file.is_marker:
-        return Response(headers={**headers, "Content-Length": str(file.length)})
-    headers |= {
-        "Etag": content.sha1,
-        "X-Checksum-Md5": content.md5,
-        "X-Checksum-Sha1": content.sha1,
-        "X-Checksum-Sha256": content.sha256,
-    }
-    asked = call.request.headers
-    if asked.get("if-none-match", "").strip('"') == content.sha1 or asked.get("if-modified-since") == modified:
-        return Response(status_code=304, headers=headers)
-    if call.request.method == "GET":
-        file.count_download(call.artifactory.world.clock.now(), call.caller.name)
-    return FileResponse(call.artifactory.files.path(content), headers=headers)
+    """A file with the headers of artifactory.md §5.3; of a marker just those of what it stands for."""
+    headers = {**_API_VERSION, **headers, "Docker-Content-Digest": file.digest}
+    if not is_marker(file):
+        return serve(call.artifactory, call.caller, call.request, file, headers)
+    return Response(
+        headers={
+            **headers,
+            "Content-Type": file.mime_type,
+            "Accept-Ranges": "bytes",
+            "Content-Disposition": f'attachment; filename="{file.name.removesuffix(MARKER)}"',
+            "Last-Modified": formatdate(file.modified, usegmt=True),
+            "Content-Length": str(file.length),
+        }
+    )
 
 
 def routes() -> list[BaseRoute]:

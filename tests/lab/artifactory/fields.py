@@ -81,6 +81,9 @@ _REMOTE_NULLABLE: dict[str, type] = {
     "mismatchingMimeTypesOverrideList": str,
     "externalDependenciesPatterns": list,
     "vcsGitDownloadUrl": str,
+    "v3FeedUrl": str,
+    "feedContextPath": str,
+    "downloadContextPath": str,
 }
 _VIRTUAL_NULLABLE: dict[str, type] = {
     **_KEYS,
@@ -130,6 +133,8 @@ _RELEVANT_TO_TYPE = {
     "npm": _names(
         "externalDependenciesEnabled externalDependenciesPatterns externalDependenciesRemoteRepo passThrough curated"
     ),
+    "nuget": _names("v3FeedUrl feedContextPath downloadContextPath forceNugetAuthentication passThrough curated"),
+    "go": _names("externalDependenciesEnabled externalDependenciesPatterns vcsGitProvider passThrough curated"),
     "alpine": _names("virtualRetrievalCachePeriodSecs primaryKeyPairRef"),
 }
 

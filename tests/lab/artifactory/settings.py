@@ -21,6 +21,9 @@ DEFAULTS: dict[str, Any] = {
     "artifactory_save_clears_negative_cache": False,
     "artifactory_deploy_denied_status": 403,  # 403 or 404 for a caller who may read but not fill the cache
     "artifactory_bad_upstream_credentials": "manifest_unknown",  # or "invalid_credentials": 500 with a text of its own
+    "artifactory_oci_token_authentication": "setting",  # or "always": whether oci and helmoci need the setting
+    "artifactory_redirected_head": "page",  # or "refused": what a HEAD finds that is redirected to the object store
+    "artifactory_mime_mismatch_status": 404,  # 404 or 409 for a web page that is blocked
     "artifactory_proxies_referrers": True,  # whether remotes ask the upstream for referrers, from 7.90.1
 }
 

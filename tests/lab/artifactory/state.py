@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 from ..world import World
 from .auth import ANONYMOUS, Authenticator, Signer, Token, User
 from .cache import FileStore
 from .cipher import Cipher
+from .files import FileRemote
 from .permissions import Permissions
-from .proxy import Remote
+from .proxy import DOCKER_TYPES, DockerRemote
+from .remote import Remote
 from .settings import Settings
 from .store import Repository, RepositoryStore
 from .web import ApiError
@@ -53,18 +56,24 @@ class Artifactory:
         self.authenticator = Authenticator(world.clock.now, installation.signer, installation.service_id)
         self.authenticator.users.update(installation.users)
         self.authenticator.tokens.update({token.id: token for token in installation.tokens.values()})
-        self._remotes: dict[str, Remote] = {}
+        self._remotes: dict[str, Remote[Any, Any]] = {}
         for name, actions in USERS.items():
             if actions:
                 self.permissions.grant(f"{name}s", name, actions, "ANY REMOTE")
         self.permissions.grant("Anything", ANONYMOUS, ["READ"], "ANY LOCAL")
         self.permissions.grant("Any Remote", ANONYMOUS, ["READ", "WRITE"], "ANY REMOTE")
 
-    def remote(self, repository: Repository) -> Remote:
+    def remote(self, repository: Repository) -> Remote[Any, Any]:
         """The running side of a remote repository: its cache and its upstream."""
         if repository.key not in self._remotes:
-            self._remotes[repository.key] = Remote(self, repository.key)
+            kind = DockerRemote if repository.package_type in DOCKER_TYPES else FileRemote
+            self._remotes[repository.key] = kind(self, repository.key)
         return self._remotes[repository.key]
+
+    def members(self, repository: Repository) -> list[Remote[Any, Any]]:
+        """The remote repositories that a repository is or holds, in resolution order."""
+        members = self.store.members(repository.key)
+        return [self.remote(member) for member in members if member.rclass == "remote"]
 
     def saved(self, repository: Repository) -> None:
         """A write to a configuration starts the repository anew."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a remote Docker repository asks of its upstream: authentication and redirects (artifactory.md §5.2–5.5)."""
+"""What a remote repository asks of its upstream: authentication and redirects (artifactory.md §5.2–5.5)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 _GATEWAY_ERRORS = frozenset({502, 503, 504, 505})
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
 _DEFAULT_TOKEN_LIFE = 60  # seconds, where the token service does not say
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
@@ -36,16 +36,81 @@ class TokenRefusedError(Exception):
 
 
 class Upstream:
-    """The registry behind one remote repository. `fields` returns the configuration as it is now."""
+    """The server behind one remote repository. `fields` returns the configuration as it is now."""
+
+    def __init__(self, http: httpx.AsyncClient, fields: Callable[[], Mapping[str, Any]]) -> None:
+        self._http = http
+        self._fields = fields
+        self.requests: Counter[str] = Counter()
+
+    def _basic(self) -> str:
+        fields = self._fields()
+        if not (fields["username"] and fields["password"]):
+            return ""
+        pair = f"{fields['username']}:{fields['password']}"
+        return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+    @asynccontextmanager
+    async def _reading(self, response: httpx.Response) -> AsyncIterator[httpx.Response]:
+        """Around the reading of a body, which closes the connection."""
+        try:
+            yield response
+        except httpx.TransportError as error:
+            raise UnreachableError(str(error)) from error
+        finally:
+            await response.aclose()
+
+    async def _follow(self, method: str, url: str, accept: str, authorization: str) -> httpx.Response:
+        """Redirects are followed here; another host gets no credentials unless the repository says so."""
+        response = await self._send(method, url, accept, authorization)
+        for _ignored in range(_MAX_REDIRECTS):
+            target = self._target(url, response)
+            if target is None:
+                break
+            await response.aclose()
+            if urlsplit(target).netloc != urlsplit(url).netloc and not self._fields()["allowAnyHostAuth"]:
+                authorization = ""
+            url = target
+            response = await self._send(method, url, accept, authorization)
+        return response
+
+    def _target(self, url: str, response: httpx.Response) -> str | None:
+        """Where an answer leads; None for one that is to be taken as it is."""
+        return urljoin(url, response.headers["location"]) if response.status_code in REDIRECTS else None
+
+    async def _send(
+        self, method: str, url: str, accept: str, authorization: str, counted_as: str | None = None
+    ) -> httpx.Response:
+        self.requests[counted_as or method] += 1
+        headers = {"Accept": accept, "Accept-Encoding": "identity", "User-Agent": "Artifactory"}
+        if authorization:
+            headers["Authorization"] = authorization
+        timeout = self._fields()["socketTimeoutMillis"] / 1000
+        try:
+            request = self._http.build_request(method, url, headers=headers, timeout=timeout)
+            response = await self._http.send(request, stream=True, follow_redirects=False)
+        except httpx.TransportError as error:
+            raise UnreachableError(str(error)) from error
+        if response.status_code in _GATEWAY_ERRORS:
+            await response.aclose()
+            raise UnreachableError(f"{method} {urlsplit(url).netloc}: {response.status_code}")
+        return response
+
+
+class RegistryUpstream(Upstream):
+    """A registry, which may want a token of its token service. `uses_tokens()`: whether the repository gets one."""
 
     def __init__(
-        self, http: httpx.AsyncClient, now: Callable[[], float], fields: Callable[[], Mapping[str, Any]]
+        self,
+        http: httpx.AsyncClient,
+        now: Callable[[], float],
+        fields: Callable[[], Mapping[str, Any]],
+        uses_tokens: Callable[[], bool],
     ) -> None:
-        self._http = http
+        super().__init__(http, fields)
         self._now = now
-        self._fields = fields
+        self._uses_tokens = uses_tokens
         self._tokens: dict[tuple[str, ...], tuple[str, float]] = {}
-        self.requests: Counter[str] = Counter()
 
     def url(self, path: str) -> str:
         """The address of a registry path; a path in the repository's own URL does not count."""
@@ -56,12 +121,8 @@ class Upstream:
     async def open(self, method: str, path: str, image: str, accept: str = "*/*") -> AsyncIterator[httpx.Response]:
         """The upstream's final answer, its body not yet read. Raises UnreachableError, TokenRefusedError."""
         response = await self._authorized(method, self.url(path), f"repository:{image}:pull", accept)
-        try:
+        async with self._reading(response):
             yield response
-        except httpx.TransportError as error:
-            raise UnreachableError(str(error)) from error
-        finally:
-            await response.aclose()
 
     async def _authorized(self, method: str, url: str, scope: str, accept: str) -> httpx.Response:
         authorization = self._known_authorization(scope)
@@ -70,7 +131,7 @@ class Upstream:
             await response.aclose()
             self._tokens.pop(self._token_key(scope), None)
             response = await self._follow(method, url, accept, "")
-        if response.status_code == 401 and self._fields()["enableTokenAuthentication"]:
+        if response.status_code == 401 and self._uses_tokens():
             challenge = response.headers.get("www-authenticate", "")
             await response.aclose()
             response = await self._follow(method, url, accept, await self._answer(challenge, scope))
@@ -78,7 +139,7 @@ class Upstream:
 
     def _known_authorization(self, scope: str) -> str:
         """What goes with a first request: Basic or nothing without token authentication, else a token from before."""
-        if not self._fields()["enableTokenAuthentication"]:
+        if not self._uses_tokens():
             return self._basic()
         token, expires_at = self._tokens.get(self._token_key(scope), ("", 0.0))
         return f"Bearer {token}" if self._now() < expires_at else ""
@@ -87,13 +148,6 @@ class Upstream:
         """New credentials need a new token."""
         fields = self._fields()
         return (fields["url"], fields["username"], fields["password"], scope)
-
-    def _basic(self) -> str:
-        fields = self._fields()
-        if not (fields["username"] and fields["password"]):
-            return ""
-        pair = f"{fields['username']}:{fields['password']}"
-        return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
     async def _answer(self, challenge: str, scope: str) -> str:
         scheme, _ignored, rest = challenge.partition(" ")
@@ -114,35 +168,3 @@ class Upstream:
         token = body.get("token") or body["access_token"]
         self._tokens[self._token_key(scope)] = (token, self._now() + body.get("expires_in", _DEFAULT_TOKEN_LIFE))
         return f"Bearer {token}"
-
-    async def _follow(self, method: str, url: str, accept: str, authorization: str) -> httpx.Response:
-        """Redirects are followed here; another host gets no credentials unless the repository says so."""
-        response = await self._send(method, url, accept, authorization)
-        for _ignored in range(_MAX_REDIRECTS):
-            if response.status_code not in _REDIRECTS:
-                break
-            await response.aclose()
-            target = urljoin(url, response.headers["location"])
-            if urlsplit(target).netloc != urlsplit(url).netloc and not self._fields()["allowAnyHostAuth"]:
-                authorization = ""
-            url = target
-            response = await self._send(method, url, accept, authorization)
-        return response
-
-    async def _send(
-        self, method: str, url: str, accept: str, authorization: str, counted_as: str | None = None
-    ) -> httpx.Response:
-        self.requests[counted_as or method] += 1
-        headers = {"Accept": accept, "Accept-Encoding": "identity", "User-Agent": "Artifactory"}
-        if authorization:
-            headers["Authorization"] = authorization
-        timeout = self._fields()["socketTimeoutMillis"] / 1000
-        try:
-            request = self._http.build_request(method, url, headers=headers, timeout=timeout)
-            response = await self._http.send(request, stream=True, follow_redirects=False)
-        except httpx.TransportError as error:
-            raise UnreachableError(str(error)) from error
-        if response.status_code in _GATEWAY_ERRORS:
-            await response.aclose()
-            raise UnreachableError(f"{method} {urlsplit(url).netloc}: {response.status_code}")
-        return response

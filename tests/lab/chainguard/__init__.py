@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The simulated Chainguard: platform API, security token service, registry and the store of its blobs."""
+"""The simulated Chainguard: platform API, token service, registry, packages and the store of their files."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
-from .. import images
 from ..world import World
-from . import blobs, gateway, iam, registry, sts
+from . import apk, blobs, gateway, iam, libraries, registry, roles, sts
 from .state import (
     API_AUDIENCE,
     ISSUER,
@@ -25,6 +24,7 @@ from .state import (
     THIRD_PARTY_ISSUER,
     Authority,
     Chainguard,
+    builder_of,
     child_uid,
     root_uid,
 )
@@ -34,6 +34,7 @@ DEFAULTS: dict[str, Any] = {
     "delete_missing": 200,  # or 404: what a repeated DELETE gets
     "max_ttl_hours": 8760,  # the plan's limit for static identities
     "propagation": 0.0,  # seconds until a new identity or binding counts
+    "library_entitlements": list(roles.LIBRARIES),  # the ecosystems that organisations have bought
 }
 
 
@@ -41,6 +42,8 @@ def build(world: World) -> dict[str, Starlette]:
     return {
         "api": gateway.application(world, [*iam.routes(), *sts.routes()]),
         "registry": registry.build(world),
+        "libraries": libraries.build(world),
+        **apk.build(world),
         "blobs": blobs.build(world),
     }
 
@@ -67,6 +70,9 @@ def describe(world: World) -> dict[str, Any]:
         "api_url": world.addresses["api"],
         "issuer_url": world.addresses["api"],
         "registry_url": world.addresses["registry"],
+        "libraries_url": world.addresses["libraries"],
+        "apk_url": world.addresses["apk"],
+        "virtualapk_url": world.addresses["virtualapk"],
         "organization": {"name": ORGANIZATION, "uid": organization},
         "other_organization": {"name": OTHER_ORGANIZATION, "uid": root_uid(OTHER_ORGANIZATION)},
         "api_tokens": tokens,
@@ -89,17 +95,24 @@ def routes(world: World) -> list[BaseRoute]:
         return JSONResponse({})
 
     async def publish(request: Request) -> JSONResponse:
-        """A new build of an image: {"name", "tag"} → its digest, which nobody has cached yet."""
+        """A new build of an image or a chart: {"name", "tag"} → its digest, which nobody has cached yet."""
         body = await request.json()
         name, tag = body["name"], body["tag"]
         repository = world.chainguard.repositories[name]
         serial = sum(1 for known, _when, _digest in repository.history if known == tag)
-        repository.publish(tag, images.build(name, tag, serial + 1), world.clock.now())
+        repository.publish(tag, builder_of(name)(name, tag, serial + 1), world.clock.now())
         return JSONResponse({"name": name, "tag": tag, "digest": repository.tags[tag]})
+
+    async def publish_package(request: Request) -> JSONResponse:
+        """A new version of a repository's package: {"repository", "version"} → the paths that came with it."""
+        body = await request.json()
+        paths = world.chainguard.packages.publish(body["repository"], body["version"])
+        return JSONResponse({"paths": paths})
 
     return [
         Route("/chainguard/identities", identities),
         Route("/chainguard/identities/revoke", revoke, methods=["POST"]),
         Route("/chainguard/bindings", bindings),
         Route("/chainguard/images", publish, methods=["POST"]),
+        Route("/chainguard/packages", publish_package, methods=["POST"]),
     ]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The object store that holds the registry's blobs, on a host of its own and behind pre-signed URLs."""
+"""The object store that holds blobs and package files, on a host of its own and behind pre-signed URLs."""
 
 from __future__ import annotations
 
@@ -16,24 +16,32 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from ..world import World
+from ..world import BLOBS_HOST, SERVICE_OF_HOST, World
 from .state import Chainguard
 
 LIFETIME = 600
+CREDENTIAL = "lab/20260101/auto/s3/aws4_request"
+SIGNATURE = "&X-Amz-Signature="
 CHUNK = 1 << 18
 
 
-def presigned(world: World, digest: str) -> str:
-    """Path and query of a URL that lets its bearer GET, and nothing else, for LIFETIME seconds."""
-    path = f"/registry/{digest.replace(':', '/')}"
-    expires = int(world.clock.now()) + LIFETIME
-    signature = _signature(world, "GET", path, str(expires))
-    query = {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "Expires": expires, "X-Amz-Signature": signature}
-    return f"{path}?{urlencode(query)}"
+def url(request: Request, folder: str, digest: str) -> str:
+    """Where the store serves an object: a URL that lets its bearer GET, and nothing else, for LIFETIME seconds.
+
+    The store goes by its real name for those who came to the real name of the service that redirects them.
+    """
+    world: World = request.app.state.world
+    by_name = request.headers["host"].partition(":")[0] in SERVICE_OF_HOST
+    origin = f"{request.url.scheme}://{BLOBS_HOST}" if by_name else world.addresses["blobs"]
+    path = f"/{folder}/{digest.replace(':', '/')}"
+    signed = {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": CREDENTIAL}
+    query = urlencode({**signed, "Expires": int(world.clock.now()) + LIFETIME})
+    return f"{origin}{path}?{query}{SIGNATURE}{_signature(world, 'GET', path, query)}"
 
 
-def _signature(world: World, method: str, path: str, expires: str) -> str:
-    message = f"{method}\n{path}\n{expires}"
+def _signature(world: World, method: str, path: str, query: str) -> str:
+    """It covers the query as it is written: who writes it in another way has no signature for it."""
+    message = f"{method}\n{path}\n{query}"
     return hmac.new(world.secret("blobs").encode(), message.encode(), sha256).hexdigest()
 
 
@@ -43,22 +51,24 @@ def _error(status: int, code: str, message: str) -> Response:
 
 
 async def blob(request: Request) -> Response:
-    world, query = request.app.state.world, request.query_params
+    world = request.app.state.world
     if "authorization" in request.headers:
         return _error(400, "InvalidArgument", "Only one auth mechanism allowed")
-    expires, given = query.get("Expires", ""), query.get("X-Amz-Signature", "")
+    signed, _ignored, given = request.url.query.partition(SIGNATURE)
     # HEAD fails here, as it does at S3: the method is part of what was signed.
-    if not hmac.compare_digest(given, _signature(world, request.method, request.url.path, expires)):
+    if not hmac.compare_digest(given, _signature(world, request.method, request.url.path, signed)):
         return _error(403, "SignatureDoesNotMatch", "The request signature does not match")
-    if int(expires) <= world.clock.now():
+    if int(request.query_params["Expires"]) <= world.clock.now():
         return _error(403, "AccessDenied", "Request has expired")
-    body = _find(world.chainguard, f"sha256:{request.path_params['hex']}")
+    body = _find(world.chainguard, request.path_params["folder"], f"sha256:{request.path_params['hex']}")
     if body is None:
         return _error(404, "NoSuchKey", "The specified key does not exist.")
     return _serve(body, request.headers.get("range", ""))
 
 
-def _find(state: Chainguard, digest: str) -> bytes | None:
+def _find(state: Chainguard, folder: str, digest: str) -> bytes | None:
+    if folder != "registry":
+        return state.packages.stored.get(digest)
     held = (repository.blobs[digest] for repository in state.repositories.values() if digest in repository.blobs)
     return next((content.body for content in held), None)
 
@@ -87,6 +97,6 @@ async def _chunks(body: bytes, start: int, stop: int) -> AsyncIterator[memoryvie
 
 
 def build(world: World) -> Starlette:
-    app = Starlette(routes=[Route("/registry/sha256/{hex}", blob, name="blobs.get")])
+    app = Starlette(routes=[Route("/{folder}/sha256/{hex}", blob, name="blobs.get")])
     app.state.world = world
     return app

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -18,8 +16,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .. import images
-from ..world import BLOBS_HOST, World
+from ..world import World
 from . import blobs, sts
+from .login import basic
 from .gateway import bearer
 from .messages import INVALID_ARGUMENT, ApiError
 from .state import ISSUER, PUBLIC, REGISTRY_AUDIENCE, Chainguard, Repository, audiences
@@ -67,13 +66,13 @@ async def token(request: Request) -> Response:
 
 def _credentials(state: Chainguard, request: Request, *, pulling: bool) -> str:
     """The identity that the request proves to be, empty for anonymous."""
-    scheme, _ignored, encoded = request.headers.get("authorization", "").partition(" ")
-    if not scheme:
-        return ""
     try:
-        username, _ignored, password = base64.b64decode(encoded).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
+        login = basic(request)
+    except ValueError as error:
         raise FORBIDDEN from error
+    if not login:
+        return ""
+    username, password = login
     if username == "_token":
         claims = _verify(state, password, FORBIDDEN)
         if REGISTRY_AUDIENCE not in audiences(claims):
@@ -181,10 +180,7 @@ async def blob(request: Request) -> Response:
     repository, digest = _repository(request), request.path_params["digest"]
     if digest not in repository.blobs:
         raise OciError(404, "BLOB_UNKNOWN", f"unknown blob: {digest}")
-    world = request.app.state.world
-    by_name = _host(request).partition(":")[0] == REGISTRY_AUDIENCE
-    origin = f"{request.url.scheme}://{BLOBS_HOST}" if by_name else world.addresses["blobs"]
-    headers = {"Location": f"{origin}{blobs.presigned(world, digest)}", "Docker-Content-Digest": digest}
+    headers = {"Location": blobs.url(request, "registry", digest), "Docker-Content-Digest": digest}
     return Response(status_code=302, headers=headers)
 
 

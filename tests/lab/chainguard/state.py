@@ -1,11 +1,12 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the simulated Chainguard knows: groups, identities, roles, bindings and images, and who may do what."""
+"""What the simulated Chainguard has: groups, identities, roles, bindings, images, packages; and who may do what."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -13,9 +14,11 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from .. import images
+from ..packages import charts
 from ..world import World
 from . import jwt, roles
 from .messages import blank
+from .shelves import Shelves
 
 ISSUER = "https://issuer.enforce.dev"
 API_AUDIENCE = "https://console-api.enforce.dev"
@@ -36,6 +39,11 @@ TEN_YEARS = 3653 * 86400
 FIRST_BUILD = 1767225600.0  # images.CREATED
 
 Record = dict[str, Any]
+
+
+def builder_of(name: str) -> Callable[[str, str, int], images.Build]:
+    """What builds an image, or a chart, from its name, its tag and a serial number."""
+    return charts.build if name in charts.CATALOGUE else images.build
 
 
 def root_uid(name: str) -> str:
@@ -113,12 +121,14 @@ class Chainguard:
         self.roles: dict[str, Record] = {}
         self.bindings: dict[str, Record] = {}
         self.repositories: dict[str, Repository] = {}
+        self.packages = Shelves()
         self.settles_at: dict[str, float] = {}
         self._seed_iam()
-        for name, recipe in images.CATALOGUE.items():
+        tags = {name: recipe.tags for name, recipe in images.CATALOGUE.items()}
+        for name, published in {**tags, **charts.CATALOGUE}.items():
             self.repositories[name] = repository = Repository(name)
-            for tag in recipe.tags:
-                repository.publish(tag, images.build(name, tag), FIRST_BUILD)
+            for tag in published:
+                repository.publish(tag, builder_of(name)(name, tag, 0), FIRST_BUILD)
 
     def _seed_iam(self) -> None:
         for name in (PUBLIC, ORGANIZATION, OTHER_ORGANIZATION):
@@ -185,11 +195,15 @@ class Chainguard:
     def organizations(self) -> set[str]:
         return {group["name"] for uid, group in self.groups.items() if "/" not in uid}
 
+    def _images(self) -> list[tuple[str, Repository]]:
+        """Without the charts, which the API does not list."""
+        return [(name, found) for name, found in self.repositories.items() if name not in charts.CATALOGUE]
+
     @property
     def repos(self) -> dict[str, Record]:
         """The repositories as the API has them."""
         rows = {}
-        for name, repository in self.repositories.items():
+        for name, repository in self._images():
             organization, _ignored, image = name.partition("/")
             uid = child_uid(root_uid(organization), image)
             times = {"createTime": images.CREATED, "updateTime": _latest(self.world, repository)}
@@ -200,7 +214,7 @@ class Chainguard:
     def tags(self) -> dict[str, Record]:
         """The tags of all repositories as the API has them."""
         rows = {}
-        for name, repository in self.repositories.items():
+        for name, repository in self._images():
             organization, _ignored, image = name.partition("/")
             for tag, digest in repository.tags.items():
                 uid = child_uid(child_uid(root_uid(organization), image), tag)

@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from lab.packages import charts
+
 from .conftest import HOUR, Lab, PullToken
 from .test_artifactory_rest import REMOTE, V1, VIRTUAL, client, create, envelope, new_token, secret
 
@@ -551,3 +553,28 @@ def test_a_member_that_may_not_be_read_turns_a_miss_into_a_denial(lab: Lab, publ
     assert client(lab).post("/access/api/v2/permissions", json=body).status_code == 201
     assert manifest(lab, "all").status_code == 200
     assert manifest(lab, "all", ref="gone").status_code == 403
+
+
+# --- charts ---
+
+
+@pytest.mark.parametrize("package_type", ["helmoci", "oci"])
+def test_charts_are_pulled_like_images(lab: Lab, pull_token: MakeToken, package_type: str) -> None:
+    made, (name,) = pull_token(), charts.CATALOGUE
+    login = {"username": made.username, "password": made.password, "enableTokenAuthentication": True}
+    create(lab, "charts", {**REMOTE, "packageType": package_type, **login})
+    document = manifest(lab, "charts", name, "1.0.0").json()
+    (layer,) = document["layers"]
+    answer = blob(lab, "charts", layer["digest"], name)
+    assert layer["mediaType"] == charts.CHART and f"sha256:{sha256(answer.content).hexdigest()}" == layer["digest"]
+
+
+@pytest.mark.parametrize(("package_type", "status"), [("docker", 404), ("helmoci", 200), ("oci", 200)])
+def test_what_answers_challenges_without_the_setting(
+    lab: Lab, pull_token: MakeToken, package_type: str, status: int
+) -> None:
+    made, (name,) = pull_token(), charts.CATALOGUE
+    create(lab, "charts", {**REMOTE, "packageType": package_type, "username": made.username, "password": made.password})
+    assert manifest(lab, "charts", name, "1.0.0").status_code == 404
+    lab.configure(artifactory_oci_token_authentication="always")
+    assert manifest(lab, "charts", name, "1.1.0").status_code == status

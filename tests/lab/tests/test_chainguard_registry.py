@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from lab import images
 from lab.chainguard import jwt
+from lab.packages import charts
 from lab.world import BLOBS_HOST
 
 from .conftest import HOUR, Lab, PullToken
@@ -272,7 +273,7 @@ def test_catalog(lab: Lab, pull_token: Make) -> None:
     query = {"scope": "registry:catalog:*"}
     token = bearer(lab.registry.get("/token", params=query, auth=pull_token().login))
     found = lab.registry.get("/v2/_catalog", headers=token).json()["repositories"]
-    assert found == sorted(images.CATALOGUE)
+    assert found == sorted([*images.CATALOGUE, *charts.CATALOGUE])
     refused(lab.registry.get("/token", params=query), 401, "UNAUTHORIZED")
 
 
@@ -306,3 +307,24 @@ def test_journal_names_the_kinds(lab: Lab, nginx: dict[str, str]) -> None:
         ("blobs", "blobs.get", 200),
     ]
     assert lab.journal("blobs.get")[0]["query"]["X-Amz-Signature"] == "***"
+
+
+# --- charts --------------------------------------------------------------------------------------------------------
+
+
+def test_a_chart_is_pulled_like_an_image(lab: Lab, pull_token: Make) -> None:
+    (name,) = charts.CATALOGUE
+    token = bearer(log_in(lab, name, pull_token().login))
+    assert lab.registry.get(f"/v2/{name}/tags/list", headers=token).json()["tags"] == ["1.0.0", "1.1.0"]
+    manifest = lab.registry.get(f"/v2/{name}/manifests/1.0.0", headers=token | ACCEPT).json()
+    (layer,) = manifest["layers"]
+    assert (manifest["config"]["mediaType"], layer["mediaType"]) == (charts.CONFIG, charts.CHART)
+    location = lab.registry.get(f"/v2/{name}/blobs/{layer['digest']}", headers=token).headers["location"]
+    assert f"sha256:{sha256(lab.client('blobs').get(location).content).hexdigest()}" == layer["digest"]
+
+
+def test_a_chart_needs_a_pull_token_and_is_no_image_of_the_api(lab: Lab) -> None:
+    (name,) = charts.CATALOGUE
+    refused(log_in(lab, name), 401, "UNAUTHORIZED")
+    found = lab.api().get("/registry/v2/repos", params={"uidp.childrenOf": lab.org}).json()["repos"]
+    assert {repo["name"] for repo in found} == {"nginx", "python", "jdk"}

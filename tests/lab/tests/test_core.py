@@ -17,6 +17,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from lab.serve import SERVICES
+
 from .conftest import Lab
 
 GROUPS = "/iam/v2/groups"
@@ -176,6 +178,6 @@ def test_command_line(tmp_path: Path) -> None:
             process.send_signal(signal.SIGTERM)
             output, _ignored = process.communicate(timeout=10)
     assert process.returncode == 0
-    assert [line.split()[0] for line in output.splitlines()] == ["artifactory", "api", "registry", "blobs", "control"]
+    assert [line.split()[0] for line in output.splitlines()] == list(SERVICES)
     assert state["ca_path"] is None
     assert ready.stat().st_mode & 0o077 == 0

@@ -1,0 +1,165 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A remote repository of package files at work, and how it fares with redirects (artifactory.md §0, §5.5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+import httpx
+
+from . import maven
+from .auth import Caller
+from .cache import Cache, CachedFile
+from .remote import MISMATCHING, NotFoundError, Remote
+from .upstream import REDIRECTS, Upstream
+
+if TYPE_CHECKING:
+    from .state import Artifactory
+
+_MIME_TYPES = {
+    ".gz": "application/x-gzip",
+    ".html": "text/html",
+    ".jar": "application/java-archive",
+    ".json": "application/json",
+    ".mod": "text/plain",
+    ".pom": "application/x-maven-pom+xml",
+    ".tgz": "application/x-gzip",
+    ".xml": "application/xml",
+    ".zip": "application/zip",
+}
+# How the paths of documents end, whose content changes, by package type. That of other files never does.
+_MOVING = {"alpine": ("/APKINDEX.tar.gz",), "go": ("/@v/list", "/@latest"), "maven": ("/maven-metadata.xml",)}
+
+
+class MismatchError(NotFoundError):
+    """The upstream sent a web page where something else was wanted, and the repository blocks that."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file: its path in the cache, and where the upstream has it. `expires`: its content changes."""
+
+    path: str
+    url: str
+    expires: bool = False
+
+    @property
+    def mime_type(self) -> str:
+        return _MIME_TYPES.get(PurePosixPath(self.path).suffix, "application/octet-stream")
+
+
+class FileUpstream(Upstream):
+    """A server of files. `stops(answer)` tells whether a redirect is taken for the answer itself."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        fields: Callable[[], Mapping[str, Any]],
+        stops: Callable[[httpx.Response], bool],
+    ) -> None:
+        super().__init__(http, fields)
+        self._stops = stops
+
+    @asynccontextmanager
+    async def open(self, method: str, url: str) -> AsyncIterator[httpx.Response]:
+        """The upstream's final answer, its body not yet read. Raises UnreachableError."""
+        response = await self._follow(method, url, "*/*", self._basic())
+        async with self._reading(response):
+            yield response
+
+    def _target(self, url: str, response: httpx.Response) -> str | None:
+        target = None if self._stops(response) else super()._target(url, response)
+        return target if target is None or self._fields()["disableUrlNormalization"] else _normalized(target)
+
+
+def _normalized(url: str) -> str:
+    """The same address to a human, another text to one who signed it."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=re.sub("//+", "/", unquote(parts.path)), query=unquote(parts.query)))
+
+
+class FileRemote(Remote[Cache, FileUpstream]):
+    """The running side of one remote repository of package files."""
+
+    def __init__(self, artifactory: Artifactory, key: str) -> None:
+        cache = Cache(artifactory.files, artifactory.world.clock.now)
+        super().__init__(
+            artifactory, key, cache, FileUpstream(artifactory.world.http, lambda: self.fields, self._takes_page)
+        )
+
+    def below(self, path: str) -> Wanted:
+        """What is wanted of the repository's own URL by a path below it."""
+        moving = _MOVING.get(self._repository.package_type, ())
+        return Wanted(path, f"{self.fields['url'].rstrip('/')}/{quote(path)}", f"/{path}".endswith(moving))
+
+    # --- what clients ask for; raises NotFoundError, DeniedError ------------------------------------------------------
+    async def file(self, caller: Caller, wanted: Wanted) -> CachedFile:
+        """The file; an expired copy when the upstream does not give a better one."""
+        self._check(caller, wanted.path)
+        async with self._locks[wanted.path]:
+            cached = self.cache.files.get(wanted.path)
+            if cached is not None and self._is_fresh(cached):
+                return cached
+            try:
+                return await self._fetch(caller, wanted, cached)
+            except NotFoundError:
+                if cached is None:
+                    raise
+                return cached
+
+    async def cached(self, caller: Caller, wanted: Wanted) -> CachedFile:
+        """The same, but only what is here and fresh."""
+        file = self.stored(caller, wanted.path)
+        if not self._is_fresh(file):
+            raise NotFoundError
+        return file
+
+    # --- rules --------------------------------------------------------------------------------------------------------
+    def _check(self, caller: Caller, path: str) -> None:
+        super()._check(caller, path)
+        if self._repository.package_type == "maven" and not maven.handles(self.fields, path):
+            raise NotFoundError
+
+    # --- the upstream -------------------------------------------------------------------------------------------------
+    async def _fetch(self, caller: Caller, wanted: Wanted, cached: CachedFile | None) -> CachedFile:
+        async with self._asking(wanted.path, remember=cached is None):
+            if not self.fields["bypassHeadRequests"]:
+                async with self.upstream.open("HEAD", wanted.url) as response:
+                    self._require_usable(wanted, response)
+            self._check_deploy(caller, wanted.path)
+            async with self.upstream.open("GET", wanted.url) as response:
+                self._require_usable(wanted, response)
+                content = await self._artifactory.files.add_stream(response.aiter_raw())
+        if cached is not None and cached.content == content:
+            self.cache.confirm(cached)
+            return cached
+        return self.cache.put(wanted.path, content, wanted.mime_type, wanted.url, caller.name, expires=wanted.expires)
+
+    def _takes_page(self, response: httpx.Response) -> bool:
+        """Whether the web page of a redirect is where the search for the file ends: blocked, or in its place."""
+        blocked = self._blocks(response.headers.get("content-type", ""))
+        return _is_page(response) and (blocked or self._keeps_pages())
+
+    def _keeps_pages(self) -> bool:
+        looks_first = not self.fields["bypassHeadRequests"]
+        return looks_first and self._artifactory.settings["artifactory_redirected_head"] == "page"
+
+    def _require_usable(self, wanted: Wanted, response: httpx.Response) -> None:
+        if _is_page(response) and wanted.mime_type != "text/html" and self._blocks(response.headers["content-type"]):
+            types = f"Mismatching mime types found in request: [{wanted.mime_type}] and response: text/html"
+            raise MismatchError(f"{types}, and this repo blocks text/html on mismatch")
+        taken = response.status_code in REDIRECTS and self._takes_page(response)
+        if response.status_code != 200 and not taken:
+            raise NotFoundError
+
+
+def _is_page(response: httpx.Response) -> bool:
+    return response.headers.get("content-type", "").partition(";")[0].strip().lower() in MISMATCHING

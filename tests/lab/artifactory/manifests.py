@@ -1,0 +1,110 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a remote Docker repository has cached, in Artifactory's layout (artifactory.md §5.6).
+
+`<image>/<tag or sha256__hex>/` holds `manifest.json` or `list.manifest.json`, and next to a manifest its blobs as
+`sha256__<hex>`; a blob that nobody has fetched yet is `sha256__<hex>.marker`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from .cache import Cache, CachedFile, Content
+
+MANIFEST = "manifest.json"
+INDEX = "list.manifest.json"
+MARKER = ".marker"
+
+
+def folder_of(image: str, reference: str) -> str:
+    """The folder of a manifest; a reference is a tag or a digest."""
+    return f"{image}/{reference.replace(':', '__')}"
+
+
+def is_marker(file: CachedFile) -> bool:
+    """Whether it only promises a blob, of its `digest` and `length`."""
+    return file.name.endswith(MARKER)
+
+
+def is_manifest(file: CachedFile) -> bool:
+    return file.name in (MANIFEST, INDEX)
+
+
+class ManifestCache(Cache):
+    """The manifests and blobs of one remote repository."""
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+    def manifest(self, image: str, reference: str) -> CachedFile | None:
+        """The manifest of a tag; for a digest any manifest of the image that has it."""
+        if not reference.startswith("sha256:"):
+            folder = folder_of(image, reference)
+            return self.files.get(f"{folder}/{INDEX}") or self.files.get(f"{folder}/{MANIFEST}")
+        return next((file for file in self._of_image(image) if is_manifest(file) and file.digest == reference), None)
+
+    def blob(self, image: str, digest: str) -> CachedFile | None:
+        """The blob, or else its marker; None when no cached manifest of the image has named it."""
+        found = [file for file in self._of_image(image) if not is_manifest(file) and file.digest == digest]
+        return min(found, key=is_marker, default=None)
+
+    def images(self) -> list[str]:
+        return sorted({file.folder.rpartition("/")[0] for file in self.files.values() if is_manifest(file)})
+
+    def tags(self, image: str) -> list[str]:
+        folders = {file.folder.removeprefix(f"{image}/") for file in self._of_image(image) if file.expires}
+        return sorted(folders)
+
+    def _of_image(self, image: str) -> Iterator[CachedFile]:
+        return (file for file in list(self.files.values()) if file.folder.rpartition("/")[0] == image)
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+    def save_manifest(
+        self, image: str, reference: str, body: bytes, media_type: str, *, remote_url: str, user: str
+    ) -> CachedFile:
+        """Keep a manifest in place of an older one, with a marker for each of its blobs that nobody has fetched."""
+        document = _json_object(body)
+        folder = folder_of(image, reference)
+        for old in self.below(folder):
+            if is_manifest(old):
+                del self.files[old.path]
+        content = self.store.add(body)
+        name = INDEX if "manifests" in document else MANIFEST
+        moves = not reference.startswith("sha256:")  # tags do, digests do not
+        saved = self.put(f"{folder}/{name}", content, media_type, remote_url, user, expires=moves)
+        base = remote_url.rpartition("/manifests/")[0]
+        for blob in [document.get("config"), *document.get("layers", [])]:
+            if blob is not None:
+                self._promise(image, folder, blob, f"{base}/blobs/{blob['digest']}", user)
+        return saved
+
+    def _promise(self, image: str, folder: str, blob: dict[str, Any], remote_url: str, user: str) -> None:
+        digest = blob["digest"]
+        path = f"{folder}/{digest.replace(':', '__')}"
+        known = self.blob(image, digest)
+        if known is None or is_marker(known):
+            promised = digest, blob["size"]
+            self.put(path + MARKER, self.store.empty, "application/octet-stream", remote_url, user, promised=promised)
+        else:
+            self.files[path] = replace(known, path=path)
+
+    def save_blob(self, image: str, marker: CachedFile, content: Content, user: str) -> CachedFile:
+        """Put a blob in the place of all its markers; the one that was asked for may be gone by now."""
+        others = [file for file in self._of_image(image) if is_marker(file) and file.digest == marker.digest]
+        for file in (marker, *others):
+            self.files.pop(file.path, None)
+            path = file.path.removesuffix(MARKER)
+            saved = self.put(path, content, file.mime_type, file.remote_url, user)
+        return saved
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    """A manifest's document; an HTML page that was let through holds nothing."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -1,0 +1,48 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""npm repositories: the document of a package, whose tarballs are to be had here, and the tarballs."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute
+
+from .downloads import Call, download, of_type
+from .files import FileRemote, Wanted
+from .web import route
+
+
+async def serve(call: Call) -> Response:
+    """What a path is: a tarball has `/-/` before its name."""
+    return await (download if "/-/" in call.path else _package)(call)
+
+
+async def _package(call: Call) -> Response:
+    """One document with the versions of all members; of two with the same number the first member's."""
+    merged: dict[str, Any] = {}
+    for remote, file in await call.all(lambda remote: _document(remote, call.path)):
+        document = call.read_json(file)
+        for version in document["versions"].values():
+            version["dist"]["tarball"] = _rewritten(call, remote, version["dist"]["tarball"])
+        merged["versions"] = {**document["versions"], **merged.get("versions", {})}
+        merged = {**document, **merged}
+    return JSONResponse(merged)
+
+
+async def _document(remote: FileRemote, name: str) -> Wanted:
+    """The slash after a scope is part of the name."""
+    url = f"{remote.fields['url'].rstrip('/')}/{quote(name, safe='@')}"
+    return Wanted(f".npm/{name}/package.json", url, expires=True)
+
+
+def _rewritten(call: Call, remote: FileRemote, tarball: str) -> str:
+    base = f"{remote.fields['url'].rstrip('/')}/"
+    return f"{call.api('npm')}/{tarball.removeprefix(base)}" if tarball.startswith(base) else tarball
+
+
+def routes() -> list[BaseRoute]:
+    return [route("/artifactory/api/npm/{key}/{path:path}", of_type("npm", serve), kind="npm.get")]

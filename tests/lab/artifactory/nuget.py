@@ -1,0 +1,102 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""NuGet repositories, v3 feeds only: what the upstream's service index names is to be had under an index of our own."""
+
+from __future__ import annotations
+
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute
+
+from .downloads import Call, of_type
+from .files import FileRemote, Wanted
+from .remote import NotFoundError
+from .web import route
+
+_FOLDER = ".nuGetV3"
+_FLAT, _REGISTRATION = "PackageBaseAddress/", "RegistrationsBaseUrl/"
+
+
+async def index(call: Call) -> Response:
+    """Our own service index, when a member has one at all."""
+    await call.all(_service_index)
+    api = call.api("nuget/v3")
+    resources = {"PackageBaseAddress/3.0.0": f"{api}/", "RegistrationsBaseUrl/3.6.0": f"{api}/registration-semver2/"}
+    rows = [{"@id": url, "@type": name} for name, url in resources.items()]
+    return JSONResponse({"version": "3.0.0", "resources": rows})
+
+
+async def _service_index(remote: FileRemote) -> Wanted:
+    """The v3 feed's URL, for which the repository's own will do when it names an index."""
+    url = remote.fields["v3FeedUrl"] or remote.fields["url"]
+    if not url.endswith("/index.json"):
+        raise NotFoundError
+    return Wanted(f"{_FOLDER}/index.json", url, expires=True)
+
+
+async def _base(call: Call, remote: FileRemote, resource: str) -> str:
+    """The address of a resource at the upstream."""
+    found = await remote.file(call.caller, await _service_index(remote))
+    for row in call.read_json(found)["resources"]:
+        if row["@type"].startswith(resource):
+            return str(row["@id"]).rstrip("/")
+    raise NotFoundError
+
+
+async def versions(call: Call) -> Response:
+    """The versions that any member has."""
+    name = _id(call)
+
+    async def wanted(remote: FileRemote) -> Wanted:
+        url = f"{await _base(call, remote, _FLAT)}/{name}/index.json"
+        return Wanted(f"{_FOLDER}/flatcontainer/{name}/index.json", url, expires=True)
+
+    found = [call.read_json(file)["versions"] for _remote, file in await call.all(wanted)]
+    return JSONResponse({"versions": list(dict.fromkeys(version for some in found for version in some))})
+
+
+async def registration(call: Call) -> Response:
+    """The first member's pages, with links to packages here."""
+    name = _id(call)
+
+    async def wanted(remote: FileRemote) -> Wanted:
+        url = f"{await _base(call, remote, _REGISTRATION)}/{name}/index.json"
+        return Wanted(f"{_FOLDER}/registration-semver2/{name}/index.json", url, expires=True)
+
+    document = call.read_json(await call.first(wanted))
+    base = f"{call.api('nuget/v3')}/registration-semver2"
+    document["@id"] = f"{base}/{name}/index.json"
+    for page in document["items"]:
+        for leaf in page["items"]:
+            leaf["packageContent"] = f"{base}/Download/{name}/{leaf['catalogEntry']['version']}"
+    return JSONResponse(document)
+
+
+async def package(call: Call) -> Response:
+    name, version = _id(call), call.request.path_params["version"].lower()
+    path = f"{name}.{version}.nupkg"
+    if call.request.path_params.get("file", path).lower() != path:
+        raise NotFoundError
+
+    async def wanted(remote: FileRemote) -> Wanted:
+        return Wanted(path, f"{await _base(call, remote, _FLAT)}/{name}/{version}/{path}")
+
+    return call.serve(await call.first(wanted))
+
+
+def _id(call: Call) -> str:
+    return str(call.request.path_params["id"]).lower()
+
+
+def routes() -> list[BaseRoute]:
+    api = "/artifactory/api/nuget/v3/{key}"
+    registrations = f"{api}/registration-semver2"
+    endpoints = {
+        api: index,
+        f"{api}/index.json": index,
+        f"{registrations}/{{id}}/index.json": registration,
+        f"{registrations}/Download/{{id}}/{{version}}": package,
+        f"{api}/{{id}}/index.json": versions,
+        f"{api}/{{id}}/{{version}}/{{file}}": package,
+    }
+    return [route(path, of_type("nuget", endpoint), kind="nuget.get") for path, endpoint in endpoints.items()]

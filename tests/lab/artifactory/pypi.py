@@ -1,0 +1,91 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PyPI repositories: the simple index, whose links lead back here, and the files behind them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from html import escape
+from html.parser import HTMLParser
+from urllib.parse import urljoin
+
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute
+
+from .downloads import Call, download, of_type
+from .files import FileRemote, Wanted
+from .web import route
+
+FILES = "../../packages/"  # as seen from the index of a project
+
+
+class _Links(HTMLParser):
+    """The links of a page, by their text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: dict[str, str] = {}
+        self._target = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            self._target = dict(attrs).get("href") or ""
+
+    def handle_data(self, data: str) -> None:
+        if self._target:
+            self.found[data] = self._target
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "a":
+            self._target = ""
+
+
+async def projects(call: Call) -> Response:
+    found = await call.all(lambda remote: _index(remote, ""))
+    names = {name for _remote, file in found for name in _Links(call.read(file).decode()).found}
+    return _page({name: f"{name}/" for name in sorted(names)})
+
+
+async def project(call: Call) -> Response:
+    """The files of a project that any member lists; of two with the same name the first member's."""
+    name = re.sub(r"[-_.]+", "-", call.request.path_params["name"]).lower()
+    links: dict[str, str] = {}
+    for remote, file in await call.all(lambda remote: _index(remote, name)):
+        for text, target in _Links(call.read(file).decode()).found.items():
+            links.setdefault(text, _rewritten(remote, urljoin(file.remote_url, target)))
+    return _page(links)
+
+
+async def _index(remote: FileRemote, name: str) -> Wanted:
+    """The registry and its suffix say where the index is, whatever the repository's own URL."""
+    registry, suffix = remote.fields["pyPIRegistryUrl"].rstrip("/"), remote.fields["pyPIRepositorySuffix"].strip("/")
+    path = f"{name}/" if name else ""
+    return Wanted(f".pypi/{name or 'simple'}.html", f"{registry}/{suffix}/{path}", expires=True)
+
+
+def _rewritten(remote: FileRemote, target: str) -> str:
+    """A link to a file below the repository's own URL leads back here. Another one stays what it is."""
+    base = f"{remote.fields['url'].rstrip('/')}/"
+    return FILES + target.removeprefix(base) if target.startswith(base) else target
+
+
+def _page(links: Mapping[str, str]) -> Response:
+    rows = "\n".join(f'<a href="{escape(target)}">{escape(text)}</a><br>' for text, target in links.items())
+    return HTMLResponse(
+        f"<!DOCTYPE html>\n<html><head><title>Simple Index</title></head><body>\n{rows}\n</body></html>"
+    )
+
+
+def routes() -> list[BaseRoute]:
+    index, simple = of_type("pypi", projects), "/artifactory/api/pypi/{key}/simple"
+    one = of_type("pypi", project)
+    return [
+        route(simple, index, kind="pypi.index"),
+        route(f"{simple}/", index, kind="pypi.index"),
+        route(f"{simple}/{{name}}", one, kind="pypi.index"),
+        route(f"{simple}/{{name}}/", one, kind="pypi.index"),
+        route("/artifactory/api/pypi/{key}/packages/{path:path}", of_type("pypi", download), kind="pypi.file"),
+    ]

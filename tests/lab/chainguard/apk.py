@@ -1,0 +1,64 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""apk.cgr.dev and virtualapk.cgr.dev: the APK packages of an organisation, and the public ones (chainguard.md §5)."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from ..world import World
+from . import blobs, login
+from .messages import ApiError
+from .shelves import digest_of
+from .state import ORGANIZATION, Chainguard, root_uid
+
+PUBLIC_REPOSITORIES = ("chainguard", "extra-packages")
+
+
+async def private(request: Request) -> Response:
+    """The path begins with the organisation's name."""
+    state: Chainguard = request.app.state.world.chainguard
+    try:
+        caller = request.state.user = login.identity(state, request)
+    except ApiError as error:
+        return PlainTextResponse(error.message, 401, {"WWW-Authenticate": 'Basic realm="Chainguard APK"'})
+    name, path = request.path_params["organization"], request.path_params["path"]
+    if name not in state.organizations:
+        return PlainTextResponse("unknown organization", 404)
+    capability = "CAP_APK_BLOBS_GET" if path.endswith(".apk") else "CAP_APK_LIST"
+    if capability not in state.holds(caller, root_uid(name)):
+        return PlainTextResponse("forbidden", 403)
+    return _answer(request, f"/apk/{path}" if name == ORGANIZATION else "")
+
+
+async def public(request: Request) -> Response:
+    """The path begins with the organisation's UID."""
+    state: Chainguard = request.app.state.world.chainguard
+    uid, repository = request.path_params["organization"], request.path_params["repository"]
+    known = uid in state.groups and "/" not in uid and repository in PUBLIC_REPOSITORIES
+    return _answer(request, f"/{repository}/{request.path_params['path']}" if known else "")
+
+
+def _answer(request: Request, path: str) -> Response:
+    """An index comes at once, a package from the object store, but for those who only ask what it is like."""
+    file = request.app.state.world.chainguard.packages.find(path)
+    if file is None:
+        return PlainTextResponse("not found", 404)
+    if file.stored and request.method == "GET":
+        return Response(status_code=302, headers={"Location": blobs.url(request, "apk", digest_of(file))})
+    return Response(file.body, media_type=file.media_type)
+
+
+def build(world: World) -> dict[str, Starlette]:
+    routes = {
+        "apk": Route("/{organization}/{path:path}", private, name="apk.get"),
+        "virtualapk": Route("/{organization}/{repository}/{path:path}", public, name="virtualapk.get"),
+    }
+    apps = {name: Starlette(routes=[route]) for name, route in routes.items()}
+    for app in apps.values():
+        app.state.world = world
+    return apps

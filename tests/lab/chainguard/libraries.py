@@ -1,0 +1,75 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""libraries.cgr.dev: language packages for those with a pull token of the ecosystem (chainguard.md §5)."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from ..packages import ORIGIN
+from ..world import World
+from . import blobs, login, roles
+from .messages import ApiError
+from .shelves import digest_of
+from .state import Chainguard
+
+# The package, and the version of every other package, that are blocked.
+BLOCKED_PACKAGE = "lab-malware"
+BLOCKED_VERSION = re.compile(r"(?<![\d.])0\.9\.0(?!\.?\d)")
+
+
+async def package(request: Request) -> Response:
+    """A file of a package, or a document about packages, for one who may have it."""
+    state: Chainguard = request.app.state.world.chainguard
+    path = f"/{request.path_params['path']}"
+    ecosystem = path.split("/")[1].partition("-")[0]
+    if ecosystem not in roles.LIBRARIES:
+        return _error(404, "not found")
+    try:
+        caller = request.state.user = login.identity(state, request)
+    except ApiError as error:
+        headers = {"WWW-Authenticate": 'Basic realm="Chainguard Libraries"'}
+        return _error(401, error.message, headers)
+    if not _is_entitled(state, caller, ecosystem):
+        return _error(403, f"not entitled to {ecosystem} libraries")
+    if BLOCKED_PACKAGE in path:
+        return _error(409, "MALWARE_DETECTED: all versions of this package are blocked")
+    if BLOCKED_VERSION.search(path):
+        return _error(403, "POLICY_BLOCKED: this version is blocked")
+    return _answer(request, path)
+
+
+def _error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse({"error": message}, status, headers)
+
+
+def _is_entitled(state: Chainguard, caller: str, ecosystem: str) -> bool:
+    organization = caller.partition("/")[0]
+    held = state.holds(caller, organization)
+    bought = ecosystem in state.world.settings["library_entitlements"]
+    return bought and roles.LIBRARIES_PULL[f"libraries.{ecosystem}.pull"] <= held
+
+
+def _answer(request: Request, path: str) -> Response:
+    """Documents come at once; a file is in the object store, and a web page says where."""
+    file = request.app.state.world.chainguard.packages.find(path)
+    if file is None:
+        return _error(404, "not found")
+    if not file.stored:
+        here = f"{request.url.scheme}://{request.url.netloc}"
+        return Response(file.body.replace(ORIGIN.encode(), here.encode()), media_type=file.media_type)
+    target = blobs.url(request, "libraries", digest_of(file))
+    return HTMLResponse(f'<a href="{escape(target)}">Found</a>.\n\n', 302, {"Location": target})
+
+
+def build(world: World) -> Starlette:
+    app = Starlette(routes=[Route("/{path:path}", package, name="libraries.get")])
+    app.state.world = world
+    return app

@@ -1,0 +1,56 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""APK packages and the index of each architecture, without signatures."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from hashlib import sha1, sha256
+
+from .. import archives
+from . import File, Shelf
+
+ARCHITECTURES = ("x86_64", "aarch64")
+# The package of each repository.
+NAMES = {"apk": "lab-private", "chainguard": "lab-greeting", "extra-packages": "lab-extra"}
+
+
+def shelf(root: str, versions: Sequence[str]) -> Shelf:
+    files: Shelf = {}
+    for architecture in ARCHITECTURES:
+        entries = []
+        for version in versions:
+            body, entry = _package(NAMES[root], f"{version}-r0", architecture)
+            files[f"/{root}/{architecture}/{NAMES[root]}-{version}-r0.apk"] = File(body)
+            entries.append(entry)
+        index = {"DESCRIPTION": root.encode(), "APKINDEX": "\n".join(entries).encode()}
+        packed = archives.gzip(archives.tar(index))
+        files[f"/{root}/{architecture}/APKINDEX.tar.gz"] = File(packed, "application/gzip", stored=False)
+    return files
+
+
+def _package(name: str, version: str, architecture: str) -> tuple[bytes, str]:
+    """An .apk, which is two gzip members, and its entry in the index."""
+    content = f"{name} {version}\n".encode()
+    data = archives.gzip(archives.tar({f"usr/share/{name}/version": content}))
+    facts = {
+        "pkgname": name,
+        "pkgver": version,
+        "pkgdesc": "A greeting of the lab.",
+        "url": "https://example.com/",
+        "arch": architecture,
+        "size": len(content),
+        "license": "GPL-3.0-or-later",
+        "datahash": sha256(data).hexdigest(),
+    }
+    description = "".join(f"{key} = {value}\n" for key, value in facts.items())
+    control = archives.gzip(archives.tar({".PKGINFO": description.encode()}, end=False))
+    body = control + data
+    checksum = base64.b64encode(sha1(control).digest()).decode()
+    entry = (
+        f"C:Q1{checksum}\nP:{name}\nV:{version}\nA:{architecture}\nS:{len(body)}\nI:{len(content)}\n"
+        f"T:{facts['pkgdesc']}\nU:{facts['url']}\nL:{facts['license']}\no:{name}\n"
+    )
+    return body, entry

@@ -1,0 +1,66 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A NuGet package, Lab.Greeting, in a v3 feed: service index, registration and flat container."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from .. import archives
+from . import ORIGIN, File, Shelf
+
+NAME, ID = "Lab.Greeting", "lab.greeting"
+_NUSPEC = "http://schemas.microsoft.com/packaging/2013/05/nuspec.xsd"
+_CONTENT_TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
+_RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
+
+
+def shelf(root: str, versions: Sequence[str]) -> Shelf:
+    feed = f"/{root}/v3"
+    flat, registration = f"{feed}/flatcontainer", f"{feed}/registration"
+    resources = {"PackageBaseAddress/3.0.0": f"{flat}/", "RegistrationsBaseUrl/3.6.0": f"{registration}/"}
+    rows = [{"@id": f"{ORIGIN}{path}", "@type": name} for name, path in resources.items()]
+    files = {
+        f"{feed}/index.json": _document({"version": "3.0.0", "resources": rows}),
+        f"{flat}/{ID}/index.json": _document({"versions": list(versions)}),
+    }
+    leaves = []
+    for version in versions:
+        path = f"{flat}/{ID}/{version}/{ID}.{version}.nupkg"
+        files[path] = File(_package(version))
+        url = f"{ORIGIN}{registration}/{ID}/{version}.json"
+        entry = {"@id": url, "id": NAME, "version": version, "description": "A greeting of the lab.", "listed": True}
+        leaves.append({"@id": url, "catalogEntry": entry, "packageContent": f"{ORIGIN}{path}"})
+    files[f"{registration}/{ID}/index.json"] = _document(
+        _registration(f"{ORIGIN}{registration}/{ID}", leaves, versions)
+    )
+    return files
+
+
+def _document(value: object) -> File:
+    return File(json.dumps(value).encode(), "application/json", stored=False)
+
+
+def _registration(url: str, leaves: list[dict[str, Any]], versions: Sequence[str]) -> dict[str, Any]:
+    limits = {"lower": versions[0], "upper": versions[-1]}
+    page = {"@id": f"{url}/index.json#page", "count": len(leaves), **limits, "items": leaves}
+    return {"@id": f"{url}/index.json", "count": 1, "items": [page]}
+
+
+def _package(version: str) -> bytes:
+    facts = f"<id>{NAME}</id><version>{version}</version><authors>lab</authors><description>A greeting.</description>"
+    types = "".join(
+        f'<Default Extension="{name}" ContentType="application/octet"/>' for name in ("rels", "nuspec", "txt")
+    )
+    relation = f'<Relationship Id="R1" Type="{_RELATIONS}/manifest" Target="/{NAME}.nuspec"/>'
+    return archives.pack_zip(
+        {
+            "[Content_Types].xml": f'<Types xmlns="{_CONTENT_TYPES}">{types}</Types>'.encode(),
+            "_rels/.rels": f'<Relationships xmlns="{_RELATIONS}">{relation}</Relationships>'.encode(),
+            f"{NAME}.nuspec": f'<package xmlns="{_NUSPEC}"><metadata>{facts}</metadata></package>'.encode(),
+            "content/version.txt": version.encode(),
+        }
+    )

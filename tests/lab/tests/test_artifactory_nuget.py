@@ -1,0 +1,97 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""NuGet packages through the simulated Artifactory."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from .conftest import Lab, PullToken
+from .test_artifactory_docker import change
+from .test_artifactory_files import GUIDE, MISSING, get
+from .test_artifactory_rest import client, create, envelope
+from .test_chainguard_libraries import fetch
+
+FEED = "https://libraries.cgr.dev/dotnet/v3/index.json"
+NUGET = {"rclass": "remote", "packageType": "nuget", "url": FEED, **GUIDE}
+API = "api/nuget/v3/dotnet"
+UPSTREAM = "/dotnet/v3/flatcontainer/lab.greeting/1.0.0/lab.greeting.1.0.0.nupkg"
+
+
+@pytest.fixture
+def token(pull_token: Callable[..., PullToken]) -> PullToken:
+    return pull_token("libraries.dotnet.pull")
+
+
+@pytest.fixture
+def dotnet(lab: Lab, token: PullToken) -> str:
+    """A remote repository as the guide has it."""
+    create(lab, "dotnet", {**NUGET, "username": token.username, "password": token.password})
+    return "dotnet"
+
+
+def resources(lab: Lab) -> dict[str, str]:
+    """The addresses of the service index, by type."""
+    answer = get(lab, f"{API}/index.json")
+    assert answer.status_code == 200, answer.text
+    return {row["@type"]: row["@id"] for row in answer.json()["resources"]}
+
+
+@pytest.mark.parametrize("fields", [{}, {"url": "https://libraries.cgr.dev/dotnet/", "v3FeedUrl": FEED}])
+def test_the_service_index_leads_to_a_package(lab: Lab, dotnet: str, token: PullToken, fields: dict[str, str]) -> None:
+    change(lab, "dotnet", **fields)
+    http, base = client(lab, "puller"), resources(lab)["PackageBaseAddress/3.0.0"]
+    assert base.startswith(lab.state["artifactory"]["url"])
+    assert http.get(f"{base}lab.greeting/index.json").json() == {"versions": ["1.0.0", "1.1.0"]}
+    package = http.get(f"{base}lab.greeting/1.0.0/lab.greeting.1.0.0.nupkg").content
+    assert http.get(f"{base}lab.greeting/1.0.0/lab.greeting.nuspec").status_code == 404
+    assert package == fetch(lab, UPSTREAM, token)
+    assert "Lab.Greeting.nuspec" in zipfile.ZipFile(io.BytesIO(package)).namelist()
+    cached = lab.control("GET", "/artifactory/cache/dotnet")
+    assert cached == [
+        ".nuGetV3/flatcontainer/lab.greeting/index.json",
+        ".nuGetV3/index.json",
+        "lab.greeting.1.0.0.nupkg",
+    ]
+
+
+def test_the_registration_leads_to_a_package_too(lab: Lab, dotnet: str, token: PullToken) -> None:
+    http, base = client(lab, "puller"), resources(lab)["RegistrationsBaseUrl/3.6.0"]
+    (page,) = http.get(f"{base}lab.greeting/index.json").json()["items"]
+    leaves = {leaf["catalogEntry"]["version"]: leaf["packageContent"] for leaf in page["items"]}
+    assert leaves["1.0.0"] == f"{base}Download/lab.greeting/1.0.0"
+    assert http.get(leaves["1.0.0"]).content == fetch(lab, UPSTREAM, token)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"url": "https://libraries.cgr.dev/dotnet/"},
+        {"v3FeedUrl": "https://libraries.cgr.dev/dotnet/index.json"},
+        {"username": "", "password": ""},
+    ],
+)
+def test_a_wrong_setting_finds_no_feed(lab: Lab, dotnet: str, wrong: dict[str, Any]) -> None:
+    change(lab, "dotnet", **wrong)
+    assert envelope(get(lab, f"{API}/index.json")) == envelope(get(lab, f"{API}/lab.greeting/index.json")) == MISSING
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"allowAnyHostAuth": True}, {"disableUrlNormalization": False}, {"blockMismatchingMimeTypes": True}]
+)
+def test_a_wrong_setting_finds_the_feed_but_no_package(lab: Lab, dotnet: str, wrong: dict[str, Any]) -> None:
+    change(lab, "dotnet", **wrong)
+    assert resources(lab)
+    assert get(lab, f"{API}/lab.greeting/1.0.0/lab.greeting.1.0.0.nupkg").status_code == 404
+
+
+def test_the_fields_of_its_type_are_shown(lab: Lab, dotnet: str) -> None:
+    create(lab, "feed", {**NUGET, "v3FeedUrl": FEED})
+    assert client(lab).get("/artifactory/api/repositories/feed").json()["v3FeedUrl"] == FEED
+    assert "v3FeedUrl" not in client(lab).get("/artifactory/api/repositories/dotnet").json()

@@ -1,0 +1,119 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Python packages through the simulated Artifactory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import httpx
+import pytest
+
+from .conftest import Lab, PullToken
+from .test_artifactory_docker import change
+from .test_artifactory_files import GUIDE, MISSING
+from .test_artifactory_rest import client, create, envelope
+from .test_chainguard_libraries import fetch
+
+PYPI = {
+    "rclass": "remote",
+    "packageType": "pypi",
+    "url": "https://libraries.cgr.dev/",
+    "pyPIRegistryUrl": "https://libraries.cgr.dev/",
+    "pyPIRepositorySuffix": "python/simple",
+    **GUIDE,
+}
+API = "/artifactory/api/pypi"
+WHEEL = "python/simple/lab-greeting/1.0.0/lab_greeting-1.0.0-py3-none-any.whl"
+
+
+@pytest.fixture
+def token(pull_token: Callable[..., PullToken]) -> PullToken:
+    return pull_token("libraries.python.pull")
+
+
+@pytest.fixture
+def python(lab: Lab, token: PullToken) -> str:
+    """A remote repository as the guide has it."""
+    create(lab, "python", {**PYPI, "username": token.username, "password": token.password})
+    return "python"
+
+
+def index(lab: Lab, project: str = "lab-greeting", key: str = "python") -> httpx.Response:
+    return client(lab, "puller").get(f"{API}/{key}/simple/{project}/")
+
+
+def links(answer: httpx.Response) -> dict[str, str]:
+    """Where a page's links lead, by their text."""
+    assert answer.status_code == 200, answer.text
+    found = re.findall(r'<a href="([^"]*)">([^<]*)</a>', answer.text)
+    return {text: str(answer.url.join(target)) for target, text in found}
+
+
+def test_links_lead_back_and_files_have_the_hash_of_the_index(lab: Lab, python: str, token: PullToken) -> None:
+    found = links(index(lab))
+    assert list(found) == [f"lab_greeting-{version}-py3-none-any.whl" for version in ("1.0.0", "1.1.0")]
+    base = lab.state["artifactory"]["url"]
+    target, _ignored, hashed = found["lab_greeting-1.0.0-py3-none-any.whl"].partition("#sha256=")
+    assert target == f"{base}{API}/python/packages/{WHEEL}"
+    wheel = client(lab, "puller").get(target).content
+    assert sha256(wheel).hexdigest() == hashed and wheel == fetch(lab, f"/{WHEEL}", token)
+    assert lab.control("GET", "/artifactory/cache/python") == [".pypi/lab-greeting.html", WHEEL]
+    assert client(lab, "puller").get(f"/artifactory/python/{WHEEL}").content == wheel
+
+
+def test_projects(lab: Lab, python: str) -> None:
+    answer = client(lab, "puller").get(f"{API}/python/simple/")
+    assert list(links(answer)) == ["lab-greeting", "lab-upstream"]
+    assert list(links(index(lab, "Lab_Greeting"))) == list(links(index(lab)))
+    assert envelope(index(lab, "nothing")) == MISSING
+
+
+def test_a_package_that_comes_from_further_upstream(lab: Lab, python: str) -> None:
+    (target,) = links(index(lab, "lab-upstream")).values()
+    assert "/api/pypi/python/packages/python-upstream/" in target
+    assert client(lab, "puller").get(target).status_code == 200
+
+
+def test_a_url_that_does_not_cover_it_sends_clients_past_artifactory(lab: Lab, python: str) -> None:
+    change(lab, "python", url="https://libraries.cgr.dev/python/")
+    assert all("/api/pypi/python/packages/simple/" in target for target in links(index(lab)).values())
+    (target,) = links(index(lab, "lab-upstream")).values()
+    assert target.startswith("https://libraries.cgr.dev/python-upstream/")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"pyPIRepositorySuffix": "simple"},
+        {"pyPIRegistryUrl": "https://libraries.cgr.dev/python/"},
+        {"username": "", "password": ""},
+    ],
+)
+def test_a_wrong_setting_finds_no_index(lab: Lab, python: str, wrong: dict[str, Any]) -> None:
+    change(lab, "python", **wrong)
+    assert envelope(index(lab)) == MISSING
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"allowAnyHostAuth": True}, {"disableUrlNormalization": False}, {"blockMismatchingMimeTypes": True}]
+)
+def test_a_wrong_setting_finds_the_index_but_no_file(lab: Lab, python: str, wrong: dict[str, Any]) -> None:
+    change(lab, "python", **wrong)
+    assert links(index(lab))
+    assert client(lab, "puller").get(f"{API}/python/packages/{WHEEL}").status_code == 404
+
+
+def test_a_look_with_head_spoils_the_file(lab: Lab, python: str) -> None:
+    change(lab, "python", bypassHeadRequests=False)
+    target, _ignored, hashed = links(index(lab))["lab_greeting-1.0.0-py3-none-any.whl"].partition("#sha256=")
+    assert sha256(client(lab, "puller").get(target).content).hexdigest() != hashed
+
+
+def test_other_keys(lab: Lab, python: str) -> None:
+    create(lab, "java", {"rclass": "remote", "packageType": "maven", "url": "https://libraries.cgr.dev/java/"})
+    assert envelope(index(lab, key="java")) == (404, "Could not find repository 'java'")

@@ -1,0 +1,76 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The upstreams of APK packages: the private repository of an organisation, and the public ones."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import tarfile
+from collections.abc import Callable
+from hashlib import sha1, sha256
+from typing import Any
+
+import httpx
+import pytest
+
+from .conftest import Lab, PullToken
+
+Make = Callable[..., PullToken]
+INDEX = "/example.com/x86_64/APKINDEX.tar.gz"
+PACKAGE = "/example.com/x86_64/lab-private-1.0.0-r0.apk"
+
+
+def get(lab: Lab, path: str, token: PullToken | None = None, **more: Any) -> httpx.Response:
+    return lab.client("apk").get(path, auth=token.login if token else None, **more)
+
+
+@pytest.fixture
+def token(pull_token: Make) -> PullToken:
+    return pull_token("apk.pull")
+
+
+def entries(index: bytes) -> list[dict[str, str]]:
+    """The packages of an APKINDEX.tar.gz."""
+    with tarfile.open(fileobj=io.BytesIO(index)) as archive:
+        member = archive.extractfile("APKINDEX")
+        assert member
+        blocks = member.read().decode().strip().split("\n\n")
+    return [dict(line.split(":", 1) for line in block.splitlines()) for block in blocks]
+
+
+def test_the_private_repository(lab: Lab, token: PullToken) -> None:
+    listed = {entry["V"]: entry for entry in entries(get(lab, INDEX, token).content)}
+    answer = get(lab, PACKAGE, token)
+    assert answer.status_code == 302 and answer.content == b""
+    package = lab.client("blobs").get(answer.headers["location"]).content
+    assert (listed["1.0.0-r0"]["P"], listed["1.0.0-r0"]["S"]) == ("lab-private", str(len(package)))
+    second = package.index(b"\x1f\x8b", 1)
+    control, data = package[:second], package[second:]
+    assert listed["1.0.0-r0"]["C"] == f"Q1{base64.b64encode(sha1(control).digest()).decode()}"
+    assert f"datahash = {sha256(data).hexdigest()}".encode() in gzip.decompress(control)
+    head = lab.client("apk").head(PACKAGE, auth=token.login)
+    assert (head.status_code, head.headers["content-length"]) == (200, str(len(package)))
+
+
+def test_who_gets_it(lab: Lab, token: PullToken, pull_token: Make) -> None:
+    assert get(lab, INDEX).headers["www-authenticate"].startswith("Basic ")
+    assert lab.client("apk").get(INDEX, auth=(token.username, "wrong")).status_code == 401
+    assert get(lab, INDEX, pull_token("registry.pull")).status_code == 403
+    assert get(lab, "/other.example.org/x86_64/APKINDEX.tar.gz", token).status_code == 403
+
+
+def test_what_is_not_there(lab: Lab, token: PullToken) -> None:
+    for path in (f"/{lab.org}/x86_64/APKINDEX.tar.gz", "/example.com/riscv64/APKINDEX.tar.gz"):
+        assert get(lab, path, token).status_code == 404
+
+
+@pytest.mark.parametrize(("repository", "name"), [("chainguard", "lab-greeting"), ("extra-packages", "lab-extra")])
+def test_the_public_repositories(lab: Lab, repository: str, name: str) -> None:
+    client, folder = lab.client("virtualapk"), f"/{lab.org}/{repository}/aarch64"
+    assert {entry["P"] for entry in entries(client.get(f"{folder}/APKINDEX.tar.gz").content)} == {name}
+    assert client.get(f"{folder}/{name}-1.0.0-r0.apk").status_code == 302
+    for wrong in ("example.com", "0" * 40):
+        assert client.get(f"/{wrong}/{repository}/aarch64/APKINDEX.tar.gz").status_code == 404

@@ -1,0 +1,208 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""pip, npm, mvn and go get packages through the simulated Artifactory, and check them as they always do."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from lab import archives
+
+from .conftest import Lab, PullToken
+from .programs import program
+from .test_artifactory_docker import change
+from .test_artifactory_files import FOLDER, JAR, MAVEN
+from .test_artifactory_go import GO, MODULE, ZIP
+from .test_artifactory_npm import NPM
+from .test_artifactory_pypi import PYPI, WHEEL
+from .test_artifactory_rest import create, secret
+from .test_chainguard_libraries import fetch
+
+Create = Callable[..., PullToken]
+
+
+@pytest.fixture
+def remote(lab: Lab, pull_token: Callable[..., PullToken]) -> Create:
+    """Creates `direct`, with a pull token of its own, and `all`, which holds it."""
+
+    def make(role: str, body: dict[str, Any]) -> PullToken:
+        token = pull_token(role)
+        create(lab, "direct", {**body, "username": token.username, "password": token.password})
+        holds = {"rclass": "virtual", "packageType": body["packageType"], "repositories": ["direct"]}
+        create(lab, "all", holds)
+        return token
+
+    return make
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs programs in a folder that is their home too, so that they find no settings of this machine."""
+
+    lab: Lab
+    folder: Path
+
+    def __call__(self, *command: str, fails: bool = False, environment: Mapping[str, str] | None = None) -> str:
+        """What the command prints: on its standard output, or on both when it is to fail."""
+        clean = {"PATH": os.environ["PATH"], "HOME": str(self.folder), **(environment or {})}
+        ended = subprocess.run(
+            command, cwd=self.folder, env=clean, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert (ended.returncode != 0) is fails, ended.stdout + ended.stderr
+        return ended.stdout + ended.stderr if fails else ended.stdout
+
+    @property
+    def ca(self) -> str:
+        return str(self.lab.world.ca_path)
+
+    def url(self, path: str) -> str:
+        return f"{self.lab.state['artifactory']['url']}/artifactory/{path}"
+
+    def login_url(self, path: str) -> str:
+        """The same with a login in it."""
+        scheme, _ignored, rest = self.url(path).partition("://")
+        return f"{scheme}://puller:{secret(self.lab, 'puller', 'token')}@{rest}"
+
+
+@pytest.fixture
+def shell(lab: Lab, tmp_path: Path) -> Shell:
+    return Shell(lab, tmp_path)
+
+
+# --- pip ---
+
+
+def pip(shell: Shell, index_url: str, requirement: str, fails: bool = False) -> str:
+    index = ("--index-url", index_url, "--cert", shell.ca)
+    options = ("--isolated", "--no-cache-dir", "--disable-pip-version-check", "--no-deps", "--no-input")
+    return shell(sys.executable, "-m", "pip", "download", *options, *index, requirement, fails=fails)
+
+
+@pytest.mark.parametrize("where", ["direct", "all"])
+def test_pip_downloads_a_wheel(shell: Shell, remote: Create, where: str) -> None:
+    token = remote("libraries.python.pull", PYPI)
+    index = shell.login_url(f"api/pypi/{where}/simple")
+    pip(shell, index, "lab-greeting==1.0.0")
+    assert (shell.folder / WHEEL.rpartition("/")[2]).read_bytes() == fetch(shell.lab, f"/{WHEEL}", token)
+    pip(shell, index, "lab-upstream")
+    assert (shell.folder / "lab_upstream-2.0.0-py3-none-any.whl").exists()
+
+
+def test_pip_refuses_a_web_page(shell: Shell, remote: Create) -> None:
+    remote("libraries.python.pull", PYPI)
+    change(shell.lab, "direct", bypassHeadRequests=False)
+    assert "DO NOT MATCH THE HASHES" in pip(
+        shell, shell.login_url("api/pypi/direct/simple"), "lab-greeting==1.0.0", fails=True
+    )
+
+
+def test_pip_downloads_from_chainguard_itself(shell: Shell, remote: Create) -> None:
+    token = remote("libraries.python.pull", PYPI)
+    host = shell.lab.state["chainguard"]["libraries_url"].partition("://")[2]
+    pip(shell, f"https://{quote(token.username, safe='')}:{token.password}@{host}/python/simple", "lab-greeting==1.0.0")
+    assert (shell.folder / WHEEL.rpartition("/")[2]).exists()
+
+
+# --- npm ---
+
+
+@pytest.fixture
+def npm(shell: Shell) -> Callable[..., str]:
+    found = program("npm")
+
+    def run(key: str, *words: str, fails: bool = False) -> str:
+        registry = f"{shell.url(f'api/npm/{key}')}/"
+        login = base64.b64encode(f"puller:{secret(shell.lab, 'puller', 'token')}".encode()).decode()
+        lines = [f"registry={registry}", f"{registry.partition(':')[2]}:_auth={login}", f"cafile={shell.ca}"]
+        (shell.folder / ".npmrc").write_text("\n".join([*lines, "fetch-retries=0", "update-notifier=false"]))
+        return shell(found, *words, fails=fails)
+
+    return run
+
+
+@pytest.mark.parametrize("where", ["direct", "all"])
+def test_npm_packs_a_package(shell: Shell, remote: Create, npm: Callable[..., str], where: str) -> None:
+    token = remote("libraries.javascript.pull", NPM)
+    assert npm(where, "view", "lab-greeting", "version").strip() == "1.1.0"
+    for name, file in (("lab-greeting", "lab-greeting-1.0.0.tgz"), ("@example/greeting", "example-greeting-1.0.0.tgz")):
+        (packed,) = json.loads(npm(where, "pack", f"{name}@1.0.0", "--json"))
+        upstream = fetch(shell.lab, f"/javascript/{name}/-/{name.rpartition('/')[2]}-1.0.0.tgz", token)
+        assert packed["filename"] == file and (shell.folder / file).read_bytes() == upstream
+
+
+def test_npm_refuses_a_web_page(shell: Shell, remote: Create, npm: Callable[..., str]) -> None:
+    remote("libraries.javascript.pull", NPM)
+    change(shell.lab, "direct", bypassHeadRequests=False)
+    assert "EINTEGRITY" in npm("direct", "pack", "lab-greeting@1.0.0", fails=True)
+
+
+# --- mvn ---
+
+SETTINGS = """<settings>
+  <servers><server><id>lab</id><username>puller</username><password>{password}</password></server></servers>
+  <mirrors><mirror><id>lab</id><mirrorOf>*</mirrorOf><url>{url}</url></mirror></mirrors>
+</settings>
+"""
+# Maven fetches an extension by itself: no plugin, of which there may be none on this machine, has to do it.
+PROJECT = """<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>com.example</groupId><artifactId>test</artifactId><version>1</version><packaging>pom</packaging>
+  <build><extensions><extension>
+    <groupId>com.example</groupId><artifactId>lab-greeting</artifactId><version>1.0.0</version>
+  </extension></extensions></build>
+</project>
+"""
+
+
+@pytest.mark.parametrize("where", ["direct", "all"])
+def test_mvn_fetches_an_artifact(shell: Shell, remote: Create, where: str) -> None:
+    mvn, keytool = program("mvn"), program("keytool")
+    token = remote("libraries.java.pull", MAVEN)
+    trusted = ("-keystore", str(shell.folder / "trusted.p12"), "-storepass", "changeit")
+    shell(keytool, "-importcert", "-noprompt", "-alias", "lab", "-file", shell.ca, *trusted)
+    settings = SETTINGS.format(password=secret(shell.lab, "puller", "token"), url=shell.url(where))
+    (shell.folder / "settings.xml").write_text(settings)
+    (shell.folder / "pom.xml").write_text(PROJECT)
+    repository = shell.folder / "repository"
+    # Extensions of old used plexus-utils without a word, so Maven wants it for all of them.
+    plexus = repository / "org/codehaus/plexus/plexus-utils/1.1"
+    plexus.mkdir(parents=True)
+    (plexus / "plexus-utils-1.1.jar").write_bytes(archives.pack_zip({"empty": b""}))
+    java = f"-Djavax.net.ssl.trustStore={trusted[1]} -Djavax.net.ssl.trustStorePassword=changeit"
+    options = ("--batch-mode", "--strict-checksums", "--settings", "settings.xml", f"-Dmaven.repo.local={repository}")
+    shell(mvn, *options, "validate", environment={"MAVEN_OPTS": java})
+    assert (repository / JAR).read_bytes() == fetch(shell.lab, f"/java/{JAR}", token)
+    assert (repository / FOLDER / "1.0.0" / "lab-greeting-1.0.0.jar.sha1").exists()
+
+
+# --- go ---
+
+
+@pytest.mark.parametrize("where", ["api/go/direct", "api/go/all", "direct"])
+def test_go_downloads_a_module(shell: Shell, remote: Create, where: str) -> None:
+    go = program("go")
+    token = remote("libraries.go.pull", GO)
+    environment = {
+        "GOPROXY": shell.login_url(where),
+        "GOPATH": str(shell.folder / "go"),
+        "GONOSUMDB": "*",
+        "GOFLAGS": "-mod=mod -modcacherw",
+        "GOTOOLCHAIN": "local",
+        "SSL_CERT_FILE": shell.ca,
+    }
+    told = json.loads(shell(go, "mod", "download", "-json", f"{MODULE}@v1.0.0", environment=environment))
+    assert told["Version"] == "v1.0.0" and told["Sum"].startswith("h1:")
+    assert Path(told["Zip"]).read_bytes() == fetch(shell.lab, f"/go/{ZIP}", token)
+    assert "v1.1.0" in shell(go, "list", "-m", "-versions", MODULE, environment=environment)
