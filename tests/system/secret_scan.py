@@ -126,8 +126,9 @@ class Watch:
             self.files += read_news(self._folder, self._known)
 
     def _look_at_processes(self) -> None:
-        for process in Path("/proc").glob("[0-9]*/cmdline"):
+        # Unlike Path.glob, os.listdir does not mind when a process ends meanwhile.
+        for name in filter(str.isdigit, os.listdir("/proc")):
             try:
-                self.commands.add(process.read_bytes())
+                self.commands.add(Path("/proc", name, "cmdline").read_bytes())
             except OSError:
                 continue  # it has ended already
