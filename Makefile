@@ -4,7 +4,7 @@
 # Everything that is made here lies under .cache/. With another Python: make PYTHON=python3.12 TARGET
 PYTHON ?= python3
 VENV := .cache/venv/bin
-STAGES := unit lab-test lint sanity integration system
+STAGES := unit lab-test lint sanity integration system rotation
 
 .PHONY: help demo test $(STAGES) bench build clean environment
 .DEFAULT_GOAL := help
@@ -15,7 +15,7 @@ help: ## this list
 demo: environment ## see it work, against a simulated Artifactory and Chainguard
 	@$(VENV)/python tests/demo
 
-test: environment ## all of the following six, counted
+test: environment ## all of the following seven, counted
 	@$(VENV)/python tests/tools/run_tests.py
 
 unit: ## the unit tests of plugins/, with their coverage
@@ -24,6 +24,7 @@ lint: ## ansible-lint, the antsibull linters, galaxy-importer, black, mypy, lice
 sanity: ## ansible-test sanity, on each ansible-core whose Python is found
 integration: ## ansible-test integration, against the simulated services
 system: ## the role, the playbooks and real clients, against the simulated services
+rotation: ## how pull tokens are renewed: hundreds of runs, and a line for each point that they show
 $(STAGES): environment
 	@$(VENV)/python tests/tools/run_tests.py $@
 

@@ -15,12 +15,14 @@ import typing as t
 import pytest
 
 from rotation.station import Station, open_station
+from system.playing import Player
 from system.secret_scan import Watch
 
 STATIONS = 3  # two cores, and runs that wait now and then
 
 Case = t.TypeVar("Case")
 Shown = t.TypeVar("Shown")
+Show = t.Callable[[int, str, str, t.Sequence[str]], None]
 
 
 class Stations:
@@ -74,7 +76,7 @@ POINTS = pytest.StashKey[list[Point]]()
 
 
 @pytest.fixture
-def show(request: pytest.FixtureRequest) -> t.Callable[[int, str, str, t.Sequence[str]], None]:
+def show(request: pytest.FixtureRequest) -> Show:
     """Return the function that notes a point for the end, and fails the test with what went wrong."""
 
     def note(number: int, what: str, cases: str, failures: t.Sequence[str]) -> None:
@@ -82,6 +84,12 @@ def show(request: pytest.FixtureRequest) -> t.Callable[[int, str, str, t.Sequenc
         assert not failures, "\n".join(failures)
 
     return note
+
+
+@pytest.fixture(scope="session")
+def play(tmp_path_factory: pytest.TempPathFactory) -> Player:
+    """Runs playbooks in the way of users."""
+    return Player(lambda: tmp_path_factory.mktemp("run"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -28,7 +28,7 @@ from system.playing import clean_environment, private_file
 
 KEY = "cgr-private"
 PATIENCE = 60.0  # seconds until a run has to be over
-OURS = "^cgr.pull_through"  # the user agent of what the modules send
+USER_AGENT = "cgr.pull_through"  # how that begins of what the modules send
 LOUD = ("-vvvv", "--diff")
 
 
@@ -172,10 +172,19 @@ class Station:
     def __init__(self, lab: Lab, ansible: WarmAnsible) -> None:
         self.lab = lab
         self._ansible = ansible
+        self._series = ""
         self.outputs: list[str] = []
+
+    def go_on(self, series: str) -> Client:
+        """Return a client of what the case before in the series left at rest; start anew where it did not."""
+        if self._series != series or self.at_rest(series):
+            self.begin()
+        self._series = series
+        return Client(self.lab)
 
     def begin(self, **variables: t.Any) -> Client:
         """Start anew, with a repository that has a pull token, and return a client of it."""
+        self._series = ""
         self.lab.reset()
         assert self.run("setup", **variables).code == 0, self.outputs[-1]
         return Client(self.lab)

@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from rotation.conftest import Stations
+from rotation.conftest import Show, Stations
 from rotation.station import KEY, Station
 
 PROPAGATION = (0.5, 2.0, 5.0, 8.0)  # seconds
@@ -35,7 +33,7 @@ def rotate_slowly(station: Station, seconds: float) -> list[str]:
     return [problem for problem, found in checks.items() if found] + station.at_rest(when) + client.failures
 
 
-def test_new_tokens_that_are_not_known_at_once(stations: Stations, show: t.Callable[..., None]) -> None:
+def test_new_tokens_that_are_not_known_at_once(stations: Stations, show: Show) -> None:
     outcomes = stations.map(rotate_slowly, PROPAGATION)
     known = " s, ".join(f"{seconds:g}" for seconds in PROPAGATION)
     show(

@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from rotation.conftest import Stations
+from rotation.conftest import Show, Stations
 from rotation.station import Client, Station
 
 ROTATIONS, WORKERS = 10, 4
@@ -26,6 +24,6 @@ def rotate_under_load(station: Station, rotations: int) -> tuple[Client, list[st
     return client, failures + client.failures
 
 
-def test_rotations_under_load(stations: Stations, show: t.Callable[..., None]) -> None:
+def test_rotations_under_load(stations: Stations, show: Show) -> None:
     ((client, failures),) = stations.map(rotate_under_load, [ROTATIONS])
     show(2, "Under load", f"{ROTATIONS} rotations, {WORKERS} workers, {client.pulls} pulls", failures)

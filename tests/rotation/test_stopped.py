@@ -9,12 +9,9 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import time
-import typing as t
 
-import pytest
-
-from rotation.conftest import Stations
-from rotation.station import OURS, PATIENCE, Ended, Running, Station
+from rotation.conftest import Show, Stations
+from rotation.station import PATIENCE, USER_AGENT, Running, Station
 from system.laboratory import Json
 
 DUE = 16  # days after which a token is due, of 30
@@ -49,15 +46,14 @@ def list_requests(station: Station) -> list[str]:
     station.lab.advance(days=DUE)
     mark = station.lab.mark()
     assert station.run("rotate").code == 0, station.outputs[-1]
-    agent = OURS.removeprefix("^")
-    return [entry["kind"] for entry in station.lab.journal(mark) if entry["user_agent"].startswith(agent)]
+    return [entry["kind"] for entry in station.lab.journal(mark) if entry["user_agent"].startswith(USER_AGENT)]
 
 
 def stop(station: Station, case: Stop) -> list[str]:
     """Stop a rotation that is due, let the next scheduled run come, and return what went wrong."""
-    client = station.begin()
+    client = station.go_on("stopped")
     station.lab.advance(days=DUE)
-    station.lab.fail(case.action, user_agent=OURS, after=case.number, times=1)
+    station.lab.fail(case.action, user_agent=USER_AGENT, after=case.number, times=1)
     running = station.start("rotate")
     hit = wait_for_the_fault(station, running)
     with client.pulling(f"{case}, and after it"):
@@ -87,7 +83,7 @@ def wait_for_the_fault(station: Station, running: Running) -> bool:
     return True
 
 
-def test_a_rotation_that_is_stopped_anywhere(stations: Stations, show: t.Callable[..., None]) -> None:
+def test_a_rotation_that_is_stopped_anywhere(stations: Stations, show: Show) -> None:
     (kinds,) = stations.map(lambda station, _case: list_requests(station), [None])
     cases = [Stop(way, number, kind) for (number, kind), way in itertools.product(enumerate(kinds), WAYS)]
     outcomes = stations.map(stop, cases)

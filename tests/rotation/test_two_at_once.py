@@ -6,10 +6,8 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from rotation.conftest import Stations
-from rotation.station import OURS, Station
+from rotation.conftest import Show, Stations
+from rotation.station import USER_AGENT, Station
 
 TIMES = 20
 
@@ -17,11 +15,11 @@ TIMES = 20
 def rotate_twice_at_once(station: Station, number: int) -> list[str]:
     """Start two runs together, the second one a bit behind, and another one a day later. Return what went wrong."""
     when = f"pair {number}"
-    client = station.begin()
+    client = station.go_on("pairs")
     station.lab.advance(days=16)
     # Each time, two requests of one of them wait, so that they pass each other at another place.
     for request in (number, number + TIMES):
-        station.lab.fail({"delay": 0.7}, user_agent=OURS, after=request, times=1)
+        station.lab.fail({"delay": 0.7}, user_agent=USER_AGENT, after=request, times=1)
     with client.pulling(when):
         pair = [station.start("rotate"), station.start("rotate")]
         ended = [station.ended(running) for running in pair]
@@ -37,6 +35,6 @@ def rotate_twice_at_once(station: Station, number: int) -> list[str]:
     return failures + station.at_rest(f"{when}, in the end") + client.failures
 
 
-def test_two_rotations_at_once(stations: Stations, show: t.Callable[..., None]) -> None:
+def test_two_rotations_at_once(stations: Stations, show: Show) -> None:
     outcomes = stations.map(rotate_twice_at_once, range(TIMES))
     show(4, "Two at once", f"{TIMES} pairs", [failure for outcome in outcomes for failure in outcome])

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import typing as t
 
-from rotation.conftest import Stations
+from rotation.conftest import Show, Stations
 from rotation.station import KEY, Station
 
 IMAGE, CACHED, UNCACHED = "example.com/nginx", "latest", "1.27"
@@ -78,7 +78,7 @@ def die(station: Station, death: Death) -> list[str]:
     return [problem for problem, found in checks.items() if found] + station.at_rest(name) + client.failures
 
 
-def test_a_warm_cache_hides_no_dead_token(stations: Stations, show: t.Callable[..., None]) -> None:
+def test_a_warm_cache_hides_no_dead_token(stations: Stations, show: Show) -> None:
     outcomes = stations.map(die, DEATHS)
     deaths = ", ".join(death.kill.__name__ for death in DEATHS)
     show(

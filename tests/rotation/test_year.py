@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import random
-import typing as t
 
-from rotation.conftest import Stations
+from rotation.conftest import Show, Stations
 from rotation.station import Client, Station
 
 
@@ -91,7 +90,7 @@ def keep(station: Station, schedule: Schedule, year: Year, when: str) -> None:
     year.renewals += replaced
 
 
-def test_a_simulated_year(stations: Stations, show: t.Callable[..., None]) -> None:
+def test_a_simulated_year(stations: Stations, show: Show) -> None:
     years = stations.map(play, SCHEDULES)
     cases = "; ".join(
         f"{schedule.what}: {schedule.runs} runs ({year.missed} missed), {year.renewals} renewals, {year.client.pulls} pulls"

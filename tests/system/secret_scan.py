@@ -115,6 +115,10 @@ class Watch:
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Look for the last time."""
         self._ended.set()
         self._thread.join()
 

@@ -61,6 +61,10 @@ def system(stage: Stage) -> None:
     _pytest(stage, "pytest", "tests/system")
 
 
+def rotation(stage: Stage) -> None:
+    _pytest(stage, "pytest", "tests/rotation")
+
+
 def lint(stage: Stage) -> None:
     programs = make_environment("lint", "lint")
     tree = copy_tree("lint")
@@ -141,12 +145,14 @@ def _galaxy_importer(stage: Stage, programs: Path, tree: Path) -> None:
     stage.record("galaxy-importer", outcome, Counts(passed=1) if clean else Counts(failed=1))
 
 
+# Two at a time, so the longest ones come first.
 STAGES = {
+    "rotation": rotation,
+    "sanity": sanity,
+    "system": system,
     "unit": unit,
     "lab-test": lab_test,
     "lint": lint,
-    "system": system,
-    "sanity": sanity,
     "integration": integration,
 }
 
