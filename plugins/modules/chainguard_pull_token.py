@@ -86,6 +86,7 @@ options:
     type: int
     default: 30
   method:
+    version_added: 0.2.0
     description:
       - V(api) makes the token over the Chainguard API.
       - V(chainctl) has Chainguard's own program O(chainctl) make it, for sites that want only that, or where the platform refuses
@@ -94,6 +95,7 @@ options:
     choices: [api, chainctl]
     default: api
   revoke:
+    version_added: 0.2.0
     description:
       - Whether what a new token replaces is going to be revoked with this login. The module then fails before it makes a token that
         it could not revoke later.
@@ -102,6 +104,7 @@ options:
     type: bool
     default: true
   grace:
+    version_added: 0.2.0
     description:
       - How long a new token has to be in use before what it replaced is named in RV(superseded), such as V(1d). It is then up
         to a later run to revoke it.
@@ -126,6 +129,7 @@ options:
     elements: str
     default: []
   foreign:
+    version_added: 0.2.0
     description:
       - With O(state=absent) and O(identities), also revoke those that do not carry the marker, such as a token that somebody made by hand.
     type: bool
@@ -201,6 +205,7 @@ superseded:
   elements: str
   sample: [45a0c61ea6fd977f050c5fb9ac06a69eed764595/8899aabbccddeeff]
 replaces:
+  version_added: 0.2.0
   description: The token that was in use, when it is replaced. Empty when there was none.
   returned: with O(state=present)
   type: dict
@@ -231,7 +236,6 @@ revoked:
   sample: [45a0c61ea6fd977f050c5fb9ac06a69eed764595/8899aabbccddeeff]
 """
 
-import dataclasses
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -244,35 +248,20 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     require_libraries,
     run,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._capabilities import (
-    LOOK,
-    MAKE,
-    REVOKE,
-    dotted,
-    refuse_too_few,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._capabilities import LOOK, REVOKE
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import CRYPTOGRAPHY_MISSING
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._login import Sts
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._mint import (
-    ApiMaker,
-    ChainctlMaker,
-    Maker,
-    Settling,
-    mint,
-    take_back,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._mint import Chainctl
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import (
     KINDS,
     PullToken,
-    PullTokens,
     Purpose,
-    Verdict,
     checked_name,
     marker,
     seconds,
     token_life,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._upkeep import Policy, Upkeep
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, Refused
 
 SPEC: dict[str, dict[str, t.Any]] = {
@@ -296,44 +285,43 @@ SPEC: dict[str, dict[str, t.Any]] = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Life:
-    """How long a token lives, what is left of that when it is renewed, and how long it is in use before others go. Seconds."""
-
-    ttl: int
-    renew_before: int
-    grace: int
-
-
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Check the input, find the organisation, then make or revoke."""
     params = module.params
     name, description = checked_name(params["name"]), marker(params["used_by"])
-    life = Life(*token_life(params["ttl"], params["renew_before"]), seconds(params["grace"], "grace"))
-    warn_of_gaps(module, life.renew_before)
-    require_chainctl(module)
+    grace = seconds(params["grace"], "grace")
+    policy = Policy(*token_life(params["ttl"], params["renew_before"]), grace, params["settle"], params["revoke"])
+    warn_of_gaps(module, policy.renew_before)
+    chainctl = find_chainctl(module)
     transport = make_transport(module)
     sts = open_sts(module, transport)
     iam = Iam(open_chainguard(module, sts, transport))
     organization = iam.organization(params["organization"])
     purpose = Purpose(organization["uid"], KINDS[params["repository"]], name, description)
-    job = Job(module, iam, sts, purpose, life)
+    upkeep = Upkeep(iam, sts, purpose, policy, chainctl)
+    absent = params["state"] == "absent"
     try:
-        result = job.revoke() if params["state"] == "absent" else job.ensure()
+        result = revoke(module, iam, upkeep) if absent else ensure(module, iam, upkeep)
     except Refused as exc:
         if exc.status == 403:
-            job.refuse_too_few(LOOK | (REVOKE if params["state"] == "absent" else frozenset()))
+            upkeep.refuse_too_few(LOOK | REVOKE if absent else LOOK)
         raise
     return {**result, "organization": {"name": organization["name"], "uid": organization["uid"]}}
 
 
-def require_chainctl(module: AnsibleModule) -> None:
-    """Raise InputError when chainctl is to make the token and is not there."""
-    if module.params["method"] == "chainctl" and module.get_bin_path(module.params["chainctl"]) is None:
+def find_chainctl(module: AnsibleModule) -> Chainctl | None:
+    """Return chainctl when it is to make the token, or raise InputError when it is not there."""
+    params = module.params
+    if params["method"] != "chainctl":
+        return None
+    program = module.get_bin_path(params["chainctl"])
+    if program is None:
         raise InputError(
-            f"The method chainctl needs the program {module.params['chainctl']}, which is not on PATH where this module runs.",
+            f"The method chainctl needs the program {params['chainctl']}, which is not on PATH where this module runs.",
             hint="Install it, or set the option chainctl to its path.",
         )
+    platform = (f"--api={params['chainguard_api_url']}", f"--issuer={params['chainguard_issuer_url']}")
+    return Chainctl(program, platform, module.run_command)
 
 
 def warn_of_gaps(module: AnsibleModule, renew_before: int) -> None:
@@ -346,88 +334,47 @@ def warn_of_gaps(module: AnsibleModule, renew_before: int) -> None:
         )
 
 
+def ensure(module: AnsibleModule, iam: Iam, upkeep: Upkeep) -> dict[str, t.Any]:
+    """Keep the token that may stay, else make one."""
+    need = upkeep.look(module.params["in_use"], renew=module.params["renew"])
+    result = {"due": need.due, "live": need.verdict.live, "superseded": need.superseded, "replaces": {}}
+    if need.stays is not None:
+        return {"changed": False, **result, **described(iam, need.stays, need.reason)}
+    current = need.verdict.current
+    result["replaces"] = current.shown(iam.now()) if current is not None else {}
+    result["reason"] = need.reason
+    result["diff"] = {"before": {}, "after": wanted(module.params)}
+    maker = upkeep.maker()
+    if module.check_mode:
+        return {"changed": True, **result, "username": f"{upkeep.purpose.organization}/new-identity", "token": {}}
+    made = upkeep.renew(need, maker)
+    if made is not None:
+        shown = made.token.shown(iam.now())
+        return {"changed": True, **result, "username": made.token.uid, "password": made.password, "token": shown}
+    kept = described(iam, current, "another run is replacing it right now") if current is not None else {}
+    return {"changed": False, "due": True, "live": True, "superseded": [], "replaces": {}, **kept}
+
+
 def wanted(params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Return a new token as the diff shows it."""
     role = KINDS[params["repository"]].role
     return {"name": params["name"], "role": role, "used_by": params["used_by"] or "", "ttl": params["ttl"]}
 
 
-class Job:
-    """What is done for one purpose, once all input is checked."""
+def described(iam: Iam, token: PullToken, reason: str) -> dict[str, t.Any]:
+    """Return a token that stays, as the result shows it."""
+    reason = reason if token.ours else f"{reason}; somebody made it by hand"
+    return {"username": token.uid, "token": token.shown(iam.now()), "reason": reason}
 
-    def __init__(self, module: AnsibleModule, iam: Iam, sts: Sts, purpose: Purpose, life: Life) -> None:
-        self._module = module
-        self._iam = iam
-        self._sts = sts
-        self._purpose = purpose
-        self._life = life
-        self._tokens = PullTokens(iam, purpose)
 
-    def ensure(self) -> dict[str, t.Any]:
-        """Keep the token that may stay, else make one."""
-        params = self._module.params
-        mine = self._tokens.ours()
-        verdict = self._tokens.judge(mine, params["in_use"], self._life.renew_before)
-        due = params["renew"] or verdict.keep is None
-        superseded = self._tokens.superseded(mine, verdict, renew=due, grace=self._life.grace)
-        result = {"due": due, "live": verdict.live, "superseded": superseded if params["revoke"] else []}
-        if not due and verdict.keep is not None:
-            return {"changed": False, **result, "replaces": {}, **self._described(verdict.reason, verdict.keep)}
-        result["replaces"] = verdict.current.shown(self._iam.now()) if verdict.current else {}
-        result["reason"] = "a new one was asked for" if params["renew"] else verdict.reason
-        result["diff"] = {"before": {}, "after": wanted(params)}
-        return self._renew(verdict, result)
-
-    def _renew(self, verdict: Verdict, result: dict[str, t.Any]) -> dict[str, t.Any]:
-        maker = self._maker()
-        if self._module.check_mode:
-            username = f"{self._purpose.organization}/new-identity"
-            return {"changed": True, **result, "username": username, "token": {}}
-        settling = Settling(self._module.params["settle"])
-        minted = mint(maker, self._iam, self._sts, self._purpose, ttl=self._life.ttl, settling=settling)
-        if verdict.current is not None and verdict.live and self._tokens.overtaken(minted.token):
-            take_back(self._iam, minted.token.uid)
-            kept = self._described("another run is replacing it right now", verdict.current)
-            return {"changed": False, "due": True, "live": True, "superseded": [], "replaces": {}, **kept}
-        shown = minted.token.shown(self._iam.now())
-        return {"changed": True, **result, "username": minted.token.uid, "password": minted.password, "token": shown}
-
-    def _maker(self) -> Maker:
-        """Return who makes the token, once it is known that the login may do what is needed, as far as that is known."""
-        params = self._module.params
-        needed = LOOK | (REVOKE if params["revoke"] else frozenset())
-        if params["method"] == "chainctl":
-            self.refuse_too_few(needed)
-            addresses = [f"--api={params['chainguard_api_url']}", f"--issuer={params['chainguard_issuer_url']}"]
-            program, run = str(self._module.get_bin_path(params["chainctl"])), self._module.run_command
-            return ChainctlMaker(self._iam, self._purpose, program=program, options=addresses, run=run)
-        role = self._iam.managed_role(self._purpose.kind.role)
-        # Nobody can grant what they do not hold.
-        self.refuse_too_few(needed | MAKE | set(map(dotted, role.get("capabilities") or [])))
-        return ApiMaker(self._iam, self._purpose, role)
-
-    def _described(self, reason: str, token: PullToken) -> dict[str, t.Any]:
-        """Return a token that stays, as the result shows it."""
-        reason = reason if token.ours else f"{reason}; somebody made it by hand"
-        return {"username": token.uid, "token": token.shown(self._iam.now()), "reason": reason}
-
-    def revoke(self) -> dict[str, t.Any]:
-        """Revoke tokens of ours, or those that are named. One that is gone already is no change."""
-        params = self._module.params
-        found = self._tokens.to_revoke(params["identities"], params["keep"], foreign=params["foreign"])
-        before = {token.uid: token.shown(self._iam.now()) for token in found}
-        if not self._module.check_mode:
-            found = [token for token in found if self._iam.delete_identity(token.uid)]
-        return {
-            "changed": bool(found),
-            "revoked": [token.uid for token in found],
-            "diff": {"before": before, "after": {}},
-        }
-
-    def refuse_too_few(self, needed: t.AbstractSet[str]) -> None:
-        """Raise PullThroughError that names the capabilities which the login lacks, as far as Chainguard tells."""
-        organization = self._purpose.organization
-        refuse_too_few(self._iam.held(organization), needed, organization)
+def revoke(module: AnsibleModule, iam: Iam, upkeep: Upkeep) -> dict[str, t.Any]:
+    """Revoke tokens of ours, or those that are named. One that is gone already is no change."""
+    params = module.params
+    found = upkeep.tokens.to_revoke(params["identities"], params["keep"], foreign=params["foreign"])
+    before = {token.uid: token.shown(iam.now()) for token in found}
+    if not module.check_mode:
+        found = [token for token in found if iam.delete_identity(token.uid)]
+    return {"changed": bool(found), "revoked": [token.uid for token in found], "diff": {"before": before, "after": {}}}
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ options:
     description: Only tokens that this collection made for this place. See M(cgr.pull_through.chainguard_pull_token).
     type: str
   remotes:
+    version_added: 0.2.0
     description:
       - Remote repositories, as RV(cgr.pull_through.artifactory_repository_info#module:repositories) has them. With them, the result
         tells which of them log in with which token. Only their V(key) and V(username) count.
@@ -113,19 +114,23 @@ tokens:
       elements: str
       sample: [registry.pull]
     live:
+      version_added: 0.2.0
       description: Whether it works, since it has not expired, is bound to the role of a pull token, and has its key.
       type: bool
       sample: true
     standing:
+      version_added: 0.2.0
       description: How long it still works, or why it does not.
       type: str
       sample: 30.0 days are left
     repository_types:
+      version_added: 0.2.0
       description: What it gives access to by these roles, in the words of C(chainctl).
       type: list
       elements: str
       sample: [oci]
     in_use_by:
+      version_added: 0.2.0
       description: Keys of those of O(remotes) that log in with it. Only there when O(remotes) is set.
       type: list
       elements: str

@@ -159,23 +159,22 @@ def _subject(identity: Resource) -> str:
     return str((identity.get("staticKeys") or {}).get("subject"))
 
 
-class ChainctlMaker:
-    """Has the vendor's own program make the token. It logs in by itself, and prints the token on its standard output."""
+@dataclasses.dataclass(frozen=True)
+class Chainctl:
+    """The vendor's own program: its path, the options that say which platform, and how it is run: exit code, output, errors."""
 
-    def __init__(
-        self,
-        iam: Iam,
-        purpose: Purpose,
-        *,
-        program: str,
-        options: t.Sequence[str],
-        run: t.Callable[[list[str]], tuple[int, str, str]],
-    ) -> None:
+    program: str
+    options: tuple[str, ...]
+    run: t.Callable[[list[str]], tuple[int, str, str]]
+
+
+class ChainctlMaker:
+    """Has chainctl make the token. It logs in by itself, and prints the token on its standard output."""
+
+    def __init__(self, iam: Iam, purpose: Purpose, chainctl: Chainctl) -> None:
         self._iam = iam
         self._purpose = purpose
-        self._program = program
-        self._options = options
-        self._run = run
+        self._chainctl = chainctl
 
     def make(self, ttl: int, settling: Settling) -> Minted:
         uid, password = self._create(ttl)
@@ -199,7 +198,8 @@ class ChainctlMaker:
             "output": "json",
         }
         options = [f"--{name}={value}" for name, value in wanted.items()]
-        code, out, err = self._run([self._program, "auth", "pull-token", "create", *options, *self._options])
+        command = [self._chainctl.program, "auth", "pull-token", "create", *options, *self._chainctl.options]
+        code, out, err = self._chainctl.run(command)
         try:
             made = json.loads(out)
             return str(made["identity_id"]), str(made["token"])
