@@ -56,7 +56,7 @@ def stations(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Stations]:
     with contextlib.ExitStack() as stack:
         names = [str(number) for number in range(1, STATIONS + 1)]
         opened = [stack.enter_context(open_station(watched / name, kept / name)) for name in names]
-        yield Stations(opened, stack.enter_context(Watch(watched)))
+        yield Stations(opened, stack.enter_context(Watch(watched, pause=0.5)))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -79,7 +79,7 @@ def wait_for_the_fault(station: Station, running: Running) -> bool:
         if running.over:
             return False
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.05)
     return True
 
 

@@ -91,7 +91,7 @@ class Lab(LabProcess):
         """Return a client of Chainguard's API that is logged in as the owner of the organisation."""
         headers = {"Authorization": f"Bearer {self.api_tokens['owner']}"}
         url = self.state["chainguard"]["api_url"]
-        return httpx.Client(base_url=url, headers=headers, verify=self._tls or True, trust_env=False)
+        return httpx.Client(base_url=url, headers=headers, verify=self._tls or False, trust_env=False)
 
     def chainguard(self, method: str, path: str, body: t.Any = None) -> httpx.Response:
         """Call Chainguard's API as the owner of the organisation. Raises httpx.HTTPStatusError."""
@@ -129,7 +129,7 @@ class Lab(LabProcess):
         return self._request("GET", f"{url}/manifests/{reference}", headers={**headers, "Accept": _MANIFESTS})
 
     def _request(self, method: str, url: str, **more: t.Any) -> httpx.Response:
-        return httpx.request(method, url, verify=self._tls or True, trust_env=False, **more)
+        return httpx.request(method, url, verify=self._tls or False, trust_env=False, **more)
 
     # --- what a user writes -------------------------------------------------------------------------------------------
     def variables(self, *sources: str, **more: t.Any) -> Json:

@@ -15,7 +15,6 @@ import typing as t
 from pathlib import Path
 from urllib.parse import quote
 
-_PAUSE = 0.1  # seconds between two looks
 _TELLING = 24  # characters of a token's signature that are as good as the whole
 _WORD = re.compile(rb"[\w-]{%d,}" % _TELLING, re.ASCII)
 _BASE64 = re.compile(rb"[\w+/-]{%d,}" % (2 * _TELLING), re.ASCII)
@@ -100,12 +99,16 @@ def read_news(folder: Path, known: dict[Path, tuple[int, int]]) -> list[tuple[st
 
 
 class Watch:
-    """While it is entered, notes every command line on the machine, and every file that shows up below a folder."""
+    """While it is entered, notes every command line on the machine, and every file that shows up below a folder.
 
-    def __init__(self, folder: Path) -> None:
+    pause: seconds between two looks.
+    """
+
+    def __init__(self, folder: Path, *, pause: float = 0.1) -> None:
         self.commands: set[bytes] = set()
         self.files: list[tuple[str, bytes]] = []
         self._folder = folder
+        self._pause = pause
         self._known: dict[Path, tuple[int, int]] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -125,7 +128,7 @@ class Watch:
     def _run(self) -> None:
         last = False
         while not last:
-            last = self._ended.wait(_PAUSE)
+            last = self._ended.wait(self._pause)
             self._look_at_processes()
             self.files += read_news(self._folder, self._known)
 
