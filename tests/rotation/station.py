@@ -122,11 +122,9 @@ class Client:
 
     image, tag = "example.com/python", "3.12"
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, session: httpx.Client) -> None:
         self._lab = lab
-        # Over plain HTTP: to load certificates would take longer than to pull.
-        login = {"Authorization": basic("puller", lab.users["puller"]["token"])}
-        self._session = httpx.Client(base_url=lab.artifactory_url, headers=login, trust_env=False, verify=False)
+        self._session = session
         self.pulls = 0
         self.failures: list[str] = []
 
@@ -170,9 +168,10 @@ class Client:
 class Station:
     """A lab, an Ansible, and clients. What is reported of a story is what went wrong, in words."""
 
-    def __init__(self, lab: Lab, ansible: WarmAnsible) -> None:
+    def __init__(self, lab: Lab, ansible: WarmAnsible, session: httpx.Client) -> None:
         self.lab = lab
         self._ansible = ansible
+        self._session = session
         self._series = ""
         self.outputs: list[str] = []
 
@@ -181,14 +180,17 @@ class Station:
         if self._series != series or self.at_rest(series):
             self.begin()
         self._series = series
-        return Client(self.lab)
+        return self.new_client()
 
     def begin(self, **variables: t.Any) -> Client:
         """Start anew, with a repository that has a pull token, and return a client of it."""
         self._series = ""
         self.lab.reset()
         assert self.run("setup", **variables).code == 0, self.outputs[-1]
-        return Client(self.lab)
+        return self.new_client()
+
+    def new_client(self) -> Client:
+        return Client(self.lab, self._session)
 
     def start(self, playbook: str, *arguments: str, **variables: t.Any) -> Running:
         usual = {"depth": "manifest", "overrides": {"containers": {"images": ["nginx"]}}}
@@ -229,4 +231,8 @@ def open_station(folder: Path, kept: Path) -> t.Iterator[Station]:
     folder.mkdir(parents=True)
     kept.mkdir(parents=True)
     with started("--http") as process, WarmAnsible(folder, kept) as ansible:
-        yield Station(Lab(process.state), ansible)
+        lab = Lab(process.state)
+        login = {"Authorization": basic("puller", lab.users["puller"]["token"])}
+        # Over plain HTTP: to load certificates would take longer than to pull.
+        with httpx.Client(base_url=lab.artifactory_url, headers=login, trust_env=False, verify=False) as session:
+            yield Station(lab, ansible, session)

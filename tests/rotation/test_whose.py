@@ -84,7 +84,7 @@ def make_by_hand(station: Station, folder: Path) -> tuple[Client, str]:
     with station.lab.chainguard_client() as api:
         made = chainctl.make_pull_token(api, options)
     station.lab.create_repository(KEY, username=made["identity_id"], password=made["token"])
-    return Client(station.lab), made["identity_id"]
+    return station.new_client(), made["identity_id"]
 
 
 @pytest.mark.parametrize("asked", [False, True])
