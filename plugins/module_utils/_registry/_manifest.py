@@ -12,7 +12,7 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import RequestError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unusable
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import Platform
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import digest_of, is_digest
 
@@ -26,17 +26,6 @@ ACCEPT = ", ".join((OCI_INDEX, DOCKER_INDEX, OCI_MANIFEST, DOCKER_MANIFEST))
 
 _INDEXES = (OCI_INDEX, DOCKER_INDEX)
 _IMAGE_CONFIGS = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
-
-
-class Unusable(RequestError):
-    """A successful answer whose body is not what was asked for.
-
-    reason: digest, size, html, schema1 or content.
-    """
-
-    def __init__(self, reason: str, message: str, *, url: str, hint: str = "") -> None:
-        super().__init__(message, method="GET", url=url, hint=hint)
-        self.reason = reason
 
 
 @dataclasses.dataclass(frozen=True)

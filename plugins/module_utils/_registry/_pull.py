@@ -16,16 +16,19 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry, Skipped
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._exchange import RegistryRefused
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._fresh import (
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError, Unusable
+from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import DownloadRefused
+from ansible_collections.cgr.pull_through.plugins.module_utils._fresh import (
     NOT_LOOKED,
+    NotFresh,
     Sighting,
     Witness,
     strongest,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import Descriptor, Manifest, Unusable
+from ansible_collections.cgr.pull_through.plugins.module_utils._patience import Skipped
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._cached import evicted_path, manifest_paths
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import Descriptor, Manifest
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import Platform, choose
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import Reference
 
@@ -37,10 +40,6 @@ Stage = t.Literal["manifest", "blob", "upstream", "outdated", "pinned", "fresh"]
 
 Key = t.TypeVar("Key", bound=t.Hashable)
 Value = t.TypeVar("Value")
-
-
-class NotFresh(PullThroughError):
-    """Nothing of an image could be shown to come from upstream, though that was required."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,7 +172,7 @@ class Puller:
             self._prove(outcome, tree)
         except PullThroughError as exc:
             outcome.error = exc
-            if outcome.stage == "manifest" and isinstance(exc, (RegistryRefused, Unusable)):
+            if outcome.stage == "manifest" and isinstance(exc, (DownloadRefused, Unusable)):
                 self._ask_upstream(outcome)
         outcome.finished = self._clock()
 
@@ -204,7 +203,8 @@ class Puller:
 
         if self._witness is None:
             return fetch(), NOT_LOOKED
-        return self._witness.watch(outcome.reference.name, reference, fetch)
+        image = outcome.reference.name
+        return self._witness.watch(f"{image} {reference}", manifest_paths(image, reference), fetch)
 
     def _tree(self, outcome: Outcome, root: Manifest) -> _Tree:
         """Return what hangs on a manifest, for the wanted platforms and to the wanted depth. Raises PlatformMissing."""
@@ -312,11 +312,12 @@ class Puller:
         for child in tree.children:
             if outcome.sighting.fresh is not False:
                 return
-            if witness.look(image, child.digest)[0] is False:
+            if witness.look(manifest_paths(image, child.digest))[0] is False:
                 self._manifest(outcome, child.digest, child)
         if outcome.sighting.fresh is False and self._settings.evict and self._settings.fresh == "required":
             reference, expected = self._to_evict(outcome, tree)
-            witness.evict(image, reference)
+            # The layers of the image lie beside its manifest, and stay.
+            witness.evict(evicted_path(image, reference))
             outcome.sightings.append(self._watched(outcome, reference, expected)[1])
 
     def _to_evict(self, outcome: Outcome, tree: _Tree) -> tuple[str, Descriptor | None]:

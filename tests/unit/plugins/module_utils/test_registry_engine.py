@@ -11,20 +11,17 @@ import pytest
 from fake_registry import LAYER, CutAnswer, FakeRegistry, unknown_manifest
 from scripted import ScriptedAnswer, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Refused
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import Login
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry, Skipped
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._exchange import RegistryRefused
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._fresh import Witness
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import (
-    OCI_MANIFEST,
-    Unusable,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Refused, Unusable
+from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import DownloadRefused, Login
+from ansible_collections.cgr.pull_through.plugins.module_utils._fresh import NotFresh, Witness
+from ansible_collections.cgr.pull_through.plugins.module_utils._patience import Skipped
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import OCI_MANIFEST
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import (
     PlatformMissing,
     parse_platforms,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import NotFresh, Once, Puller, Settings
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import Once, Puller, Settings
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import parse_reference
 
 AMD64 = parse_platforms(["linux/amd64"])
@@ -291,7 +288,7 @@ def test_an_older_tag_is_a_failure_when_the_newer_digest_cannot_be_had():
     fake, upstream, old, new = two_versions()
     run = Run(fake, "a/b", upstream=upstream, repository="key")
     (outcome,) = run.outcomes
-    assert outcome.stage == "outdated" and isinstance(outcome.error, RegistryRefused)
+    assert outcome.stage == "outdated" and isinstance(outcome.error, DownloadRefused)
     assert outcome.root.digest == old and outcome.stale is True
     assert run.asked("/manifests/") == ["latest", new]
 
