@@ -1,0 +1,248 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Pulls a list of artifacts through a repository and proves each. Private to the collection."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import time
+import typing as t
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError, Unusable
+from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import DownloadRefused
+from ansible_collections.cgr.pull_through.plugins.module_utils._fresh import (
+    NotFresh,
+    Sighting,
+    Witness,
+    strongest,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._artifact import (
+    Artifact,
+    Fetched,
+    File,
+    Release,
+    VersionMissing,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._site import Site
+
+# How many files nearby are looked for in the cache, until one is found that is not there.
+_MOST_SPARES = 5
+
+# What was being done: reading the index or fetching the files through the repository; asking upstream; fetching through
+# the repository what upstream has now; showing that something came from upstream.
+Stage = t.Literal["index", "file", "upstream", "outdated", "fresh"]
+
+
+class Ecosystem(t.Protocol):
+    """How packages of one kind are named, and where their index and their files are."""
+
+    def parse(self, text: str, architecture: str = "") -> Artifact:
+        """Return the artifact, or raise InputError."""
+
+    def home(self, base: str, key: str) -> str:
+        """Return what the URLs of a repository in Artifactory begin with."""
+
+    def root(self, home: str) -> str:
+        """Return the URL that a client is configured with, for a repository in Artifactory."""
+
+    def find(self, site: Site, artifact: Artifact) -> Release:
+        """Return the release. Raises VersionMissing, and what Site raises."""
+
+
+class Differs(PullThroughError):
+    """A file that is another one upstream."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(f"{file} has another checksum than upstream's, though both are what their index promises.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What to do with each artifact."""
+
+    fresh: t.Literal["ignored", "preferred", "required"] = "ignored"
+    evict: bool = False
+    threads: int = 8
+
+
+@dataclasses.dataclass
+class Outcome:
+    """One artifact, and what came of it. started and finished are seconds of the clock; artifacts overlap in time.
+
+    error and stage: what did not work, and at what; no error means that all of it did. at: the file that it was at.
+    compared: the names of the files that are the same upstream.
+    """
+
+    artifact: Artifact
+    release: Release | None = None
+    files: list[Fetched] = dataclasses.field(default_factory=list)
+    upstream_version: str | None = None
+    upstream_error: PullThroughError | None = None
+    compared: set[str] = dataclasses.field(default_factory=set)
+    sightings: list[Sighting] = dataclasses.field(default_factory=list)
+    started: float = 0.0
+    finished: float = 0.0
+    stage: Stage = "index"
+    at: File | None = None
+    error: PullThroughError | None = None
+
+    @property
+    def stale(self) -> bool | None:
+        """Whether upstream has another version as its newest; None when that was not compared."""
+        if self.release is None or self.upstream_version is None:
+            return None
+        return self.release.version != self.upstream_version
+
+    @property
+    def sighting(self) -> Sighting:
+        """What can be said of all files."""
+        return strongest(self.sightings)
+
+
+class Prover:
+    """Pulls artifacts of one ecosystem through one site."""
+
+    def __init__(
+        self,
+        ecosystem: Ecosystem,
+        site: Site,
+        settings: Settings,
+        *,
+        upstream: Site | None = None,
+        witness: Witness | None = None,
+        clock: t.Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ecosystem = ecosystem
+        self._site = site
+        self._settings = settings
+        self._upstream = upstream
+        self._witness = witness
+        self._clock = clock
+
+    def pull(self, artifacts: t.Iterable[Artifact]) -> list[Outcome]:
+        """Return the outcome of each artifact, in the order given. What fails does not stop the others."""
+        outcomes = [Outcome(artifact) for artifact in artifacts]
+        with concurrent.futures.ThreadPoolExecutor(self._settings.threads) as pool:
+            list(pool.map(self._pull, outcomes))
+        return outcomes
+
+    def _pull(self, outcome: Outcome) -> None:
+        outcome.started = self._clock()
+        try:
+            outcome.release = self._ecosystem.find(self._site, outcome.artifact)
+            outcome.stage = "file"
+            outcome.files = self._fetch_all(outcome, outcome.release)
+            self._compare(outcome, outcome.release)
+            self._prove(outcome, outcome.release)
+        except PullThroughError as exc:
+            outcome.error = exc
+            if outcome.stage in ("index", "file") and isinstance(exc, (DownloadRefused, Unusable, VersionMissing)):
+                self._ask_upstream(outcome)
+        outcome.finished = self._clock()
+
+    def _fetch_all(self, outcome: Outcome, release: Release) -> list[Fetched]:
+        """Fetch the files of a release, and those that they lead to."""
+        fetched, pending = [], list(release.files)
+        while pending:
+            file = pending.pop(0)
+            found = self._watched(outcome, file)
+            fetched.append(found)
+            pending += file.leads_to(found.body) if file.leads_to else ()
+        return fetched
+
+    def _watched(self, outcome: Outcome, file: File) -> Fetched:
+        """Fetch a file, and note whether it came from upstream."""
+        outcome.at = file
+        if self._witness is None:
+            return self._site.fetch(file)
+        fetched, sighting = self._witness.watch(file.name, file.paths, lambda: self._site.fetch(file))
+        outcome.sightings.append(sighting)
+        return fetched
+
+    def _ask_upstream(self, outcome: Outcome) -> None:
+        """Fetch the artifact from upstream, only to explain why it did not come through the repository."""
+        if self._upstream is None:
+            return
+        try:
+            release = self._ecosystem.find(self._upstream, outcome.artifact)
+            # What the repository was asked for last, but not with the URL that it has there.
+            named = {file.name: file for file in release.files}
+            if outcome.stage == "file" and outcome.at is not None and outcome.at.name in named:
+                self._upstream.fetch(named[outcome.at.name])
+            outcome.upstream_version = release.version
+        except PullThroughError as exc:
+            outcome.upstream_error = exc
+
+    def _compare(self, outcome: Outcome, release: Release) -> None:
+        """Compare version and files with upstream's.
+
+        An index in a cache may be older than upstream's for a while. That what it lacks cannot be had through the
+        repository may not: then the cache hides errors of upstream.
+        """
+        if self._upstream is None:
+            return
+        outcome.stage = "upstream"
+        try:
+            found = self._ecosystem.find(self._upstream, outcome.artifact)
+            outcome.upstream_version = found.version
+            self._compare_files(outcome, self._same_version(outcome, release, found))
+        except PullThroughError as exc:
+            outcome.upstream_error = exc
+            raise
+        if outcome.stale:
+            outcome.stage = "outdated"
+            newer = self._listed(self._site, outcome, found.version)
+            for file in newer.files if newer else ():
+                self._watched(outcome, file)
+
+    def _same_version(self, outcome: Outcome, release: Release, found: Release) -> Release | None:
+        """Return upstream's release of the version that came through; None if upstream has it no more."""
+        if found.version == release.version or self._upstream is None:
+            return found
+        return self._listed(self._upstream, outcome, release.version)
+
+    def _listed(self, site: Site, outcome: Outcome, version: str) -> Release | None:
+        try:
+            return self._ecosystem.find(site, dataclasses.replace(outcome.artifact, version=version))
+        except VersionMissing:
+            return None
+
+    def _compare_files(self, outcome: Outcome, found: Release | None) -> None:
+        """Fetch what upstream has of the same files, and raise Differs for one that is not the same."""
+        ours = {fetched.file.name: fetched for fetched in outcome.files}
+        pending = list(found.files) if found and self._upstream else []
+        while pending and self._upstream:
+            file = pending.pop(0)
+            if file.name not in ours:
+                continue
+            theirs = self._upstream.fetch(file)
+            if theirs.digests["sha256"] != ours[file.name].digests["sha256"]:
+                raise Differs(file.name)
+            outcome.compared.add(file.name)
+            pending += file.leads_to(theirs.body) if file.leads_to else ()
+
+    def _prove(self, outcome: Outcome, release: Release) -> None:
+        """Find something that comes from upstream during this run; raise NotFresh when it is required.
+
+        What is not in the cache and cannot be fetched is an error in any case: only the cache still works then.
+        """
+        if self._witness is None:
+            return
+        outcome.stage = "fresh"
+        self._fetch_uncached(outcome, release, self._witness)
+        if self._settings.fresh == "required" and not outcome.sighting.fresh:
+            raise NotFresh(outcome.sighting.evidence)
+
+    def _fetch_uncached(self, outcome: Outcome, release: Release, witness: Witness) -> None:
+        for spare in release.spares[:_MOST_SPARES]:
+            if outcome.sighting.fresh is not False:
+                return
+            if witness.look(spare.paths)[0] is False:
+                self._watched(outcome, spare)
+        if outcome.sighting.fresh is False and self._settings.evict and self._settings.fresh == "required":
+            file = outcome.files[0].file
+            witness.evict(next((path for path in file.paths if witness.look([path])[0]), file.paths[0]))
+            self._watched(outcome, file)
