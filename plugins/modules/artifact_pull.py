@@ -44,17 +44,30 @@ options:
   package_type:
     description: The repository's package type, in Artifactory's words.
     type: str
-    choices: [maven]
+    choices: [alpine, go, maven, npm, nuget, pypi]
     required: true
   artifacts:
     description:
       - What to pull, as the ecosystem writes it. Without a version, the newest in the index is pulled.
       - V(GROUP:ARTIFACT) or V(GROUP:ARTIFACT:VERSION) for V(maven). The POM is fetched, and the file that it describes.
+      - V(NAME) or V(NAME==VERSION) for V(pypi). One file is fetched. A wheel for each machine comes before the source,
+        and that before a wheel for one machine.
+      - V(NAME), V(NAME@VERSION), V(@SCOPE/NAME) or V(@SCOPE/NAME@VERSION) for V(npm). Without a version, C(latest) is
+        pulled.
+      - V(NAME) or V(NAME=VERSION) for V(alpine), for each of O(architectures).
+      - V(MODULE) or V(MODULE@VERSION) for V(go), such as V(golang.org/x/text@v0.21.0). A module proxy promises no
+        checksums, so only O(upstream_url) tells whether it is the right source.
+      - V(ID) or V(ID@VERSION) for V(nuget), over the protocol of version 3. Feeds often promise no checksums.
       - All artifacts are tried. What fails does not stop the others. After three failures in a row with one cause that
         is no matter of the single artifact (no connection, or a login that is refused) the rest is skipped.
     type: list
     elements: str
     required: true
+  architectures:
+    description: For V(alpine), the architectures to pull each artifact for, in apk's words.
+    type: list
+    elements: str
+    default: [x86_64]
   fresh:
     description:
       - Whether something of each artifact has to come from upstream during this run.
@@ -80,7 +93,10 @@ options:
     description:
       - Where the same artifacts are without Artifactory, as a client of the ecosystem would be configured. It must be
         reachable from where the module runs.
-      - V(https://libraries.cgr.dev/java/) for V(maven).
+      - For Chainguard, this is V(https://apk.cgr.dev/ORGANIZATION) for V(alpine), V(https://libraries.cgr.dev/go/) for
+        V(go), V(https://libraries.cgr.dev/java/) for V(maven), V(https://libraries.cgr.dev/javascript/) for V(npm),
+        V(https://libraries.cgr.dev/dotnet/v3/index.json) for V(nuget), and
+        V(https://libraries.cgr.dev/python/simple/) for V(pypi).
       - If its newest version is another one, that is reported as RV(artifacts[].stale). If a file has another checksum
         there, the artifact fails.
     type: str
@@ -123,6 +139,15 @@ EXAMPLES = r"""
     fresh: required
     evict: true
   register: proof
+
+- name: Can these packages be had for both architectures?
+  cgr.pull_through.artifact_pull:
+    artifactory_url: https://myproject.jfrog.io
+    artifactory_access_token: "{{ artifactory_token }}"
+    repository: cgr-apk
+    package_type: alpine
+    artifacts: [wolfi-baselayout, nginx=1.29.1-r0]
+    architectures: [x86_64, aarch64]
 """
 
 RETURN = r"""
@@ -177,6 +202,7 @@ artifacts:
         promised:
           description:
             - Names of the checksums that the index promises and the file has. Empty if the index promises none.
+            - V(apk) stands for that of an APK package, which covers its control segment, and through that its data.
           type: list
           elements: str
           sample: [sha1]
@@ -255,6 +281,7 @@ totals:
 """
 
 import functools
+import itertools
 import time
 import typing as t
 
@@ -272,9 +299,14 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import Login
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport, checked_base_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._alpine import Alpine
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._artifact import Artifact
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._golang import GoProxy
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._maven import Maven
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._npm import Npm
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._nuget import NuGet
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._prove import Ecosystem, Prover, Settings
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._pypi import PyPi
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._report import Reporter, summary, untried
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._site import Site
 from ansible_collections.cgr.pull_through.plugins.module_utils._pulling import (
@@ -285,13 +317,19 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._pulling import (
 )
 
 ECOSYSTEMS: dict[str, Ecosystem] = {
+    "alpine": Alpine(),
+    "go": GoProxy(),
     "maven": Maven(),
+    "npm": Npm(),
+    "nuget": NuGet(),
+    "pypi": PyPi(),
 }
 
 SPEC: dict[str, dict[str, t.Any]] = {
     "repository": {"type": "str", "required": True},
     "package_type": {"type": "str", "choices": list(ECOSYSTEMS), "required": True},
     "artifacts": {"type": "list", "elements": "str", "required": True},
+    "architectures": {"type": "list", "elements": "str", "default": ["x86_64"]},
     "fresh": {"type": "str", "choices": ["ignored", "preferred", "required"], "default": "ignored"},
     "evict": {"type": "bool", "default": False},
     "upstream_url": {"type": "str"},
@@ -312,7 +350,11 @@ def checked_artifacts(params: dict[str, t.Any]) -> list[Artifact]:
     ecosystem = ECOSYSTEMS[params["package_type"]]
     if not params["artifacts"]:
         raise InputError("artifacts is empty.", hint="Name at least one artifact: pulling nothing proves nothing.")
-    return [ecosystem.parse(text) for text in dict.fromkeys(params["artifacts"])]
+    architectures = params["architectures"] if params["package_type"] == "alpine" else [""]
+    if not architectures:
+        raise InputError("architectures is empty.", hint="Name at least one, such as x86_64.")
+    pairs = itertools.product(dict.fromkeys(params["artifacts"]), dict.fromkeys(architectures))
+    return [ecosystem.parse(text, architecture) for text, architecture in pairs]
 
 
 def artifactory_login(params: dict[str, t.Any]) -> Login:

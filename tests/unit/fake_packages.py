@@ -13,11 +13,15 @@ from urllib.parse import unquote, urlsplit
 from scripted import Play, ScriptedAnswer, ScriptedTransport
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Request
+from ansible_collections.cgr.pull_through.plugins.modules import artifact_pull
 
 ARTIFACTORY = "https://artifactory.example.com"
 UPSTREAM = "https://libraries.example.net"
 STORAGE = "https://storage.example.org"
 KEY = "cgr"
+
+LOGIN = {"artifactory_url": ARTIFACTORY, "artifactory_access_token": "access-token"}
+DIRECT = {"upstream_url": f"{UPSTREAM}/root/", "upstream_username": "org/id", "upstream_password": "pull-token"}
 
 # What a redirect comes with, which a cache can hold in place of what it leads to.
 REDIRECT = f'<a href="{STORAGE}/signed?X-Amz-Signature=secret">Found</a>.\n\n'
@@ -121,3 +125,13 @@ class World:
 
     def asked(self, part: str) -> list[str]:
         return [url for _method, url in self.transport.asked if part in url]
+
+
+def puller(world: World, run_module: t.Callable[..., t.Any], package_type: str) -> t.Callable[..., t.Any]:
+    """Return a function that runs artifact_pull over a world and returns the result."""
+
+    def run(*artifacts: str, **options: t.Any) -> t.Any:
+        options = {"repository": KEY, "package_type": package_type, **LOGIN, **options}
+        return run_module(artifact_pull, world.transport, artifacts=list(artifacts), **options)
+
+    return run

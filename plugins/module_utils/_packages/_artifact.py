@@ -12,6 +12,9 @@ import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
 
+# How many files nearby are named, to find one that is not in the cache.
+SPARES = 5
+
 _HEX_DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha384": 96, "sha512": 128}
 
 

@@ -14,12 +14,14 @@ from xml.etree import ElementTree
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, Unusable
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import shown_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._artifact import (
+    SPARES,
     Artifact,
     File,
     Release,
     VersionMissing,
     parsed,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._layouts import ByPath
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._site import Document, Site
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import newest, newest_first
 
@@ -30,7 +32,7 @@ _WORD = r"[A-Za-z0-9_.-]+"
 _EXTENSIONS = ("war", "ear", "rar", "aar", "zip")
 
 
-class Maven:
+class Maven(ByPath):
     """GROUP:ARTIFACT or GROUP:ARTIFACT:VERSION: the POM, and the file that it describes."""
 
     def parse(self, text: str, architecture: str = "") -> Artifact:
@@ -39,14 +41,6 @@ class Maven:
         if (match[2] or "").endswith("-SNAPSHOT"):
             raise InputError(f"The artifact {text!r} is a snapshot.", hint="Name a release: snapshots are not served.")
         return Artifact(text, match[1], match[2])
-
-    def home(self, base: str, key: str) -> str:
-        """Return what the URLs of a repository in Artifactory begin with."""
-        return f"{base}/artifactory/{key}"
-
-    def root(self, home: str) -> str:
-        """Return the URL that a client is configured with, for a repository in Artifactory."""
-        return home
 
     def find(self, site: Site, artifact: Artifact) -> Release:
         """Return the release. Raises VersionMissing, and what Site raises."""
@@ -66,7 +60,7 @@ class Maven:
         pom = _file(
             site, folder, name, version, "pom", leads_to=functools.partial(_described, site, folder, name, version)
         )
-        return Release(version, (pom,), tuple(_file(site, folder, name, other, "pom") for other in others))
+        return Release(version, (pom,), tuple(_file(site, folder, name, other, "pom") for other in others[:SPARES]))
 
 
 def _metadata(document: Document) -> tuple[list[str], str]:

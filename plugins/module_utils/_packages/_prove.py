@@ -28,9 +28,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._artifa
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._site import Site
 
-# How many files nearby are looked for in the cache, until one is found that is not there.
-_MOST_SPARES = 5
-
 # What was being done: reading the index or fetching the files through the repository; asking upstream; fetching through
 # the repository what upstream has now; showing that something came from upstream.
 Stage = t.Literal["index", "file", "upstream", "outdated", "fresh"]
@@ -237,7 +234,7 @@ class Prover:
             raise NotFresh(outcome.sighting.evidence)
 
     def _fetch_uncached(self, outcome: Outcome, release: Release, witness: Witness) -> None:
-        for spare in release.spares[:_MOST_SPARES]:
+        for spare in release.spares:
             if outcome.sighting.fresh is not False:
                 return
             if witness.look(spare.paths)[0] is False:

@@ -92,7 +92,9 @@ class Site:
             if why := unsafe_hop(self._exchange.origin, url):
                 raise Unusable("elsewhere", f"the index leads to {shown_url(url)}: {why}.", url=self.root)
             return url
-        if url.startswith(f"{self._home}/"):
+        # Another API of Artifactory can serve a file of the repository, such as NuGet's of version 2.
+        same, key = Origin.of(self.root), self._home.rpartition("/")[2]
+        if url.startswith(f"{self._home}/") or (_origin(url) == same and f"/{key}/" in url):
             return url
         marker = "/api/" + self._home.partition("/artifactory/api/")[2] + "/"
         _host, found, rest = url.partition(marker)
@@ -179,7 +181,7 @@ class Site:
         self._check(answer, final, file, digests)
         if seal and (flaw := seal.flaw()):
             raise _mismatch(answer, final, "digest", f"{file.name}: {flaw}.")
-        promised = tuple(promise.algorithm for promise in file.promised) + (("seal",) if seal else ())
+        promised = tuple(promise.algorithm for promise in file.promised) + (("apk",) if seal else ())
         return Fetched(file, size, digests, promised, bytes(kept))
 
     def _check(self, answer: Answer, url: str, file: File, digests: t.Mapping[str, str]) -> None:
@@ -208,6 +210,13 @@ class Site:
             name.lower().startswith(("x-artifactory", "x-jfrog")) for name in answer.headers
         )
         return Unusable("kept_html" if kept else "html", "a web page in place of the file.", url=shown_url(url))
+
+
+def _origin(url: str) -> Origin | None:
+    try:
+        return Origin.of(url)
+    except ValueError:
+        return None
 
 
 def _mismatch(answer: Answer, url: str, reason: str, message: str) -> Unusable:

@@ -11,15 +11,13 @@ import json
 
 import pytest
 import yaml
-from fake_packages import ARTIFACTORY, KEY, REDIRECT, UPSTREAM, World
+from fake_packages import ARTIFACTORY, DIRECT, KEY, LOGIN, REDIRECT, UPSTREAM, World, puller
 from scripted import ScriptedAnswer
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unanswered
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import basic_authorization
 from ansible_collections.cgr.pull_through.plugins.modules import artifact_pull
 
-LOGIN = {"artifactory_url": ARTIFACTORY, "artifactory_access_token": "access-token"}
-DIRECT = {"upstream_url": f"{UPSTREAM}/root/", "upstream_username": "org/id", "upstream_password": "pull-token"}
 FOLDER = "org/example/lib"
 JAR = b"PK\x03\x04 the classes"
 
@@ -57,11 +55,7 @@ def world():
 
 @pytest.fixture
 def pull(world, run_module):
-    def run(*artifacts, **options):
-        options = {"repository": KEY, "package_type": "maven", **LOGIN, **options}
-        return run_module(artifact_pull, world.transport, artifacts=list(artifacts), **options)
-
-    return run
+    return puller(world, run_module, "maven")
 
 
 def test_the_newest_release_comes_with_its_pom_and_its_checksums(world, pull):
