@@ -13,6 +13,8 @@ version_added: 0.1.0
 description:
   - Pulls container images through a repository of Artifactory, or from any registry, without a container engine. Every
     manifest and every layer is fetched as a client would. Digests and sizes are checked, and nothing is kept.
+  - Helm charts and other things that registries hold are pulled in the same way. For packages and libraries, use
+    M(cgr.pull_through.artifact_pull).
   - An image that comes from the cache proves little, as Artifactory goes on serving it after the upstream login died.
     With O(fresh) the module shows that something came from upstream during this run, and with O(upstream_url) it
     compares digests with what upstream serves now.
@@ -70,6 +72,7 @@ options:
     description:
       - The platforms that the image must have, as V(os/architecture) or V(os/architecture/variant).
       - V(all) alone means each platform that the image has.
+      - What is no image, such as a Helm chart, has no platform, and is pulled whatever is asked for here.
     type: list
     elements: str
     default: [linux/amd64]
@@ -159,6 +162,14 @@ EXAMPLES = r"""
     platforms: [linux/amd64, linux/arm64]
     threads: 16
 
+- name: Can this Helm chart be pulled?
+  cgr.pull_through.registry_pull:
+    artifactory_url: https://myproject.jfrog.io
+    artifactory_access_token: "{{ artifactory_token }}"
+    repository: cgr-charts
+    images:
+      - example.com/iamguarded-charts/redis:22.0.7
+
 - name: Pull from another registry, without Artifactory
   cgr.pull_through.registry_pull:
     registry_url: https://registry.example.com:5000
@@ -215,10 +226,14 @@ images:
       type: str
       sample: chainguard/go latest was not in cgr-public-cache before, and is now.
     platforms:
-      description: Digest of the manifest of each platform that was pulled.
+      description: Digest of the manifest of each platform that was pulled. Empty for what is no image.
       type: dict
       sample:
         linux/amd64: sha256:1f0c5f8f1b8f1ad7d0d6f2f7c3f5a1c9e8b7a6d5c4b3a2918070605040302010
+    artifact_type:
+      description: What it is, if it is no image. Not set for an image.
+      type: str
+      sample: application/vnd.cncf.helm.config.v1+json
     layers:
       description: Number of layers of these platforms.
       type: int

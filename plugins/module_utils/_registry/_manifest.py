@@ -54,7 +54,10 @@ class Descriptor:
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """A manifest or an index whose digest was computed from its bytes. size is in bytes."""
+    """A manifest or an index whose digest was computed from its bytes. size is in bytes.
+
+    artifact_type: what it is, if it is neither an image nor an index, such as a Helm chart. Such a thing has no platform.
+    """
 
     digest: str
     size: int
@@ -62,6 +65,7 @@ class Manifest:
     entries: tuple[Descriptor, ...] = ()
     config: Descriptor | None = None
     layers: tuple[Descriptor, ...] = ()
+    artifact_type: str = ""
 
     @property
     def is_index(self) -> bool:
@@ -96,7 +100,8 @@ def _parse(document: dict[str, t.Any], content_type: str, digest: str, size: int
     if media_type in _INDEXES:
         return Manifest(digest, size, media_type, entries=tuple(map(_descriptor, document["manifests"])))
     config, layers = _descriptor(document["config"]), tuple(map(_descriptor, document["layers"]))
-    return Manifest(digest, size, media_type, config=config, layers=layers)
+    artifact_type = "" if config.is_image_config else str(document.get("artifactType") or config.media_type)
+    return Manifest(digest, size, media_type, config=config, layers=layers, artifact_type=artifact_type)
 
 
 def _descriptor(document: dict[str, t.Any]) -> Descriptor:

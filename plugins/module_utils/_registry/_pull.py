@@ -60,6 +60,7 @@ class Outcome:
 
     error and stage: what did not work, and at what; no error means that all of it did.
     layers, foreign_layers, bytes: what the image has, whoever fetched it first.
+    artifact_type: what it is, if it is no image; empty if it is one, or if that is not known.
     """
 
     reference: Reference
@@ -69,6 +70,7 @@ class Outcome:
     upstream_error: PullThroughError | None = None
     sightings: list[Sighting] = dataclasses.field(default_factory=list)
     platforms: dict[str, str] = dataclasses.field(default_factory=dict)
+    artifact_type: str = ""
     layers: int = 0
     foreign_layers: int = 0
     bytes: int = 0
@@ -102,6 +104,10 @@ class _Tree:
     images: tuple[Manifest, ...] = ()
     blobs: tuple[Descriptor, ...] = ()
     children: tuple[Descriptor, ...] = ()
+
+
+def _all_blobs(manifests: t.Iterable[Manifest]) -> tuple[Descriptor, ...]:
+    return tuple(blob for one in manifests for blob in (one.config, *one.layers) if blob is not None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,6 +186,7 @@ class Puller:
         root = outcome.root = self._manifest(outcome, outcome.reference.asked)
         tree = self._tree(outcome, root)
         outcome.platforms = tree.platforms
+        outcome.artifact_type = next(filter(None, (manifest.artifact_type for manifest in (root, *tree.images))), "")
         layers = [layer for image in tree.images for layer in image.layers]
         outcome.layers, outcome.foreign_layers = len(layers), sum(layer.is_foreign for layer in layers)
         manifests = {manifest.digest: manifest.size for manifest in (root, *tree.images)}
@@ -212,19 +219,29 @@ class Puller:
         if not root.is_index:
             return self._single(outcome, root) if whole else _Tree({})
         children = self._children(outcome, root, {root.digest})
-        runnable = ((child.platform, child) for child in children if child.platform and child.runnable)
+        runnable = [(child.platform, child) for child in children if child.platform and child.runnable]
+        plain = [child for child in children if child.platform is None]
+        if plain and not runnable:
+            return self._artifacts(outcome, plain) if whole else _Tree({}, children=tuple(plain))
         chosen = choose(runnable, self._settings.platforms)
         others = sorted((child for child in children if child not in chosen.values()), key=lambda child: child.size)
         images = tuple(self._manifest(outcome, child.digest, child) for child in chosen.values()) if whole else ()
-        blobs = tuple(blob for image in images for blob in (image.config, *image.layers) if blob is not None)
+        blobs = _all_blobs(images)
         platforms = {name: child.digest for name, child in chosen.items()}
         return _Tree(platforms, images, blobs, (*chosen.values(), *others))
+
+    def _artifacts(self, outcome: Outcome, entries: t.Sequence[Descriptor]) -> _Tree:
+        """Return the tree of an index of things that have no platform. Raises PlatformMissing for one of images."""
+        manifests = tuple(self._manifest(outcome, entry.digest, entry) for entry in entries)
+        if not all(manifest.artifact_type for manifest in manifests):
+            choose([], self._settings.platforms)
+        return _Tree({}, manifests, _all_blobs(manifests), tuple(entries))
 
     def _single(self, outcome: Outcome, image: Manifest) -> _Tree:
         """Return the tree of a manifest without an index. Its platform is told by its configuration alone."""
         config = image.config
         if config is None or not config.is_image_config:
-            return _Tree({}, (image,), tuple(filter(None, (config, *image.layers))))
+            return _Tree({}, (image,), _all_blobs([image]))
         key = (outcome.name, config.digest)
         platform = self._platforms.get(key, lambda: Platform.of(self._registry.config(outcome.name, config)))
         chosen = choose([(platform, image.digest)], self._settings.platforms)

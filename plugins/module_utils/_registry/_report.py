@@ -59,6 +59,7 @@ class Reporter:
             "fresh": outcome.sighting.fresh,
             "fresh_evidence": outcome.sighting.evidence,
             "platforms": outcome.platforms,
+            "artifact_type": outcome.artifact_type or None,
             "layers": outcome.layers,
             "foreign_layers": outcome.foreign_layers,
             "bytes": outcome.bytes,
@@ -102,7 +103,9 @@ class Reporter:
 
 def untried(text: str, host: str, repository: str) -> Result:
     """Return the result of an image for which nothing was sent. text: the image as the user wrote it."""
-    unknown = dict.fromkeys(("ok", "digest", "media_type", "upstream_digest", "stale", "fresh", "error", "diagnosis"))
+    unknown = dict.fromkeys(
+        ("ok", "digest", "media_type", "artifact_type", "upstream_digest", "stale", "fresh", "error", "diagnosis")
+    )
     nothing = {"fresh_evidence": "", "platforms": {}, "layers": 0, "foreign_layers": 0, "bytes": 0, "seconds": 0.0}
     reference = "/".join(filter(None, (host, repository, text)))
     return {"image": text, "reference": reference, "status": "skipped", **unknown, **nothing}
@@ -122,5 +125,5 @@ def summary(result: Result, depth: str) -> str:
         known = f"{digest}, {'older than' if result['stale'] else 'and not'} {wanted}, which can be pulled too"
     checked = f"{result['layers']} layers, {result['bytes'] / 1e6:.1f} MB" if depth == "image" else "manifest only"
     origin = {True: "fresh from upstream", False: "all from the cache", None: "cached or not is not known"}
-    platforms = ", ".join(result["platforms"]) or "one platform"
+    platforms = ", ".join(result["platforms"]) or result["artifact_type"] or "one platform"
     return f"{name}: pulled {known}; {platforms}, {checked}; {origin[result['fresh']]}."
