@@ -191,6 +191,10 @@ artifacts:
           description: Name of the file.
           type: str
           sample: slf4j-api-2.0.17.jar
+        url:
+          description: Where it was fetched from.
+          type: str
+          sample: https://myproject.jfrog.io/artifactory/cgr-java/org/slf4j/slf4j-api/2.0.17/slf4j-api-2.0.17.jar
         size:
           description: Its size in bytes.
           type: int

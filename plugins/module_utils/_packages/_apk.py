@@ -11,7 +11,6 @@ checksum of the control segment as it is compressed, and in that is one of the d
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 import zlib
@@ -28,7 +27,7 @@ def known_checksum(checksum: str) -> tuple[str, bytes] | None:
     algorithm, length = _ALGORITHMS.get(checksum[:2], ("", 0))
     try:
         digest = base64.b64decode(checksum[2:], validate=True)
-    except binascii.Error:
+    except ValueError:
         return None
     return (algorithm, digest) if algorithm and len(digest) == length else None
 

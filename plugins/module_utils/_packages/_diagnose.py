@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
+from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils import _diagnosis
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import (
@@ -98,9 +99,9 @@ def diagnose(evidence: Evidence) -> Diagnosis:
 
 
 def _other_source(e: Evidence) -> bool:
-    """Whether the repository fetches from elsewhere than the user compares with."""
-    same = {url.rstrip("/").removesuffix("/index.json") for url in (e.source, e.upstream_url)}
-    return bool(e.source and e.upstream_url) and len(same) == 2
+    """Whether the repository fetches from another path than the user compares with. Hosts can have several names."""
+    paths = {urlsplit(url).path.rstrip("/").removesuffix("/index.json") for url in (e.source, e.upstream_url)}
+    return bool(e.source and e.upstream_url) and len(paths) == 2
 
 
 def _direct_works(condition: t.Callable[[t.Any], bool]) -> t.Callable[[t.Any], bool]:
@@ -214,7 +215,7 @@ RULES: tuple[Rule, ...] = (
     # What upstream says.
     Rule(
         "blocked",
-        upstream_refuses(409),
+        lambda e: upstream_refuses(409)(e) or (upstream_refuses(403)(e) and "block" in e.upstream_said.lower()),
         "{e.upstream_host} blocks {e.asked} for this organisation: {e.upstream_said}",
         "Use another version or package, or ask who owns the policy at Chainguard",
     ),

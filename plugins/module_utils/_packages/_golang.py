@@ -25,6 +25,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._site i
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import newest, newest_first
 
 _TEXT = "text/plain"
+_VERSION = re.compile(r"v[A-Za-z0-9.+_-]+")
 
 
 class GoProxy(ByApi):
@@ -34,7 +35,7 @@ class GoProxy(ByApi):
 
     def parse(self, text: str, architecture: str = "") -> Artifact:
         """Return the artifact, or raise InputError."""
-        pattern = r"([A-Za-z0-9][A-Za-z0-9._~/-]*[A-Za-z0-9])(?:@(v[A-Za-z0-9.+_-]+))?"
+        pattern = rf"([A-Za-z0-9][A-Za-z0-9._~/-]*[A-Za-z0-9])(?:@({_VERSION.pattern}))?"
         match = parsed(text, pattern, "MODULE or MODULE@VERSION, such as golang.org/x/text@v0.21.0")
         return Artifact(text, match[1], match[2])
 
@@ -43,7 +44,8 @@ class GoProxy(ByApi):
         module = _escaped(artifact.name)
         # A client does not need the list for a version that is known.
         listed = site.document_if_any(f"{site.root}/{quote(module)}/@v/list", _TEXT)
-        versions = listed.body.decode("utf-8", "replace").split() if listed else []
+        lines = listed.body.decode("utf-8", "replace").split() if listed else []
+        versions = [line for line in lines if _VERSION.fullmatch(line)]
         version = artifact.version or newest(versions) or _latest(site, module)
         others = [other for other in newest_first(versions) if other != version]
         files = tuple(_file(site, module, version, extension) for extension in ("info", "mod", "zip"))
@@ -52,10 +54,10 @@ class GoProxy(ByApi):
 
 def _latest(site: Site, module: str) -> str:
     """Return the version of a module whose list is empty, since it never had a tag."""
-    version = site.json(f"{site.root}/{quote(module)}/@latest", JSON).get("Version")
-    if not version:
+    version = str(site.json(f"{site.root}/{quote(module)}/@latest", JSON).get("Version"))
+    if not _VERSION.fullmatch(version):
         raise VersionMissing(f"version of {module}", "")
-    return str(version)
+    return version
 
 
 def _file(site: Site, module: str, version: str, extension: str) -> File:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import typing as t
 from urllib.parse import quote
 
@@ -46,16 +45,19 @@ class Npm(ByApi):
         # As npm does, the slash after a scope is written as a part of the name.
         url = f"{site.root}/{quote(artifact.name, safe='@')}"
         document = site.json(url, _ACCEPT)
-        versions, tags = document.get("versions") or {}, document.get("dist-tags") or {}
-        version = artifact.version or tags.get("latest") or newest(versions) or ""
-        if version not in versions:
-            raise VersionMissing(artifact.text, ", ".join(newest_first(versions)[:3]))
-        others = [other for other in newest_first(versions) if other != version]
         try:
-            files = [_file(site, artifact.name, one, versions[one]["dist"]) for one in (version, *others[:SPARES])]
-        except (KeyError, TypeError) as exc:
+            return _release(site, artifact, document.get("versions") or {}, document.get("dist-tags") or {})
+        except (KeyError, TypeError, AttributeError) as exc:
             raise Unusable("content", f"a document of a package that is not valid ({exc}).", url=url) from exc
-        return Release(version, (files[0],), tuple(files[1:]))
+
+
+def _release(site: Site, artifact: Artifact, versions: t.Mapping[str, t.Any], tags: t.Mapping[str, t.Any]) -> Release:
+    version = artifact.version or tags.get("latest") or newest(versions) or ""
+    if version not in versions:
+        raise VersionMissing(artifact.text, ", ".join(newest_first(versions)[:3]))
+    others = [other for other in newest_first(versions) if other != version]
+    files = [_file(site, artifact.name, one, versions[one]["dist"]) for one in (version, *others[:SPARES])]
+    return Release(version, (files[0],), tuple(files[1:]))
 
 
 def _file(site: Site, name: str, version: str, dist: t.Mapping[str, t.Any]) -> File:
@@ -70,7 +72,7 @@ def _promises(dist: t.Mapping[str, t.Any]) -> t.Iterator[Checksum]:
         algorithm, _dash, value = word.partition("?")[0].partition("-")
         try:
             promise = Checksum.of(algorithm, base64.b64decode(value, validate=True).hex())
-        except binascii.Error:
+        except ValueError:
             promise = None
         if promise:
             yield promise

@@ -10,7 +10,6 @@ Artifactory's feeds have registrations and, on many versions, no PackageBaseAddr
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
 import typing as t
 
@@ -90,13 +89,13 @@ def _registered(site: Site, url: str) -> t.Iterator[tuple[str, _Package]]:
         for leaf in leaves:
             entry = leaf["catalogEntry"]
             version = str(entry["version"]).partition("+")[0].lower()
-            yield version, _Package(leaf["packageContent"], _promise(entry))
+            yield version, _Package(str(leaf["packageContent"]), _promise(entry))
 
 
 def _promise(entry: t.Mapping[str, t.Any]) -> Checksum | None:
     try:
         value = base64.b64decode(str(entry.get("packageHash") or ""), validate=True).hex()
-    except binascii.Error:
+    except ValueError:
         return None
     return Checksum.of(str(entry.get("packageHashAlgorithm") or ""), value)
 

@@ -129,7 +129,10 @@ def _preference(link: _Link) -> tuple[bool, bool, bool, str]:
 
 
 def _file(site: Site, document: Document, link: _Link) -> File:
-    url, fragment = urldefrag(urljoin(document.url, link.href))
+    try:
+        url, fragment = urldefrag(urljoin(document.url, link.href))
+    except ValueError as exc:
+        raise Unusable("content", f"an index with a link that is none ({exc}).", url=shown_url(document.url)) from exc
     url = site.own(url)
     algorithm, _equals, value = fragment.partition("=")
     promise = Checksum.of(algorithm, value)

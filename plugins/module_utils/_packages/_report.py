@@ -19,6 +19,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import
     status_of,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import shown_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._artifact import Artifact, VersionMissing
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._diagnose import STALE, Evidence, diagnose
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._prove import Differs, Outcome
@@ -57,6 +58,7 @@ class Reporter:
             "files": [
                 {
                     "name": fetched.file.name,
+                    "url": shown_url(fetched.file.url),
                     "size": fetched.size,
                     "sha256": fetched.digests["sha256"],
                     "promised": list(fetched.promised),

@@ -94,7 +94,7 @@ class Site:
             return url
         # Another API of Artifactory can serve a file of the repository, such as NuGet's of version 2.
         same, key = Origin.of(self.root), self._home.rpartition("/")[2]
-        if url.startswith(f"{self._home}/") or (_origin(url) == same and f"/{key}/" in url):
+        if url.startswith(f"{self._home}/") or (_origin(url) == same and f"/{key}/" in urlsplit(url).path):
             return url
         marker = "/api/" + self._home.partition("/artifactory/api/")[2] + "/"
         _host, found, rest = url.partition(marker)

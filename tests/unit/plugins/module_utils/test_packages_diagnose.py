@@ -99,6 +99,7 @@ CASES = [
     ("blacked_out", evidence(MISSING, config={"blackedOut": True})),
     ("offline", evidence(MISSING, config={"offline": True})),
     ("blocked", answered_upstream(409)),
+    ("blocked", evidence(answered_upstream(403).__dict__, upstream_said="POLICY_BLOCKED: this version is blocked")),
     ("upstream_token_refused", answered_upstream(401)),
     ("not_entitled", answered_upstream(403)),
     (
@@ -111,7 +112,7 @@ CASES = [
         "other_source",
         evidence(
             MISSING,
-            config={"packageType": "pypi", "pyPIRegistryUrl": "https://pypi.example.org"},
+            config={"packageType": "pypi", "pyPIRegistryUrl": "https://libraries.example.net"},
             wanted="pypi",
             upstream="found",
             upstream_url="https://libraries.example.net/python/simple",
@@ -122,7 +123,7 @@ CASES = [
     ("redirect_settings", evidence(MISSING, FOUND, config={"bypassHeadRequests": False})),
     ("login_not_stored", evidence(MISSING, FOUND, config={"username": ""})),
     ("negative_cache", evidence(MISSING, FOUND, config={})),
-    ("negative_cache", evidence(MISSING, FOUND, config={"url": "https://libraries.example.net/javascript"})),
+    ("negative_cache", evidence(MISSING, FOUND, config={"url": "https://mirror.example.org/javascript"})),
     ("not_fresh", evidence(problem="not_fresh", stage="fresh", message="All of it was cached already.")),
     ("masked", evidence(MISSING, config={}, stage="fresh")),
     ("outdated_index", evidence(FOUND, problem="version", missing="2.0", found="1.0", stage="index")),

@@ -73,6 +73,7 @@ def test_the_newest_release_comes_with_its_pom_and_its_checksums(world, pull):
         "files": [
             {
                 "name": "lib-1.1.jar",
+                "url": f"{ARTIFACTORY}/artifactory/{KEY}/{file()}",
                 "size": len(jar),
                 "sha256": hashlib.sha256(jar).hexdigest(),
                 "promised": ["sha1"],

@@ -47,7 +47,7 @@ def test_a_version_that_is_pinned_needs_no_list(world, pull):
 
 
 def test_a_module_without_tags(world, pull):
-    world.through.add(f"{HOME}/{MODULE}/@v/list", "")
+    world.through.add(f"{HOME}/{MODULE}/@v/list", "../x\n")
     world.through.add(f"{HOME}/{MODULE}/@latest", json.dumps({"Version": "v1.0.0"}))
     assert pull("example.com/Lab/greeting")["artifacts"][0]["version"] == "v1.0.0"
     world.through.add(f"{HOME}/{MODULE}/@latest", "{}")

@@ -19,7 +19,7 @@ def dist(base, name, version):
     integrity = base64.b64encode(hashlib.sha512(body).digest()).decode()
     return {
         "tarball": f"{base}/{tarball(name, version)}",
-        "integrity": f"sha512-{integrity} sha512-!",
+        "integrity": f"sha512-{integrity} sha512-!\u00e9",
         "shasum": hashlib.sha1(body).hexdigest(),
     }
 
@@ -94,6 +94,8 @@ def test_without_tags_the_newest_release(world, pull):
         ("{}", "version_missing"),
         ('{"versions": {"1.0.0": {}}}', "wrong_content"),
         ('{"versions": {"1.0.0": null}}', "wrong_content"),
+        ('{"versions": {"1.0.0": {"dist": {"tarball": 1}}}}', "wrong_content"),
+        ('{"versions": 5, "dist-tags": ["latest"]}', "wrong_content"),
         ("<!DOCTYPE html><html></html>", "web_page"),
     ],
 )

@@ -111,6 +111,12 @@ def test_the_page_of_a_redirect_is_no_index(world, pull):
     assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "web_page")
 
 
+def test_a_link_that_is_none(world, pull):
+    world.through.add(PAGE, page(link(WHEEL, folder="https://[")))
+    (shown,) = pull("lab-greeting")["artifacts"]
+    assert shown["diagnosis"]["code"] == "wrong_content" and "a link that is none" in shown["diagnosis"]["cause"]
+
+
 def test_an_index_of_nothing(world, pull):
     world.through.add(PAGE, page())
     (shown,) = pull("lab-greeting")["artifacts"]
