@@ -211,7 +211,9 @@ artifacts:
           elements: str
           sample: [sha1]
         as_upstream:
-          description: Whether the same file came directly from O(upstream_url). Not set if they were not compared.
+          description:
+            - Whether the same file came directly from O(upstream_url). Not set if they were not compared, as for what a
+              Go proxy tells about a version, which may be worded in another way.
           type: bool
           sample: true
     upstream_version:

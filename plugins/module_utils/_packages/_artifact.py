@@ -74,6 +74,7 @@ class File:
     url: where it is. paths: where in Artifactory's cache it can be, the likely place first.
     promised, size, seal: what the index says of its content. sidecars: algorithms, and URLs that hold such a checksum.
     leads_to: from its content to the files that have to be fetched too.
+    fixed: whether it is the same wherever it is served; it is not where each server describes a version in its own words.
     """
 
     name: str
@@ -84,6 +85,7 @@ class File:
     seal: t.Callable[[], Seal] | None = None
     sidecars: tuple[tuple[str, str], ...] = ()
     leads_to: t.Callable[[bytes], tuple[File, ...]] | None = None
+    fixed: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

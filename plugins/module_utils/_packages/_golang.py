@@ -62,7 +62,8 @@ def _latest(site: Site, module: str) -> str:
 
 def _file(site: Site, module: str, version: str, extension: str) -> File:
     path = f"{module}/@v/{_escaped(version)}.{extension}"
-    return File(f"{version}.{extension}", f"{site.root}/{quote(path, safe='/@!')}", (path,))
+    url = f"{site.root}/{quote(path, safe='/@!')}"
+    return File(f"{version}.{extension}", url, (path,), fixed=extension != "info")
 
 
 def _escaped(text: str) -> str:

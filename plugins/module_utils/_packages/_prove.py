@@ -70,7 +70,7 @@ class Outcome:
     """One artifact, and what came of it. started and finished are seconds of the clock; artifacts overlap in time.
 
     error and stage: what did not work, and at what; no error means that all of it did. at: the file that it was at.
-    compared: the names of the files that are the same upstream.
+    compared: whether files are the same upstream, by their names.
     """
 
     artifact: Artifact
@@ -78,7 +78,7 @@ class Outcome:
     files: list[Fetched] = dataclasses.field(default_factory=list)
     upstream_version: str | None = None
     upstream_error: PullThroughError | None = None
-    compared: set[str] = dataclasses.field(default_factory=set)
+    compared: dict[str, bool] = dataclasses.field(default_factory=dict)
     sightings: list[Sighting] = dataclasses.field(default_factory=list)
     started: float = 0.0
     finished: float = 0.0
@@ -131,24 +131,16 @@ class Prover:
         try:
             outcome.release = self._ecosystem.find(self._site, outcome.artifact)
             outcome.stage = "file"
-            outcome.files = self._fetch_all(outcome, outcome.release)
-            self._compare(outcome, outcome.release)
+            for fetched in _all_files(outcome.release, lambda file: self._watched(outcome, file)):
+                outcome.files.append(fetched)
+            if self._upstream is not None:
+                self._compare(outcome, outcome.release, self._upstream)
             self._prove(outcome, outcome.release)
         except PullThroughError as exc:
             outcome.error = exc
             if outcome.stage in ("index", "file") and isinstance(exc, (DownloadRefused, Unusable, VersionMissing)):
                 self._ask_upstream(outcome)
         outcome.finished = self._clock()
-
-    def _fetch_all(self, outcome: Outcome, release: Release) -> list[Fetched]:
-        """Fetch the files of a release, and those that they lead to."""
-        fetched, pending = [], list(release.files)
-        while pending:
-            file = pending.pop(0)
-            found = self._watched(outcome, file)
-            fetched.append(found)
-            pending += file.leads_to(found.body) if file.leads_to else ()
-        return fetched
 
     def _watched(self, outcome: Outcome, file: File) -> Fetched:
         """Fetch a file, and note whether it came from upstream."""
@@ -160,32 +152,32 @@ class Prover:
         return fetched
 
     def _ask_upstream(self, outcome: Outcome) -> None:
-        """Fetch the artifact from upstream, only to explain why it did not come through the repository."""
+        """Ask upstream for what did not come through the repository, only to explain why."""
         if self._upstream is None:
             return
         try:
             release = self._ecosystem.find(self._upstream, outcome.artifact)
-            # What the repository was asked for last, but not with the URL that it has there.
-            named = {file.name: file for file in release.files}
-            if outcome.stage == "file" and outcome.at is not None and outcome.at.name in named:
-                self._upstream.fetch(named[outcome.at.name])
+            if outcome.stage == "file" and outcome.at is not None:
+                for fetched in _all_files(release, self._upstream.fetch):
+                    if fetched.file.name == outcome.at.name:
+                        break
             outcome.upstream_version = release.version
         except PullThroughError as exc:
             outcome.upstream_error = exc
 
-    def _compare(self, outcome: Outcome, release: Release) -> None:
+    def _compare(self, outcome: Outcome, release: Release, upstream: Site) -> None:
         """Compare version and files with upstream's.
 
         An index in a cache may be older than upstream's for a while. That what it lacks cannot be had through the
         repository may not: then the cache hides errors of upstream.
         """
-        if self._upstream is None:
-            return
         outcome.stage = "upstream"
         try:
-            found = self._ecosystem.find(self._upstream, outcome.artifact)
+            found = self._ecosystem.find(upstream, outcome.artifact)
             outcome.upstream_version = found.version
-            self._compare_files(outcome, self._same_version(outcome, release, found))
+            same = found if not outcome.stale else self._listed(upstream, outcome, release.version)
+            if same is not None:
+                self._compare_files(outcome, same, upstream)
         except PullThroughError as exc:
             outcome.upstream_error = exc
             raise
@@ -195,31 +187,23 @@ class Prover:
             for file in newer.files if newer else ():
                 self._watched(outcome, file)
 
-    def _same_version(self, outcome: Outcome, release: Release, found: Release) -> Release | None:
-        """Return upstream's release of the version that came through; None if upstream has it no more."""
-        if found.version == release.version or self._upstream is None:
-            return found
-        return self._listed(self._upstream, outcome, release.version)
-
     def _listed(self, site: Site, outcome: Outcome, version: str) -> Release | None:
+        """Return another version of the artifact; None if the index does not have it, or has it no more."""
         try:
             return self._ecosystem.find(site, dataclasses.replace(outcome.artifact, version=version))
         except VersionMissing:
             return None
 
-    def _compare_files(self, outcome: Outcome, found: Release | None) -> None:
-        """Fetch what upstream has of the same files, and raise Differs for one that is not the same."""
-        ours = {fetched.file.name: fetched for fetched in outcome.files}
-        pending = list(found.files) if found and self._upstream else []
-        while pending and self._upstream:
-            file = pending.pop(0)
-            if file.name not in ours:
-                continue
-            theirs = self._upstream.fetch(file)
-            if theirs.digests["sha256"] != ours[file.name].digests["sha256"]:
-                raise Differs(file.name)
-            outcome.compared.add(file.name)
-            pending += file.leads_to(theirs.body) if file.leads_to else ()
+    def _compare_files(self, outcome: Outcome, found: Release, upstream: Site) -> None:
+        """Fetch from upstream the files that came through, and raise Differs for one that is not the same."""
+        ours = {fetched.file.name: fetched for fetched in outcome.files if fetched.file.fixed}
+        for theirs in _all_files(found, upstream.fetch):
+            name = theirs.file.name
+            if name in ours:
+                outcome.compared[name] = theirs.digests["sha256"] == ours[name].digests["sha256"]
+                if not outcome.compared[name]:
+                    outcome.at = ours[name].file
+                    raise Differs(name)
 
     def _prove(self, outcome: Outcome, release: Release) -> None:
         """Find something that comes from upstream during this run; raise NotFresh when it is required.
@@ -243,3 +227,13 @@ class Prover:
             file = outcome.files[0].file
             witness.evict(next((path for path in file.paths if witness.look([path])[0]), file.paths[0]))
             self._watched(outcome, file)
+
+
+def _all_files(release: Release, fetch: t.Callable[[File], Fetched]) -> t.Iterator[Fetched]:
+    """Fetch and yield the files of a release, and those that they lead to."""
+    pending = list(release.files)
+    while pending:
+        file = pending.pop(0)
+        fetched = fetch(file)
+        yield fetched
+        pending += file.leads_to(fetched.body) if file.leads_to else ()

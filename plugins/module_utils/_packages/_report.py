@@ -62,7 +62,7 @@ class Reporter:
                     "size": fetched.size,
                     "sha256": fetched.digests["sha256"],
                     "promised": list(fetched.promised),
-                    "as_upstream": True if fetched.file.name in outcome.compared else None,
+                    "as_upstream": outcome.compared.get(fetched.file.name),
                 }
                 for fetched in outcome.files
             ],

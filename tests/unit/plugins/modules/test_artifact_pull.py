@@ -185,6 +185,7 @@ def test_another_build_than_upstreams_is_a_failure(world, pull):
     world.through.add(f"/artifactory/{KEY}/{file()}.sha1", hashlib.sha1(JAR).hexdigest())
     (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
     assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "differs")
+    assert [one["as_upstream"] for one in shown["files"]] == [True, False]
     assert "lib-1.1.jar has another checksum than upstream's" in shown["diagnosis"]["cause"]
     assert f"delete {file()} from cgr-cache" in shown["diagnosis"]["fix"]
 
@@ -390,9 +391,10 @@ def test_what_upstream_tells_of_a_failure(world, pull, play, code):
     assert (shown["status"], shown["diagnosis"]["code"]) == ("failed", code)
 
 
-def test_a_file_that_upstream_blocks(world, pull):
-    del world.through.files[f"/artifactory/{KEY}/{file(extension='pom')}"]
-    world.upstream.plays[f"/root/{file(extension='pom')}"] = [ScriptedAnswer(409, {"error": "POLICY_BLOCKED"})]
+@pytest.mark.parametrize("extension", ["pom", "jar"])
+def test_a_file_that_upstream_blocks(world, pull, extension):
+    del world.through.files[f"/artifactory/{KEY}/{file(extension=extension)}"]
+    world.upstream.plays[f"/root/{file(extension=extension)}"] = [ScriptedAnswer(409, {"error": "POLICY_BLOCKED"})]
     (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
     assert shown["diagnosis"]["code"] == "blocked" and "POLICY_BLOCKED" in shown["diagnosis"]["cause"]
 
@@ -402,6 +404,7 @@ def test_a_file_that_does_not_come_though_upstream_has_it(world, pull):
     world.config = ScriptedAnswer(200, World.configuration("maven", allowAnyHostAuth=True))
     (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
     assert shown["diagnosis"]["code"] == "credentials_follow"
+    assert [one["name"] for one in shown["files"]] == ["lib-1.1.pom"]
 
 
 @pytest.mark.parametrize(

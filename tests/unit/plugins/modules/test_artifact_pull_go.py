@@ -33,7 +33,7 @@ def test_the_newest_release_is_upstreams(world, pull):
     (shown,) = pull("example.com/Lab/greeting", fresh="required", **DIRECT)["artifacts"]
     assert (shown["ok"], shown["version"], shown["stale"], shown["fresh"]) == (True, "v1.1.0", False, True)
     assert [(one["name"], one["promised"], one["as_upstream"]) for one in shown["files"]] == [
-        ("v1.1.0.info", [], True),
+        ("v1.1.0.info", [], None),
         ("v1.1.0.mod", [], True),
         ("v1.1.0.zip", [], True),
     ]
