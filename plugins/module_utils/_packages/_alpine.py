@@ -80,7 +80,8 @@ class Alpine(ByPath):
 
 def _file(site: Site, folder: str, package: _Package) -> File:
     path = f"{folder}/{package.name}-{package.version}.apk"
-    seal = functools.partial(Checked, package.checksum) if known_checksum(package.checksum) else None
+    known = known_checksum(package.checksum)
+    seal = functools.partial(Checked, *known) if known else None
     return File(path.rpartition("/")[2], f"{site.root}/{quote(path)}", (path,), size=package.size, seal=seal)
 
 

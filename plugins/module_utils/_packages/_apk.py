@@ -33,12 +33,11 @@ def known_checksum(checksum: str) -> tuple[str, bytes] | None:
 
 
 class Checked:
-    """Verifies one package. checksum is one that known_checksum() knows."""
+    """Verifies one package, by algorithm and digest of what the index promises."""
 
-    def __init__(self, checksum: str) -> None:
-        known = known_checksum(checksum)
-        assert known is not None
-        self._algorithm, self._promised = known
+    def __init__(self, algorithm: str, promised: bytes) -> None:
+        self._algorithm = algorithm
+        self._promised = promised
         self._flaw = ""
         self._control: bytes | None = None
         self._data = hashlib.sha256()

@@ -46,7 +46,7 @@ class GoProxy(ByApi):
         listed = site.document_if_any(f"{site.root}/{quote(module)}/@v/list", _TEXT)
         lines = listed.body.decode("utf-8", "replace").split() if listed else []
         versions = [line for line in lines if _VERSION.fullmatch(line)]
-        version = artifact.version or newest(versions) or _latest(site, module)
+        version = artifact.version or newest(versions, semantic=True) or _latest(site, module)
         others = [other for other in newest_first(versions) if other != version]
         files = tuple(_file(site, module, version, extension) for extension in ("info", "mod", "zip"))
         return Release(version, files, tuple(_file(site, module, other, "mod") for other in others[:SPARES]))

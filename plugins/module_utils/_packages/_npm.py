@@ -52,7 +52,7 @@ class Npm(ByApi):
 
 
 def _release(site: Site, artifact: Artifact, versions: t.Mapping[str, t.Any], tags: t.Mapping[str, t.Any]) -> Release:
-    version = artifact.version or tags.get("latest") or newest(versions) or ""
+    version = artifact.version or tags.get("latest") or newest(versions, semantic=True) or ""
     if version not in versions:
         raise VersionMissing(artifact.text, ", ".join(newest_first(versions)[:3]))
     others = [other for other in newest_first(versions) if other != version]

@@ -54,7 +54,7 @@ class NuGet(ByApi):
     def find(self, site: Site, artifact: Artifact) -> Release:
         """Return the release. Raises VersionMissing, and what Site raises."""
         packages = _packages(site, artifact.name)
-        version = artifact.version or newest(packages)
+        version = artifact.version or newest(packages, semantic=True)
         if version not in packages:
             raise VersionMissing(artifact.text, ", ".join(newest_first(packages)[:3]))
         others = [other for other in newest_first(packages) if other != version]

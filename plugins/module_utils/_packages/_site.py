@@ -141,8 +141,7 @@ class Site:
         return self._breaker.run(lambda: patiently(work, self._sleep))
 
     def _get(self, url: str, accept: str) -> tuple[Answer, str]:
-        authorization = self.login.authorization if Origin.of(url) == self._exchange.origin else ""
-        answer, final = self._exchange.get(url, accept=accept, authorization=authorization)
+        answer, final = self._exchange.get(url, accept=accept, authorization=self.login.authorization)
         if answer.status != 200:
             raise read_refusal(answer, final)
         return answer, final

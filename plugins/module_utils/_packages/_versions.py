@@ -18,9 +18,17 @@ _REVISION = "r"  # an apk's build number, as in 1.2.3-r4
 _END = (0, 0, "")
 
 
-def newest(versions: t.Iterable[str]) -> str | None:
-    """Return the newest version, a release before each pre-release; None if there are none."""
-    return max(versions, key=lambda version: (not is_prerelease(version), _order(version)), default=None)
+def newest(versions: t.Iterable[str], *, semantic: bool = False) -> str | None:
+    """Return the newest version, a release before each pre-release; None if there are none.
+
+    semantic: whether they are semantic versions, which are pre-releases if anything follows a dash.
+    """
+
+    def preference(version: str) -> tuple[bool, list[tuple[int, int, str]]]:
+        before = "-" in version.partition("+")[0] if semantic else is_prerelease(version)
+        return not before, _order(version)
+
+    return max(versions, key=preference, default=None)
 
 
 def newest_first(versions: t.Iterable[str]) -> list[str]:

@@ -38,6 +38,12 @@ def test_a_release_comes_before_each_prerelease():
     assert newest([]) is None
 
 
+def test_a_semantic_version_with_a_dash_is_a_prerelease():
+    versions = ["1.0.0", "1.1.0+build-5", "1.2.0-nightly.5"]
+    assert newest(versions, semantic=True) == "1.1.0+build-5"
+    assert newest(["33.3-jre", "33.4-jre"]) == "33.4-jre"
+
+
 @pytest.mark.parametrize("version", ["1.0", "1.2.3-r4", "1.0+cgr.1", "33.4.8-jre", "1.0+beta", "v2.0.0+incompatible"])
 def test_what_is_no_prerelease(version):
     assert not is_prerelease(version)

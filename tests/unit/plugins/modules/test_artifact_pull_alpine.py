@@ -133,7 +133,7 @@ def test_indexes_that_are_none(world, pull, body, code):
 
 
 def checked(body, checksum, step):
-    seal = Checked(checksum)
+    seal = Checked(*known_checksum(checksum))
     for start in range(0, len(body), step):
         seal.update(body[start : start + step])
     return seal.flaw()
