@@ -14,7 +14,6 @@ import time
 import typing as t
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import refused
 from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import (
     ERROR_LIMIT,
     DownloadRefused,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
-from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import (
     Configuration,
