@@ -60,7 +60,7 @@ class Evidence(_diagnosis.Evidence):
     """
 
     wanted: str
-    path: str = ""
+    path: str = "its index"
     upstream_url: str = ""
     missing: str = ""
     found: str = ""
@@ -71,6 +71,8 @@ class Evidence(_diagnosis.Evidence):
         if self.wanted == "pypi" and self.config.get("pyPIRegistryUrl"):
             suffix = str(self.config.get("pyPIRepositorySuffix") or "simple")
             return f"{str(self.config['pyPIRegistryUrl']).rstrip('/')}/{suffix}"
+        if self.wanted == "nuget" and self.config.get("v3FeedUrl"):
+            return str(self.config["v3FeedUrl"])
         return self.url if self.wanted != "pypi" else ""
 
     @property
@@ -88,7 +90,7 @@ class Evidence(_diagnosis.Evidence):
     def remove(self) -> str:
         """How to get rid of content that is wrong."""
         return (
-            f"delete {self.path or 'it'} from {self.repository}-cache "
+            f"delete {self.path} from {self.repository}-cache "
             "(with cgr.pull_through.artifactory_repository_cache, or in the UI), and pull it again"
         )
 

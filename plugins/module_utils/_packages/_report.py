@@ -95,8 +95,9 @@ class Reporter:
             config_state=configuration.state,
             config=configuration.settings,
             wanted=self._package_type,
-            path=outcome.at.paths[0] if outcome.at else "its index",
         )
+        if outcome.at is not None:
+            evidence = dataclasses.replace(evidence, path=outcome.at.paths[0])
         if self._upstream is not None:
             known = of_upstream(
                 self._upstream.host,

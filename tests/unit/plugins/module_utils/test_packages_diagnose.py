@@ -169,6 +169,8 @@ def test_a_feed_with_and_without_its_index_is_the_same():
     known = evidence(MISSING, config={"packageType": "nuget", "url": url}, wanted="nuget")
     direct = {"upstream": "found", "upstream_url": url.removesuffix("/index.json")}
     assert diagnose(Evidence(**{**vars(known), **direct})).code == "negative_cache"
+    settings = {**known.config, "url": "https://libraries.example.net/dotnet/", "v3FeedUrl": url}
+    assert diagnose(Evidence(**{**vars(known), **direct, "config": settings})).code == "negative_cache"
 
 
 def test_an_older_index_is_explained():
