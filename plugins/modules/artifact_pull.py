@@ -38,9 +38,11 @@ attributes:
     details: Nothing that lasts is changed, so C(changed) is always V(false). That a cache fills does not count.
 options:
   repository:
-    description: Key of the repository in Artifactory, a remote or a virtual one.
+    description:
+      - Key of the repository in Artifactory, a remote or a virtual one.
+      - Leave it out to pull from O(upstream_url) alone, without Artifactory. This tells whether a pull token works before a
+        repository gets it.
     type: str
-    required: true
   package_type:
     description: The repository's package type, in Artifactory's words.
     type: str
@@ -139,6 +141,15 @@ EXAMPLES = r"""
     fresh: required
     evict: true
   register: proof
+
+- name: Can this pull token be used, before Artifactory gets it?
+  cgr.pull_through.artifact_pull:
+    package_type: maven
+    artifacts:
+      - org.slf4j:slf4j-api
+    upstream_url: https://libraries.cgr.dev/java/
+    upstream_username: "{{ pull_token.username }}"
+    upstream_password: "{{ pull_token.password }}"
 
 - name: Can these packages be had for both architectures?
   cgr.pull_through.artifact_pull:
@@ -332,7 +343,7 @@ ECOSYSTEMS: dict[str, Ecosystem] = {
 }
 
 SPEC: dict[str, dict[str, t.Any]] = {
-    "repository": {"type": "str", "required": True},
+    "repository": {"type": "str"},
     "package_type": {"type": "str", "choices": list(ECOSYSTEMS), "required": True},
     "artifacts": {"type": "list", "elements": "str", "required": True},
     "architectures": {"type": "list", "elements": "str", "default": ["x86_64"]},
@@ -370,7 +381,19 @@ def artifactory_login(params: dict[str, t.Any]) -> Login:
     return Login(params["artifactory_username"] or "", params["artifactory_password"] or "")
 
 
-def open_site(module: AnsibleModule, transport: Transport) -> Site:
+def open_sites(module: AnsibleModule, transport: Transport) -> tuple[Site, Site | None]:
+    """Return the place to pull from, and the one to compare it with, if there is one. Raises InputError."""
+    upstream = open_upstream(module.params, transport)
+    if module.params["repository"]:
+        return open_repository(module, transport), upstream
+    if upstream is None:
+        raise InputError(
+            "There is nothing to pull from.", hint="Set repository, or upstream_url to pull without Artifactory."
+        )
+    return upstream, None
+
+
+def open_repository(module: AnsibleModule, transport: Transport) -> Site:
     """Return the repository, as clients see it. Raises InputError."""
     params, ecosystem = module.params, ECOSYSTEMS[module.params["package_type"]]
     home = ecosystem.home(artifactory_base_url(module), checked_key(params["repository"], limit=KEY_LIMIT))
@@ -378,7 +401,7 @@ def open_site(module: AnsibleModule, transport: Transport) -> Site:
 
 
 def open_upstream(params: dict[str, t.Any], transport: Transport) -> Site | None:
-    """Return the place to compare with, if there is one. Raises InputError."""
+    """Return upstream, if its URL is given. Raises InputError."""
     if not params["upstream_url"]:
         return None
     login = Login(params["upstream_username"] or "", params["upstream_password"] or "")
@@ -393,7 +416,7 @@ def pull(
     witness = open_witness(module, transport, configuration)
     ecosystem, settings = ECOSYSTEMS[params["package_type"]], checked_settings(params)
     outcomes = Prover(ecosystem, site, settings, upstream=upstream, witness=witness).pull(artifacts)
-    reporter = Reporter(params["package_type"], site, upstream, params["repository"], configuration)
+    reporter = Reporter(params["package_type"], site, upstream, params["repository"] or "", configuration)
     return [reporter.result(outcome) for outcome in outcomes]
 
 
@@ -402,9 +425,9 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     params, started = module.params, time.monotonic()
     checked_settings(params)
     transport, artifacts = make_transport(module), checked_artifacts(params)
-    site, upstream = open_site(module, transport), open_upstream(params, transport)
+    site, upstream = open_sites(module, transport)
     if module.check_mode:
-        results = [untried(artifact, params["repository"]) for artifact in artifacts]
+        results = [untried(artifact, params["repository"] or site.host) for artifact in artifacts]
     else:
         results = pull(module, artifacts, site, upstream, transport)
     sites = [one for one in (site, upstream) if one is not None]

@@ -37,9 +37,15 @@ options:
   paths:
     description:
       - Files and folders in the cache, such as V(example.com/nginx/latest). Everything below a folder is meant too.
-      - With O(state=expired), the whole cache unless it is set. With O(state=absent) it is required.
+      - With O(state=expired), the whole cache unless it is set. With O(state=absent), either this or O(whole) is required.
     type: list
     elements: str
+  whole:
+    description:
+      - With O(state=absent), delete everything that is in the cache. All of it has to come from upstream again.
+      - This is what helps when wrong settings had Artifactory keep web pages in the place of files.
+    type: bool
+    default: false
   state:
     description:
       - V(expired) makes Artifactory ask upstream again for what can change, such as tags, and forget what it did not find. Files that never
@@ -66,6 +72,12 @@ EXAMPLES = r"""
   cgr.pull_through.artifactory_repository_cache:
     key: cgr-private
     paths: [example.com/nginx]
+    state: absent
+
+- name: Remove all that was cached while bypassHeadRequests was off
+  cgr.pull_through.artifactory_repository_cache:
+    key: cgr-java
+    whole: true
     state: absent
 """
 
@@ -98,20 +110,31 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import In
 SPEC: dict[str, dict[str, t.Any]] = {
     "key": {"type": "str", "required": True, "no_log": False},
     "paths": {"type": "list", "elements": "str"},
+    "whole": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["expired", "absent"], "required": True},
 }
+
+
+def checked_paths(params: dict[str, t.Any]) -> list[str]:
+    """Return the paths that are named, or raise InputError."""
+    if params["state"] == "expired" and params["whole"]:
+        raise InputError("whole is for state=absent; state=expired is about the whole cache anyway, without paths.")
+    if params["state"] == "absent" and params["paths"] is None and not params["whole"]:
+        raise InputError("state=absent needs paths, or whole.")
+    paths = [path.strip("/") for path in params["paths"] or []]
+    if params["state"] == "absent" and not all(paths):
+        raise InputError("An empty path would delete the whole cache; name what is in it, or set whole.")
+    return paths
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Check the input, then expire or delete."""
     params = module.params
     key = checked_key(params["key"], limit=REMOTE_KEY_LIMIT)
-    paths = [path.strip("/") for path in params["paths"] or []]
-    if params["state"] == "absent" and not all(paths):
-        raise InputError("An empty path would delete the whole cache; name what is in it.")
+    paths = checked_paths(params)
     cache = CacheApi(open_artifactory(module))
     if params["state"] == "absent":
-        return delete(module, cache, key, paths)
+        return delete(module, cache, key, cache.top(key) if params["whole"] else paths)
     paths = paths or [""]
     if not module.check_mode:
         for path in paths:
@@ -131,7 +154,7 @@ def delete(module: AnsibleModule, cache: CacheApi, key: str, paths: list[str]) -
 def main() -> None:
     module = AnsibleModule(
         argument_spec={**SPEC, **ARTIFACTORY_SPEC, **HTTP_SPEC},
-        required_if=[("state", "absent", ["paths"])],
+        mutually_exclusive=[("paths", "whole")],
         supports_check_mode=True,
     )
     require_libraries(module)

@@ -33,6 +33,11 @@ class CacheApi:
             raise
         return True
 
+    def top(self, key: str) -> list[str]:
+        """Return the names of all files and folders at the top of the cache."""
+        root = self._session.call("GET", f"/artifactory/api/storage/{_quoted(key, '')}", absent_ok=True)
+        return [child["uri"].strip("/") for child in (root or {}).get("children", [])]
+
     def evict(self, key: str, path: str) -> None:
         """Delete a file or folder from the cache. One that is gone already is fine."""
         self._session.call("DELETE", f"/artifactory/{_quoted(key, path)}", absent_ok=True)

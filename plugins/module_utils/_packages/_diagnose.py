@@ -205,6 +205,12 @@ RULES: tuple[Rule, ...] = (
         "{e.error_host} refuses the login (status {e.status}): {e.said}",
         "Is the password or token wrong, expired, or of another server?",
     ),
+    Rule(
+        "not_entitled",
+        both(refused(403), lambda e: not e.repository),
+        "{e.error_host} knows the login, but does not let it have {e.asked}: {e.said}",
+        "The organisation has no entitlement for this ecosystem, or the pull token was made for another",
+    ),
     *PERMISSION,
     NO_REPOSITORY,
     Rule(

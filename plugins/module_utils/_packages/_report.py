@@ -51,7 +51,7 @@ class Reporter:
         """Return one artifact's part of the module's result."""
         diagnosis = self._diagnosis(outcome)
         return {
-            **untried(outcome.artifact, self._repository),
+            **untried(outcome.artifact, self._repository or self._site.host),
             "status": status_of(outcome.error, "pulled"),
             "ok": outcome.error is None,
             "version": outcome.release.version if outcome.release else outcome.artifact.version,
@@ -113,12 +113,12 @@ class Reporter:
         return evidence if error is None else dataclasses.replace(evidence, **of_error(error))
 
 
-def untried(artifact: Artifact, repository: str) -> Result:
-    """Return the result of an artifact for which nothing was sent."""
+def untried(artifact: Artifact, place: str) -> Result:
+    """Return the result of an artifact for which nothing was sent. place: the repository's key, or another host."""
     unknown = dict.fromkeys(("ok", "upstream_version", "stale", "fresh", "error", "diagnosis"))
     return {
         "artifact": artifact.text,
-        "reference": f"{repository}: {artifact.label}",
+        "reference": f"{place}: {artifact.label}",
         "architecture": artifact.architecture,
         "version": artifact.version,
         "status": "skipped",

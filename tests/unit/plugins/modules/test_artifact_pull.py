@@ -124,6 +124,28 @@ def test_it_is_what_upstream_serves_directly_from_its_storage(world, pull):
     assert "pull-token" not in json.dumps(result) and "secret" not in json.dumps(result)
 
 
+def test_without_a_repository_it_pulls_from_upstream_alone(world, pull):
+    world.redirect(file())
+    result = pull("org.example:lib", repository=None, **DIRECT)
+    (shown,) = result["artifacts"]
+    assert (shown["ok"], shown["version"], shown["upstream_version"]) == (True, "1.1", None)
+    assert shown["reference"] == "libraries.example.net: org.example:lib"
+    assert not world.asked(ARTIFACTORY)
+
+
+def test_without_a_repository_a_refusal_is_the_token_s(world, pull):
+    refusal = ScriptedAnswer(403, {"error": "no entitlement for java"})
+    world.upstream.plays[f"/root/{FOLDER}/maven-metadata.xml"] = [refusal]
+    result = pull("org.example:lib", repository=None, **DIRECT)
+    assert result["artifacts"][0]["diagnosis"]["code"] == "not_entitled"
+    assert "no entitlement for java" in result["msg"]
+
+
+def test_there_has_to_be_a_place_to_pull_from(pull):
+    result = pull("org.example:lib", repository=None)
+    assert "nothing to pull from" in result["msg"]
+
+
 def test_all_that_is_returned_is_documented(world, pull):
     result = pull("org.example:lib", "org.example:none", **DIRECT)
     documented = yaml.safe_load(artifact_pull.RETURN)
