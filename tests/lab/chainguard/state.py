@@ -34,6 +34,7 @@ PEOPLE = {  # and the role of each
     "viewer": "viewer",
     "workload": "owner",
 }
+OF_BOTH = ("workload",)  # who has their role in the other organisation too
 
 TEN_YEARS = 3653 * 86400
 FIRST_BUILD = 1767225600.0  # images.CREATED
@@ -145,7 +146,8 @@ class Chainguard:
             match = blank("ClaimMatch") | {"issuer": THIRD_PARTY_ISSUER, "subject": person}
             self.put(self.identities, "Identity", uid, {"name": person.replace("_", "-"), "claimMatch": match})
             binding = {"identityUid": uid, "roleUid": root_uid(f"role {bound}")}
-            self.put(self.bindings, "RoleBinding", child_uid(organization, f"{person} binding"), binding)
+            for group in [organization, root_uid(OTHER_ORGANIZATION)] if person in OF_BOTH else [organization]:
+                self.put(self.bindings, "RoleBinding", child_uid(group, f"{person} binding"), binding)
 
     def put(self, table: dict[str, Record], message: str, uid: str, fields: Record) -> Record:
         """A new record, which counts from now."""
