@@ -43,9 +43,9 @@ class Ended:
 class Running:
     """A playbook that runs."""
 
-    def __init__(self, connection: socket.socket, output: Path) -> None:
+    def __init__(self, connection: socket.socket, output: Path, patience: float) -> None:
         self._connection = connection
-        self._connection.settimeout(PATIENCE)
+        self._connection.settimeout(patience)
         self._output = output
         self._reply = connection.recv(100)
 
@@ -72,12 +72,16 @@ class Running:
 
 
 class WarmAnsible:
-    """Runs playbooks in processes that start at once, in a folder. What they are given and print is kept in another one."""
+    """Runs playbooks in processes that start at once, in a folder. What they are given and print is kept in another one.
 
-    def __init__(self, folder: Path, kept: Path) -> None:
+    patience: the seconds that a run may take. environment: more environment variables.
+    """
+
+    def __init__(self, folder: Path, kept: Path, *, patience: float = PATIENCE, **environment: str) -> None:
         self._folder = folder
         self._kept = kept
-        self._environment = clean_environment(folder)
+        self._patience = patience
+        self._environment = {**clean_environment(folder), **environment}
         self._servers: list[subprocess.Popen[bytes]] = []
         self._count = 0
 
@@ -114,7 +118,7 @@ class WarmAnsible:
         with output.open("wb") as written, open("/dev/null", "rb") as nothing:
             files = [nothing.fileno(), written.fileno(), written.fileno()]
             socket.send_fds(server, [json.dumps(request).encode()], files)
-            return Running(server, output)
+            return Running(server, output, self._patience)
 
 
 class Client:

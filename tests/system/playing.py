@@ -104,8 +104,7 @@ class Player:
             timeout=LONGEST_RUN,
             check=False,
         )
-        tasks = tuple(Task(**json.loads(line)) for line in record.read_text(encoding="utf-8").splitlines())
-        return Run(ended.returncode, ended.stdout, tasks, folder)
+        return Run(ended.returncode, ended.stdout, read_record(record), folder)
 
     def tasks(self, tasks: t.Sequence[Variables], defaults: Variables, *arguments: str, **environment: str) -> Run:
         """Run tasks on localhost, one after the other whether they fail or not. defaults: their module_defaults."""
@@ -147,6 +146,11 @@ def recorded_in(record: Path) -> dict[str, str]:
         "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
         "TASK_RECORD_FILE": str(record),
     }
+
+
+def read_record(record: Path) -> tuple[Task, ...]:
+    """Return what each task did, in their order."""
+    return tuple(Task(**json.loads(line)) for line in record.read_text(encoding="utf-8").splitlines())
 
 
 def private_file(path: Path, content: t.Any) -> Path:
