@@ -41,6 +41,7 @@ options:
     type: list
     elements: str
   whole:
+    version_added: 0.2.0
     description:
       - With O(state=absent), delete everything that is in the cache. All of it has to come from upstream again.
       - This is what helps when wrong settings had Artifactory keep web pages in the place of files.
