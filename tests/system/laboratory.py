@@ -81,6 +81,14 @@ class Lab(LabProcess):
         """Return the role bindings."""
         return list(self.control("GET", "/chainguard/bindings"))
 
+    def credentials(self) -> list[str]:
+        """Return every password and bearer token that a service was sent."""
+        return list(self.control("GET", "/credentials"))
+
+    def permissions(self) -> Json:
+        """Return the permissions by name."""
+        return dict(self.control("GET", "/artifactory/permissions"))
+
     # --- clients ------------------------------------------------------------------------------------------------------
     def artifactory(self, method: str, path: str, body: t.Any = None) -> httpx.Response:
         """Call Artifactory's REST API as its administrator."""
@@ -125,6 +133,15 @@ class Lab(LabProcess):
         headers = {"Authorization": basic("puller", self.users["puller"]["token"])}
         return self._manifest(f"{self.artifactory_url}/v2/{key}/{image}", reference, headers).status_code
 
+    def file(self, path: str) -> bytes:
+        """Return what a user gets of a package repository. Raises httpx.HTTPStatusError."""
+        headers = {"Authorization": basic("puller", self.users["puller"]["token"])}
+        return (
+            self._request("GET", f"{self.artifactory_url}/artifactory/{path}", headers=headers)
+            .raise_for_status()
+            .content
+        )
+
     def _manifest(self, url: str, reference: str, headers: dict[str, str]) -> httpx.Response:
         return self._request("GET", f"{url}/manifests/{reference}", headers={**headers, "Accept": _MANIFESTS})
 
@@ -144,6 +161,7 @@ class Lab(LabProcess):
             "chainguard_api_url": chainguard["api_url"],
             "chainguard_issuer_url": chainguard["issuer_url"],
             "chainguard_registry_url": self.registry_url,
+            **{f"chainguard_{name}": chainguard[name] for name in ("libraries_url", "apk_url", "virtualapk_url")},
             "ca_path": self.ca_path,
             **more,
         }

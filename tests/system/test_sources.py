@@ -1,0 +1,582 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Everything that Chainguard serves, behind one Artifactory. A few stories are played, and all tests look at them."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from lab.client import started
+from lab.tests.programs import program
+from rotation.station import WarmAnsible
+from system.laboratory import Json, Lab
+from system.playing import LONGEST_RUN, PROGRAMS, Run, read_record, recorded_in
+from system.secret_scan import Scanner
+from system.test_setup import PRIVATE, PUBLIC, PULL, TELL, WRITE, Step, Story
+
+PULL_FILES = "Pull files through Artifactory"
+LINES = "What to type next"
+
+LIBRARY = {
+    "allowAnyHostAuth": False,
+    "bypassHeadRequests": True,
+    "blockMismatchingMimeTypes": False,
+    "disableUrlNormalization": True,
+}
+JAVA = {**LIBRARY, "handleSnapshots": False}
+PYTHON = {**LIBRARY, "url": "https://libraries.cgr.dev/", "pyPIRegistryUrl": "https://libraries.cgr.dev/"}
+IMAGES = {
+    "url": "https://cgr.dev/",
+    "includesPattern": "**/*",
+    "enableTokenAuthentication": True,
+    "blockMismatchingMimeTypes": True,
+}
+APK = {"disableUrlNormalization": True}
+FEED = "https://libraries.cgr.dev/dotnet/v3/index.json"
+VIRTUAL_APK = "https://virtualapk.cgr.dev/{uid}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A source as Chainguard's guides want it (chainguard.md §5), what the lab has of it, and what goes wrong with one setting."""
+
+    key: str
+    package_type: str
+    settings: Json
+    proved: Json
+    spoiled: tuple[str, t.Any]
+    private: bool = True
+
+
+SOURCES = {
+    "containers_public": Source(PUBLIC, "docker", IMAGES, {}, ("enableTokenAuthentication", False), private=False),
+    "containers": Source(PRIVATE, "docker", IMAGES, {"images": ["nginx"]}, ("enableTokenAuthentication", False)),
+    "charts": Source(
+        "cgr-charts",
+        "helmoci",
+        {"url": "https://cgr.dev", "enableTokenAuthentication": True},
+        {"images": ["example.com/iamguarded-charts/lab-greeting:1.1.0"]},
+        ("enableTokenAuthentication", False),
+    ),
+    "packages": Source(
+        "cgr-apk",
+        "alpine",
+        {**APK, "url": "https://apk.cgr.dev/example.com"},
+        {"artifacts": ["lab-private"]},
+        ("disableUrlNormalization", False),
+    ),
+    "packages_chainguard": Source(
+        "cgr-apk-chainguard",
+        "alpine",
+        {**APK, "url": f"{VIRTUAL_APK}/chainguard"},
+        {"artifacts": ["lab-greeting"]},
+        ("disableUrlNormalization", False),
+        private=False,
+    ),
+    "packages_extra": Source(
+        "cgr-apk-extra",
+        "alpine",
+        {**APK, "url": f"{VIRTUAL_APK}/extra-packages"},
+        {"artifacts": ["lab-extra"]},
+        ("url", "https://virtualapk.cgr.dev/example.com/extra-packages"),
+        private=False,
+    ),
+    "java": Source(
+        "cgr-java",
+        "maven",
+        {**JAVA, "url": "https://libraries.cgr.dev/java/"},
+        {"artifacts": ["com.example:lab-greeting"]},
+        ("allowAnyHostAuth", True),
+    ),
+    "java_remediated": Source(
+        "cgr-java-remediated",
+        "maven",
+        {**JAVA, "url": "https://libraries.cgr.dev/java-remediated/", "priorityResolution": True},
+        {"artifacts": ["com.example:lab-greeting"]},
+        ("blockMismatchingMimeTypes", True),
+    ),
+    "python": Source(
+        "cgr-python",
+        "pypi",
+        {**PYTHON, "pyPIRepositorySuffix": "python/simple"},
+        {"artifacts": ["lab-greeting"]},
+        ("bypassHeadRequests", False),
+    ),
+    "python_remediated": Source(
+        "cgr-python-remediated",
+        "pypi",
+        {**PYTHON, "pyPIRepositorySuffix": "python-remediated/simple", "priorityResolution": True},
+        {"artifacts": ["lab-greeting"]},
+        ("pyPIRepositorySuffix", "simple"),
+    ),
+    "javascript": Source(
+        "cgr-javascript",
+        "npm",
+        {**LIBRARY, "url": "https://libraries.cgr.dev/javascript/"},
+        {"artifacts": ["@example/greeting"]},
+        ("disableUrlNormalization", False),
+    ),
+    "dotnet": Source(
+        "cgr-dotnet",
+        "nuget",
+        {**LIBRARY, "url": FEED, "v3FeedUrl": FEED},
+        {"artifacts": ["Lab.Greeting"]},
+        ("blockMismatchingMimeTypes", True),
+    ),
+    "go": Source(
+        "cgr-go",
+        "go",
+        {**LIBRARY, "url": "https://libraries.cgr.dev/go/"},
+        {"artifacts": ["example.com/lab/greeting"]},
+        ("bypassHeadRequests", False),
+    ),
+}
+PROVED = {name: source.proved for name, source in SOURCES.items()}
+VIRTUALS = {
+    "containers": ("cgr-containers-all", "docker", [PRIVATE, PUBLIC]),
+    "charts": ("cgr-charts-all", "helmoci", ["cgr-charts"]),
+    "packages": ("cgr-apk-all", "alpine", ["cgr-apk", "cgr-apk-chainguard", "cgr-apk-extra"]),
+    "java": ("cgr-java-all", "maven", ["cgr-java-remediated", "cgr-java"]),
+    "python": ("cgr-python-all", "pypi", ["cgr-python-remediated", "cgr-python"]),
+    "javascript": ("cgr-javascript-all", "npm", ["cgr-javascript"]),
+    "dotnet": ("cgr-dotnet-all", "nuget", ["cgr-dotnet"]),
+    "go": ("cgr-go-all", "go", ["cgr-go"]),
+}
+each_source = pytest.mark.parametrize("name", SOURCES)
+
+# The build of the one version that both Java repositories have, and the words by which they can be told apart.
+JAR = "com/example/lab-greeting/1.0.0/lab-greeting-1.0.0.jar"
+
+
+@contextlib.contextmanager
+def warm_player(folder: Path) -> t.Iterator[t.Callable[..., Run]]:
+    """Give what runs playbooks as Player does, but at once: with so many sources, most of the time is Pythons that start."""
+    home, kept = folder / "home", folder / "kept"
+    home.mkdir()
+    kept.mkdir()
+    record = kept / "tasks.jsonl"
+    with WarmAnsible(home, kept, patience=LONGEST_RUN, **recorded_in(record)) as ansible:
+
+        def play(playbook: str, variables: Json, *arguments: str) -> Run:
+            record.write_text("", encoding="utf-8")
+            ended = ansible.start(playbook.rpartition(".")[2], variables, *arguments).wait()
+            assert ended.code is not None
+            return Run(ended.code, ended.output, read_record(record), kept)
+
+        yield play
+
+
+@dataclasses.dataclass(frozen=True)
+class Stories:
+    everything: Everything
+    repair: Repair
+    access: Access
+
+
+@pytest.fixture(scope="module")
+def stories(running_lab: Lab, running_plain_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Stories]:
+    """Two at a time, each with a lab of its own."""
+    folders = [tmp_path_factory.mktemp("warm") for _number in range(2)]
+    with concurrent.futures.ThreadPoolExecutor() as pool, started() as process:
+        with warm_player(folders[0]) as play, warm_player(folders[1]) as play_too:
+            repair = pool.submit(tell_repair, Story(Lab(process.state), play_too))
+            everything = tell_everything(Story(running_lab, play), folders[0])
+            access = tell_access(Story(running_plain_lab, play))
+            yield Stories(everything, repair.result(), access)
+
+
+@pytest.fixture
+def everything(stories: Stories) -> Everything:
+    return stories.everything
+
+
+@pytest.fixture
+def repair(stories: Stories) -> Repair:
+    return stories.repair
+
+
+@pytest.fixture
+def access(stories: Stories) -> Access:
+    return stories.access
+
+
+# --- all sources ------------------------------------------------------------------------------------------------------
+@dataclasses.dataclass(frozen=True)
+class Everything:
+    """An empty Artifactory, and what became of it. clients: how programs fared with the lines that a run printed."""
+
+    permissions: Json
+    predicted: Step
+    first: Step
+    granted: Json
+    bindings: list[Json]
+    lines: str
+    jars: dict[str, bytes]
+    clients: dict[str, subprocess.CompletedProcess[str]]
+    second: Step
+    check: Step
+    removed: Step
+    permissions_after: Json
+    uid: str
+    credentials: list[str]
+
+
+def tell_everything(story: Story, folder: Path) -> Everything:
+    lab, file = story.lab, folder / "lines.txt"
+    wanted = {"overrides": PROVED, "virtuals": list(VIRTUALS), "users": ["reader"], "groups": ["readers"]}
+    variables = lab.variables(*SOURCES, **wanted, lines_file=str(file), depth="manifest")
+    permissions = lab.permissions()
+
+    predicted = story.run("setup", variables, "--check")
+    first = story.run("setup", variables)
+    granted, bindings = lab.permissions(), lab.bindings()
+    jars = {key: lab.file(f"{key}/{JAR}") for key in ("cgr-java", "cgr-java-remediated", "cgr-java-all")}
+    clients = run_printed(lab, first.run.task(LINES).result["msg"], folder)
+    second = story.run("setup", variables)
+    check = story.run("check", variables)
+
+    removed = story.run("remove", {**variables, "pull_through_remove_confirmed": True})
+    return Everything(
+        permissions,
+        predicted,
+        first,
+        granted,
+        bindings,
+        file.read_text(encoding="utf-8"),
+        jars,
+        clients,
+        second,
+        check,
+        removed,
+        lab.permissions(),
+        lab.organization["uid"],
+        lab.credentials(),
+    )
+
+
+def run_printed(lab: Lab, lines: list[str], folder: Path) -> dict[str, subprocess.CompletedProcess[str]]:
+    """Type the lines for pip and npm as they are printed, with a user's name and token, and then fetch with these programs."""
+    home = folder / "developer"
+    home.mkdir()
+    trust = {"PIP_CERT": str(lab.ca_path), "npm_config_cafile": str(lab.ca_path)}
+    environment = {"PATH": os.pathsep.join([str(PROGRAMS), os.environ["PATH"]]), "HOME": str(home), **trust}
+    fetch = {
+        "pip": "pip download --disable-pip-version-check --no-input --no-cache-dir --no-deps lab-greeting",
+        "npm": "npm pack @example/greeting",
+    }
+    ended = {}
+    for name, command in fetch.items():
+        (line,) = (line for line in lines if line.startswith(f"{name} "))
+        typed = line.replace("USER", "puller").replace("TOKEN", lab.users["puller"]["token"])
+        ended[name] = subprocess.run(
+            ["sh", "-ec", f"{typed}\n{command}"],
+            cwd=home,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_RUN,
+            check=False,
+        )
+    return ended
+
+
+@pytest.mark.parametrize("which", ["everything", "repair", "access"])
+def test_no_run_prints_a_secret(stories: Stories, which: str) -> None:
+    story = getattr(stories, which)
+    scanner = Scanner({secret[-12:]: secret for secret in story.credentials})
+    steps = {name: step for name, step in vars(story).items() if isinstance(step, Step)}
+    assert len(steps) > 2 and len(story.credentials) > 2
+    assert scanner.find_all([(name, step.run.output.encode()) for name, step in steps.items()]) == {}
+
+
+def proved(step: Step, name: str) -> Json:
+    """Return the result of the one image or artifact that a run proved a source with."""
+    source = SOURCES[name]
+    if source.package_type in ("docker", "helmoci"):
+        (found,) = step.run.task(f"{PULL} | {source.key}").result["images"]
+    else:
+        (found,) = step.run.task(f"{PULL_FILES} | {source.key}").result["artifacts"]
+    return t.cast(Json, found)
+
+
+def test_check_mode_writes_nothing(everything: Everything) -> None:
+    predicted = everything.predicted
+    assert predicted.run.code == 0, predicted.run.output
+    assert (predicted.writes, predicted.repositories, predicted.pull_tokens) == ([], {}, [])
+
+
+def test_check_mode_predicts_the_run_task_by_task(everything: Everything) -> None:
+    predicted, real = everything.predicted.run, everything.first.run
+    assert real.code == 0, real.output
+    assert [task.outcome for task in predicted.tasks] == [task.outcome for task in real.tasks]
+
+
+@each_source
+def test_each_source_is_set_as_the_guides_ask_for(everything: Everything, name: str) -> None:
+    source = SOURCES[name]
+    stored = everything.first.repositories[source.key]
+    wanted = {**source.settings, "url": source.settings["url"].format(uid=everything.uid)}
+    assert {setting: stored[setting] for setting in wanted} == wanted
+    assert bool(stored["username"]) is source.private
+
+
+def test_each_private_source_has_a_pull_token_with_one_role_of_its_own(everything: Everything) -> None:
+    stored = everything.first.repositories
+    in_use = sorted(stored[source.key]["username"] for source in SOURCES.values() if source.private)
+    assert in_use == sorted(token["uid"] for token in everything.first.pull_tokens)
+    bound = sorted(binding["identityUid"] for binding in everything.bindings if binding["identityUid"] in in_use)
+    assert bound == in_use
+
+
+@each_source
+def test_each_source_is_proved_fresh_and_is_what_upstream_has(everything: Everything, name: str) -> None:
+    found = proved(everything.first, name)
+    assert (found["ok"], found["fresh"]) == (True, True)
+    if "artifact" in found:
+        assert (found["upstream_version"], found["stale"]) == (found["version"], False)
+        # A Go proxy may word what it tells about a version as it likes.
+        assert all(file["as_upstream"] for file in found["files"] if not file["name"].endswith(".info"))
+    elif name == "charts":
+        assert found["upstream_digest"] == found["digest"]
+    else:
+        assert any(found["digest"] in line for line in everything.first.run.task(told(name)).result["msg"])
+
+
+def told(name: str) -> str:
+    return f"{TELL} | {SOURCES[name].key}"
+
+
+@pytest.mark.parametrize("name", VIRTUALS)
+def test_each_virtual_repository_has_its_members_in_order(everything: Everything, name: str) -> None:
+    key, package_type, members = VIRTUALS[name]
+    stored = everything.first.repositories[key]
+    assert (stored["packageType"], stored["repositories"]) == (package_type, members)
+
+
+def test_what_the_plain_source_has_cached_does_not_hide_what_is_remediated(everything: Everything) -> None:
+    jars = everything.jars
+    assert jars["cgr-java"] != jars["cgr-java-remediated"]
+    assert jars["cgr-java-all"] == jars["cgr-java-remediated"]
+
+
+def test_who_may_pull_gets_read_and_deploy_on_the_remotes(everything: Everything) -> None:
+    granted = everything.granted["cgr-pull"]["artifact"]
+    assert set(granted["targets"]) == {source.key for source in SOURCES.values()}
+    assert granted["actions"] == {"users": {"reader": ["READ", "WRITE"]}, "groups": {"readers": ["READ", "WRITE"]}}
+
+
+def test_the_lines_for_developers_are_printed_and_written_down_without_a_secret(everything: Everything) -> None:
+    printed = everything.first.run.task(LINES).result["msg"]
+    assert everything.lines.splitlines() == printed[:-1]
+    beginnings = (
+        "docker pull",
+        "helm pull",
+        "echo https",
+        "<settings>",
+        "pip config",
+        "npm config",
+        "dotnet",
+        "go env",
+    )
+    for beginning in beginnings:
+        assert any(line.startswith(beginning) and "-all" in line for line in printed), beginning
+    assert not [secret for secret in everything.credentials if secret in everything.lines]
+
+
+@pytest.mark.parametrize("client", ["pip", "npm"])
+def test_a_program_fetches_with_the_lines_that_were_printed(everything: Everything, client: str) -> None:
+    program(client)
+    ended = everything.clients[client]
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("which", ["second", "check"])
+def test_a_further_run_changes_and_writes_nothing(everything: Everything, which: str) -> None:
+    step: Step = getattr(everything, which)
+    assert step.run.code == 0, step.run.output
+    assert (step.run.changed, step.writes) == ([], [])
+    assert step.repositories == everything.first.repositories
+
+
+def test_remove_leaves_both_services_as_they_were(everything: Everything) -> None:
+    removed = everything.removed
+    assert removed.run.code == 0, removed.run.output
+    assert (removed.repositories, removed.pull_tokens) == ({}, [])
+    assert everything.permissions_after == everything.permissions
+
+
+# --- one wrong setting in each source -----------------------------------------------------------------------------------
+@dataclasses.dataclass(frozen=True)
+class Repair:
+    """All sources, a check after somebody changed a setting of each by hand, and the setup after that."""
+
+    first: Step
+    spoiled: Step
+    mended: Step
+    credentials: list[str]
+
+
+def tell_repair(story: Story) -> Repair:
+    """The caches are emptied in between, as what is cached comes whatever is set."""
+    lab = story.lab
+    variables = lab.variables(*SOURCES, overrides=PROVED, depth="manifest")
+    first = story.run("setup", variables)
+    for source in SOURCES.values():
+        setting, value = source.spoiled
+        lab.tamper(source.key, **{setting: value})
+        lab.control("DELETE", f"/artifactory/cache/{source.key}")
+    spoiled = story.run("check", variables)
+    mended = story.run("setup", variables)
+    return Repair(first, spoiled, mended, lab.credentials())
+
+
+@each_source
+def test_a_wrong_setting_fails_the_check_with_its_name(repair: Repair, name: str) -> None:
+    source = SOURCES[name]
+    setting, _value = source.spoiled
+    right = repair.first.repositories[source.key][setting]
+    (note,) = (task for task in repair.spoiled.run.tasks if task.name == f"Note what failed | {source.key}")
+    said = note.result["ansible_facts"]["__pull_through_failures"][-1]
+    assert f"{source.key} is not set as this role does it: {setting} should be {json.dumps(right)}." in said
+    assert "1 of 1" in said
+    assert said in repair.spoiled.run.failure()
+
+
+def test_a_check_that_fails_writes_nothing(repair: Repair) -> None:
+    assert repair.spoiled.run.code != 0
+    assert repair.spoiled.writes == []
+
+
+@each_source
+def test_the_next_setup_mends_a_wrong_setting_and_proves_it(repair: Repair, name: str) -> None:
+    source, mended = SOURCES[name], repair.mended
+    assert mended.run.code == 0, mended.run.output
+    assert f"{WRITE} | {source.key}" in mended.run.changed
+    assert mended.repositories[source.key] == repair.first.repositories[source.key]
+    assert proved(mended, name)["fresh"] is True
+
+
+def test_a_cache_that_holds_web_pages_is_emptied(repair: Repair) -> None:
+    emptied = [task for task in repair.mended.run.changed if task.startswith("Delete what wrong settings spoiled")]
+    assert [name.rpartition(" ")[2] for name in emptied] == ["cgr-python", "cgr-go"]
+
+
+# --- who pulls, and whose tokens there are ----------------------------------------------------------------------------
+@dataclasses.dataclass(frozen=True)
+class Access:
+    """A user who may only read; two organisations behind one Artifactory; one organisation behind two of them."""
+
+    read_only: Step
+    allowed: Step
+    both: Step
+    one_left: Step
+    organizations: dict[str, str]
+    credentials: list[str]
+    one_place: list[Json]
+    two_places: list[Json]
+    renewed_in_one: list[Json]
+    removed_from_other: list[Json]
+
+
+OTHER_PYTHON = {
+    "key": "other-python",
+    "package_type": "pypi",
+    "url": "https://libraries.cgr.dev/",
+    "settings": {**LIBRARY, "pyPIRegistryUrl": "https://libraries.cgr.dev/", "pyPIRepositorySuffix": "python/simple"},
+    "pull_token": "python",
+    "organization": "other.example.org",
+    "artifacts": ["lab-greeting"],
+}
+
+
+def tell_access(story: Story) -> Access:
+    lab = story.lab
+    java = {"overrides": {"java": SOURCES["java"].proved}, "check_username": "reader"}
+    read_only = story.run("setup", lab.variables("java", **java))
+    # Something that the cache does not have, nor gets from the role's own pull.
+    lab.control("POST", "/chainguard/packages", {"repository": "java", "version": "1.2.0"})
+    lab.advance(days=0.1)
+    allowed = story.run("setup", lab.variables("java", **java, users=["reader"]))
+
+    lab.reset()
+    workload = {
+        "chainguard_api_token": None,
+        "chainguard_identity": lab.workload["identity"],
+        "chainguard_identity_token": lab.workload["oidc_token"],
+        "overrides": {"python": SOURCES["python"].proved, "other": OTHER_PYTHON},
+    }
+    both = story.run("setup", lab.variables("python", "other", **workload))
+    one_left = story.run("remove", lab.variables("other", **workload, remove_confirmed=True))
+    organizations = {which: lab.state["chainguard"][which]["uid"] for which in ("organization", "other_organization")}
+
+    lab.reset()
+    with started("--http") as process:
+        # Its upstreams know nothing of this lab's tokens, so nothing is pulled.
+        unproved = {"overrides": {"go": {"artifacts": []}}}
+        here = lab.variables("go", **unproved)
+        there = {**here, "pull_through_artifactory_url": Lab(process.state).artifactory_url}
+        there["pull_through_artifactory_access_token"] = Lab(process.state).admin_token
+        steps = [
+            story.run("setup", here),
+            story.run("setup", there),
+            story.run("rotate", {**here, "pull_through_rotate_now": True}),
+            story.run("remove", {**there, "pull_through_remove_confirmed": True}),
+        ]
+    for step in steps:
+        assert step.run.code == 0, step.run.output
+    tokens = (step.pull_tokens for step in steps)
+    return Access(read_only, allowed, both, one_left, organizations, lab.credentials(), *tokens)
+
+
+def test_a_user_who_may_only_read_is_found_and_told_what_is_missing(access: Access) -> None:
+    assert access.read_only.run.code != 0
+    assert "Deploy/Cache" in access.read_only.run.failure()
+    assert proved(access.read_only, "java")["ok"] is True
+
+
+def test_with_the_permission_the_user_pulls(access: Access) -> None:
+    allowed = access.allowed
+    assert allowed.run.code == 0, allowed.run.output
+    (found,) = allowed.run.task(f"{PULL_FILES} | cgr-java as reader").result["artifacts"]
+    assert (found["ok"], found["fresh"]) == (True, True)
+    assert allowed.run.changed == ["Let users and groups pull"]
+
+
+def test_each_source_has_a_token_of_its_own_organization(access: Access) -> None:
+    both = access.both
+    assert both.run.code == 0, both.run.output
+    owners = {key: stored["username"].partition("/")[0] for key, stored in both.repositories.items()}
+    assert owners == {
+        "cgr-python": access.organizations["organization"],
+        "other-python": access.organizations["other_organization"],
+    }
+
+
+def test_removing_a_source_leaves_the_other_organization_alone(access: Access) -> None:
+    one_left = access.one_left
+    assert one_left.run.code == 0, one_left.run.output
+    assert set(one_left.repositories) == {"cgr-python"}
+    assert one_left.only_token == access.both.repositories["cgr-python"]["username"]
+
+
+def test_two_artifactories_with_the_same_key_do_not_touch_each_other_s_tokens(access: Access) -> None:
+    first, two, renewed, left = (
+        {token["uid"] for token in tokens}
+        for tokens in (access.one_place, access.two_places, access.renewed_in_one, access.removed_from_other)
+    )
+    (other,) = two - first
+    assert first < two
+    assert other in renewed and not first & renewed and len(renewed) == 2
+    assert left == renewed - {other}
