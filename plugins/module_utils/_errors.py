@@ -71,3 +71,14 @@ class Refused(RequestError):
 
     def details(self) -> dict[str, t.Any]:
         return {**super().details(), "status": self.status, "said": self.said}
+
+
+class Unusable(RequestError):
+    """A successful answer whose body is not what was asked for.
+
+    reason: digest, size, html, schema1 or content.
+    """
+
+    def __init__(self, reason: str, message: str, *, url: str, hint: str = "") -> None:
+        super().__init__(message, method="GET", url=url, hint=hint)
+        self.reason = reason

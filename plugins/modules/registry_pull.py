@@ -13,6 +13,8 @@ version_added: 0.1.0
 description:
   - Pulls container images through a repository of Artifactory, or from any registry, without a container engine. Every
     manifest and every layer is fetched as a client would. Digests and sizes are checked, and nothing is kept.
+  - Helm charts and other things that registries hold are pulled in the same way. For packages and libraries, use
+    M(cgr.pull_through.artifact_pull).
   - An image that comes from the cache proves little, as Artifactory goes on serving it after the upstream login died.
     With O(fresh) the module shows that something came from upstream during this run, and with O(upstream_url) it
     compares digests with what upstream serves now.
@@ -70,6 +72,7 @@ options:
     description:
       - The platforms that the image must have, as V(os/architecture) or V(os/architecture/variant).
       - V(all) alone means each platform that the image has.
+      - What is no image, such as a Helm chart, has no platform, and is pulled whatever is asked for here.
     type: list
     elements: str
     default: [linux/amd64]
@@ -159,6 +162,14 @@ EXAMPLES = r"""
     platforms: [linux/amd64, linux/arm64]
     threads: 16
 
+- name: Can this Helm chart be pulled?
+  cgr.pull_through.registry_pull:
+    artifactory_url: https://myproject.jfrog.io
+    artifactory_access_token: "{{ artifactory_token }}"
+    repository: cgr-charts
+    images:
+      - example.com/iamguarded-charts/redis:22.0.7
+
 - name: Pull from another registry, without Artifactory
   cgr.pull_through.registry_pull:
     registry_url: https://registry.example.com:5000
@@ -215,10 +226,14 @@ images:
       type: str
       sample: chainguard/go latest was not in cgr-public-cache before, and is now.
     platforms:
-      description: Digest of the manifest of each platform that was pulled.
+      description: Digest of the manifest of each platform that was pulled. Empty for what is no image.
       type: dict
       sample:
         linux/amd64: sha256:1f0c5f8f1b8f1ad7d0d6f2f7c3f5a1c9e8b7a6d5c4b3a2918070605040302010
+    artifact_type:
+      description: What it is, if it is no image. Not set for an image.
+      type: str
+      sample: application/vnd.cncf.helm.config.v1+json
     layers:
       description: Number of layers of these platforms.
       type: int
@@ -291,17 +306,20 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     HTTP_SPEC,
     artifactory_base_url,
     make_transport,
-    open_artifactory,
     require_libraries,
     run,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Result, failure_message
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import Login
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport, checked_base_url
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import Login
+from ansible_collections.cgr.pull_through.plugins.module_utils._pulling import (
+    checked_threads,
+    open_witness,
+    read_configuration,
+    refuse_blind_proof,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._fresh import Witness
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import parse_platforms
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import Puller, Settings
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import (
@@ -309,14 +327,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._refere
     checked_name,
     parse_reference,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._report import (
-    Configuration,
-    Reporter,
-    Result,
-    failure_message,
-    summary,
-    untried,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._report import Reporter, summary, untried
 
 SPEC: dict[str, dict[str, t.Any]] = {
     "registry_url": {"type": "str", "fallback": (env_fallback, ["REGISTRY_URL"])},
@@ -334,31 +345,17 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "threads": {"type": "int", "default": 8},
 }
 
-MOST_THREADS = 32
-
-
-def knows_artifactory(params: dict[str, t.Any]) -> bool:
-    """Return whether the options hold an Artifactory with a login, and a repository in it."""
-    login = params["artifactory_access_token"] or (params["artifactory_username"] and params["artifactory_password"])
-    return bool(params["artifactory_url"] and params["repository"] and login)
-
 
 def checked_settings(params: dict[str, t.Any]) -> Settings:
     """Return what to do with each image, or raise InputError."""
-    if not 1 <= params["threads"] <= MOST_THREADS:
-        raise InputError(f"threads is {params['threads']}.", hint=f"Set it to a number from 1 to {MOST_THREADS}.")
-    if params["fresh"] == "required" and not knows_artifactory(params):
-        raise InputError(
-            "fresh=required cannot be shown without Artifactory: it takes a look into the repository's cache.",
-            hint="Set artifactory_url, its login and repository, or fresh to ignored.",
-        )
+    refuse_blind_proof(params)
     return Settings(
         repository=checked_name(params["repository"], "The repository key") if params["repository"] else "",
         depth=params["depth"],
         platforms=parse_platforms(params["platforms"]),
         fresh=params["fresh"],
         evict=params["evict"],
-        threads=params["threads"],
+        threads=checked_threads(params["threads"]),
     )
 
 
@@ -397,24 +394,6 @@ def checked_references(module: AnsibleModule, hosts: t.Collection[str]) -> list[
     return [parse_reference(text, hosts=hosts) for text in dict.fromkeys(module.params["images"])]
 
 
-def read_configuration(module: AnsibleModule, transport: Transport) -> Configuration:
-    """Return what Artifactory tells of the repository. No error of this may hide the one that is being explained."""
-    if not knows_artifactory(module.params):
-        return Configuration()
-    try:
-        found = RepositoriesApi(open_artifactory(module, transport)).get(module.params["repository"])
-    except PullThroughError:
-        return Configuration("unreadable")
-    return Configuration("missing") if found is None else Configuration("known", found)
-
-
-def open_witness(module: AnsibleModule, transport: Transport, configuration: Configuration) -> Witness:
-    """Return who looks into the cache. Only a remote repository has one under its own name."""
-    key, rclass = module.params["repository"], configuration.settings.get("rclass")
-    unable = "" if rclass == "remote" else f"{key} is no remote repository that this login may see, so it has no cache."
-    return Witness(CacheApi(open_artifactory(module, transport)), key, unable=unable)
-
-
 def open_upstream(params: dict[str, t.Any], transport: Transport) -> Registry | None:
     """Return the registry to compare with, if there is one. Raises InputError."""
     if not params["upstream_url"]:
@@ -433,9 +412,7 @@ def pull(
 ) -> list[Result]:
     """Pull the images and return their results."""
     configuration = functools.cache(lambda: read_configuration(module, transport))
-    witness = None
-    if settings.fresh != "ignored" and knows_artifactory(module.params):
-        witness = open_witness(module, transport, configuration())
+    witness = open_witness(module, transport, configuration)
     outcomes = Puller(registry, settings, upstream=upstream, witness=witness).pull(references)
     reporter = Reporter(registry, upstream, settings.repository, configuration)
     return [reporter.result(outcome) for outcome in outcomes]
@@ -462,7 +439,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
         "seconds": round(time.monotonic() - started, 3),
     }
     if totals["failed"]:
-        module.fail_json(msg=failure_message(results), images=results, totals=totals)
+        module.fail_json(msg=failure_message(results, "images", "reference"), images=results, totals=totals)
     lines = [summary(result, params["depth"]) for result in results]
     return {"changed": False, "images": results, "totals": totals, "summary": lines}
 

@@ -14,12 +14,12 @@ import time
 import typing as t
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import basic_authorization
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._exchange import (
+from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import (
     ERROR_LIMIT,
+    DownloadRefused,
     Exchange,
+    Login,
     Origin,
-    RegistryRefused,
     unsafe_hop,
 )
 
@@ -30,24 +30,6 @@ _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*(?=\s*(?:,|$))")
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _SCHEME = re.compile(rf"[\s,]*({_WORD})(?:\s+|(?=,)|$)(?!=)")
 _PARAMETER = re.compile(rf'[\s,]*({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))')
-
-
-@dataclasses.dataclass(frozen=True)
-class Login:
-    """Who asks. With neither username nor bearer: anyone. A bearer is sent as it is, without asking for a token."""
-
-    username: str = ""
-    password: str = dataclasses.field(default="", repr=False)
-    bearer: str = dataclasses.field(default="", repr=False)
-
-    @property
-    def is_anonymous(self) -> bool:
-        return not self.username and not self.bearer
-
-    @property
-    def basic(self) -> str:
-        """The value of an Authorization header; empty without a username."""
-        return basic_authorization(self.username, self.password) if self.username else ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,7 +141,7 @@ class Authorizer:
         """Return a token and the seconds that it lives. POST is never used: Artifactory answers it with 401."""
         realm = challenge.parameters["realm"]
         if why := unsafe_hop(self._exchange.origin, realm):
-            raise RegistryRefused(
+            raise DownloadRefused(
                 401,
                 f"a challenge with the token service {realm.partition('?')[0]}: {why}",
                 url=self._ping_url,
@@ -180,7 +162,7 @@ class Authorizer:
             token = answer.get("token") or answer["access_token"]
             life = float(answer.get("expires_in") or _SHORTEST_LIFE)
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise RegistryRefused(200, "an answer of the token service without a token", url=url, headers={}) from None
+            raise DownloadRefused(200, "an answer of the token service without a token", url=url, headers={}) from None
         return str(token), max(life, _SHORTEST_LIFE)
 
 

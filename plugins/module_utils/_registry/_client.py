@@ -6,31 +6,28 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import json
-import threading
 import time
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError, Unanswered
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import Answer, Transport, shown_url
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import Authorizer, Login
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._exchange import (
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unusable
+from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import (
     ERROR_LIMIT,
     Counter,
     Exchange,
+    Login,
     Origin,
-    RegistryRefused,
     is_html,
-    patiently,
     read_refusal,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import Answer, Transport, shown_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._patience import CircuitBreaker, patiently
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import Authorizer
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import (
     ACCEPT,
     Descriptor,
     Manifest,
-    Unusable,
     parse_manifest,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import (
@@ -40,56 +37,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._refere
 )
 
 _MANIFEST_LIMIT = 4 << 20
-_MANY_FAILURES = 3
 
 Result = t.TypeVar("Result")
-
-
-class Skipped(PullThroughError):
-    """Something that was not tried, because a registry failed three times in a row in a way that would hit it too."""
-
-    def __init__(self, cause: PullThroughError) -> None:
-        self.cause = cause
-        super().__init__(
-            f"Not tried, as {_MANY_FAILURES} others failed with the same cause: {cause.message}", hint=cause.hint
-        )
-
-
-class CircuitBreaker:
-    """Ends the work with a registry after three equal failures in a row that are no matter of one image.
-
-    Hundreds of requests with a login that is refused can lock the account, and each may enter a negative cache.
-    """
-
-    def __init__(self, login: Login) -> None:
-        self._login = login
-        self._lock = threading.Lock()
-        self._failures: collections.Counter[str] = collections.Counter()
-        self._cause: PullThroughError | None = None
-
-    def run(self, work: t.Callable[[], Result]) -> Result:
-        """Do work, or raise Skipped when there was enough of it."""
-        if self._cause is not None:
-            raise Skipped(self._cause)
-        try:
-            result = work()
-        except PullThroughError as exc:
-            self._count(exc)
-            raise
-        with self._lock:
-            self._failures.clear()
-        return result
-
-    def _count(self, error: PullThroughError) -> None:
-        # Without a login, 401 is the answer for each private image, and says nothing of the others.
-        login_refused = isinstance(error, RegistryRefused) and error.status == 401 and not self._login.is_anonymous
-        if not login_refused and not isinstance(error, Unanswered):
-            return
-        said = error.said if isinstance(error, RegistryRefused) else error.message.partition(": ")[2]
-        with self._lock:
-            self._failures[said] += 1
-            if self._failures[said] >= _MANY_FAILURES:
-                self._cause = error
 
 
 class Registry:
@@ -120,7 +69,7 @@ class Registry:
     def manifest(self, name: str, reference: str, expected: Descriptor | None = None) -> Manifest:
         """Return the manifest or index with a tag or digest. expected: the descriptor that led to it.
 
-        Raises Unanswered, RegistryRefused, Unusable, Skipped.
+        Raises Unanswered, DownloadRefused, Unusable, Skipped.
         """
         return self._tried(lambda: self._manifest(name, reference, expected))
 

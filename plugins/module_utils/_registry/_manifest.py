@@ -12,7 +12,7 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import RequestError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unusable
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import Platform
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import digest_of, is_digest
 
@@ -26,17 +26,6 @@ ACCEPT = ", ".join((OCI_INDEX, DOCKER_INDEX, OCI_MANIFEST, DOCKER_MANIFEST))
 
 _INDEXES = (OCI_INDEX, DOCKER_INDEX)
 _IMAGE_CONFIGS = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
-
-
-class Unusable(RequestError):
-    """A successful answer whose body is not what was asked for.
-
-    reason: digest, size, html, schema1 or content.
-    """
-
-    def __init__(self, reason: str, message: str, *, url: str, hint: str = "") -> None:
-        super().__init__(message, method="GET", url=url, hint=hint)
-        self.reason = reason
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +54,10 @@ class Descriptor:
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """A manifest or an index whose digest was computed from its bytes. size is in bytes."""
+    """A manifest or an index whose digest was computed from its bytes. size is in bytes.
+
+    artifact_type: what it is, if it is neither an image nor an index, such as a Helm chart. Such a thing has no platform.
+    """
 
     digest: str
     size: int
@@ -73,6 +65,7 @@ class Manifest:
     entries: tuple[Descriptor, ...] = ()
     config: Descriptor | None = None
     layers: tuple[Descriptor, ...] = ()
+    artifact_type: str = ""
 
     @property
     def is_index(self) -> bool:
@@ -107,7 +100,8 @@ def _parse(document: dict[str, t.Any], content_type: str, digest: str, size: int
     if media_type in _INDEXES:
         return Manifest(digest, size, media_type, entries=tuple(map(_descriptor, document["manifests"])))
     config, layers = _descriptor(document["config"]), tuple(map(_descriptor, document["layers"]))
-    return Manifest(digest, size, media_type, config=config, layers=layers)
+    artifact_type = "" if config.is_image_config else str(document.get("artifactType") or config.media_type)
+    return Manifest(digest, size, media_type, config=config, layers=layers, artifact_type=artifact_type)
 
 
 def _descriptor(document: dict[str, t.Any]) -> Descriptor:

@@ -16,16 +16,19 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry, Skipped
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._exchange import RegistryRefused
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._fresh import (
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError, Unusable
+from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import DownloadRefused
+from ansible_collections.cgr.pull_through.plugins.module_utils._fresh import (
     NOT_LOOKED,
+    NotFresh,
     Sighting,
     Witness,
     strongest,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import Descriptor, Manifest, Unusable
+from ansible_collections.cgr.pull_through.plugins.module_utils._patience import Skipped
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._cached import evicted_path, manifest_paths
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import Descriptor, Manifest
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import Platform, choose
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import Reference
 
@@ -37,10 +40,6 @@ Stage = t.Literal["manifest", "blob", "upstream", "outdated", "pinned", "fresh"]
 
 Key = t.TypeVar("Key", bound=t.Hashable)
 Value = t.TypeVar("Value")
-
-
-class NotFresh(PullThroughError):
-    """Nothing of an image could be shown to come from upstream, though that was required."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +60,7 @@ class Outcome:
 
     error and stage: what did not work, and at what; no error means that all of it did.
     layers, foreign_layers, bytes: what the image has, whoever fetched it first.
+    artifact_type: what it is, if it is no image; empty if it is one, or if that is not known.
     """
 
     reference: Reference
@@ -70,6 +70,7 @@ class Outcome:
     upstream_error: PullThroughError | None = None
     sightings: list[Sighting] = dataclasses.field(default_factory=list)
     platforms: dict[str, str] = dataclasses.field(default_factory=dict)
+    artifact_type: str = ""
     layers: int = 0
     foreign_layers: int = 0
     bytes: int = 0
@@ -103,6 +104,10 @@ class _Tree:
     images: tuple[Manifest, ...] = ()
     blobs: tuple[Descriptor, ...] = ()
     children: tuple[Descriptor, ...] = ()
+
+
+def _all_blobs(manifests: t.Iterable[Manifest]) -> tuple[Descriptor, ...]:
+    return tuple(blob for one in manifests for blob in (one.config, *one.layers) if blob is not None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,7 +178,7 @@ class Puller:
             self._prove(outcome, tree)
         except PullThroughError as exc:
             outcome.error = exc
-            if outcome.stage == "manifest" and isinstance(exc, (RegistryRefused, Unusable)):
+            if outcome.stage == "manifest" and isinstance(exc, (DownloadRefused, Unusable)):
                 self._ask_upstream(outcome)
         outcome.finished = self._clock()
 
@@ -181,6 +186,7 @@ class Puller:
         root = outcome.root = self._manifest(outcome, outcome.reference.asked)
         tree = self._tree(outcome, root)
         outcome.platforms = tree.platforms
+        outcome.artifact_type = next(filter(None, (manifest.artifact_type for manifest in (root, *tree.images))), "")
         layers = [layer for image in tree.images for layer in image.layers]
         outcome.layers, outcome.foreign_layers = len(layers), sum(layer.is_foreign for layer in layers)
         manifests = {manifest.digest: manifest.size for manifest in (root, *tree.images)}
@@ -204,7 +210,8 @@ class Puller:
 
         if self._witness is None:
             return fetch(), NOT_LOOKED
-        return self._witness.watch(outcome.reference.name, reference, fetch)
+        image = outcome.reference.name
+        return self._witness.watch(f"{image} {reference}", manifest_paths(image, reference), fetch)
 
     def _tree(self, outcome: Outcome, root: Manifest) -> _Tree:
         """Return what hangs on a manifest, for the wanted platforms and to the wanted depth. Raises PlatformMissing."""
@@ -212,19 +219,29 @@ class Puller:
         if not root.is_index:
             return self._single(outcome, root) if whole else _Tree({})
         children = self._children(outcome, root, {root.digest})
-        runnable = ((child.platform, child) for child in children if child.platform and child.runnable)
+        runnable = [(child.platform, child) for child in children if child.platform and child.runnable]
+        plain = [child for child in children if child.platform is None]
+        if plain and not runnable:
+            return self._artifacts(outcome, plain) if whole else _Tree({}, children=tuple(plain))
         chosen = choose(runnable, self._settings.platforms)
         others = sorted((child for child in children if child not in chosen.values()), key=lambda child: child.size)
         images = tuple(self._manifest(outcome, child.digest, child) for child in chosen.values()) if whole else ()
-        blobs = tuple(blob for image in images for blob in (image.config, *image.layers) if blob is not None)
+        blobs = _all_blobs(images)
         platforms = {name: child.digest for name, child in chosen.items()}
         return _Tree(platforms, images, blobs, (*chosen.values(), *others))
+
+    def _artifacts(self, outcome: Outcome, entries: t.Sequence[Descriptor]) -> _Tree:
+        """Return the tree of an index of things that have no platform. Raises PlatformMissing for one of images."""
+        manifests = tuple(self._manifest(outcome, entry.digest, entry) for entry in entries)
+        if not all(manifest.artifact_type for manifest in manifests):
+            choose([], self._settings.platforms)
+        return _Tree({}, manifests, _all_blobs(manifests), tuple(entries))
 
     def _single(self, outcome: Outcome, image: Manifest) -> _Tree:
         """Return the tree of a manifest without an index. Its platform is told by its configuration alone."""
         config = image.config
         if config is None or not config.is_image_config:
-            return _Tree({}, (image,), tuple(filter(None, (config, *image.layers))))
+            return _Tree({}, (image,), _all_blobs([image]))
         key = (outcome.name, config.digest)
         platform = self._platforms.get(key, lambda: Platform.of(self._registry.config(outcome.name, config)))
         chosen = choose([(platform, image.digest)], self._settings.platforms)
@@ -312,11 +329,12 @@ class Puller:
         for child in tree.children:
             if outcome.sighting.fresh is not False:
                 return
-            if witness.look(image, child.digest)[0] is False:
+            if witness.look(manifest_paths(image, child.digest))[0] is False:
                 self._manifest(outcome, child.digest, child)
         if outcome.sighting.fresh is False and self._settings.evict and self._settings.fresh == "required":
             reference, expected = self._to_evict(outcome, tree)
-            witness.evict(image, reference)
+            # The layers of the image lie beside its manifest, and stay.
+            witness.evict(evicted_path(image, reference))
             outcome.sightings.append(self._watched(outcome, reference, expected)[1])
 
     def _to_evict(self, outcome: Outcome, tree: _Tree) -> tuple[str, Descriptor | None]:

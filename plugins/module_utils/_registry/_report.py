@@ -8,35 +8,22 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
-from urllib.parse import urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
-    PullThroughError,
-    Refused,
-    RequestError,
-    Unanswered,
-)
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry, Skipped
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._diagnose import (
-    STALE,
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import (
+    Configuration,
     Diagnosis,
-    Evidence,
-    diagnose,
+    Result,
+    of_error,
+    of_skipped,
+    of_upstream,
+    status_of,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._exchange import RegistryRefused
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import Unusable
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._patience import Skipped
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._diagnose import STALE, Evidence, diagnose
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import PlatformMissing
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import NotFresh, Outcome
-
-Result = t.Dict[str, t.Any]
-
-
-@dataclasses.dataclass(frozen=True)
-class Configuration:
-    """What could be read of the repository's configuration: unasked, unreadable, missing or known."""
-
-    state: t.Literal["unasked", "unreadable", "missing", "known"] = "unasked"
-    settings: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import Outcome
 
 
 class Reporter:
@@ -60,10 +47,9 @@ class Reporter:
     def result(self, outcome: Outcome) -> Result:
         """Return one image's part of the module's result."""
         root, diagnosis = outcome.root, self._diagnosis(outcome)
-        status = "pulled" if outcome.error is None else "skipped" if isinstance(outcome.error, Skipped) else "failed"
         return {
             **untried(outcome.reference.text, self._registry.host, self._repository),
-            "status": status,
+            "status": status_of(outcome.error, "pulled"),
             "ok": outcome.error is None,
             "digest": root.digest if root else None,
             "media_type": root.media_type if root else None,
@@ -72,6 +58,7 @@ class Reporter:
             "fresh": outcome.sighting.fresh,
             "fresh_evidence": outcome.sighting.evidence,
             "platforms": outcome.platforms,
+            "artifact_type": outcome.artifact_type or None,
             "layers": outcome.layers,
             "foreign_layers": outcome.foreign_layers,
             "bytes": outcome.bytes,
@@ -82,10 +69,7 @@ class Reporter:
 
     def _diagnosis(self, outcome: Outcome) -> Diagnosis | None:
         if isinstance(outcome.error, Skipped):
-            first = diagnose(self._evidence(outcome, outcome.error.cause))
-            return Diagnosis(
-                "skipped", f"Not tried, as others failed in a row with one cause. {first.cause}", first.fix
-            )
+            return of_skipped(diagnose(self._evidence(outcome, outcome.error.cause)))
         if outcome.error is not None:
             return diagnose(self._evidence(outcome, outcome.error))
         return STALE.diagnosis(self._evidence(outcome, None)) if outcome.stale else None
@@ -104,46 +88,23 @@ class Reporter:
             config=configuration.settings,
         )
         if self._upstream is not None:
-            evidence = dataclasses.replace(evidence, **_of_upstream(self._upstream, outcome))
-        return evidence if error is None else dataclasses.replace(evidence, **_of_error(error))
-
-
-def _of_upstream(upstream: Registry, outcome: Outcome) -> dict[str, t.Any]:
-    found: dict[str, t.Any] = {"upstream_host": upstream.host, "upstream_anonymous": upstream.login.is_anonymous}
-    error = outcome.upstream_error
-    if outcome.upstream_digest is not None:
-        found["upstream"] = "found"
-    elif isinstance(error, Refused):
-        found.update(upstream="refused", upstream_status=error.status, upstream_said=error.said)
-    elif error is not None:
-        found["upstream"] = "unreachable"
-    return found
-
-
-def _of_error(error: PullThroughError) -> dict[str, t.Any]:
-    found: dict[str, t.Any] = {"message": error.message, "hint": error.hint}
-    if isinstance(error, RequestError):
-        # The sentences name hosts and images by themselves; the URL is in the error's details.
-        message = error.message.removeprefix(f"{error.method} {error.url}: ")
-        found.update(message=message, method=error.method, error_host=urlsplit(error.url).netloc)
-    if isinstance(error, Refused):
-        found.update(problem="refused", status=error.status, said=error.said)
-    if isinstance(error, RegistryRefused):
-        found.update(html=error.html, by_token_service=error.by_token_service)
-    elif isinstance(error, Unusable):
-        found["problem"] = error.reason
-    elif isinstance(error, Unanswered):
-        found["problem"] = "unanswered"
-    elif isinstance(error, PlatformMissing):
-        found.update(problem="platform", missing=error.missing, found=error.found)
-    elif isinstance(error, NotFresh):
-        found["problem"] = "not_fresh"
-    return found
+            known = of_upstream(
+                self._upstream.host,
+                anonymous=self._upstream.login.is_anonymous,
+                found=outcome.upstream_digest is not None,
+                error=outcome.upstream_error,
+            )
+            evidence = dataclasses.replace(evidence, **known)
+        if isinstance(error, PlatformMissing):
+            evidence = dataclasses.replace(evidence, problem="platform", missing=error.missing, found=error.found)
+        return evidence if error is None else dataclasses.replace(evidence, **of_error(error))
 
 
 def untried(text: str, host: str, repository: str) -> Result:
     """Return the result of an image for which nothing was sent. text: the image as the user wrote it."""
-    unknown = dict.fromkeys(("ok", "digest", "media_type", "upstream_digest", "stale", "fresh", "error", "diagnosis"))
+    unknown = dict.fromkeys(
+        ("ok", "digest", "media_type", "artifact_type", "upstream_digest", "stale", "fresh", "error", "diagnosis")
+    )
     nothing = {"fresh_evidence": "", "platforms": {}, "layers": 0, "foreign_layers": 0, "bytes": 0, "seconds": 0.0}
     reference = "/".join(filter(None, (host, repository, text)))
     return {"image": text, "reference": reference, "status": "skipped", **unknown, **nothing}
@@ -163,16 +124,5 @@ def summary(result: Result, depth: str) -> str:
         known = f"{digest}, {'older than' if result['stale'] else 'and not'} {wanted}, which can be pulled too"
     checked = f"{result['layers']} layers, {result['bytes'] / 1e6:.1f} MB" if depth == "image" else "manifest only"
     origin = {True: "fresh from upstream", False: "all from the cache", None: "cached or not is not known"}
-    platforms = ", ".join(result["platforms"]) or "one platform"
+    platforms = ", ".join(result["platforms"]) or result["artifact_type"] or "one platform"
     return f"{name}: pulled {known}; {platforms}, {checked}; {origin[result['fresh']]}."
-
-
-def failure_message(results: t.Sequence[Result]) -> str:
-    """Return what to tell the user: each failed image with cause and fix, those with one cause together."""
-    failed = [result for result in results if not result["ok"]]
-    by_cause: dict[str, list[str]] = {}
-    for result in failed:
-        diagnosis = result["diagnosis"]
-        by_cause.setdefault(f"{diagnosis['cause']} {diagnosis['fix']}".strip(), []).append(result["reference"])
-    lines = [f"{', '.join(references)}: {cause}" for cause, references in by_cause.items()]
-    return "\n".join([f"{len(failed)} of {len(results)} images could not be pulled as asked.", *lines])

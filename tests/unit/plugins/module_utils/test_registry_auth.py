@@ -10,18 +10,15 @@ import pytest
 from fake_registry import FakeRegistry
 from scripted import ScriptedAnswer, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import basic_authorization
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import (
-    Authorizer,
-    Login,
-    parse_challenges,
-)
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._exchange import (
+from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import (
     Counter,
+    DownloadRefused,
     Exchange,
-    RegistryRefused,
+    Login,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import basic_authorization
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import Authorizer, parse_challenges
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 
 BASE = "https://registry.example.com"
 BEARER = f'Bearer realm="{BASE}/token",service="registry.example.com"'
@@ -167,7 +164,7 @@ def test_a_fresh_token_that_is_refused_too_ends_it():
     fake = FakeRegistry(challenge=BEARER)
     fake.plays["/token"] = [ScriptedAnswer(200, {"token": "worthless"})]
     registry, transport = open_registry(fake)
-    with pytest.raises(RegistryRefused) as caught:
+    with pytest.raises(DownloadRefused) as caught:
         registry.manifest("a/b", "1")
     assert caught.value.status == 401
     assert len(token_requests(transport)) == 2
@@ -208,7 +205,7 @@ def test_basic_is_answered_with_the_password():
 def test_basic_that_is_refused_is_not_sent_again(login):
     fake = FakeRegistry(challenge='Basic realm="x"')
     registry, transport = open_registry(fake, login)
-    with pytest.raises(RegistryRefused) as caught:
+    with pytest.raises(DownloadRefused) as caught:
         registry.manifest("a/b", "1")
     assert caught.value.status == 401 and len(transport.requests) == 2
 
@@ -217,7 +214,7 @@ def test_a_bearer_is_sent_as_it_is_and_nothing_else_is_tried():
     fake = FakeRegistry(challenge=BEARER)
     fake.add_image("a/b", "1")
     registry, transport = open_registry(fake, Login(bearer="access-token"))
-    with pytest.raises(RegistryRefused):
+    with pytest.raises(DownloadRefused):
         registry.manifest("a/b", "1")
     assert [request.headers["Authorization"] for request in transport.requests] == ["Bearer access-token"]
 
@@ -225,7 +222,7 @@ def test_a_bearer_is_sent_as_it_is_and_nothing_else_is_tried():
 def test_a_challenge_that_cannot_be_answered_ends_it():
     fake = FakeRegistry(challenge="Negotiate")
     registry, transport = open_registry(fake)
-    with pytest.raises(RegistryRefused) as caught:
+    with pytest.raises(DownloadRefused) as caught:
         registry.manifest("a/b", "1")
     assert caught.value.said == "authentication required" and len(transport.requests) == 2
 
@@ -244,7 +241,7 @@ def test_a_challenge_that_cannot_be_answered_ends_it():
 def test_credentials_do_not_go_to_a_doubtful_token_service(realm, why):
     fake = FakeRegistry(challenge=f'Bearer realm="{realm}?x=y"')
     registry, transport = open_registry(fake)
-    with pytest.raises(RegistryRefused, match=why):
+    with pytest.raises(DownloadRefused, match=why):
         registry.manifest("a/b", "1")
     assert all(request.url.startswith(BASE) for request in transport.requests)
 
@@ -271,7 +268,7 @@ def test_what_a_token_service_refuses(play, status, said):
     fake = FakeRegistry(challenge=BEARER)
     fake.plays["/token"] = [play]
     registry, _transport = open_registry(fake)
-    with pytest.raises(RegistryRefused) as caught:
+    with pytest.raises(DownloadRefused) as caught:
         registry.manifest("a/b", "1")
     assert caught.value.status == status and said in caught.value.said
 
@@ -296,7 +293,7 @@ def test_a_challenge_of_another_host_is_not_answered():
     ]
     fake.plays["/x"] = [unanswerable]
     registry, transport = open_registry(fake)
-    with pytest.raises(RegistryRefused) as caught:
+    with pytest.raises(DownloadRefused) as caught:
         registry.manifest("a/b", "1")
     assert caught.value.status == 401 and not token_requests(transport)
     assert not [request for request in transport.requests if "Authorization" in request.headers]

@@ -15,18 +15,17 @@ import pytest
 from fake_registry import CutAnswer, FakeRegistry, sha256, unknown_manifest
 from scripted import ScriptedAnswer, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unanswered
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unanswered, Unusable
+from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import DownloadRefused, Login
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Request, RequestsTransport
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import Login
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry, Skipped
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._exchange import RegistryRefused
+from ansible_collections.cgr.pull_through.plugins.module_utils._patience import Skipped
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import (
     DOCKER_INDEX,
     DOCKER_MANIFEST,
     OCI_INDEX,
     OCI_MANIFEST,
     Descriptor,
-    Unusable,
     parse_manifest,
 )
 
@@ -218,7 +217,7 @@ def test_a_web_page_is_no_manifest_and_not_asked_for_again(play):
 )
 def test_refusals_of_all_forms_are_read_and_not_repeated(play, said, code, html):
     registry, transport, pauses = open_registry(with_manifest(play))
-    with pytest.raises(RegistryRefused) as caught:
+    with pytest.raises(DownloadRefused) as caught:
         registry.manifest("a/b", "1")
     error = caught.value
     assert error.said.startswith(said) and (error.code, error.html) == (code, html)
@@ -229,7 +228,7 @@ def test_refusals_of_all_forms_are_read_and_not_repeated(play, said, code, html)
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_a_busy_registry_is_asked_three_times(status):
     registry, transport, pauses = open_registry(with_manifest(ScriptedAnswer(status, "busy")))
-    with pytest.raises(RegistryRefused):
+    with pytest.raises(DownloadRefused):
         registry.manifest("a/b", "1")
     assert manifests_asked(transport) == 3 and len(pauses) == 2
 
@@ -246,7 +245,7 @@ def test_a_busy_registry_that_recovers_is_no_failure():
 
 def test_a_long_retry_after_is_cut():
     registry, _transport, pauses = open_registry(with_manifest(ScriptedAnswer(429, "", {"Retry-After": "3600"})))
-    with pytest.raises(RegistryRefused):
+    with pytest.raises(DownloadRefused):
         registry.manifest("a/b", "1")
     assert pauses == [60.0, 60.0]
 
@@ -421,7 +420,7 @@ def test_five_redirects_are_followed_and_no_more():
     registry.blob("a/b", blob)
     fake, blob = with_redirect(*hops, f"{STORAGE}/content")
     registry, _transport, _pauses = open_registry(fake)
-    with pytest.raises(RegistryRefused, match="more than 5 redirects"):
+    with pytest.raises(DownloadRefused, match="more than 5 redirects"):
         registry.blob("a/b", blob)
 
 
@@ -440,7 +439,7 @@ def test_five_redirects_are_followed_and_no_more():
 def test_doubtful_redirects_are_refused(targets, why):
     fake, blob = with_redirect(*targets)
     registry, transport, _pauses = open_registry(fake)
-    with pytest.raises(RegistryRefused, match=why):
+    with pytest.raises(DownloadRefused, match=why):
         registry.blob("a/b", blob)
     assert not [url for _method, url in transport.asked if url.endswith("/content")]
 
@@ -457,7 +456,7 @@ def test_a_signature_is_not_shown():
     fake, blob = with_redirect(f"{STORAGE}/content?X-Amz-Signature=abc")
     fake.plays["/content"] = [ScriptedAnswer(403, "expired")]
     registry, _transport, _pauses = open_registry(fake)
-    with pytest.raises(RegistryRefused) as caught:
+    with pytest.raises(DownloadRefused) as caught:
         registry.blob("a/b", blob)
     assert caught.value.url == f"{STORAGE}/content" and "abc" not in str(caught.value)
 
@@ -481,7 +480,7 @@ def test_after_a_break_the_registry_is_asked_anew_for_where_the_content_lies():
 def fail_times(registry, count):
     errors = []
     for number in range(count):
-        with pytest.raises((RegistryRefused, Unanswered, Skipped)) as caught:
+        with pytest.raises((DownloadRefused, Unanswered, Skipped)) as caught:
             registry.manifest("a/b", str(number))
         errors.append(caught.value)
     return errors

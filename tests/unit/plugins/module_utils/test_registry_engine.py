@@ -11,24 +11,22 @@ import pytest
 from fake_registry import LAYER, CutAnswer, FakeRegistry, unknown_manifest
 from scripted import ScriptedAnswer, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Refused
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import Login
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry, Skipped
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._exchange import RegistryRefused
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._fresh import Witness
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import (
-    OCI_MANIFEST,
-    Unusable,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Refused, Unusable
+from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import DownloadRefused, Login
+from ansible_collections.cgr.pull_through.plugins.module_utils._fresh import NotFresh, Witness
+from ansible_collections.cgr.pull_through.plugins.module_utils._patience import Skipped
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import OCI_MANIFEST
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import (
     PlatformMissing,
     parse_platforms,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import NotFresh, Once, Puller, Settings
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import Once, Puller, Settings
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import parse_reference
 
 AMD64 = parse_platforms(["linux/amd64"])
 UPSTREAM = "https://upstream.example.com"
+CHART_CONFIG = "application/vnd.cncf.helm.config.v1+json"
 
 
 class Run:
@@ -139,14 +137,48 @@ def test_the_platform_of_an_image_without_an_index_is_in_its_configuration(platf
     assert len(run.asked("/blobs/")) == (2 if works else 1)
 
 
-def test_an_artifact_has_no_platform():
-    fake = FakeRegistry()
-    config = fake.add_blob("a/chart", b"{}", "application/vnd.cncf.helm.config.v1+json")
+def chart(fake, *tags, **more):
+    """Hold a Helm chart, and return its descriptor."""
+    config = fake.add_blob("a/chart", b"{}", CHART_CONFIG)
     layer = fake.add_blob("a/chart", b"chart", "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
-    fake.add_manifest("a/chart", {"mediaType": OCI_MANIFEST, "config": config, "layers": [layer]}, "1")
-    run = Run(fake, "a/chart:1")
-    assert run.outcomes[0].error is None and run.outcomes[0].platforms == {}
+    return fake.add_manifest("a/chart", {"mediaType": OCI_MANIFEST, "config": config, "layers": [layer], **more}, *tags)
+
+
+@pytest.mark.parametrize("platforms", [AMD64, None])
+@pytest.mark.parametrize("indexed", [False, True])
+def test_an_artifact_has_no_platform(platforms, indexed):
+    fake = FakeRegistry()
+    entry = chart(fake, *([] if indexed else ["1"]))
+    if indexed:
+        fake.add_index("a/chart", "1", entries=[entry])
+    (outcome,) = (run := Run(fake, "a/chart:1", platforms=platforms)).outcomes
+    assert outcome.error is None and outcome.platforms == {}
+    assert (outcome.artifact_type, outcome.layers) == (CHART_CONFIG, 1)
     assert len(run.asked("/blobs/")) == 2
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_the_depth_manifest_of_an_artifact(indexed):
+    fake = FakeRegistry()
+    entry = chart(fake, *([] if indexed else ["1"]))
+    if indexed:
+        fake.add_index("a/chart", "1", entries=[entry])
+    (outcome,) = (run := Run(fake, "a/chart:1", depth="manifest")).outcomes
+    assert outcome.error is None and not run.asked("/blobs/")
+    assert outcome.artifact_type == ("" if indexed else CHART_CONFIG)
+
+
+def test_an_artifact_that_tells_its_type():
+    fake = FakeRegistry()
+    chart(fake, "1", artifactType="application/vnd.example+json")
+    assert Run(fake, "a/chart:1").outcomes[0].artifact_type == "application/vnd.example+json"
+
+
+def test_an_index_of_images_without_platforms_has_none_that_can_run():
+    fake = FakeRegistry()
+    entry = {key: value for key, value in fake.add_image("a/b").items() if key != "platform"}
+    fake.add_index("a/b", "latest", entries=[entry])
+    assert isinstance(Run(fake, "a/b").outcomes[0].error, PlatformMissing)
 
 
 def test_indexes_in_an_index_are_opened():
@@ -291,7 +323,7 @@ def test_an_older_tag_is_a_failure_when_the_newer_digest_cannot_be_had():
     fake, upstream, old, new = two_versions()
     run = Run(fake, "a/b", upstream=upstream, repository="key")
     (outcome,) = run.outcomes
-    assert outcome.stage == "outdated" and isinstance(outcome.error, RegistryRefused)
+    assert outcome.stage == "outdated" and isinstance(outcome.error, DownloadRefused)
     assert outcome.root.digest == old and outcome.stale is True
     assert run.asked("/manifests/") == ["latest", new]
 

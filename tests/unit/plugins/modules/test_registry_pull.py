@@ -95,6 +95,7 @@ def test_a_plain_registry_without_a_login(world, pull):
         "fresh": None,
         "fresh_evidence": "",
         "platforms": {"linux/amd64": image["digest"]},
+        "artifact_type": None,
         "layers": 1,
         "foreign_layers": 0,
         "bytes": world.registry.size(image["digest"]) + len("layer of base/debian for linux/amd64") + 40,
@@ -373,3 +374,15 @@ def test_the_environment_names_the_registry(world, pull, monkeypatch):
     monkeypatch.setenv("REGISTRY_URL", BASE)
     world.registry.add_image("a/b", "latest")
     assert pull("a/b")["images"][0]["ok"] is True
+
+
+def test_a_helm_chart(world, pull):
+    kind = "application/vnd.cncf.helm.config.v1+json"
+    config = world.registry.add_blob("cgr-private/charts/redis", b"{}", kind)
+    layer = world.registry.add_blob("cgr-private/charts/redis", b"chart", "application/x")
+    document = {"schemaVersion": 2, "config": config, "layers": [layer]}
+    world.registry.add_manifest("cgr-private/charts/redis", document, "1.0.0")
+    result = pull("charts/redis:1.0.0", fresh="required", **THROUGH)
+    (image,) = result["images"]
+    assert (image["ok"], image["fresh"], image["platforms"], image["artifact_type"]) == (True, True, {}, kind)
+    assert f"; {kind}, 1 layers, 0.0 MB; fresh from upstream." in result["summary"][0]

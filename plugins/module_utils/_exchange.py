@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One exchange with a registry: redirects, refusals, repetitions. Private to the collection.
+"""One download: redirects and refusals. Private to the collection.
 
 Redirects are followed here and not by the HTTP library, which hands credentials on in some cases.
 """
@@ -14,37 +14,32 @@ import ipaddress
 import json
 import re
 import threading
-import time
 import typing as t
 from urllib.parse import urljoin, urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError, Refused, Unanswered
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Refused
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import (
     Answer,
     Request,
     Transport,
-    pause_before,
+    basic_authorization,
     shown_url,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import Unusable
 
-TRIES = 3
 _MOST_REDIRECTS = 5
 ERROR_LIMIT = 64 << 10
-_BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_HTML = re.compile(r"\s*<(!doctype html|html|head|body)\b", re.IGNORECASE)
+# The last is how servers word a redirect, which a cache can hold in place of what it leads to.
+_HTML = re.compile(r"\s*<(!doctype html|html\b|head\b|body\b|a href=)", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
-Result = t.TypeVar("Result")
 
-
-class RegistryRefused(Refused):
+class DownloadRefused(Refused):
     """An answer other than the one that was asked for.
 
-    code: the registry's own error code, such as MANIFEST_UNKNOWN; empty if there is none.
-    html: whether the answer was a web page, so not from a registry.
-    by_token_service: whether it came from the token service and not from the registry itself.
+    code: a registry's own error code, such as MANIFEST_UNKNOWN; empty if there is none.
+    html: whether the answer was a web page, so not from the service that was meant.
+    by_token_service: whether it came from a registry's token service and not from the registry itself.
     """
 
     def __init__(
@@ -66,6 +61,29 @@ class RegistryRefused(Refused):
 
     def details(self) -> dict[str, t.Any]:
         return {**super().details(), "code": self.code}
+
+
+@dataclasses.dataclass(frozen=True)
+class Login:
+    """Who asks. With neither username nor bearer: anyone. A bearer is sent as it is, without asking for a token."""
+
+    username: str = ""
+    password: str = dataclasses.field(default="", repr=False)
+    bearer: str = dataclasses.field(default="", repr=False)
+
+    @property
+    def is_anonymous(self) -> bool:
+        return not self.username and not self.bearer
+
+    @property
+    def basic(self) -> str:
+        """The value of an Authorization header; empty without a username."""
+        return basic_authorization(self.username, self.password) if self.username else ""
+
+    @property
+    def authorization(self) -> str:
+        """What to send to a server that takes a login without asking for it first; empty for anyone."""
+        return f"Bearer {self.bearer}" if self.bearer else self.basic
 
 
 class Origin(t.NamedTuple):
@@ -92,19 +110,19 @@ class Origin(t.NamedTuple):
             return self.host == "localhost"
 
 
-def unsafe_hop(registry: Origin, target: str) -> str:
-    """Return why a registry must not send us to a URL; empty when it may.
+def unsafe_hop(server: Origin, target: str) -> str:
+    """Return why a server must not send us to a URL; empty when it may.
 
-    Downgrades to plain HTTP, and addresses inside the network that a registry outside cannot know of.
+    Downgrades to plain HTTP, and addresses inside the network that a server outside cannot know of.
     """
     try:
         there = Origin.of(target)
     except ValueError:
         return "that is no http or https URL"
-    if registry.scheme == "https" and there.scheme == "http":
-        return "that is not encrypted, while the registry is"
-    if there.is_inside and there.host != registry.host and not registry.is_inside:
-        return "that is an address inside a network, given by a registry with a public name"
+    if server.scheme == "https" and there.scheme == "http":
+        return "that is not encrypted, while the first is"
+    if there.is_inside and there.host != server.host and not server.is_inside:
+        return "that is an address inside a network, given by a server with a public name"
     return ""
 
 
@@ -123,7 +141,7 @@ class Counter:
 
 
 class Exchange:
-    """Sends GET requests for one registry. Its credentials go to its own origin, and nowhere else."""
+    """Sends GET requests for one server. Its credentials go to its own origin, and nowhere else."""
 
     def __init__(self, base_url: str, transport: Transport, counter: Counter) -> None:
         self.origin = Origin.of(base_url)
@@ -131,14 +149,14 @@ class Exchange:
         self._counter = counter
 
     def get(self, url: str, *, accept: str, authorization: str = "") -> tuple[Answer, str]:
-        """Return the answer, its body still unread, and the URL that gave it. Raises Unanswered, RegistryRefused."""
+        """Return the answer, its body still unread, and the URL that gave it. Raises Unanswered, DownloadRefused."""
         for _hop in range(_MOST_REDIRECTS + 1):
             answer = self._send(url, accept, authorization if Origin.of(url) == self.origin else "")
             if answer.status not in _REDIRECTS:
                 return answer, url
             answer.read(ERROR_LIMIT)  # a connection whose answer was read can be used again
             url = self._target(url, answer)
-        raise RegistryRefused(answer.status, f"more than {_MOST_REDIRECTS} redirects", url=url, headers=answer.headers)
+        raise DownloadRefused(answer.status, f"more than {_MOST_REDIRECTS} redirects", url=url, headers=answer.headers)
 
     def get_token(self, url: str, *, authorization: str) -> bytes:
         """Return the body of a token service's answer. A token service may live on any origin, and never redirects."""
@@ -158,28 +176,28 @@ class Exchange:
         target = urljoin(url, answer.headers.get("Location", ""))
         why = unsafe_hop(self.origin, target) or unsafe_hop(Origin.of(url), target)
         if why:
-            raise RegistryRefused(
+            raise DownloadRefused(
                 answer.status, f"a redirect to {shown_url(target)}: {why}", url=url, headers=answer.headers
             )
         return target
 
 
 def is_html(answer: Answer, text: str) -> bool:
-    """Return whether an answer is a web page: of a proxy, a login, or another site, but not of a registry."""
+    """Return whether an answer is a web page: of a proxy, a login, a redirect, or another site."""
     return "html" in answer.headers.get("Content-Type", "") or bool(_HTML.match(text))
 
 
-def read_refusal(answer: Answer, url: str) -> RegistryRefused:
+def read_refusal(answer: Answer, url: str) -> DownloadRefused:
     """Return an answer that is no success as an error, with the words of either JSON form."""
     text = answer.read(ERROR_LIMIT).decode("utf-8", "replace")
     if is_html(answer, text):
         title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
         said = f"an HTML page{f' titled {title[1].strip()!r}' if title else ''}"
-        return RegistryRefused(answer.status, said, url=url, headers=answer.headers, html=True)
+        return DownloadRefused(answer.status, said, url=url, headers=answer.headers, html=True)
     errors = _errors(text)
     said = "; ".join(str(error.get("message") or error.get("code") or error) for error in errors) if errors else text
     code = next((str(error["code"]) for error in errors if error.get("code")), "")
-    return RegistryRefused(answer.status, said, url=url, headers=answer.headers, code=code)
+    return DownloadRefused(answer.status, said, url=url, headers=answer.headers, code=code)
 
 
 def _errors(text: str) -> list[dict[str, t.Any]]:
@@ -188,27 +206,3 @@ def _errors(text: str) -> list[dict[str, t.Any]]:
     except (ValueError, KeyError, TypeError):
         return []
     return [error for error in found if isinstance(error, dict)] if isinstance(found, list) else []
-
-
-def patiently(work: t.Callable[[], Result], sleep: t.Callable[[float], None] = time.sleep) -> Result:
-    """Do work, and do it again from the start when that can help: three times, or twice for a wrong digest or size.
-
-    401, 403 and 404 are answers and not accidents. Asking again would only prolong Artifactory's negative cache.
-    """
-    mismatched = False
-    for attempt in range(1, TRIES):
-        try:
-            return work()
-        except PullThroughError as exc:
-            mismatch = isinstance(exc, Unusable) and exc.reason in ("digest", "size")
-            if not _is_passing(exc) and (not mismatch or mismatched):
-                raise
-            mismatched = mismatched or mismatch
-            sleep(pause_before(attempt, exc.headers if isinstance(exc, RegistryRefused) else None))
-    return work()
-
-
-def _is_passing(error: PullThroughError) -> bool:
-    if isinstance(error, Unanswered):
-        return error.passing
-    return isinstance(error, RegistryRefused) and error.status in _BUSY

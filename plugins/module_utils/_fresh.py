@@ -16,11 +16,8 @@ import time
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import is_digest
 
 _LOOKS = 3
-_MANIFEST = "manifest.json"
-_INDEX = "list.manifest.json"
 
 Result = t.TypeVar("Result")
 
@@ -33,6 +30,10 @@ class Cache(t.Protocol):
 
     def evict(self, key: str, path: str) -> None:
         """Delete a path from the cache of repository key."""
+
+
+class NotFresh(PullThroughError):
+    """Nothing could be shown to come from upstream, though that was required."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,23 +69,23 @@ class Witness:
         self._unable = unable
         self._sleep = sleep
 
-    def watch(self, image: str, reference: str, fetch: t.Callable[[], Result]) -> tuple[Result, Sighting]:
-        """Return what fetch returns, and whether that came from upstream."""
-        cached, why = self.look(image, reference)
+    def watch(self, what: str, paths: t.Sequence[str], fetch: t.Callable[[], Result]) -> tuple[Result, Sighting]:
+        """Return what fetch returns, and whether that came from upstream. what: its name, for people."""
+        cached, why = self.look(paths)
         fetched = fetch()
         if cached is None:
             return fetched, Sighting(None, why)
         if cached:
-            return fetched, Sighting(False, f"{image} {reference} was in {self._key}-cache already.")
-        if self._appears(image, reference):
-            return fetched, Sighting(True, f"{image} {reference} was not in {self._key}-cache before, and is now.")
-        return fetched, Sighting(None, f"{image} {reference} was fetched, but does not show up in {self._key}-cache.")
+            return fetched, Sighting(False, f"{what} was in {self._key}-cache already.")
+        if self._appears(paths):
+            return fetched, Sighting(True, f"{what} was not in {self._key}-cache before, and is now.")
+        return fetched, Sighting(None, f"{what} was fetched, but does not show up in {self._key}-cache.")
 
-    def look(self, image: str, reference: str) -> tuple[bool | None, str]:
-        """Return whether a manifest is in the cache; None with the reason when that is not known."""
+    def look(self, paths: t.Sequence[str]) -> tuple[bool | None, str]:
+        """Return whether one of the paths is in the cache; None with the reason when that is not known."""
         if self._unable:
             return None, self._unable
-        for path in manifest_paths(image, reference):
+        for path in paths:
             try:
                 cached = self._cache.has(self._key, path)
             except PullThroughError as exc:
@@ -93,23 +94,13 @@ class Witness:
                 return cached, "" if cached else f"This login may not read {self._key}-cache."
         return False, ""
 
-    def evict(self, image: str, reference: str) -> None:
-        """Delete the manifest of one platform's image from the cache. Its layers, which lie beside it, stay."""
-        self._cache.evict(self._key, f"{_folder(image, reference)}/{_MANIFEST}")
+    def evict(self, path: str) -> None:
+        """Delete one path from the cache."""
+        self._cache.evict(self._key, path)
 
-    def _appears(self, image: str, reference: str) -> bool:
+    def _appears(self, paths: t.Sequence[str]) -> bool:
         for look in range(_LOOKS):
             self._sleep(look)
-            if self.look(image, reference)[0]:
+            if self.look(paths)[0]:
                 return True
         return False
-
-
-def manifest_paths(image: str, reference: str) -> list[str]:
-    """Return where in a Docker cache a manifest can be, the likely place first."""
-    names = [_MANIFEST, _INDEX] if is_digest(reference) else [_INDEX, _MANIFEST]
-    return [f"{_folder(image, reference)}/{name}" for name in names]
-
-
-def _folder(image: str, reference: str) -> str:
-    return f"{image}/{reference.replace(':', '__') if is_digest(reference) else reference}"

@@ -1,0 +1,142 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Python's simple repositories. Private to the collection."""
+
+from __future__ import annotations
+
+import dataclasses
+import html.parser
+import re
+import typing as t
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unusable
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import shown_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._artifact import (
+    SPARES,
+    Artifact,
+    Checksum,
+    File,
+    Release,
+    VersionMissing,
+    parsed,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._layouts import ByApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._site import Document, Site
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import newest, newest_first
+
+_ACCEPT = "application/vnd.pypi.simple.v1+html, text/html"
+_SDISTS = (".tar.gz", ".zip", ".tar.bz2")
+_WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Link:
+    """One file of a project. href may be relative to the page."""
+
+    name: str
+    href: str
+    yanked: bool
+
+    @property
+    def is_portable(self) -> bool:
+        """Whether the file is for each machine: those for one only are many, and can be large."""
+        return self.name.endswith(("-none-any.whl", *_SDISTS))
+
+
+class PyPi(ByApi):
+    """NAME or NAME==VERSION: one file, a wheel for each machine before a source and that before a wheel for one."""
+
+    api = "pypi"
+    index = "/simple"
+
+    def parse(self, text: str, architecture: str = "") -> Artifact:
+        """Return the artifact, or raise InputError."""
+        match = parsed(text, rf"({_WORD})(?:==([A-Za-z0-9.!+_-]+))?", "NAME or NAME==VERSION")
+        return Artifact(text, re.sub(r"[-_.]+", "-", match[1]).lower(), match[2])
+
+    def find(self, site: Site, artifact: Artifact) -> Release:
+        """Return the release. Raises VersionMissing, and what Site raises."""
+        document = site.document(f"{site.root}/{artifact.name}/", _ACCEPT, html=True)
+        versions = _by_version(artifact.name, _links(document))
+        version = artifact.version or newest(version for version, links in versions.items() if not links[0].yanked)
+        if version not in versions:
+            wanted = artifact.text if artifact.version else f"version of {artifact.name}"
+            raise VersionMissing(wanted, ", ".join(newest_first(versions)[:3]))
+        links = versions[version]
+        others = [
+            link
+            for other in newest_first(versions)
+            for link in versions[other]
+            if link.is_portable and link != links[0]
+        ]
+        spares = tuple(_file(site, document, link) for link in others[:SPARES])
+        return Release(version, (_file(site, document, links[0]),), spares)
+
+
+class _Page(html.parser.HTMLParser):
+    """The links of a page. Those to files have the file's name as their text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[_Link] = []
+        self._open: dict[str, str | None] | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            self._open = dict(attrs)
+
+    def handle_data(self, data: str) -> None:
+        if self._open is not None and data.strip():
+            self.links.append(_Link(data.strip(), self._open.get("href") or "", "data-yanked" in self._open))
+            self._open = None
+
+
+def _links(document: Document) -> list[_Link]:
+    """Return the files of a page, or raise Unusable for one that is no index, such as the page of a redirect."""
+    page = _Page()
+    page.feed(document.body.decode("utf-8", "replace"))
+    files = [link for link in page.links if link.name.endswith((".whl", *_SDISTS))]
+    if page.links and not files:
+        raise Unusable("html", "a web page that is no index of files.", url=shown_url(document.url))
+    return files
+
+
+def _by_version(name: str, links: t.Iterable[_Link]) -> dict[str, list[_Link]]:
+    """Return the files of each version, the one to fetch first."""
+    found: dict[str, list[_Link]] = {}
+    for link in links:
+        if version := _version(name, link.name):
+            found.setdefault(version, []).append(link)
+    return {version: sorted(some, key=_preference) for version, some in found.items()}
+
+
+def _version(name: str, file: str) -> str:
+    """Return the version in a file's name; empty for a file of another project."""
+    stem = file.removesuffix(".whl")
+    if stem != file:
+        project, version = (*stem.split("-"), "")[:2]
+    else:
+        stem = next(file.removesuffix(suffix) for suffix in _SDISTS if file.endswith(suffix))
+        project, version = stem[: len(name)], stem[len(name) + 1 :]
+    return version if re.sub(r"[-_.]+", "-", project).lower() == name else ""
+
+
+def _preference(link: _Link) -> tuple[bool, bool, bool, str]:
+    return (link.yanked, not link.is_portable, not link.name.endswith(".whl"), link.name)
+
+
+def _file(site: Site, document: Document, link: _Link) -> File:
+    try:
+        url, fragment = urldefrag(urljoin(document.url, link.href))
+    except ValueError as exc:
+        raise Unusable("content", f"an index with a link that is none ({exc}).", url=shown_url(document.url)) from exc
+    url = site.own(url)
+    algorithm, _equals, value = fragment.partition("=")
+    promise = Checksum.of(algorithm, value)
+    # Artifactory keeps a file under the path that upstream has it at, which can begin with packages/ as well.
+    path = unquote(urlsplit(url).path).partition("/packages/")[2]
+    paths = tuple(dict.fromkeys((path, path.removeprefix("packages/"), f"packages/{path}")))
+    return File(link.name, url, paths, promised=(promise,) if promise else ())

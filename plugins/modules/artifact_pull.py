@@ -1,0 +1,436 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: artifact_pull
+short_description: Pull packages and libraries through Artifactory and prove it
+version_added: 0.2.0
+description:
+  - Pulls packages through a repository of Artifactory, without a package manager. As a client would, it reads the index
+    first and then fetches the files that the index names. Nothing is kept.
+  - Each file is compared with the checksum that the index promises, and with O(upstream_url) also with what upstream
+    serves directly. A web page in place of a file, such as a redirect that Artifactory kept, is found and named.
+  - A file that comes from the cache proves little, as Artifactory goes on serving it after the upstream login died.
+    With O(fresh) the module shows that something came from upstream during this run.
+  - When a pull fails, it says what the likely cause is and how to mend it. Artifactory answers the same 404 for most
+    causes, so the repository's configuration and upstream are asked as well.
+  - For images, Helm charts and other things in registries, use M(cgr.pull_through.registry_pull).
+author: cgr.pull_through contributors (@cgr)
+extends_documentation_fragment:
+  - cgr.pull_through._artifactory
+  - cgr.pull_through._http
+  - cgr.pull_through._attributes
+  - cgr.pull_through._attributes.artifactory
+attributes:
+  check_mode:
+    support: full
+    details: Checks the options and sends nothing. All artifacts are reported as V(skipped), with RV(artifacts[].ok) not set.
+  diff_mode:
+    support: N/A
+    details: Nothing that lasts is changed.
+  idempotent:
+    support: full
+    details: Nothing that lasts is changed, so C(changed) is always V(false). That a cache fills does not count.
+options:
+  repository:
+    description: Key of the repository in Artifactory, a remote or a virtual one.
+    type: str
+    required: true
+  package_type:
+    description: The repository's package type, in Artifactory's words.
+    type: str
+    choices: [alpine, go, maven, npm, nuget, pypi]
+    required: true
+  artifacts:
+    description:
+      - What to pull, as the ecosystem writes it. Without a version, the newest in the index is pulled.
+      - V(GROUP:ARTIFACT) or V(GROUP:ARTIFACT:VERSION) for V(maven). The POM is fetched, and the file that it describes.
+      - V(NAME) or V(NAME==VERSION) for V(pypi). One file is fetched. A wheel for each machine comes before the source,
+        and that before a wheel for one machine.
+      - V(NAME), V(NAME@VERSION), V(@SCOPE/NAME) or V(@SCOPE/NAME@VERSION) for V(npm). Without a version, C(latest) is
+        pulled.
+      - V(NAME) or V(NAME=VERSION) for V(alpine), for each of O(architectures).
+      - V(MODULE) or V(MODULE@VERSION) for V(go), such as V(golang.org/x/text@v0.21.0). A module proxy promises no
+        checksums, so only O(upstream_url) tells whether it is the right source.
+      - V(ID) or V(ID@VERSION) for V(nuget), over the protocol of version 3. Feeds often promise no checksums.
+      - All artifacts are tried. What fails does not stop the others. After three failures in a row with one cause that
+        is no matter of the single artifact (no connection, or a login that is refused) the rest is skipped.
+    type: list
+    elements: str
+    required: true
+  architectures:
+    description: For V(alpine), the architectures to pull each artifact for, in apk's words.
+    type: list
+    elements: str
+    default: [x86_64]
+  fresh:
+    description:
+      - Whether something of each artifact has to come from upstream during this run.
+      - V(ignored) does not look.
+      - V(preferred) looks into the cache before and after, and reports it as RV(artifacts[].fresh).
+      - V(required) fails for an artifact of which nothing can be shown to have come from upstream.
+      - If all that is pulled was in the cache, a small file nearby that is not is looked for and pulled, such as one of
+        another version. If that does not come, only the cache still works, and the artifact fails, with V(preferred)
+        too.
+      - This needs O(repository) as the key of a remote repository, and a login for Artifactory that may read its cache.
+    type: str
+    choices: [ignored, preferred, required]
+    default: ignored
+  evict:
+    description:
+      - With O(fresh=required), and if everything of an artifact is in the cache, delete its smallest file from the cache
+        and pull it again.
+      - This needs permission to delete from the repository. If upstream cannot be reached, the file is gone from the
+        cache until it can be.
+    type: bool
+    default: false
+  upstream_url:
+    description:
+      - Where the same artifacts are without Artifactory, as a client of the ecosystem would be configured. It must be
+        reachable from where the module runs.
+      - For Chainguard, this is V(https://apk.cgr.dev/ORGANIZATION) for V(alpine), V(https://libraries.cgr.dev/go/) for
+        V(go), V(https://libraries.cgr.dev/java/) for V(maven), V(https://libraries.cgr.dev/javascript/) for V(npm),
+        V(https://libraries.cgr.dev/dotnet/v3/index.json) for V(nuget), and
+        V(https://libraries.cgr.dev/python/simple/) for V(pypi).
+      - If its newest version is another one, that is reported as RV(artifacts[].stale). If a file has another checksum
+        there, the artifact fails.
+    type: str
+  upstream_username:
+    description: User name for O(upstream_url). For Chainguard, that of a pull token. Without it, nobody logs in.
+    type: str
+  upstream_password:
+    description: Password of O(upstream_username).
+    type: str
+  threads:
+    description: How many artifacts are pulled at the same time, from 1 to 32.
+    type: int
+    default: 4
+notes:
+  - Memory does not grow with the size of files. Indexes are held whole, up to 64 MiB each.
+  - The login for Artifactory may be left out where it serves anyone.
+"""
+
+EXAMPLES = r"""
+- name: Can this library be had, and is it what Chainguard serves?
+  cgr.pull_through.artifact_pull:
+    artifactory_url: https://myproject.jfrog.io
+    artifactory_access_token: "{{ artifactory_token }}"
+    repository: cgr-java
+    package_type: maven
+    artifacts:
+      - org.slf4j:slf4j-api:2.0.17
+    upstream_url: https://libraries.cgr.dev/java/
+    upstream_username: "{{ pull_token.username }}"
+    upstream_password: "{{ pull_token.password }}"
+
+- name: Prove that the way to Chainguard is open
+  cgr.pull_through.artifact_pull:
+    artifactory_url: https://myproject.jfrog.io
+    artifactory_access_token: "{{ artifactory_token }}"
+    repository: cgr-java
+    package_type: maven
+    artifacts:
+      - org.slf4j:slf4j-api
+    fresh: required
+    evict: true
+  register: proof
+
+- name: Can these packages be had for both architectures?
+  cgr.pull_through.artifact_pull:
+    artifactory_url: https://myproject.jfrog.io
+    artifactory_access_token: "{{ artifactory_token }}"
+    repository: cgr-apk
+    package_type: alpine
+    artifacts: [wolfi-baselayout, nginx=1.29.1-r0]
+    architectures: [x86_64, aarch64]
+"""
+
+RETURN = r"""
+artifacts:
+  description:
+    - What came of each artifact, in the order of O(artifacts). Also returned when the module fails because of them.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    artifact:
+      description: The artifact as given.
+      type: str
+      sample: org.slf4j:slf4j-api
+    reference:
+      description: The artifact with the repository that it was pulled through.
+      type: str
+      sample: "cgr-java: org.slf4j:slf4j-api"
+    architecture:
+      description: The architecture that it was pulled for. Empty where packages have none.
+      type: str
+      sample: ""
+    version:
+      description: The version that was pulled. Not set if it was left out and is not known.
+      type: str
+      sample: 2.0.17
+    status:
+      description: V(pulled), V(failed), or V(skipped) for an artifact that was not tried.
+      type: str
+      sample: pulled
+    ok:
+      description: Whether everything that was asked for could be shown. Not set in check mode.
+      type: bool
+      sample: true
+    files:
+      description: The files that were fetched and verified.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: Name of the file.
+          type: str
+          sample: slf4j-api-2.0.17.jar
+        url:
+          description: Where it was fetched from.
+          type: str
+          sample: https://myproject.jfrog.io/artifactory/cgr-java/org/slf4j/slf4j-api/2.0.17/slf4j-api-2.0.17.jar
+        size:
+          description: Its size in bytes.
+          type: int
+          sample: 69908
+        sha256:
+          description: Its checksum.
+          type: str
+          sample: 7b751d952061954d5abfed7181c1f645d336091b679891591d63329c622eb832
+        promised:
+          description:
+            - Names of the checksums that the index promises and the file has. Empty if the index promises none.
+            - V(apk) stands for that of an APK package, which covers its control segment, and through that its data.
+          type: list
+          elements: str
+          sample: [sha1]
+        as_upstream:
+          description:
+            - Whether the same file came directly from O(upstream_url). Not set if they were not compared, as for what a
+              Go proxy tells about a version, which may be worded in another way.
+          type: bool
+          sample: true
+    upstream_version:
+      description: The version that O(upstream_url) has. Not set if it was not asked, or did not tell.
+      type: str
+      sample: 2.0.17
+    stale:
+      description: Whether upstream has a newer version than the repository. Not set if they could not be compared.
+      type: bool
+      sample: false
+    fresh:
+      description: Whether something of the artifact came from upstream during this run. Not set if that is not known.
+      type: bool
+      sample: true
+    fresh_evidence:
+      description: Why it is known, or not.
+      type: str
+      sample: slf4j-api-2.0.17.pom was not in cgr-java-cache before, and is now.
+    bytes:
+      description: Bytes of all files.
+      type: int
+      sample: 72413
+    seconds:
+      description: Time from the first request for this artifact to the last. Artifacts overlap.
+      type: float
+      sample: 0.8
+    error:
+      description:
+        - What went wrong. Its keys are C(message), C(hint), and for a request C(method), C(url), C(status) and C(said),
+          which are the words of the answer. Not set if nothing went wrong.
+      type: dict
+      sample:
+    diagnosis:
+      description:
+        - The cause of what went wrong and how to mend it, in words, with a RV(artifacts[].diagnosis.code) for programs.
+        - Also set for an artifact that was pulled but is RV(artifacts[].stale). Otherwise not set.
+      type: dict
+      contains:
+        code:
+          description: Name of the cause.
+          type: str
+          sample: redirect_kept
+        cause:
+          description: What is wrong.
+          type: str
+          sample: cgr-java holds a web page in place of org/slf4j/slf4j-api/2.0.17/slf4j-api-2.0.17.jar.
+        fix:
+          description: What to do.
+          type: str
+          sample: In cgr-java, set bypassHeadRequests to true.
+summary:
+  description: What each artifact's result proves, in a line for people.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "cgr-java: org.slf4j:slf4j-api: pulled 2.0.17; 2 files, 2 with the checksum promised, 2 as upstream's, 0.1 MB; fresh from upstream."
+totals:
+  description:
+    - The sum of it. C(failed) counts the artifacts that are not RV(artifacts[].ok), C(skipped) those that were not tried.
+    - C(bytes) and C(requests) are what really went over the wire from and to Artifactory and upstream.
+  returned: always
+  type: dict
+  sample:
+    artifacts: 1
+    failed: 0
+    skipped: 0
+    bytes: 146012
+    requests: 10
+    seconds: 0.9
+"""
+
+import functools
+import itertools
+import time
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
+    ARTIFACTORY_SPEC,
+    HTTP_SPEC,
+    artifactory_base_url,
+    make_transport,
+    require_libraries,
+    run,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import KEY_LIMIT, checked_key
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Result, failure_message
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import Login
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport, checked_base_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._alpine import Alpine
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._artifact import Artifact
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._golang import GoProxy
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._maven import Maven
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._npm import Npm
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._nuget import NuGet
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._prove import Ecosystem, Prover, Settings
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._pypi import PyPi
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._report import Reporter, summary, untried
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._site import Site
+from ansible_collections.cgr.pull_through.plugins.module_utils._pulling import (
+    checked_threads,
+    open_witness,
+    read_configuration,
+    refuse_blind_proof,
+)
+
+ECOSYSTEMS: dict[str, Ecosystem] = {
+    "alpine": Alpine(),
+    "go": GoProxy(),
+    "maven": Maven(),
+    "npm": Npm(),
+    "nuget": NuGet(),
+    "pypi": PyPi(),
+}
+
+SPEC: dict[str, dict[str, t.Any]] = {
+    "repository": {"type": "str", "required": True},
+    "package_type": {"type": "str", "choices": list(ECOSYSTEMS), "required": True},
+    "artifacts": {"type": "list", "elements": "str", "required": True},
+    "architectures": {"type": "list", "elements": "str", "default": ["x86_64"]},
+    "fresh": {"type": "str", "choices": ["ignored", "preferred", "required"], "default": "ignored"},
+    "evict": {"type": "bool", "default": False},
+    "upstream_url": {"type": "str"},
+    "upstream_username": {"type": "str"},
+    "upstream_password": {"type": "str", "no_log": True},
+    "threads": {"type": "int", "default": 4},
+}
+
+
+def checked_settings(params: dict[str, t.Any]) -> Settings:
+    """Return what to do with each artifact, or raise InputError."""
+    refuse_blind_proof(params)
+    return Settings(fresh=params["fresh"], evict=params["evict"], threads=checked_threads(params["threads"]))
+
+
+def checked_artifacts(params: dict[str, t.Any]) -> list[Artifact]:
+    """Return the artifacts without repetitions, or raise InputError."""
+    ecosystem = ECOSYSTEMS[params["package_type"]]
+    if not params["artifacts"]:
+        raise InputError("artifacts is empty.", hint="Name at least one artifact: pulling nothing proves nothing.")
+    architectures = params["architectures"] if params["package_type"] == "alpine" else [""]
+    if not architectures:
+        raise InputError("architectures is empty.", hint="Name at least one, such as x86_64.")
+    pairs = itertools.product(dict.fromkeys(params["artifacts"]), dict.fromkeys(architectures))
+    return [ecosystem.parse(text, architecture) for text, architecture in pairs]
+
+
+def artifactory_login(params: dict[str, t.Any]) -> Login:
+    """Return the login for Artifactory. Without a token or a password, nobody logs in."""
+    if params["artifactory_access_token"]:
+        return Login(bearer=params["artifactory_access_token"])
+    return Login(params["artifactory_username"] or "", params["artifactory_password"] or "")
+
+
+def open_site(module: AnsibleModule, transport: Transport) -> Site:
+    """Return the repository, as clients see it. Raises InputError."""
+    params, ecosystem = module.params, ECOSYSTEMS[module.params["package_type"]]
+    home = ecosystem.home(artifactory_base_url(module), checked_key(params["repository"], limit=KEY_LIMIT))
+    return Site(ecosystem.root(home), artifactory_login(params), transport=transport, home=home)
+
+
+def open_upstream(params: dict[str, t.Any], transport: Transport) -> Site | None:
+    """Return the place to compare with, if there is one. Raises InputError."""
+    if not params["upstream_url"]:
+        return None
+    login = Login(params["upstream_username"] or "", params["upstream_password"] or "")
+    return Site(checked_base_url(params["upstream_url"], "upstream_url"), login, transport=transport)
+
+
+def pull(
+    module: AnsibleModule, artifacts: list[Artifact], site: Site, upstream: Site | None, transport: Transport
+) -> list[Result]:
+    """Pull the artifacts and return their results."""
+    params, configuration = module.params, functools.cache(lambda: read_configuration(module, transport))
+    witness = open_witness(module, transport, configuration)
+    ecosystem, settings = ECOSYSTEMS[params["package_type"]], checked_settings(params)
+    outcomes = Prover(ecosystem, site, settings, upstream=upstream, witness=witness).pull(artifacts)
+    reporter = Reporter(params["package_type"], site, upstream, params["repository"], configuration)
+    return [reporter.result(outcome) for outcome in outcomes]
+
+
+def execute(module: AnsibleModule) -> dict[str, t.Any]:
+    """Check the options, pull, word what came of it."""
+    params, started = module.params, time.monotonic()
+    checked_settings(params)
+    transport, artifacts = make_transport(module), checked_artifacts(params)
+    site, upstream = open_site(module, transport), open_upstream(params, transport)
+    if module.check_mode:
+        results = [untried(artifact, params["repository"]) for artifact in artifacts]
+    else:
+        results = pull(module, artifacts, site, upstream, transport)
+    sites = [one for one in (site, upstream) if one is not None]
+    totals = {
+        "artifacts": len(results),
+        "failed": sum(result["ok"] is False for result in results),
+        "skipped": sum(result["status"] == "skipped" for result in results),
+        "bytes": sum(one.counter.bytes for one in sites),
+        "requests": sum(one.counter.requests for one in sites),
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    if totals["failed"]:
+        module.fail_json(msg=failure_message(results, "artifacts", "reference"), artifacts=results, totals=totals)
+    return {"changed": False, "artifacts": results, "totals": totals, "summary": [summary(one) for one in results]}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={**SPEC, **ARTIFACTORY_SPEC, **HTTP_SPEC},
+        required_together=[("upstream_username", "upstream_password")],
+        required_by={"upstream_username": ["upstream_url"]},
+        supports_check_mode=True,
+    )
+    require_libraries(module)
+    run(module, execute)
+
+
+if __name__ == "__main__":
+    main()

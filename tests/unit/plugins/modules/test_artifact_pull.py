@@ -1,0 +1,446 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module, with Maven for all that no ecosystem has of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+import yaml
+from fake_packages import ARTIFACTORY, DIRECT, KEY, LOGIN, REDIRECT, UPSTREAM, World, puller
+from scripted import ScriptedAnswer
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unanswered
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import basic_authorization
+from ansible_collections.cgr.pull_through.plugins.modules import artifact_pull
+
+FOLDER = "org/example/lib"
+JAR = b"PK\x03\x04 the classes"
+
+
+def pom(packaging=""):
+    inside = f"<packaging>{packaging}</packaging>" if packaging else ""
+    return f'<project xmlns="http://maven.apache.org/POM/4.0.0"><artifactId>lib</artifactId>{inside}</project>'
+
+
+def publish(world, *versions, packaging="", algorithm="sha1", released=""):
+    """Put versions of org.example:lib into the repository and its upstream, each with its checksums."""
+    listed = "".join(f"<version>{version}</version>" for version in versions)
+    release = f"<release>{released}</release>" if released else ""
+    world.add(
+        f"{FOLDER}/maven-metadata.xml",
+        f"<metadata><versioning>{release}<versions>{listed}</versions></versioning></metadata>",
+    )
+    for version in versions:
+        for extension, body in (("pom", pom(packaging).encode()), ("jar", JAR + version.encode())):
+            path = f"{FOLDER}/{version}/lib-{version}.{extension}"
+            world.add(path, body)
+            world.add(f"{path}.{algorithm}", hashlib.new(algorithm, body).hexdigest() + f"  lib.{extension}\n")
+
+
+def file(version="1.1", extension="jar"):
+    return f"{FOLDER}/{version}/lib-{version}.{extension}"
+
+
+@pytest.fixture
+def world():
+    made = World("maven", f"/artifactory/{KEY}")
+    publish(made, "1.0", "1.1", "1.2-rc1", released="1.1")
+    return made
+
+
+@pytest.fixture
+def pull(world, run_module):
+    return puller(world, run_module, "maven")
+
+
+def test_the_newest_release_comes_with_its_pom_and_its_checksums(world, pull):
+    result = pull("org.example:lib")
+    assert "failed" not in result and result["changed"] is False
+    (shown,) = result["artifacts"]
+    jar = JAR + b"1.1"
+    assert {**shown, "seconds": 0, "files": shown["files"][1:]} == {
+        "artifact": "org.example:lib",
+        "reference": "cgr: org.example:lib",
+        "architecture": "",
+        "version": "1.1",
+        "status": "pulled",
+        "ok": True,
+        "files": [
+            {
+                "name": "lib-1.1.jar",
+                "url": f"{ARTIFACTORY}/artifactory/{KEY}/{file()}",
+                "size": len(jar),
+                "sha256": hashlib.sha256(jar).hexdigest(),
+                "promised": ["sha1"],
+                "as_upstream": None,
+            }
+        ],
+        "upstream_version": None,
+        "stale": None,
+        "fresh": None,
+        "fresh_evidence": "",
+        "bytes": len(jar) + len(pom()),
+        "seconds": 0,
+        "error": None,
+        "diagnosis": None,
+    }
+    assert shown["files"][0]["name"] == "lib-1.1.pom"
+    assert [url.rpartition("/")[2] for _method, url in world.transport.asked] == [
+        "maven-metadata.xml",
+        "lib-1.1.pom",
+        "lib-1.1.pom.sha256",
+        "lib-1.1.pom.sha1",
+        "lib-1.1.jar",
+        "lib-1.1.jar.sha256",
+        "lib-1.1.jar.sha1",
+    ]
+    assert {request.headers["Authorization"] for request in world.transport.requests} == {"Bearer access-token"}
+    assert not world.asked("/api/")
+    assert result["totals"]["requests"] == 7 and result["totals"]["bytes"] > shown["bytes"]
+    assert result["summary"] == [
+        "cgr: org.example:lib: pulled 1.1; 2 files, 2 with the checksum promised, 0.0 MB; cached or not is not known."
+    ]
+
+
+def test_it_is_what_upstream_serves_directly_from_its_storage(world, pull):
+    world.redirect(file())
+    result = pull("org.example:lib:1.1", **DIRECT)
+    (shown,) = result["artifacts"]
+    assert (shown["ok"], shown["upstream_version"], shown["stale"]) == (True, "1.1", False)
+    assert [one["as_upstream"] for one in shown["files"]] == [True, True]
+    assert "2 as upstream's" in result["summary"][0]
+    logins = {
+        url: request.headers.get("Authorization") for request in world.transport.requests for url in [request.url]
+    }
+    assert {login for url, login in logins.items() if url.startswith(UPSTREAM)} == {
+        basic_authorization("org/id", "pull-token")
+    }
+    assert {login for url, login in logins.items() if "storage.example.org" in url} == {None}
+    assert "pull-token" not in json.dumps(result) and "secret" not in json.dumps(result)
+
+
+def test_all_that_is_returned_is_documented(world, pull):
+    result = pull("org.example:lib", "org.example:none", **DIRECT)
+    documented = yaml.safe_load(artifact_pull.RETURN)
+    contains = documented["artifacts"]["contains"]
+    assert set(contains) == set(result["artifacts"][0])
+    assert set(contains["files"]["contains"]) == set(result["artifacts"][0]["files"][0])
+    assert set(contains["diagnosis"]["contains"]) == set(result["artifacts"][1]["diagnosis"])
+    assert set(documented["totals"]["sample"]) == set(result["totals"])
+    assert set(documented) <= set(pull("org.example:lib"))
+
+
+def test_all_options_are_documented_with_their_defaults():
+    documented = yaml.safe_load(artifact_pull.DOCUMENTATION)["options"]
+    assert set(documented) == set(artifact_pull.SPEC)
+    for name, option in artifact_pull.SPEC.items():
+        told = documented[name]
+        assert (told.get("default"), told.get("choices")) == (option.get("default"), option.get("choices"))
+        assert bool(told.get("required")) == bool(option.get("required"))
+
+
+@pytest.mark.parametrize(
+    ("options", "login"),
+    [
+        ({"artifactory_access_token": None}, None),
+        (
+            {"artifactory_access_token": None, "artifactory_username": "u", "artifactory_password": "p"},
+            basic_authorization("u", "p"),
+        ),
+        ({"artifactory_username": "u"}, "Bearer access-token"),
+    ],
+)
+def test_logins(world, pull, options, login):
+    world.through.login = login or ""
+    assert pull("org.example:lib", **options)["artifacts"][0]["ok"] is True
+    assert {request.headers.get("Authorization") for request in world.transport.requests} == {login}
+
+
+def test_a_newer_version_upstream_is_no_failure_and_explained(world, pull):
+    metadata = "<metadata><versioning><release>2.0</release></versioning></metadata>"
+    world.upstream.add(f"/root/{FOLDER}/maven-metadata.xml", metadata)
+    world.through.add(f"/artifactory/{KEY}/{FOLDER}/2.0/lib-2.0.pom", pom("pom"))
+    result = pull("org.example:lib", **DIRECT)
+    (shown,) = result["artifacts"]
+    assert (shown["ok"], shown["version"], shown["upstream_version"], shown["stale"]) == (True, "1.1", "2.0", True)
+    assert shown["diagnosis"]["code"] == "stale" and "7200 seconds" in shown["diagnosis"]["cause"]
+    assert "pulled 1.1, older than upstream's 2.0" in result["summary"][0]
+    assert world.asked(f"{KEY}/{FOLDER}/2.0/lib-2.0.pom")
+
+
+def test_a_newer_version_that_cannot_be_had_through_the_repository_is_a_failure(world, pull):
+    metadata = "<metadata><versioning><release>2.0</release></versioning></metadata>"
+    world.upstream.add(f"/root/{FOLDER}/maven-metadata.xml", metadata)
+    (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
+    assert (shown["ok"], shown["stale"], shown["diagnosis"]["code"]) == (False, True, "masked")
+
+
+def test_another_build_than_upstreams_is_a_failure(world, pull):
+    world.through.add(f"/artifactory/{KEY}/{file()}", JAR)
+    world.through.add(f"/artifactory/{KEY}/{file()}.sha1", hashlib.sha1(JAR).hexdigest())
+    (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
+    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "differs")
+    assert [one["as_upstream"] for one in shown["files"]] == [True, False]
+    assert "lib-1.1.jar has another checksum than upstream's" in shown["diagnosis"]["cause"]
+    assert f"delete {file()} from cgr-cache" in shown["diagnosis"]["fix"]
+
+
+def test_something_fresh(world, pull):
+    (shown,) = pull("org.example:lib", fresh="required")["artifacts"]
+    assert (shown["ok"], shown["fresh"]) == (True, True)
+    assert shown["fresh_evidence"] == "lib-1.1.jar was not in cgr-cache before, and is now."
+
+
+def test_a_file_nearby_shows_that_the_way_is_open(world, pull):
+    world.cached.update([file(extension="pom"), file(), file("1.2-rc1", "pom")])
+    (shown,) = pull("org.example:lib", fresh="preferred")["artifacts"]
+    assert (shown["ok"], shown["fresh"]) == (True, True)
+    assert shown["fresh_evidence"] == "lib-1.0.pom was not in cgr-cache before, and is now."
+    assert len(shown["files"]) == 2
+
+
+def test_a_file_nearby_that_does_not_come_is_a_failure(world, pull):
+    world.cached.update([file(extension="pom"), file()])
+    world.through.plays[f"/artifactory/{KEY}/{file('1.2-rc1', 'pom')}"] = [ScriptedAnswer(404, "no")]
+    (shown,) = pull("org.example:lib", fresh="preferred")["artifacts"]
+    assert (shown["ok"], shown["fresh"], shown["diagnosis"]["code"]) == (False, False, "masked")
+
+
+ALL = [file(version, extension) for version in ("1.0", "1.1", "1.2-rc1") for extension in ("pom", "jar")]
+
+
+def test_nothing_fresh(world, pull):
+    world.cached.update(ALL)
+    result = pull("org.example:lib", fresh="required")
+    (shown,) = result["artifacts"]
+    assert (shown["ok"], shown["fresh"], shown["diagnosis"]["code"]) == (False, False, "not_fresh")
+    assert "was in cgr-cache already" in result["msg"]
+    assert pull("org.example:lib", fresh="preferred")["summary"][0].endswith("all from the cache.")
+
+
+def test_the_smallest_file_is_deleted_from_the_cache_and_pulled_again(world, pull):
+    world.cached.update(ALL)
+    (shown,) = pull("org.example:lib", fresh="required", evict=True)["artifacts"]
+    assert (shown["ok"], shown["fresh"]) == (True, True)
+    deleted = [url for method, url in world.transport.asked if method == "DELETE"]
+    assert deleted == [f"{ARTIFACTORY}/artifactory/{KEY}-cache/{file(extension='pom')}"]
+
+
+def test_freshness_of_what_is_no_remote_is_not_known(world, pull):
+    world.config = ScriptedAnswer(200, World.configuration("maven", rclass="virtual"))
+    (shown,) = pull("org.example:lib", fresh="preferred")["artifacts"]
+    assert (shown["ok"], shown["fresh"]) == (True, None) and "is no remote repository" in shown["fresh_evidence"]
+
+
+def test_check_mode_sends_nothing(world, run_module):
+    options = {"repository": KEY, "package_type": "maven", "artifacts": ["a:b", "a:b", "a:c:1"], **LOGIN}
+    result = run_module(artifact_pull, world.transport, check=True, **options)
+    assert result["changed"] is False and not world.transport.requests
+    assert [(one["reference"], one["version"], one["status"], one["ok"]) for one in result["artifacts"]] == [
+        ("cgr: a:b", None, "skipped", None),
+        ("cgr: a:c:1", "1", "skipped", None),
+    ]
+    assert result["totals"]["skipped"] == 2 and result["totals"]["failed"] == 0
+    assert result["summary"][0] == "cgr: a:b: not pulled in check mode."
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"artifacts": []}, "artifacts is empty"),
+        ({"artifacts": ["a"]}, "cannot be read. Write it as GROUP:ARTIFACT"),
+        ({"artifacts": ["a:b:1:jar"]}, "cannot be read"),
+        ({"artifacts": ["a:../b"]}, "cannot be read"),
+        ({"artifacts": ["a:b:1-SNAPSHOT"]}, "is a snapshot"),
+        ({"repository": "a/b"}, "is not valid"),
+        ({"threads": 0}, "threads is 0"),
+        ({"artifactory_url": None}, "artifactory_url is missing"),
+        ({"artifactory_url": "artifactory"}, "artifactory_url is not a URL"),
+        ({"upstream_url": "libraries.cgr.dev"}, "upstream_url is not a URL"),
+        ({"upstream_url": "https://u:p@h/"}, "upstream_url must not contain credentials"),
+        ({"upstream_username": "somebody", "upstream_password": "password"}, "upstream_url"),
+        ({"fresh": "required", "artifactory_access_token": None}, "fresh=required cannot be shown"),
+        ({"package_type": "docker"}, "value of package_type must be one of"),
+    ],
+)
+@pytest.mark.parametrize("check", [False, True], ids=["real", "check"])
+def test_bad_input_is_told_before_anything_is_sent(world, run_module, options, words, check):
+    options = {"repository": KEY, "package_type": "maven", "artifacts": ["a:b"], **LOGIN, **options}
+    result = run_module(artifact_pull, world.transport, check=check, **options)
+    assert result["failed"] is True and words in result["msg"] and not world.transport.requests
+
+
+def test_a_failure_is_told_with_cause_fix_and_all_results(world, pull):
+    result = pull("org.example:lib", "org.example:bad", "org.example:worse")
+    assert [one["status"] for one in result["artifacts"]] == ["pulled", "failed", "failed"]
+    assert result["artifacts"][1]["error"]["status"] == 404
+    first, second = result["msg"].splitlines()
+    assert first == "2 of 3 artifacts could not be pulled as asked." and "cgr: org.example:bad" in second
+    assert "access-token" not in json.dumps(result)
+    assert len(world.asked("/api/repositories/")) == 1
+
+
+@pytest.mark.parametrize("path", [f"{FOLDER}/maven-metadata.xml", file(extension="pom"), file(), f"{file()}.sha1"])
+@pytest.mark.parametrize("of_artifactory", [True, False])
+def test_a_redirect_page_in_the_cache_is_named(world, pull, path, of_artifactory):
+    headers = {"X-Artifactory-Id": "1"} if of_artifactory else {}
+    world.through.add(f"/artifactory/{KEY}/{path}", REDIRECT, **headers)
+    world.config = ScriptedAnswer(200, World.configuration("maven", bypassHeadRequests=False))
+    (shown,) = pull("org.example:lib")["artifacts"]
+    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "redirect_kept")
+    assert (
+        "set bypassHeadRequests to true" in shown["diagnosis"]["fix"] and "from cgr-cache" in shown["diagnosis"]["fix"]
+    )
+    world.config = ScriptedAnswer(403, "no")
+    code = pull("org.example:lib")["artifacts"][0]["diagnosis"]["code"]
+    assert code == ("web_page_kept" if of_artifactory else "web_page")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        (f"{FOLDER}/maven-metadata.xml", "{}", "no XML"),
+        (f"{FOLDER}/maven-metadata.xml", "<project/>", "no metadata"),
+        (file(extension="pom"), "<metadata/>", "no project"),
+        (file(extension="pom"), '<!DOCTYPE a [<!ENTITY b "c">]><project/>', "entities"),
+        (f"{file()}.sha1", "not a checksum", "without a sha1 checksum"),
+        (f"{file()}.sha1", "", "without a sha1 checksum"),
+        (file(), b"other bytes", "does not have the sha1"),
+    ],
+)
+def test_contents_that_are_not_what_they_should_be(world, pull, path, body, words):
+    world.through.add(f"/artifactory/{KEY}/{path}", body)
+    if path == file(extension="pom"):
+        world.through.files.pop(f"/artifactory/{KEY}/{path}.sha1")
+    (shown,) = pull("org.example:lib")["artifacts"]
+    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "wrong_content")
+    assert words in shown["diagnosis"]["cause"]
+
+
+def test_a_content_that_a_proxy_changed(world, pull):
+    headers = {"X-Checksum-Sha256": "0" * 64, "Content-Encoding": "br"}
+    world.through.add(f"/artifactory/{KEY}/{file()}", JAR + b"1.1", **headers)
+    (shown,) = pull("org.example:lib")["artifacts"]
+    assert "sha256 that Artifactory sent along" in shown["diagnosis"]["cause"]
+    assert "A proxy on the way encodes contents (br)" in shown["diagnosis"]["fix"]
+
+
+@pytest.mark.parametrize(
+    ("packaging", "extension"), [("war", "war"), ("bundle", "jar"), ("pom", None), ("maven-plugin", "jar")]
+)
+def test_what_a_pom_describes(world, pull, packaging, extension):
+    publish(world, "1.1", packaging=packaging)
+    world.add(file(extension="war"), b"war")
+    (shown,) = pull("org.example:lib")["artifacts"]
+    names = [one["name"].rpartition(".")[2] for one in shown["files"]]
+    assert names == ["pom", *([extension] if extension else [])]
+
+
+def test_the_stronger_checksum_is_enough(world, pull):
+    publish(world, "1.1", algorithm="sha256")
+    (shown,) = pull("org.example:lib:1.1")["artifacts"]
+    assert [one["promised"] for one in shown["files"]] == [["sha256"], ["sha256"]] and not world.asked(".sha1")
+
+
+def test_without_a_checksum_nothing_is_promised(world, pull):
+    for place in (world.through, world.upstream):
+        place.files = {path: held for path, held in place.files.items() if not path.endswith(".sha1")}
+    result = pull("org.example:lib")
+    assert [one["promised"] for one in result["artifacts"][0]["files"]] == [[], []]
+    assert "2 files, 0 with the checksum promised" in result["summary"][0]
+
+
+def test_a_version_that_is_known_needs_no_metadata(world, pull):
+    del world.through.files[f"/artifactory/{KEY}/{FOLDER}/maven-metadata.xml"]
+    assert pull("org.example:lib:1.1")["artifacts"][0]["ok"] is True
+
+
+def test_metadata_without_versions(world, pull):
+    world.through.add(f"/artifactory/{KEY}/{FOLDER}/maven-metadata.xml", "<metadata/>")
+    (shown,) = pull("org.example:lib")["artifacts"]
+    assert shown["diagnosis"]["code"] == "version_missing"
+
+
+def test_without_a_release_mark_the_newest_that_is_no_prerelease(world, pull):
+    publish(world, "1.9", "1.10", "1.11-rc1")
+    assert pull("org.example:lib")["artifacts"][0]["version"] == "1.10"
+
+
+@pytest.mark.parametrize(
+    ("play", "code"),
+    [
+        (ScriptedAnswer(401, {"error": "token expired"}), "upstream_token_refused"),
+        (ScriptedAnswer(403, {"error": "not entitled"}), "not_entitled"),
+        (ScriptedAnswer(409, {"error": "MALWARE_DETECTED"}), "blocked"),
+        (ScriptedAnswer(404, {"error": "not found"}), "unknown_upstream"),
+        (None, "negative_cache"),
+        (Unanswered("refuses the connection.", method="GET", url=UPSTREAM, passing=False), "not_from_upstream"),
+    ],
+)
+def test_what_upstream_tells_of_a_failure(world, pull, play, code):
+    path = f"{FOLDER}/maven-metadata.xml"
+    del world.through.files[f"/artifactory/{KEY}/{path}"]
+    if play:
+        world.upstream.plays[f"/root/{path}"] = [play]
+    (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
+    assert (shown["status"], shown["diagnosis"]["code"]) == ("failed", code)
+
+
+@pytest.mark.parametrize("extension", ["pom", "jar"])
+def test_a_file_that_upstream_blocks(world, pull, extension):
+    del world.through.files[f"/artifactory/{KEY}/{file(extension=extension)}"]
+    world.upstream.plays[f"/root/{file(extension=extension)}"] = [ScriptedAnswer(409, {"error": "POLICY_BLOCKED"})]
+    (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
+    assert shown["diagnosis"]["code"] == "blocked" and "POLICY_BLOCKED" in shown["diagnosis"]["cause"]
+
+
+def test_a_file_that_does_not_come_though_upstream_has_it(world, pull):
+    del world.through.files[f"/artifactory/{KEY}/{file()}"]
+    world.config = ScriptedAnswer(200, World.configuration("maven", allowAnyHostAuth=True))
+    (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
+    assert shown["diagnosis"]["code"] == "credentials_follow"
+    assert [one["name"] for one in shown["files"]] == ["lib-1.1.pom"]
+
+
+@pytest.mark.parametrize(
+    ("play", "code"),
+    [
+        (ScriptedAnswer(401, {"error": "expired"}), "upstream_login_refused"),
+        (ScriptedAnswer(404, {"error": "gone"}), "upstream_missing"),
+        (Unanswered("refuses the connection.", method="GET", url=UPSTREAM, passing=False), "upstream_unreachable"),
+    ],
+)
+def test_what_comes_through_but_cannot_be_compared(world, pull, play, code):
+    world.upstream.plays[f"/root/{FOLDER}/maven-metadata.xml"] = [play]
+    (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
+    assert (shown["ok"], shown["version"], shown["diagnosis"]["code"]) == (False, "1.1", code)
+
+
+def test_what_would_fail_with_one_cause_is_not_tried(world, pull):
+    world.through.login = "Bearer another"
+    result = pull(*(f"org.example:lib{number}" for number in range(6)), threads=1)
+    statuses = [one["status"] for one in result["artifacts"]]
+    assert statuses == ["failed"] * 3 + ["skipped"] * 3 and result["totals"]["skipped"] == 3
+    assert result["artifacts"][0]["diagnosis"]["code"] == "login_refused"
+    assert result["artifacts"][5]["diagnosis"]["code"] == "skipped"
+
+
+def test_storage_that_cannot_be_reached(world, pull):
+    world.through.files.pop(f"/artifactory/{KEY}/{file()}")
+    target = {"Location": "https://elsewhere.example.org/x"}
+    world.through.plays[f"/artifactory/{KEY}/{file()}"] = [ScriptedAnswer(302, "", target)]
+    answer = world.answer
+
+    def play(request):
+        if "elsewhere" in request.url:
+            return Unanswered("refuses the connection.", method="GET", url=request.url, passing=False)
+        return answer(request)
+
+    world.transport._by = play
+    (shown,) = pull("org.example:lib")["artifacts"]
+    assert shown["diagnosis"]["code"] == "storage_unreachable"
