@@ -108,7 +108,9 @@ def main() -> None:
         last = tell_requests(lab, last)
 
         lab.control("POST", "/clock", {"advance": 16 * DAY})
-        say("3. Sixteen days later: the pull token is due. It is renewed, proved, and only then the old one is revoked.")
+        say(
+            "3. Sixteen days later: the pull token is due. It is renewed, proved, and only then the old one is revoked."
+        )
         run_playbook("cgr.pull_through.rotate", variables, state)
         tell_requests(lab, last)
 
