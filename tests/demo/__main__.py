@@ -20,6 +20,8 @@ from lab.client import LabProcess, started
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 
+DAY = 86400
+
 State = t.Dict[str, t.Any]
 
 
@@ -103,9 +105,16 @@ def main() -> None:
 
         say("2. The same run again. Nothing is left to do: changed=0, no write, the same pull token.")
         run_playbook("cgr.pull_through.setup", variables, state)
+        last = tell_requests(lab, last)
+
+        lab.control("POST", "/clock", {"advance": 16 * DAY})
+        say(
+            "3. Sixteen days later: the pull token is due. It is renewed, proved, and only then the old one is revoked."
+        )
+        run_playbook("cgr.pull_through.rotate", variables, state)
         tell_requests(lab, last)
 
-        say("3. What to type next, for your own Artifactory")
+        say("4. What to type next, for your own Artifactory")
         print(NEXT)
     print(f"The demo took {time.monotonic() - begun:.0f} seconds, and left nothing running.")
 

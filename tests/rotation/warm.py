@@ -13,6 +13,7 @@ Usage: python warm.py SOCKET PROGRAM, with one of PROGRAMS. It ends when its sta
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -83,6 +84,9 @@ def serve(path: str, name: str) -> None:
     program = PROGRAMS[name]
     for module in program.imports:
         importlib.import_module(module)
+    # Else the collector would write to each page that the processes share, which copies it.
+    gc.collect()
+    gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
