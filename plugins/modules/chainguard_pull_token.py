@@ -141,8 +141,7 @@ notes:
   - "The login needs the capabilities C(groups.list), C(identity.list), C(role_bindings.list) and C(roles.list) to look, C(identity.create),
     C(role_bindings.create) and those of the role that it grants to make a token, and C(identity.delete) to revoke one. Of Chainguard's
     own roles only C(owner) has them all."
-  - "A role that is just enough, for images: C(chainctl iam roles create pull-through --parent ORGANISATION
-    --capabilities groups.list,identity.create,identity.delete,identity.list,manifest.list,manifest.metadata.list,record_signatures.list,referrers.list,repo.blobs.get,repo.list,role_bindings.create,role_bindings.list,roles.list,sboms.list,tag.list,vuln_reports.list)."
+  - The README of the role P(cgr.pull_through.pull_through#role) has the command that makes a role which is just enough for images.
   - Set C(no_log) on the task, and do not print its result. It holds a password.
 seealso:
   - module: cgr.pull_through.chainguard_pull_token_info
