@@ -115,7 +115,7 @@ def lend(station: Station, *without: str) -> str:
     lab, organization = station.lab, station.lab.organization["uid"]
     workload = lab.workload["identity"]
     for binding in lab.bindings():
-        if binding["identityUid"] == workload:
+        if binding["identityUid"] == workload and binding["uid"].startswith(organization):
             lab.chainguard("DELETE", f"/iam/v2/roleBindings/{binding['uid']}")
     names = sorted(set(documented_capabilities()) - set(without))
     role = lab.chainguard(
