@@ -295,7 +295,8 @@ def run_printed(lab: Lab, lines: list[str], folder: Path) -> dict[str, subproces
 @pytest.mark.parametrize("which", ["everything", "repair", "access"])
 def test_no_run_prints_a_secret(stories: Stories, which: str) -> None:
     story = getattr(stories, which)
-    scanner = Scanner({secret[-12:]: secret for secret in story.credentials})
+    # Short ones are wrong passwords that other tests tried at the same lab.
+    scanner = Scanner({secret[-12:]: secret for secret in story.credentials if len(secret) >= 12})
     steps = {name: step for name, step in vars(story).items() if isinstance(step, Step)}
     assert len(steps) > 2 and len(story.credentials) > 2
     assert scanner.find_all([(name, step.run.output.encode()) for name, step in steps.items()]) == {}
