@@ -64,6 +64,38 @@ def run(module: AnsibleModule, function: t.Callable[[AnsibleModule], dict[str, t
     module.exit_json(**result)
 
 
+def list_form(spec: Spec, name: str, required: str, *, common: Spec | None = None, **rules: t.Any) -> dict[str, t.Any]:
+    """Return what AnsibleModule needs to take a single thing by the options of spec, or several by a list with that name.
+
+    required: the option that a thing cannot do without. common: options that several share; with one of them, a thing
+    of several can have its own. rules: AnsibleModule's own, for each.
+    """
+    common = common or {}
+    each = {**spec, required: {**spec[required], "required": True}}
+    return {
+        "argument_spec": {**spec, **common, name: {"type": "list", "elements": "dict", "options": each, **rules}},
+        "required_one_of": [(required, name)],
+        "mutually_exclusive": [
+            (option, name) for option in spec if option not in common and spec[option].get("default") is None
+        ],
+        **rules,
+    }
+
+
+def item_results(module: AnsibleModule, results: list[dict[str, t.Any]], names: t.Sequence[str]) -> dict[str, t.Any]:
+    """Return the result of a list form, or end the module when something in it failed. names: what to call each."""
+    diffs = [
+        {"before_header": name, "after_header": name, **result["diff"]}
+        for name, result in zip(names, results)
+        if result.get("changed") and "diff" in result
+    ]
+    told = {"changed": any(result.get("changed") for result in results), "results": results, "diff": diffs}
+    failures = [f"{name}: {result['msg']}" for name, result in zip(names, results) if result["failed"]]
+    if failures:
+        module.fail_json(msg="\n".join(failures), **told)
+    return told
+
+
 def make_transport(module: AnsibleModule) -> _http.Transport:
     """Return the transport that all sessions of this module share."""
     verify: bool | str = module.params["validate_certs"]

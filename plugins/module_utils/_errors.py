@@ -82,3 +82,11 @@ class Unusable(RequestError):
     def __init__(self, reason: str, message: str, *, url: str, hint: str = "") -> None:
         super().__init__(message, method="GET", url=url, hint=hint)
         self.reason = reason
+
+
+def attempted(function: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
+    """Return the result of one thing of several, or what went wrong with it, which does not stop the others."""
+    try:
+        return {"failed": False, **function()}
+    except PullThroughError as exc:
+        return {"failed": True, "changed": False, "msg": str(exc), "error": exc.details()}

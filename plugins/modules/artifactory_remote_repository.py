@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: artifactory_remote_repository
-short_description: Manage a remote repository of JFrog Artifactory
+short_description: Manage remote repositories of JFrog Artifactory
 version_added: 0.1.0
 description:
   - Creates, changes and deletes a remote repository, of any package type.
@@ -34,9 +34,10 @@ attributes:
         Chainguard pull token is each time, or always with O(update_password=always).
 options:
   key:
-    description: Key of the repository. At most 58 characters, so that there is room for C(-cache).
+    description:
+      - Key of the repository. At most 58 characters, so that there is room for C(-cache).
+      - One of O(key) and O(repositories) is required.
     type: str
-    required: true
   state:
     description:
       - Whether the repository has to be there.
@@ -81,6 +82,50 @@ options:
         settings that it does not know.
     type: dict
     default: {}
+  repositories:
+    version_added: 0.2.0
+    description:
+      - Several repositories in one task, each with the options that a single one has.
+      - All are read in one request from Artifactory 7.61.3 on. What has to be created is sent in batches from 7.84.3 on, and what has to
+        be changed from 7.104.2 on. Older servers get a request for each, four at a time.
+      - One that fails does not stop the others. The module fails in the end.
+    type: list
+    elements: dict
+    suboptions:
+      key:
+        description: See O(key).
+        type: str
+        required: true
+      state:
+        description: See O(state).
+        type: str
+        choices: [present, absent]
+        default: present
+      package_type:
+        description: See O(package_type).
+        type: str
+        default: docker
+      url:
+        description: See O(url).
+        type: str
+      username:
+        description: See O(username).
+        type: str
+      password:
+        description: See O(password).
+        type: str
+      update_password:
+        description: See O(update_password).
+        type: str
+        choices: [username_changed, always]
+        default: username_changed
+      description:
+        description: See O(description).
+        type: str
+      settings:
+        description: See O(settings).
+        type: dict
+        default: {}
 seealso:
   - module: cgr.pull_through.chainguard_pull_token
   - module: cgr.pull_through.artifactory_repository_info
@@ -112,6 +157,17 @@ EXAMPLES = r"""
       enableTokenAuthentication: true
       blockMismatchingMimeTypes: true
 
+- name: Several repositories in one task
+  cgr.pull_through.artifactory_remote_repository:
+    repositories:
+      - key: cgr-public
+        url: https://cgr.dev/
+      - key: cgr-python
+        package_type: pypi
+        url: https://libraries.cgr.dev/
+        settings:
+          pyPIRepositorySuffix: python/simple
+
 - name: A repository that is no longer needed
   cgr.pull_through.artifactory_remote_repository:
     key: old-mirror
@@ -121,7 +177,7 @@ EXAMPLES = r"""
 RETURN = r"""
 repository:
   description: The settings that the module was asked for, as they are now, without the password. Empty when there is no repository.
-  returned: success
+  returned: success, with O(key)
   type: dict
   sample:
     key: cgr-private
@@ -129,6 +185,18 @@ repository:
     packageType: docker
     url: https://cgr.dev/
     username: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
+results:
+  version_added: 0.2.0
+  description:
+    - What came of each of O(repositories), in their order. Also returned when the module fails because of one.
+    - Each has C(key), C(changed), C(failed), and C(repository) with C(diff), or C(msg) with C(error).
+  returned: with O(repositories)
+  type: list
+  elements: dict
+  sample:
+    - key: cgr-public
+      failed: false
+      changed: false
 error:
   description: What is known of the failure. The keys method, url, status and said are there when a request failed.
   returned: failure
@@ -145,10 +213,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     ARTIFACTORY_SPEC,
     HTTP_SPEC,
+    item_results,
+    list_form,
     open_artifactory,
     require_libraries,
     run,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._convergence import Snapshot, converge_all
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
     REMOTE_KEY_LIMIT,
     RepositoriesApi,
@@ -164,7 +235,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config, Plan
 
 SPEC: dict[str, dict[str, t.Any]] = {
-    "key": {"type": "str", "required": True, "no_log": False},
+    "key": {"type": "str", "no_log": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "package_type": {"type": "str", "default": "docker"},
     "url": {"type": "str"},
@@ -199,6 +270,8 @@ def make_plan(api: RepositoriesApi, params: dict[str, t.Any], desired: Config) -
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Plan and, outside of check mode, apply."""
+    if module.params["repositories"] is not None:
+        return execute_all(module, module.params["repositories"])
     desired = desired_config(module.params)
     api = RepositoriesApi(open_artifactory(module))
     plan = make_plan(api, module.params, desired)
@@ -208,12 +281,20 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     return {"changed": plan.changed, "repository": repository, "diff": plan.diff()}
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={**SPEC, **ARTIFACTORY_SPEC, **HTTP_SPEC},
-        required_by={"password": ["username"]},
-        supports_check_mode=True,
+def execute_all(module: AnsibleModule, items: list[dict[str, t.Any]]) -> dict[str, t.Any]:
+    """Do the same for several repositories."""
+    wanted = [desired_config(item) for item in items]
+    api = Snapshot(open_artifactory(module))
+    results = converge_all(
+        api, wanted, lambda index: make_plan(api, items[index], wanted[index]), check=module.check_mode
     )
+    return item_results(module, results, [item["key"] for item in items])
+
+
+def main() -> None:
+    form = list_form(SPEC, "repositories", "key", required_by={"password": ["username"]})
+    form["argument_spec"].update(**ARTIFACTORY_SPEC, **HTTP_SPEC)
+    module = AnsibleModule(**form, supports_check_mode=True)
     require_libraries(module)
     run(module, execute)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: artifactory_virtual_repository
-short_description: Manage a virtual repository of JFrog Artifactory
+short_description: Manage virtual repositories of JFrog Artifactory
 version_added: 0.2.0
 description:
   - Creates, changes and deletes a virtual repository, of any package type. It serves what its members have, under one URL.
@@ -34,9 +34,10 @@ attributes:
     support: full
 options:
   key:
-    description: Key of the repository. At most 64 characters.
+    description:
+      - Key of the repository. At most 64 characters.
+      - One of O(key) and O(virtuals) is required.
     type: str
-    required: true
   state:
     description:
       - Whether the repository has to be there.
@@ -75,6 +76,42 @@ options:
         settings that it does not know.
     type: dict
     default: {}
+  virtuals:
+    version_added: 0.2.0
+    description:
+      - Several repositories in one task, each with the options that a single one has, in the order in which they are made.
+      - All repositories are read in one request from Artifactory 7.61.3 on.
+      - One that fails does not stop the others. The module fails in the end.
+    type: list
+    elements: dict
+    suboptions:
+      key:
+        description: See O(key).
+        type: str
+        required: true
+      state:
+        description: See O(state).
+        type: str
+        choices: [present, absent]
+        default: present
+      package_type:
+        description: See O(package_type).
+        type: str
+        default: docker
+      repositories:
+        description: See O(repositories).
+        type: list
+        elements: str
+      default_deployment_repository:
+        description: See O(default_deployment_repository).
+        type: str
+      description:
+        description: See O(description).
+        type: str
+      settings:
+        description: See O(settings).
+        type: dict
+        default: {}
 notes:
   - A virtual repository has no permissions of its own. Give those who pull their permission on each of its members.
 seealso:
@@ -102,6 +139,16 @@ EXAMPLES = r"""
     settings:
       pomRepositoryReferencesCleanupPolicy: discard_any_reference
 
+- name: Several repositories in one task
+  cgr.pull_through.artifactory_virtual_repository:
+    virtuals:
+      - key: cgr-python-all
+        package_type: pypi
+        repositories: [cgr-python-remediated, cgr-python]
+      - key: cgr-javascript-all
+        package_type: npm
+        repositories: [cgr-javascript]
+
 - name: A repository that is no longer needed
   cgr.pull_through.artifactory_virtual_repository:
     key: old-virtual
@@ -111,13 +158,25 @@ EXAMPLES = r"""
 RETURN = r"""
 repository:
   description: The settings that the module was asked for, as they are now. Empty when there is no repository.
-  returned: success
+  returned: success, with O(key)
   type: dict
   sample:
     key: cgr
     rclass: virtual
     packageType: docker
     repositories: [cgr-private, cgr-public]
+results:
+  version_added: 0.2.0
+  description:
+    - What came of each of O(virtuals), in their order. Also returned when the module fails because of one.
+    - Each has C(key), C(changed), C(failed), and C(repository) with C(diff), or C(msg) with C(error).
+  returned: with O(virtuals)
+  type: list
+  elements: dict
+  sample:
+    - key: cgr
+      failed: false
+      changed: false
 error:
   description: What is known of the failure. The keys method, url, status and said are there when a request failed.
   returned: failure
@@ -133,10 +192,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     ARTIFACTORY_SPEC,
     HTTP_SPEC,
+    item_results,
+    list_form,
     open_artifactory,
     require_libraries,
     run,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._convergence import Snapshot, converge_all
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._members import (
     checked_members,
     hazards,
@@ -157,7 +219,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import In
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config, Plan
 
 SPEC: dict[str, dict[str, t.Any]] = {
-    "key": {"type": "str", "required": True, "no_log": False},
+    "key": {"type": "str", "no_log": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "package_type": {"type": "str", "default": "docker"},
     "repositories": {"type": "list", "elements": "str"},
@@ -179,23 +241,25 @@ def desired_config(params: dict[str, t.Any]) -> Config:
     return wanted_config("virtual", params, typed)
 
 
-def make_plan(module: AnsibleModule, api: RepositoriesApi, desired: Config) -> Plan:
-    """Look at the repository and its members, and plan. Only reads."""
-    if module.params["state"] == "absent":
+def make_plan(
+    module: AnsibleModule, api: RepositoriesApi, state: str, desired: Config, coming: t.Collection[str] = ()
+) -> Plan:
+    """Look at the repository and its members, and plan. Only reads. coming: members that are made before it."""
+    if state == "absent":
         return plan_removal(api, desired)
     plan = plan_repository(api, desired, needed="repositories")
     if desired.get("repositories"):
-        look_at_members(module, api, desired)
+        look_at_members(module, api, desired, coming)
     return plan
 
 
-def look_at_members(module: AnsibleModule, api: RepositoriesApi, desired: Config) -> None:
+def look_at_members(module: AnsibleModule, api: RepositoriesApi, desired: Config, coming: t.Collection[str]) -> None:
     """Warn of what spoils the repository; raise InputError for what cannot be a member."""
     found = api.with_members(desired["repositories"])
     refuse_members(desired, found)
     for text in hazards(found):
         module.warn(text)
-    missing = [key for key in desired["repositories"] if key not in found]
+    missing = [key for key in desired["repositories"] if key not in found and key not in coming]
     if not missing:
         return
     text = f"There is no repository {', '.join(missing)}, which {desired['key']} should have as a member."
@@ -206,17 +270,36 @@ def look_at_members(module: AnsibleModule, api: RepositoriesApi, desired: Config
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Plan and, outside of check mode, apply."""
-    desired = desired_config(module.params)
+    if module.params["virtuals"] is not None:
+        return execute_all(module, module.params["virtuals"])
+    desired, state = desired_config(module.params), module.params["state"]
     api = RepositoriesApi(open_artifactory(module))
-    plan = make_plan(module, api, desired)
+    plan = make_plan(module, api, state, desired)
     if plan.changed and not module.check_mode:
         apply_plan(api, desired["key"], plan)
-    repository = {} if module.params["state"] == "absent" else desired
-    return {"changed": plan.changed, "repository": repository, "diff": plan.diff()}
+    return {"changed": plan.changed, "repository": {} if state == "absent" else desired, "diff": plan.diff()}
+
+
+def execute_all(module: AnsibleModule, items: list[dict[str, t.Any]]) -> dict[str, t.Any]:
+    """Do the same for several repositories. One after the other, as one may be a member of the next."""
+    wanted = [desired_config(item) for item in items]
+    api = Snapshot(open_artifactory(module))
+    results = converge_all(
+        api,
+        wanted,
+        lambda index: make_plan(
+            module, api, items[index]["state"], wanted[index], coming=[one["key"] for one in wanted[:index]]
+        ),
+        check=module.check_mode,
+        in_order=True,
+    )
+    return item_results(module, results, [item["key"] for item in items])
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={**SPEC, **ARTIFACTORY_SPEC, **HTTP_SPEC}, supports_check_mode=True)
+    form = list_form(SPEC, "virtuals", "key")
+    form["argument_spec"].update(**ARTIFACTORY_SPEC, **HTTP_SPEC)
+    module = AnsibleModule(**form, supports_check_mode=True)
     require_libraries(module)
     run(module, execute)
 

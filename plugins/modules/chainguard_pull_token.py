@@ -36,13 +36,13 @@ attributes:
     details: Except with O(renew=true), which makes a new token each time.
 options:
   organization:
-    description: Name or UID of the Chainguard organisation.
+    description: Name or UID of the Chainguard organisation. Required with O(name). With O(tokens), that of those which name none.
     type: str
-    required: true
   name:
-    description: Name of the identity. 3 to 63 of a-z, 0-9, space, dot, underscore and dash.
+    description:
+      - Name of the identity. 3 to 63 of a-z, 0-9, space, dot, underscore and dash.
+      - One of O(name) and O(tokens) is required.
     type: str
-    required: true
   repository:
     description: What the token gives access to, in the words of C(chainctl). One token has one role.
     type: str
@@ -134,6 +134,47 @@ options:
       - With O(state=absent) and O(identities), also revoke those that do not carry the marker, such as a token that somebody made by hand.
     type: bool
     default: false
+  tokens:
+    version_added: 0.2.0
+    description:
+      - Several tokens in one task, each with its own purpose. All other options count for each of them.
+      - What there is in an organisation is read once for all of its tokens.
+      - One that fails does not stop the others. The module fails in the end.
+    type: list
+    elements: dict
+    suboptions:
+      organization:
+        description: See O(organization).
+        type: str
+      name:
+        description: See O(name).
+        type: str
+        required: true
+      repository:
+        description: See O(repository).
+        type: str
+        choices: [oci, apk, java, python, javascript, dotnet, go]
+        default: oci
+      used_by:
+        description: See O(used_by).
+        type: str
+      in_use:
+        description: See O(in_use).
+        type: list
+        elements: str
+      identities:
+        description: See O(identities).
+        type: list
+        elements: str
+      keep:
+        description: See O(keep).
+        type: list
+        elements: str
+        default: []
+      foreign:
+        description: See O(foreign).
+        type: bool
+        default: false
 requirements:
   - cryptography
   - chainctl, for O(method=chainctl)
@@ -156,6 +197,21 @@ EXAMPLES = r"""
     used_by: https://artifactory.example.com/cgr-private
     in_use: "{{ [repository.username | default('')] }}"
   register: pull_token
+  no_log: true
+
+- name: Tokens for several repositories in one task
+  cgr.pull_through.chainguard_pull_token:
+    organization: example.com
+    tokens:
+      - name: pull cgr-java
+        repository: java
+        used_by: https://artifactory.example.com/cgr-java
+        in_use: ["{{ java.username }}"]
+      - name: pull cgr-python
+        repository: python
+        used_by: https://artifactory.example.com/cgr-python
+        in_use: ["{{ python.username }}"]
+  register: pull_tokens
   no_log: true
 
 - name: Revoke what it replaced
@@ -222,11 +278,24 @@ token:
     days_left: 30.0
 organization:
   description: The organisation.
-  returned: success
+  returned: success, with O(name)
   type: dict
   sample:
     name: example.com
     uid: 45a0c61ea6fd977f050c5fb9ac06a69eed764595
+results:
+  version_added: 0.2.0
+  description:
+    - What came of each of O(tokens), in their order. Also returned when the module fails because of one.
+    - Each has C(name), C(changed), C(failed), and what is returned for a single one, or C(msg) with C(error).
+  returned: with O(tokens)
+  type: list
+  elements: dict
+  sample:
+    - name: pull cgr-private
+      failed: false
+      changed: false
+      username: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
 revoked:
   description: UIDs of the tokens that were revoked, or in check mode would be.
   returned: with O(state=absent)
@@ -235,12 +304,16 @@ revoked:
   sample: [45a0c61ea6fd977f050c5fb9ac06a69eed764595/8899aabbccddeeff]
 """
 
+import concurrent.futures
+import dataclasses
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     CHAINGUARD_SPEC,
     HTTP_SPEC,
+    item_results,
+    list_form,
     make_transport,
     open_chainguard,
     open_sts,
@@ -250,6 +323,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._capabilities import LOOK, REVOKE
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import CRYPTOGRAPHY_MISSING
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._login import Sts
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._mint import Chainctl
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import (
     KINDS,
@@ -260,15 +334,30 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull
     seconds,
     token_life,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._survey import Survey
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._upkeep import Policy, Upkeep
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, Refused
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    InputError,
+    PullThroughError,
+    Refused,
+    attempted,
+)
 
-SPEC: dict[str, dict[str, t.Any]] = {
-    "organization": {"type": "str", "required": True},
-    "name": {"type": "str", "required": True},
+THREADS = 4
+
+ORGANIZATION: dict[str, dict[str, t.Any]] = {"organization": {"type": "str"}}
+TOKEN_SPEC: dict[str, dict[str, t.Any]] = {
+    **ORGANIZATION,
+    "name": {"type": "str"},
     "repository": {"type": "str", "choices": list(KINDS), "default": "oci"},
     "used_by": {"type": "str"},
     "in_use": {"type": "list", "elements": "str"},
+    "identities": {"type": "list", "elements": "str"},
+    "keep": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "foreign": {"type": "bool", "default": False},
+}
+COMMON_SPEC: dict[str, dict[str, t.Any]] = {
+    **ORGANIZATION,
     "ttl": {"type": "str", "default": "720h"},
     "renew_before": {"type": "str"},
     "interval": {"type": "str"},
@@ -278,29 +367,78 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "revoke": {"type": "bool", "default": True},
     "grace": {"type": "str", "default": "0s"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "identities": {"type": "list", "elements": "str"},
-    "keep": {"type": "list", "elements": "str", "default": [], "no_log": False},
-    "foreign": {"type": "bool", "default": False},
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Platform:
+    """What all tokens of a task share."""
+
+    module: AnsibleModule
+    iam: Iam
+    sts: Sts
+    policy: Policy
+    chainctl: Chainctl | None
+
+
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
-    """Check the input, find the organisation, then make or revoke."""
+    """Check the input, find the organisations, then make or revoke."""
     params = module.params
-    name, description = checked_name(params["name"]), marker(params["used_by"])
+    items = [params] if params["tokens"] is None else params["tokens"]
+    for item in items:
+        checked_name(item["name"])
+        marker(item["used_by"])
+    platform = open_platform(module)
+    if params["tokens"] is None:
+        return one_token(platform, params, Survey(platform.iam, platform.iam.organization(params["organization"])))
+    return all_tokens(
+        platform, [{**item, "organization": item["organization"] or params["organization"]} for item in items]
+    )
+
+
+def open_platform(module: AnsibleModule) -> Platform:
+    """Check the options that all tokens share, and prepare the session. Sends nothing yet."""
+    params = module.params
     grace = seconds(params["grace"], "grace")
     policy = Policy(*token_life(params["ttl"], params["renew_before"]), grace, params["settle"], params["revoke"])
     warn_of_gaps(module, policy.renew_before)
     chainctl = find_chainctl(module)
     transport = make_transport(module)
     sts = open_sts(module, transport)
-    iam = Iam(open_chainguard(module, sts, transport))
-    organization = iam.organization(params["organization"])
-    purpose = Purpose(organization["uid"], KINDS[params["repository"]], name, description)
-    upkeep = Upkeep(iam, sts, purpose, policy, chainctl)
-    absent = params["state"] == "absent"
+    return Platform(module, Iam(open_chainguard(module, sts, transport)), sts, policy, chainctl)
+
+
+def all_tokens(platform: Platform, items: list[dict[str, t.Any]]) -> dict[str, t.Any]:
+    """Do the same for several tokens, some at a time. What there is in an organisation is read once for all of them."""
+    surveys: dict[str, Survey | PullThroughError] = {}
+    for item in items:
+        if item["organization"] is None:
+            raise InputError(f"organization is missing for the token {item['name']!r}.")
+    for name in dict.fromkeys(item["organization"] for item in items):
+        try:
+            surveys[name] = Survey(platform.iam, platform.iam.organization(name), whole=True)
+        except PullThroughError as exc:
+            surveys[name] = exc
+
+    def one(item: dict[str, t.Any]) -> dict[str, t.Any]:
+        survey = surveys[item["organization"]]
+        if isinstance(survey, PullThroughError):
+            raise survey
+        return one_token(platform, item, survey)
+
+    with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+        results = list(pool.map(lambda item: {"name": item["name"], **attempted(lambda: one(item))}, items))
+    return item_results(platform.module, results, [item["name"] for item in items])
+
+
+def one_token(platform: Platform, item: dict[str, t.Any], survey: Survey) -> dict[str, t.Any]:
+    """Make or revoke the tokens for one purpose."""
+    module, organization = platform.module, survey.organization
+    purpose = Purpose(survey.uid, KINDS[item["repository"]], item["name"], marker(item["used_by"]))
+    upkeep = Upkeep(survey, platform.sts, purpose, platform.policy, platform.chainctl)
+    absent = module.params["state"] == "absent"
     try:
-        result = revoke(module, iam, upkeep) if absent else ensure(module, iam, upkeep)
+        result = revoke(module, item, survey.iam, upkeep) if absent else ensure(module, item, survey.iam, upkeep)
     except Refused as exc:
         if exc.status == 403:
             upkeep.refuse_too_few(LOOK | REVOKE if absent else LOOK)
@@ -333,16 +471,16 @@ def warn_of_gaps(module: AnsibleModule, renew_before: int) -> None:
         )
 
 
-def ensure(module: AnsibleModule, iam: Iam, upkeep: Upkeep) -> dict[str, t.Any]:
+def ensure(module: AnsibleModule, item: dict[str, t.Any], iam: Iam, upkeep: Upkeep) -> dict[str, t.Any]:
     """Keep the token that may stay, else make one."""
-    need = upkeep.look(module.params["in_use"], renew=module.params["renew"])
+    need = upkeep.look(item["in_use"], renew=module.params["renew"])
     result = {"due": need.due, "live": need.verdict.live, "superseded": need.superseded, "replaces": {}}
     if need.stays is not None:
         return {"changed": False, **result, **described(iam, need.stays, need.reason)}
     current = need.verdict.current
     result["replaces"] = current.shown(iam.now()) if current is not None else {}
     result["reason"] = need.reason
-    result["diff"] = {"before": {}, "after": wanted(module.params)}
+    result["diff"] = {"before": {}, "after": wanted(item, module.params["ttl"])}
     maker = upkeep.maker()
     if module.check_mode:
         return {"changed": True, **result, "username": f"{upkeep.purpose.organization}/new-identity", "token": {}}
@@ -354,10 +492,10 @@ def ensure(module: AnsibleModule, iam: Iam, upkeep: Upkeep) -> dict[str, t.Any]:
     return {"changed": False, "due": True, "live": True, "superseded": [], "replaces": {}, **kept}
 
 
-def wanted(params: dict[str, t.Any]) -> dict[str, t.Any]:
+def wanted(item: dict[str, t.Any], ttl: str) -> dict[str, t.Any]:
     """Return a new token as the diff shows it."""
-    role = KINDS[params["repository"]].role
-    return {"name": params["name"], "role": role, "used_by": params["used_by"] or "", "ttl": params["ttl"]}
+    role = KINDS[item["repository"]].role
+    return {"name": item["name"], "role": role, "used_by": item["used_by"] or "", "ttl": ttl}
 
 
 def described(iam: Iam, token: PullToken, reason: str) -> dict[str, t.Any]:
@@ -366,10 +504,9 @@ def described(iam: Iam, token: PullToken, reason: str) -> dict[str, t.Any]:
     return {"username": token.uid, "token": token.shown(iam.now()), "reason": reason}
 
 
-def revoke(module: AnsibleModule, iam: Iam, upkeep: Upkeep) -> dict[str, t.Any]:
+def revoke(module: AnsibleModule, item: dict[str, t.Any], iam: Iam, upkeep: Upkeep) -> dict[str, t.Any]:
     """Revoke tokens of ours, or those that are named. One that is gone already is no change."""
-    params = module.params
-    found = upkeep.tokens.to_revoke(params["identities"], params["keep"], foreign=params["foreign"])
+    found = upkeep.tokens.to_revoke(item["identities"], item["keep"], foreign=item["foreign"])
     before = {token.uid: token.shown(iam.now()) for token in found}
     if not module.check_mode:
         found = [token for token in found if iam.delete_identity(token.uid)]
@@ -377,11 +514,9 @@ def revoke(module: AnsibleModule, iam: Iam, upkeep: Upkeep) -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={**SPEC, **CHAINGUARD_SPEC, **HTTP_SPEC},
-        required_if=[("foreign", True, ["identities"])],
-        supports_check_mode=True,
-    )
+    form = list_form(TOKEN_SPEC, "tokens", "name", common=COMMON_SPEC, required_if=[("foreign", True, ["identities"])])
+    form["argument_spec"].update(**CHAINGUARD_SPEC, **HTTP_SPEC)
+    module = AnsibleModule(**form, required_by={"name": ["organization"]}, supports_check_mode=True)
     require_libraries(module, ("cryptography", CRYPTOGRAPHY_MISSING))
     run(module, execute)
 

@@ -22,6 +22,7 @@ _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CACHE_SUFFIX = " (local file cache)"
 _NO_EDITION = "available only in Artifactory Pro"
 _SMART_REMOTE = "/artifactory/api/docker/"
+_BATCH = "/artifactory/api/v2/repositories/batch"
 SECRETS = ("password",)
 
 
@@ -115,7 +116,7 @@ class RepositoriesApi:
 
         Raises Refused for a login that is no administrator's, which would see only a part of each.
         """
-        found = self._configurations()
+        found = self.configurations()
         if found is not None:
             return sorted(found, key=lambda one: str(one["key"]))
         self.require_admin()
@@ -128,8 +129,12 @@ class RepositoriesApi:
 
         One request from 7.61.3 on, else one for each of them. Raises Refused as list_all does.
         """
-        every = self._configurations()
-        look = self.get if every is None else {str(one["key"]): one for one in every}.get
+        every = self.configurations()
+        return self.walk(keys, self.get if every is None else {str(one["key"]): one for one in every}.get)
+
+    @staticmethod
+    def walk(keys: t.Iterable[str], look: t.Callable[[str], Config | None]) -> dict[str, Config]:
+        """Return what with_members does, by looking at one after the other."""
         found: dict[str, Config] = {}
         pending = list(keys)
         while pending:
@@ -140,7 +145,7 @@ class RepositoriesApi:
                 pending += repository.get("repositories") or []
         return found
 
-    def _configurations(self) -> list[Config] | None:
+    def configurations(self) -> list[Config] | None:
         """Return all configurations in one request; None where the server is too old for that."""
         grouped = self._session.call("GET", _path("configurations"), absent=no_such_repository, absent_ok=True)
         if grouped is None:
@@ -151,9 +156,27 @@ class RepositoriesApi:
         """Raise Refused unless the login is an administrator's: better before the first write than in the middle."""
         self._session.call("GET", "/artifactory/api/system/license")
 
+    def version(self) -> tuple[int, ...]:
+        """Return the server's version, such as (7, 104, 2)."""
+        told = self._session.call("GET", "/artifactory/api/system/version")
+        return tuple(int(part) for part in re.findall(r"\d+", str(told.get("version"))))
+
+    def exists(self, key: str) -> bool:
+        """Return whether there is such a repository now."""
+        return self._session.call("GET", _path(key), absent=no_such_repository, absent_ok=True) is not None
+
     def create(self, key: str, config: Config) -> None:
         """Create a repository. A creation without an answer is not sent again: it is looked for."""
-        self._session.create("PUT", _path(key), config, exists=lambda: self.get(key) is not None)
+        self._session.create("PUT", _path(key), config, exists=lambda: self.exists(key))
+
+    def create_batch(self, configs: list[Config]) -> None:
+        """Create repositories, all or none. From 7.84.3 on. A creation without an answer is not sent again: it is looked for."""
+        keys = [str(config["key"]) for config in configs]
+        self._session.create("PUT", _BATCH, configs, exists=lambda: all(self.exists(key) for key in keys))
+
+    def update_batch(self, changes: list[Config]) -> None:
+        """Merge changes into repositories, all or none. From 7.104.2 on."""
+        self._session.call("POST", _BATCH, body=changes, repeatable=True)
 
     def update(self, key: str, changes: Config) -> None:
         """Merge the changes into a repository: what is not named stays as it is, so this can be sent twice."""

@@ -65,16 +65,26 @@ def plan_removal(api: RepositoriesApi, desired: Config) -> Plan:
 
 
 def apply_plan(api: RepositoriesApi, key: str, plan: Plan) -> None:
-    """Send a plan, then read it back: the server ignores settings that it does not know without a word."""
+    """Send a plan, then read it back."""
+    send_plan(api, key, plan)
+    if plan.action != "delete":
+        check_stored(key, plan, api.get(key))
+
+
+def send_plan(api: RepositoriesApi, key: str, plan: Plan) -> None:
+    """Send a plan for one repository."""
     if plan.action == "delete":
         api.delete(key)
-        return
-    if plan.action == "create":
+    elif plan.action == "create":
         api.create(key, plan.payload)
     else:
         api.update(key, plan.payload)
+
+
+def check_stored(key: str, plan: Plan, stored: Config | None) -> None:
+    """Raise PullThroughError for settings that were lost: the server ignores those that it does not know without a word."""
     sent = {name: value for name, value in plan.payload.items() if name not in SECRETS}
-    lost = not_stored(sent, api.get(key) or {})
+    lost = not_stored(sent, stored or {})
     if lost:
         raise PullThroughError(
             f"Artifactory accepted the repository {key} but did not store {', '.join(lost)} as sent.",

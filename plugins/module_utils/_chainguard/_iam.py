@@ -96,12 +96,16 @@ class Iam:
         query = {"uidp.childrenOf": organization}
         return list(self._pages("roleBindings", {**query, "identity": identity} if identity else query))
 
-    def is_bound(self, organization: str, identity: str, role: str) -> bool:
-        """Return whether an identity has the role of this name in the organisation."""
-        return any(
-            (binding.get("identity") or {}).get("uid") == identity and (binding.get("role") or {}).get("name") == role
+    def bound(self, organization: str, *, identity: str | None = None) -> frozenset[tuple[str, str]]:
+        """Return who is bound to what in the organisation: the identity's UID and the role's name. All, or one identity's."""
+        return frozenset(
+            (str((binding.get("identity") or {}).get("uid")), str((binding.get("role") or {}).get("name")))
             for binding in self.bindings(organization, identity=identity)
         )
+
+    def is_bound(self, organization: str, identity: str, role: str) -> bool:
+        """Return whether an identity has the role of this name in the organisation."""
+        return (identity, role) in self.bound(organization, identity=identity)
 
     def held(self, organization: str) -> frozenset[str]:
         """Return the capabilities that this login has in the organisation. Empty when Chainguard does not tell."""

@@ -17,7 +17,8 @@ import json
 import re
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam, Resource, is_identity_uid
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Resource, is_identity_uid
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._survey import Survey
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
 
 ISSUER = "https://pulltoken.issuer.chainguard.dev"
@@ -223,13 +224,16 @@ class Purpose:
 class PullTokens:
     """The pull tokens that were made for one purpose."""
 
-    def __init__(self, iam: Iam, purpose: Purpose) -> None:
-        self._iam = iam
+    def __init__(self, survey: Survey, purpose: Purpose) -> None:
+        self._survey = survey
         self._purpose = purpose
 
     def ours(self) -> list[PullToken]:
         """Return the tokens that carry our name and marker, the longest living first."""
-        found = (PullToken.of(one) for one in self._iam.identities(self._purpose.organization))
+        return self._ours(self._survey.identities())
+
+    def _ours(self, identities: list[Resource]) -> list[PullToken]:
+        found = map(PullToken.of, identities)
         mine = [token for token in found if token is not None and self._purpose.fits(token)]
         return sorted(mine, key=lambda token: -token.expires)
 
@@ -239,27 +243,30 @@ class PullTokens:
         mine: what ours() returned. in_use: UIDs that are known to be in use. A password that nobody stored is lost, so
         with in_use no other token counts; a token in use may also be one that somebody else made.
         """
-        candidates = mine if in_use is None else self._in_use(mine, in_use)
+        candidates = mine if in_use is None else self._in_use(in_use)
         if not candidates:
             return Verdict(None, False, False, _why_none(in_use))
         best = candidates[0]
-        left = best.expires - self._iam.now()
+        left = best.expires - self._survey.now()
         if left <= 0:
             return Verdict(best, False, False, f"the last one expired on {rfc3339(best.expires)}")
         if not best.has_key:
             return Verdict(best, False, False, f"the key of {best.uid} is gone")
         role = self._purpose.kind.role
-        if not self._iam.is_bound(self._purpose.organization, best.uid, role):
+        if not self._survey.is_bound(best.uid, role):
             return Verdict(best, False, False, f"{best.uid} is not bound to the role {role}")
         if left <= renew_before:
             return Verdict(best, True, False, f"{days(left)}, and it is renewed at {renew_before / _DAY:.1f}")
         return Verdict(best, True, True, days(left))
 
-    def _in_use(self, mine: list[PullToken], uids: list[str]) -> list[PullToken]:
-        known = {token.uid: token for token in mine}
-        here = [uid for uid in uids if is_identity_uid(uid) and uid.startswith(f"{self._purpose.organization}/")]
-        found = (known.get(uid) or PullToken.of(self._iam.identity(uid)) for uid in here)
-        return sorted((token for token in found if token is not None), key=lambda token: -token.expires)
+    def _in_use(self, uids: list[str]) -> list[PullToken]:
+        return sorted(self._named(uids), key=lambda token: -token.expires)
+
+    def _named(self, uids: t.Collection[str]) -> list[PullToken]:
+        """Return those of these tokens that are there, in the order of the UIDs."""
+        known = {str(one["uid"]): one for one in self._survey.identities()}
+        found = (PullToken.of(known.get(uid)) for uid in dict.fromkeys(uids))
+        return [token for token in found if token is not None]
 
     def superseded(self, mine: list[PullToken], verdict: Verdict, *, renew: bool, grace: float) -> list[str]:
         """Return the UIDs of those of mine that can be revoked once the present token, or with renew a new one, is in use.
@@ -267,7 +274,7 @@ class PullTokens:
         The token that is replaced; and those that nobody came back for, as a young one may be that of another run,
         which is about to use it. grace: seconds that a token has to be in use before others are revoked for it.
         """
-        now = self._iam.now()
+        now = self._survey.now()
         current = verdict.current
         age = 0.0 if renew or current is None else now - current.created
         return [
@@ -278,8 +285,9 @@ class PullTokens:
         ]
 
     def overtaken(self, token: PullToken) -> bool:
-        """Return whether another run made a token after this one."""
-        return any(other.created > token.created for other in self.ours())
+        """Return whether another run made a token after this one. Looks anew."""
+        now_there = self._ours(self._survey.iam.identities(self._survey.uid))
+        return any(other.created > token.created for other in now_there)
 
     def to_revoke(
         self, identities: list[str] | None, keep: t.Collection[str], *, foreign: bool = False
@@ -290,8 +298,7 @@ class PullTokens:
         """
         if identities is None:
             return [token for token in self.ours() if token.uid not in keep]
-        named = [uid for uid in dict.fromkeys(identities) if uid not in keep and is_identity_uid(uid)]
-        found = [token for token in (PullToken.of(self._iam.identity(uid)) for uid in named) if token is not None]
+        found = self._named([uid for uid in identities if uid not in keep])
         for token in found:
             if token.description != self._purpose.description and not foreign:
                 raise InputError(

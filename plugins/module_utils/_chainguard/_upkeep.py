@@ -10,7 +10,6 @@ import dataclasses
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard import _capabilities
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._login import Sts
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._mint import (
     ApiMaker,
@@ -28,6 +27,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull
     Purpose,
     Verdict,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._survey import Survey
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,13 +63,16 @@ class Need:
 class Upkeep:
     """The upkeep of the tokens for one purpose. chainctl makes them when it is given, else the API does."""
 
-    def __init__(self, iam: Iam, sts: Sts, purpose: Purpose, policy: Policy, chainctl: Chainctl | None = None) -> None:
-        self._iam = iam
+    def __init__(
+        self, survey: Survey, sts: Sts, purpose: Purpose, policy: Policy, chainctl: Chainctl | None = None
+    ) -> None:
+        self._survey = survey
+        self._iam = survey.iam
         self._sts = sts
         self.purpose = purpose
         self._policy = policy
         self._chainctl = chainctl
-        self.tokens = PullTokens(iam, purpose)
+        self.tokens = PullTokens(survey, purpose)
 
     def look(self, in_use: list[str] | None, *, renew: bool) -> Need:
         """Return what has to be done. in_use: UIDs that are known to be in use; renew: whether a new one is asked for."""
@@ -87,7 +90,7 @@ class Upkeep:
             # It makes the token with a login of its own.
             self.refuse_too_few(needed)
             return ChainctlMaker(self._iam, self.purpose, self._chainctl)
-        role = self._iam.managed_role(self.purpose.kind.role)
+        role = self._survey.managed_role(self.purpose.kind.role)
         # Nobody can grant what they do not hold.
         granted = map(_capabilities.dotted, role.get("capabilities") or [])
         self.refuse_too_few({*needed, *_capabilities.MAKE, *granted})
@@ -104,5 +107,4 @@ class Upkeep:
 
     def refuse_too_few(self, needed: t.Collection[str]) -> None:
         """Raise PullThroughError that names the capabilities which the login lacks, as far as Chainguard tells."""
-        organization = self.purpose.organization
-        _capabilities.refuse_too_few(self._iam.held(organization), needed, organization)
+        _capabilities.refuse_too_few(self._survey.held(), needed, self._survey.uid)
