@@ -38,6 +38,42 @@ attributes:
     support: full
     details: Nothing that lasts is changed, so C(changed) is always V(false). That a cache fills does not count.
 options:
+  pulls:
+    description:
+      - Several repositories in one task, in the place of O(repository), O(images) and the other options that its items
+        have. All other options hold for all of them.
+      - All of it is pulled over the same O(threads), and what one repository costs to look up is shared by all. Each is
+        reported on its own in RV(results), also when the module fails because of one of them.
+    version_added: 0.2.0
+    type: list
+    elements: dict
+    suboptions:
+      repository:
+        description: As O(repository).
+        type: str
+      images:
+        description: As O(images), of this repository.
+        type: list
+        elements: str
+        required: true
+      fresh:
+        description: As O(fresh), for this repository.
+        type: str
+        choices: [ignored, preferred, required]
+        default: ignored
+      evict:
+        description: As O(evict), for this repository.
+        type: bool
+        default: false
+      upstream_url:
+        description: As O(upstream_url), for this repository.
+        type: str
+      upstream_username:
+        description: User name for O(pulls[].upstream_url).
+        type: str
+      upstream_password:
+        description: Password of O(pulls[].upstream_username).
+        type: str
   registry_url:
     description:
       - The registry as a container client addresses it. Scheme and host, and a port if it needs one.
@@ -59,7 +95,6 @@ options:
         no matter of the single image (no connection, or a login that is refused) the rest is skipped.
     type: list
     elements: str
-    required: true
   depth:
     description:
       - V(manifest) fetches what the tag leads to. This proves the name, the route and the permission.
@@ -162,6 +197,19 @@ EXAMPLES = r"""
     platforms: [linux/amd64, linux/arm64]
     threads: 16
 
+- name: Prove two repositories in one task
+  cgr.pull_through.registry_pull:
+    artifactory_url: https://myproject.jfrog.io
+    artifactory_access_token: "{{ artifactory_token }}"
+    depth: manifest
+    pulls:
+      - repository: cgr-public
+        images: [chainguard/wolfi-base]
+        fresh: required
+        evict: true
+      - repository: cgr-charts
+        images: [example.com/iamguarded-charts/redis:22.0.7]
+
 - name: Can this Helm chart be pulled?
   cgr.pull_through.registry_pull:
     artifactory_url: https://myproject.jfrog.io
@@ -179,9 +227,39 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+results:
+  description:
+    - What came of each repository, in the order of O(pulls). Also returned when the module fails because of them.
+  returned: with O(pulls)
+  type: list
+  elements: dict
+  contains:
+    repository:
+      description: As in O(pulls).
+      type: str
+      sample: cgr-private
+    images:
+      description: As RV(images), of this repository.
+      type: list
+      elements: dict
+    summary:
+      description: As RV(summary), of this repository.
+      type: list
+      elements: str
+    totals:
+      description: As RV(totals), of this repository.
+      type: dict
+    failed:
+      description: Whether one of them is not as asked for.
+      type: bool
+      sample: false
+    msg:
+      description: What failed, with cause and fix.
+      returned: when it failed
+      type: str
 images:
   description: What came of each image, in the order of O(images). Also returned when the module fails because of them.
-  returned: always
+  returned: without O(pulls)
   type: list
   elements: dict
   contains:
@@ -275,15 +353,15 @@ images:
           type: str
           sample: Set enableTokenAuthentication to true, then zap the caches of cgr-private or wait 1800 seconds.
 summary:
-  description: What each image's result proves, in a line for people.
-  returned: success
+  description: What each image's result proves, in a line for people, for those that could be pulled as asked.
+  returned: without O(pulls)
   type: list
   elements: str
   sample:
     - "myproject.jfrog.io/cgr-public/chainguard/go:latest: pulled sha256:8e7c…, as upstream; linux/amd64, 3 layers, 251.7 MB; fresh from upstream."
 totals:
   description:
-    - The sum of it. C(failed) counts the images that are not RV(images[].ok), and C(skipped) those that were not tried.
+    - The sum of it, over all repositories. C(failed) counts the images that are not RV(images[].ok), and C(skipped) those that were not tried.
     - C(bytes) and C(requests) are what really went over the wire from and to the registries.
   returned: always
   type: dict
@@ -296,6 +374,7 @@ totals:
     seconds: 4.5
 """
 
+import dataclasses
 import functools
 import time
 import typing as t
@@ -309,19 +388,28 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     require_libraries,
     run,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Result, failure_message
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Result
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import Login
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport, checked_base_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._patience import CircuitBreaker
 from ansible_collections.cgr.pull_through.plugins.module_utils._pulling import (
+    NEEDED_BY,
+    PROOF_SPEC,
+    TOGETHER,
+    Configurations,
+    Params,
     checked_threads,
+    conclude,
+    open_all,
     open_witness,
-    read_configuration,
+    part,
+    pulls_option,
     refuse_blind_proof,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import parse_platforms
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import Puller, Settings
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import Batch, Outcome, Puller, Settings
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import (
     Reference,
     checked_name,
@@ -329,32 +417,28 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._refere
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._report import Reporter, summary, untried
 
+EACH_SPEC: dict[str, dict[str, t.Any]] = {"images": {"type": "list", "elements": "str"}, **PROOF_SPEC}
+
 SPEC: dict[str, dict[str, t.Any]] = {
+    **EACH_SPEC,
+    "pulls": pulls_option(EACH_SPEC, "images"),
     "registry_url": {"type": "str", "fallback": (env_fallback, ["REGISTRY_URL"])},
-    "repository": {"type": "str"},
-    "images": {"type": "list", "elements": "str", "required": True},
     "depth": {"type": "str", "choices": ["manifest", "image"], "default": "image"},
     "platforms": {"type": "list", "elements": "str", "default": ["linux/amd64"]},
-    "fresh": {"type": "str", "choices": ["ignored", "preferred", "required"], "default": "ignored"},
-    "evict": {"type": "bool", "default": False},
-    "upstream_url": {"type": "str"},
-    "upstream_username": {"type": "str"},
-    "upstream_password": {"type": "str", "no_log": True},
     "username": {"type": "str"},
     "password": {"type": "str", "no_log": True},
     "threads": {"type": "int", "default": 8},
 }
 
+# The circuit breaker of a registry, by its URL and login.
+Breaker = t.Callable[[str, Login], CircuitBreaker]
 
-def checked_settings(params: dict[str, t.Any]) -> Settings:
+
+def checked_settings(params: Params) -> Settings:
     """Return what to do with each image, or raise InputError."""
-    refuse_blind_proof(params)
     return Settings(
-        repository=checked_name(params["repository"], "The repository key") if params["repository"] else "",
         depth=params["depth"],
         platforms=parse_platforms(params["platforms"]),
-        fresh=params["fresh"],
-        evict=params["evict"],
         threads=checked_threads(params["threads"]),
     )
 
@@ -376,7 +460,7 @@ def registry_url(module: AnsibleModule) -> str:
     return "/".join(artifactory_base_url(module).split("/")[:3])
 
 
-def registry_login(params: dict[str, t.Any], url: str) -> Login:
+def registry_login(params: Params, url: str) -> Login:
     """Return the login for a registry. That for Artifactory is shown only to what belongs to it."""
     if params["username"]:
         return Login(params["username"], params["password"])
@@ -387,68 +471,89 @@ def registry_login(params: dict[str, t.Any], url: str) -> Login:
     return Login(bearer=token) if belongs and token else Login()
 
 
-def checked_references(module: AnsibleModule, hosts: t.Collection[str]) -> list[Reference]:
+def checked_references(images: t.Sequence[str], hosts: t.Collection[str]) -> list[Reference]:
     """Return the images without repetitions, or raise InputError."""
-    if not module.params["images"]:
+    if not images:
         raise InputError("images is empty.", hint="Name at least one image: pulling nothing proves nothing.")
-    return [parse_reference(text, hosts=hosts) for text in dict.fromkeys(module.params["images"])]
+    return [parse_reference(text, hosts=hosts) for text in dict.fromkeys(images)]
 
 
-def open_upstream(params: dict[str, t.Any], transport: Transport) -> Registry | None:
+def open_upstream(params: Params, transport: Transport, breaker: Breaker) -> Registry | None:
     """Return the registry to compare with, if there is one. Raises InputError."""
     if not params["upstream_url"]:
         return None
+    url = checked_registry_url(params["upstream_url"], "upstream_url")
     login = Login(params["upstream_username"] or "", params["upstream_password"] or "")
-    return Registry(checked_registry_url(params["upstream_url"], "upstream_url"), login, transport=transport)
+    return Registry(url, login, transport=transport, breaker=breaker(url, login))
+
+
+def open_batch(module: AnsibleModule, params: Params, transport: Transport, breaker: Breaker) -> tuple[Params, Batch]:
+    """Return the options of one repository, and its images with what it takes to pull them. Raises InputError."""
+    refuse_blind_proof(params)
+    url = registry_url(module)
+    login, upstream = registry_login(params, url), open_upstream(params, transport, breaker)
+    registry = Registry(url, login, transport=transport, breaker=breaker(url, login))
+    batch = Batch(
+        registry,
+        checked_references(params["images"], [one.host for one in (registry, upstream) if one is not None]),
+        repository=checked_name(params["repository"], "The repository key") if params["repository"] else "",
+        fresh=params["fresh"],
+        evict=params["evict"],
+        upstream=upstream,
+    )
+    return params, batch
+
+
+def not_pulled(batch: Batch) -> Result:
+    """Return the part of the result for one repository in check mode."""
+    results = [untried(one.text, batch.registry.host, batch.repository) for one in batch.references]
+    return part("images", results, [f"{one['reference']}: not pulled in check mode." for one in results], [], 0)
+
+
+def pulled(batch: Batch, outcomes: list[Outcome], reporter: Reporter, depth: str) -> Result:
+    """Return the part of the result for one repository."""
+    results = [reporter.result(outcome) for outcome in outcomes]
+    lines = [summary(result, depth) for result in results if result["ok"]]
+    counters = [one.counter for one in (batch.registry, batch.upstream) if one is not None]
+    seconds = max(outcome.finished for outcome in outcomes) - min(outcome.started for outcome in outcomes)
+    return part("images", results, lines, counters, seconds)
 
 
 def pull(
-    module: AnsibleModule,
-    settings: Settings,
-    references: list[Reference],
-    registry: Registry,
-    upstream: Registry | None,
-    transport: Transport,
+    module: AnsibleModule, settings: Settings, opened: list[tuple[Params, Batch]], transport: Transport
 ) -> list[Result]:
-    """Pull the images and return their results."""
-    configuration = functools.cache(lambda: read_configuration(module, transport))
-    witness = open_witness(module, transport, configuration)
-    outcomes = Puller(registry, settings, upstream=upstream, witness=witness).pull(references)
-    reporter = Reporter(registry, upstream, settings.repository, configuration)
-    return [reporter.result(outcome) for outcome in outcomes]
+    """Pull the images and return the part of the result for each repository."""
+    configurations = Configurations(module, transport)
+    batches = [
+        dataclasses.replace(batch, witness=open_witness(module, transport, params, configurations))
+        for params, batch in opened
+    ]
+    found = zip(opened, batches, Puller(settings).pull(batches))
+    return [
+        pulled(batch, outcomes, Reporter(batch, functools.partial(configurations.of, params)), settings.depth)
+        for (params, _unseen), batch, outcomes in found
+    ]
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Check the options, pull, word what came of it."""
-    params, started = module.params, time.monotonic()
-    settings, transport, url = checked_settings(params), make_transport(module), registry_url(module)
-    registry = Registry(url, registry_login(params, url), transport=transport)
-    upstream = open_upstream(params, transport)
-    registries = [one for one in (registry, upstream) if one is not None]
-    references = checked_references(module, [one.host for one in registries])
+    started, settings, transport = time.monotonic(), checked_settings(module.params), make_transport(module)
+    breaker = functools.lru_cache(maxsize=None)(lambda _url, login: CircuitBreaker(login))
+    opened = open_all(module, lambda params: open_batch(module, params, transport, breaker))
     if module.check_mode:
-        results = [untried(one.text, registry.host, settings.repository) for one in references]
+        parts = [not_pulled(batch) for _params, batch in opened]
     else:
-        results = pull(module, settings, references, registry, upstream, transport)
-    totals = {
-        "images": len(results),
-        "failed": sum(result["ok"] is False for result in results),
-        "skipped": sum(result["status"] == "skipped" for result in results),
-        "bytes": sum(one.counter.bytes for one in registries),
-        "requests": sum(one.counter.requests for one in registries),
-        "seconds": round(time.monotonic() - started, 3),
-    }
-    if totals["failed"]:
-        module.fail_json(msg=failure_message(results, "images", "reference"), images=results, totals=totals)
-    lines = [summary(result, params["depth"]) for result in results]
-    return {"changed": False, "images": results, "totals": totals, "summary": lines}
+        parts = pull(module, settings, opened, transport)
+    return conclude(module, parts, time.monotonic() - started)
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={**SPEC, **ARTIFACTORY_SPEC, **HTTP_SPEC},
-        required_together=[("username", "password"), ("upstream_username", "upstream_password")],
-        required_by={"upstream_username": ["upstream_url"]},
+        mutually_exclusive=[("pulls", name) for name in EACH_SPEC],
+        required_one_of=[("images", "pulls")],
+        required_together=[("username", "password"), *TOGETHER],
+        required_by=NEEDED_BY,
         supports_check_mode=True,
     )
     require_libraries(module)

@@ -42,7 +42,10 @@ Result = t.TypeVar("Result")
 
 
 class Registry:
-    """One registry under the URL that a container client uses, without a path. Safe to use from several threads."""
+    """One registry under the URL that a container client uses, without a path. Safe to use from several threads.
+
+    breaker: shared by all that reach the same server with the same login.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Registry:
         login: Login,
         *,
         transport: Transport,
+        breaker: CircuitBreaker | None = None,
         sleep: t.Callable[[float], None] = time.sleep,
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
@@ -58,7 +62,7 @@ class Registry:
         self.counter = Counter()
         self._exchange = Exchange(base_url, transport, self.counter)
         self._auth = Authorizer(base_url, login, self._exchange, clock=clock)
-        self._breaker = CircuitBreaker(login)
+        self._breaker = breaker or CircuitBreaker(login)
         self._sleep = sleep
 
     @property

@@ -2,16 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Pulls a list of images through a repository and proves each. Private to the collection.
+"""Pulls images through repositories and proves each. Private to the collection.
 
-All manifests come first and then all blobs, the largest first, over one pool of threads, so that no thread waits for an
-image's turn. What two images share is fetched once.
+All manifests come first and then all blobs, the largest first, over one pool of threads, so that no thread waits for the
+turn of an image or of a repository. What two images of a repository share is fetched once.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import itertools
 import threading
 import time
 import typing as t
@@ -44,14 +45,24 @@ Value = t.TypeVar("Value")
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What to do with each image. platforms is None for all; repository is empty for a registry without keys."""
+    """What to do with each image. platforms is None for all."""
 
-    repository: str = ""
     depth: t.Literal["manifest", "image"] = "image"
     platforms: tuple[Platform, ...] | None = None
+    threads: int = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """The images of one repository, and how to prove them. repository is empty for a registry without keys."""
+
+    registry: Registry
+    references: t.Sequence[Reference]
+    repository: str = ""
     fresh: t.Literal["ignored", "preferred", "required"] = "ignored"
     evict: bool = False
-    threads: int = 8
+    upstream: Registry | None = None
+    witness: Witness | None = None
 
 
 @dataclasses.dataclass
@@ -63,8 +74,8 @@ class Outcome:
     artifact_type: what it is, if it is no image; empty if it is one, or if that is not known.
     """
 
+    batch: Batch
     reference: Reference
-    name: str
     root: Manifest | None = None
     upstream_digest: str | None = None
     upstream_error: PullThroughError | None = None
@@ -78,6 +89,11 @@ class Outcome:
     finished: float = 0.0
     stage: Stage = "manifest"
     error: PullThroughError | None = None
+
+    @property
+    def name(self) -> str:
+        """What the registry calls it: with the repository key before it."""
+        return "/".join(filter(None, (self.batch.repository, self.reference.name)))
 
     @property
     def stale(self) -> bool | None:
@@ -114,6 +130,7 @@ def _all_blobs(manifests: t.Iterable[Manifest]) -> tuple[Descriptor, ...]:
 class _Blob:
     """A blob to fetch, and the outcomes that need it, with the stage that they need it for."""
 
+    registry: Registry
     name: str
     descriptor: Descriptor
     users: list[tuple[Outcome, Stage]] = dataclasses.field(default_factory=list)
@@ -140,33 +157,21 @@ class Once(t.Generic[Key, Value]):
 
 
 class Puller:
-    """Pulls images through one registry. An object is good for one run, as it remembers what it has fetched."""
+    """Pulls images. An object is good for one run, as it remembers what it has fetched."""
 
-    def __init__(
-        self,
-        registry: Registry,
-        settings: Settings,
-        *,
-        upstream: Registry | None = None,
-        witness: Witness | None = None,
-        clock: t.Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._registry = registry
+    def __init__(self, settings: Settings, *, clock: t.Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
-        self._upstream = upstream
-        self._witness = witness if settings.fresh != "ignored" else None
         self._clock = clock
-        self._manifests: Once[tuple[str, str], tuple[Manifest, Sighting]] = Once()
+        self._manifests: Once[tuple[str, str, bool], tuple[Manifest, Sighting]] = Once()
         self._platforms: Once[tuple[str, str], Platform] = Once()
         self._blobs: dict[tuple[str, str], _Blob] = {}
         self._lock = threading.Lock()
 
-    def pull(self, references: t.Iterable[Reference]) -> list[Outcome]:
-        """Return the outcome of each image, in the order given. What fails does not stop the others."""
-        prefix = f"{self._settings.repository}/" if self._settings.repository else ""
-        outcomes = [Outcome(reference, prefix + reference.name) for reference in references]
+    def pull(self, batches: t.Iterable[Batch]) -> list[list[Outcome]]:
+        """Return the outcomes of each batch, in the order given. What fails does not stop the others."""
+        outcomes = [[Outcome(batch, reference) for reference in batch.references] for batch in batches]
         with concurrent.futures.ThreadPoolExecutor(self._settings.threads) as pool:
-            list(pool.map(self._pull_manifests, outcomes))
+            list(pool.map(self._pull_manifests, itertools.chain.from_iterable(outcomes)))
             list(pool.map(self._fetch, sorted(self._blobs.values(), key=lambda blob: -blob.descriptor.size)))
         return outcomes
 
@@ -199,19 +204,20 @@ class Puller:
 
     def _manifest(self, outcome: Outcome, reference: str, expected: Descriptor | None = None) -> Manifest:
         """Return a manifest, fetched once in the run, and note whether it came from upstream."""
-        key = (outcome.name, reference)
+        key = (outcome.name, reference, outcome.batch.witness is not None)
         manifest, sighting = self._manifests.get(key, lambda: self._watched(outcome, reference, expected))
         outcome.sightings.append(sighting)
         return manifest
 
     def _watched(self, outcome: Outcome, reference: str, expected: Descriptor | None) -> tuple[Manifest, Sighting]:
         def fetch() -> Manifest:
-            return self._registry.manifest(outcome.name, reference, expected)
+            return outcome.batch.registry.manifest(outcome.name, reference, expected)
 
-        if self._witness is None:
+        witness = outcome.batch.witness
+        if witness is None:
             return fetch(), NOT_LOOKED
         image = outcome.reference.name
-        return self._witness.watch(f"{image} {reference}", manifest_paths(image, reference), fetch)
+        return witness.watch(f"{image} {reference}", manifest_paths(image, reference), fetch)
 
     def _tree(self, outcome: Outcome, root: Manifest) -> _Tree:
         """Return what hangs on a manifest, for the wanted platforms and to the wanted depth. Raises PlatformMissing."""
@@ -243,14 +249,14 @@ class Puller:
         if config is None or not config.is_image_config:
             return _Tree({}, (image,), _all_blobs([image]))
         key = (outcome.name, config.digest)
-        platform = self._platforms.get(key, lambda: Platform.of(self._registry.config(outcome.name, config)))
+        platform = self._platforms.get(key, lambda: Platform.of(outcome.batch.registry.config(outcome.name, config)))
         chosen = choose([(platform, image.digest)], self._settings.platforms)
         return _Tree(chosen, (image,), image.layers)
 
     def _children(self, outcome: Outcome, index: Manifest, seen: set[str], depth: int = 1) -> list[Descriptor]:
         """Return the entries of an index, with those of the indexes in it in their place."""
         if depth > _DEEPEST_INDEX:
-            url = f"{self._registry.base_url}/v2/{outcome.name}/manifests/{index.digest}"
+            url = f"{outcome.batch.registry.base_url}/v2/{outcome.name}/manifests/{index.digest}"
             raise Unusable("content", f"indexes are nested more than {_DEEPEST_INDEX} deep.", url=url)
         found: list[Descriptor] = []
         for entry in index.entries:
@@ -267,13 +273,14 @@ class Puller:
         with self._lock:
             for blob in blobs:
                 if not blob.is_foreign:
-                    listed = self._blobs.setdefault((outcome.name, blob.digest), _Blob(outcome.name, blob))
+                    new = _Blob(outcome.batch.registry, outcome.name, blob)
+                    listed = self._blobs.setdefault((outcome.name, blob.digest), new)
                     listed.users.append((outcome, stage))
 
     def _fetch(self, blob: _Blob) -> None:
         error: PullThroughError | None = None
         try:
-            self._registry.blob(blob.name, blob.descriptor)
+            blob.registry.blob(blob.name, blob.descriptor)
         except PullThroughError as exc:
             error = exc
         with self._lock:
@@ -284,10 +291,11 @@ class Puller:
 
     def _ask_upstream(self, outcome: Outcome) -> None:
         """Ask upstream for the image, and keep the digest or the error."""
-        if self._upstream is None:
+        upstream = outcome.batch.upstream
+        if upstream is None:
             return
         try:
-            outcome.upstream_digest = self._upstream.manifest(outcome.reference.name, outcome.reference.asked).digest
+            outcome.upstream_digest = upstream.manifest(outcome.reference.name, outcome.reference.asked).digest
         except PullThroughError as exc:
             outcome.upstream_error = exc
 
@@ -317,11 +325,11 @@ class Puller:
 
         What is not in the cache and cannot be fetched is an error in any case: only the cache still works then.
         """
-        if self._witness is None:
+        if outcome.batch.witness is None:
             return
         outcome.stage = "fresh"
-        self._fetch_uncached(outcome, tree, self._witness)
-        if self._settings.fresh == "required" and not outcome.sighting.fresh:
+        self._fetch_uncached(outcome, tree, outcome.batch.witness)
+        if outcome.batch.fresh == "required" and not outcome.sighting.fresh:
             raise NotFresh(outcome.sighting.evidence)
 
     def _fetch_uncached(self, outcome: Outcome, tree: _Tree, witness: Witness) -> None:
@@ -331,7 +339,7 @@ class Puller:
                 return
             if witness.look(manifest_paths(image, child.digest))[0] is False:
                 self._manifest(outcome, child.digest, child)
-        if outcome.sighting.fresh is False and self._settings.evict and self._settings.fresh == "required":
+        if outcome.sighting.fresh is False and outcome.batch.evict and outcome.batch.fresh == "required":
             reference, expected = self._to_evict(outcome, tree)
             # The layers of the image lie beside its manifest, and stay.
             witness.evict(evicted_path(image, reference))

@@ -20,28 +20,21 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._patience import Skipped
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._diagnose import STALE, Evidence, diagnose
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import PlatformMissing
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import Outcome
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import Batch, Outcome
 
 
 class Reporter:
-    """Words the outcomes of one run.
+    """Words the outcomes of one batch.
 
     configuration is called only when there is something to explain.
     """
 
-    def __init__(
-        self,
-        registry: Registry,
-        upstream: Registry | None,
-        repository: str,
-        configuration: t.Callable[[], Configuration],
-    ) -> None:
-        self._registry = registry
-        self._upstream = upstream
-        self._repository = repository
+    def __init__(self, batch: Batch, configuration: t.Callable[[], Configuration]) -> None:
+        self._registry = batch.registry
+        self._upstream = batch.upstream
+        self._repository = batch.repository
         self._configuration = configuration
 
     def result(self, outcome: Outcome) -> Result:
@@ -113,8 +106,6 @@ def untried(text: str, host: str, repository: str) -> Result:
 def summary(result: Result, depth: str) -> str:
     """Return what one image's result proves, in a line for people."""
     name, _at, pinned = result["reference"].partition("@")
-    if result["status"] == "skipped":
-        return f"{name}: not pulled in check mode."
     digest, wanted = result["digest"], result["upstream_digest"] or pinned
     if not wanted:
         known = digest

@@ -21,7 +21,12 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platfo
     PlatformMissing,
     parse_platforms,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import Once, Puller, Settings
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import (
+    Batch,
+    Once,
+    Puller,
+    Settings,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import parse_reference
 
 AMD64 = parse_platforms(["linux/amd64"])
@@ -39,8 +44,9 @@ class Run:
         registry = Registry(fake.base, login, transport=self.transport, sleep=self.pauses.append)
         above = upstream and Registry(upstream.base, Login(), transport=self.upstream, sleep=self.pauses.append)
         witness = cache and Witness(cache, "key", unable=unable, sleep=self.pauses.append)
-        puller = Puller(registry, Settings(**{"platforms": AMD64, **settings}), upstream=above, witness=witness)
-        self.outcomes = puller.pull(map(parse_reference, images))
+        each = {name: settings.pop(name) for name in ("repository", "fresh", "evict") if name in settings}
+        batch = Batch(registry, list(map(parse_reference, images)), upstream=above, witness=witness, **each)
+        (self.outcomes,) = Puller(Settings(**{"platforms": AMD64, **settings})).pull([batch])
         self.registry = registry
 
     def asked(self, part):
@@ -466,11 +472,6 @@ def test_if_all_is_cached_nothing_is_shown():
     preferred = FreshRun(cached=ALL, fresh="preferred", evict=True)
     assert preferred.outcome.error is None and preferred.sighting.fresh is False
     assert preferred.cache.evicted == []
-
-
-def test_without_interest_the_cache_is_not_looked_into():
-    run = FreshRun(fresh="ignored", cache=Cache(readable=False))
-    assert run.sighting.fresh is None and run.sighting.evidence == ""
 
 
 def test_evict_deletes_the_smallest_that_is_not_pulled_and_fetches_it_again():

@@ -40,6 +40,7 @@ class World:
         self.registry = FakeRegistry(BASE)
         self.upstream = FakeRegistry(UPSTREAM)
         self.config = ScriptedAnswer(200, CONFIG)
+        self.configurations = ScriptedAnswer(404)
         self.cached = set()
         self.transport = ScriptedTransport(by=self.answer)
 
@@ -47,6 +48,8 @@ class World:
         parts = urlsplit(request.url)
         if request.url.startswith(UPSTREAM):
             return self.upstream(request)
+        if parts.path == "/artifactory/api/repositories/configurations":
+            return self.configurations
         if parts.path.startswith("/artifactory/api/repositories/"):
             return self.config
         if parts.path.startswith("/artifactory/api/storage/cgr-private-cache/"):
@@ -72,7 +75,9 @@ def pull(world, run_module, monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
     def run(*images, **options):
-        return run_module(registry_pull, world.transport, images=list(images), **options)
+        if "pulls" not in options:
+            options["images"] = list(images)
+        return run_module(registry_pull, world.transport, **options)
 
     return run
 
@@ -121,8 +126,10 @@ def test_all_that_is_returned_is_documented(world, pull):
     assert set(documented["images"]["contains"]) == set(result["images"][0])
     assert set(documented["images"]["contains"]["diagnosis"]["contains"]) == set(result["images"][1]["diagnosis"])
     assert set(documented["totals"]["sample"]) == set(result["totals"])
-    assert set(documented) - {"summary"} < set(result)
-    assert set(documented) <= set(pull("a/b", registry_url=BASE))
+    assert set(documented) - {"results"} < set(result)
+    several = pull(registry_url=BASE, pulls=[{"images": ["a/b"]}, {"images": ["a/c"]}])
+    assert {"results", "totals"} < set(several)
+    assert set(documented["results"]["contains"]) == set(several["results"][1])
 
 
 def test_the_summary_says_what_is_proved(world, pull):
@@ -151,6 +158,7 @@ def test_all_options_are_documented_with_their_defaults():
     for name, option in registry_pull.SPEC.items():
         told = documented[name]
         assert (told.get("default"), told.get("choices")) == (option.get("default"), option.get("choices"))
+    assert set(documented["pulls"]["suboptions"]) == set(registry_pull.EACH_SPEC)
 
 
 @pytest.mark.parametrize(
@@ -386,3 +394,80 @@ def test_a_helm_chart(world, pull):
     (image,) = result["images"]
     assert (image["ok"], image["fresh"], image["platforms"], image["artifact_type"]) == (True, True, {}, kind)
     assert f"; {kind}, 1 layers, 0.0 MB; fresh from upstream." in result["summary"][0]
+
+
+def test_several_repositories_in_one_task(world, pull):
+    for key in ("cgr-private", "cgr-other", "cgr-third"):
+        world.registry.add_image(f"{key}/a/b", "latest")
+    remotes = [{**CONFIG, "key": key} for key in ("cgr-private", "cgr-other")]
+    world.configurations = ScriptedAnswer(200, {"REMOTE": remotes, "VIRTUAL": [{"key": "cgr-third"}]})
+    result = pull(
+        pulls=[
+            {"repository": "cgr-private", "images": ["a/b"], "fresh": "required"},
+            {"repository": "cgr-other", "images": ["a/b", "a/bad"]},
+            {"repository": "cgr-third", "images": ["a/b"], "fresh": "preferred"},
+        ],
+        **ARTIFACTORY,
+    )
+    fresh, bad, virtual = result["results"]
+    assert [one["repository"] for one in result["results"]] == ["cgr-private", "cgr-other", "cgr-third"]
+    assert [one["failed"] for one in result["results"]] == [False, True, False]
+    assert fresh["images"][0]["fresh"] is True and "fresh from upstream" in fresh["summary"][0]
+    assert [image["status"] for image in bad["images"]] == ["pulled", "failed"] and len(bad["summary"]) == 1
+    assert "is no remote repository" in virtual["images"][0]["fresh_evidence"]
+    assert result["failed"] is True and result["msg"] == bad["msg"]
+    assert bad["msg"].startswith("1 of 2 images could not be pulled as asked.")
+    assert world.asked("/api/repositories/") == [
+        f"{BASE}/artifactory/api/repositories/configurations?repoType=remote%2Cvirtual"
+    ]
+    for name in ("images", "failed", "skipped", "bytes", "requests"):
+        assert result["totals"][name] == sum(one["totals"][name] for one in result["results"])
+    assert result["totals"]["images"] == 4 and fresh["totals"]["images"] == 1
+
+
+def test_where_the_server_cannot_tell_of_all_repositories_it_is_asked_for_each_once(world, pull):
+    world.registry.add_image("cgr-private/a/b", "latest")
+    world.configurations = ScriptedAnswer(403, {"errors": [{"status": 403, "message": "Forbidden"}]})
+    one = {"repository": "cgr-private", "fresh": "required"}
+    result = pull(pulls=[{**one, "images": ["a/b"]}, {**one, "images": ["a/none"]}], **ARTIFACTORY)
+    assert [part["failed"] for part in result["results"]] == [False, True]
+    assert [url.rpartition("/")[2].partition("?")[0] for url in world.asked("/api/repositories/")] == [
+        "configurations",
+        "cgr-private",
+    ]
+
+
+def test_a_login_that_is_refused_ends_the_work_for_all_repositories(world, pull):
+    world.registry.challenge = "Bearer"
+    pulls = [{"repository": f"key-{number}", "images": ["a/b"]} for number in range(5)]
+    result = pull(pulls=pulls, threads=1, **ARTIFACTORY)
+    assert [one["totals"]["skipped"] for one in result["results"]] == [0, 0, 0, 1, 1]
+    assert len(world.asked("/manifests/")) == 3
+
+
+def test_several_repositories_in_check_mode(world, run_module):
+    pulls = [{"repository": "one", "images": ["a/b"]}, {"repository": "two", "images": ["a/c"]}]
+    result = run_module(registry_pull, world.transport, check=True, pulls=pulls, **ARTIFACTORY)
+    assert not world.transport.requests and result["totals"]["skipped"] == 2
+    assert [one["summary"] for one in result["results"]] == [
+        [f"{HOST}/one/a/b: not pulled in check mode."],
+        [f"{HOST}/two/a/c: not pulled in check mode."],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"pulls": []}, "pulls is empty"),
+        ({"pulls": [{"images": ["a/b"]}, {"repository": "two", "images": []}]}, "pulls[1] (two): images is empty"),
+        ({"pulls": [{"repository": "one"}]}, "missing required arguments: images"),
+        ({"pulls": [{"images": ["a/b"], "fresh": "required"}]}, "pulls[0]: fresh=required cannot be shown"),
+        ({"pulls": [{"images": ["a/b"], "upstream_username": "u"}]}, "upstream_password"),
+        ({"pulls": [{"images": ["a/b"]}], "images": ["a/b"]}, "mutually exclusive: pulls|images"),
+        ({"pulls": [{"images": ["a/b"]}], "fresh": "ignored"}, "mutually exclusive: pulls|fresh"),
+        ({}, "one of the following is required: images, pulls"),
+    ],
+)
+def test_bad_input_of_several_repositories(world, run_module, options, words):
+    result = run_module(registry_pull, world.transport, **ARTIFACTORY, **options)
+    assert result["failed"] is True and words in result["msg"] and not world.transport.requests
