@@ -44,6 +44,10 @@ class Task:
         return "\n".join(map(str, items or [self.result.get("msg", "")]))
 
 
+PROOFS = ("Pull images through Artifactory", "Pull files through Artifactory")
+TELL = "What this proves"
+
+
 @dataclasses.dataclass(frozen=True)
 class Run:
     """How a run ended: its exit code, all that it printed, its tasks in their order, and where it kept its files."""
@@ -64,6 +68,28 @@ class Run:
         failed = [task for task in self.tasks if (task.status, task.host) == ("failed", host)]
         assert failed, f"nothing failed on {host}, in this run:\n{self.output}"
         return failed[-1].message
+
+    def proofs(self, key: str, host: str = "localhost", user: str = "") -> list[Variables]:
+        """Return what the proof of a repository found: a result for each image or artifact. user: who pulled, if not the role."""
+        ending = (f" as {user}",) if user else ("Artifactory", f" | {key}")
+        found = [
+            result
+            for task in self.tasks
+            if task.host == host and task.name.startswith(PROOFS) and task.name.endswith(ending)
+            for result in task.result.get("results", [])
+            if result["repository"] == key
+        ]
+        assert len(found) == 1, f"{len(found)} proofs of {key} on {host}, in this run:\n{self.output}"
+        return t.cast("list[Variables]", found[0].get("images") or found[0].get("artifacts"))
+
+    def told(self, key: str, host: str = "localhost") -> list[str]:
+        """Return the lines in which the run tells people what it proved of a repository."""
+        for task in self.tasks:
+            if task.host == host and task.name == f"{TELL} | {key}":
+                return t.cast("list[str]", task.result["msg"])
+            if task.host == host and task.name == TELL and key in task.result["msg"]:
+                return t.cast("list[str]", task.result["msg"][key])
+        raise AssertionError(f"nothing is told of {key} on {host}, in this run:\n{self.output}")
 
     @property
     def changed(self) -> list[str]:

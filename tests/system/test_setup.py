@@ -9,7 +9,6 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import re
-import typing as t
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ BOTH = ("containers_public", "containers")
 PUBLIC_IMAGE = "chainguard/wolfi-base"
 
 # Tasks of the role, which end with the repository's key.
-WRITE, PULL, TELL = "Create or mend the repository", "Pull through Artifactory", "What this proves"
+WRITE = "Create or mend the repository"
 
 # What Chainguard's guides ask for (chainguard.md §5), and so all in which a repository of ours differs from Artifactory's defaults.
 DEMANDED = {
@@ -110,9 +109,8 @@ def repair(stories: Stories) -> Repair:
 
 def pulled(step: Step, key: str) -> Json:
     """Return the result of the one image that a run proved a source with."""
-    images = step.run.task(f"{PULL} | {key}").result["images"]
-    assert len(images) == 1
-    return t.cast(Json, images[0])
+    (image,) = step.run.proofs(key)
+    return image
 
 
 def image_and_tag(reference: str) -> tuple[str, str]:
@@ -201,7 +199,7 @@ def test_a_fresh_pull_proves_each_repository_with_the_digest_of_upstream(beginni
 
 def what_it_proves(step: Step, key: str) -> list[str]:
     """Return the lines in which a run tells people what it proved."""
-    return t.cast("list[str]", step.run.task(f"{TELL} | {key}").result["msg"])
+    return step.run.told(key)
 
 
 def test_it_ends_with_what_to_type_next(beginning: Beginning, running_lab: Lab) -> None:
@@ -434,7 +432,7 @@ def test_one_run_serves_several_artifactory_instances(lab: Lab, plain_lab: Lab, 
     for name, one in labs.items():
         (token,) = one.pull_tokens()
         stored = one.repositories()[PRIVATE]
-        (image,) = run.task(f"{PULL} | {PRIVATE}", name).result["images"]
+        (image,) = run.proofs(PRIVATE, name)
         assert stored["username"] == token["uid"]
         assert one.host in token["description"]
         assert image["reference"].startswith(f"{one.host}/{PRIVATE}/example.com/nginx")

@@ -23,9 +23,8 @@ from rotation.station import WarmAnsible
 from system.laboratory import Json, Lab
 from system.playing import LONGEST_RUN, PROGRAMS, Run, read_record, recorded_in
 from system.secret_scan import Scanner
-from system.test_setup import PRIVATE, PUBLIC, PULL, TELL, WRITE, Step, Story
+from system.test_setup import PRIVATE, PUBLIC, WRITE, Step, Story
 
-PULL_FILES = "Pull files through Artifactory"
 LINES = "What to type next"
 
 LIBRARY = {
@@ -304,12 +303,8 @@ def test_no_run_prints_a_secret(stories: Stories, which: str) -> None:
 
 def proved(step: Step, name: str) -> Json:
     """Return the result of the one image or artifact that a run proved a source with."""
-    source = SOURCES[name]
-    if source.package_type in ("docker", "helmoci"):
-        (found,) = step.run.task(f"{PULL} | {source.key}").result["images"]
-    else:
-        (found,) = step.run.task(f"{PULL_FILES} | {source.key}").result["artifacts"]
-    return t.cast(Json, found)
+    (found,) = step.run.proofs(SOURCES[name].key)
+    return found
 
 
 def test_check_mode_writes_nothing(everything: Everything) -> None:
@@ -352,11 +347,7 @@ def test_each_source_is_proved_fresh_and_is_what_upstream_has(everything: Everyt
     elif name == "charts":
         assert found["upstream_digest"] == found["digest"]
     else:
-        assert any(found["digest"] in line for line in everything.first.run.task(told(name)).result["msg"])
-
-
-def told(name: str) -> str:
-    return f"{TELL} | {SOURCES[name].key}"
+        assert any(found["digest"] in line for line in everything.first.run.told(SOURCES[name].key))
 
 
 @pytest.mark.parametrize("name", VIRTUALS)
@@ -448,11 +439,9 @@ def test_a_wrong_setting_fails_the_check_with_its_name(repair: Repair, name: str
     source = SOURCES[name]
     setting, _value = source.spoiled
     right = repair.first.repositories[source.key][setting]
-    (note,) = (task for task in repair.spoiled.run.tasks if task.name == f"Note what failed | {source.key}")
-    said = note.result["ansible_facts"]["__pull_through_failures"][-1]
+    (said,) = (line for line in repair.spoiled.run.failure().splitlines() if f"{source.key} is not set" in line)
     assert f"{source.key} is not set as this role does it: {setting} should be {json.dumps(right)}." in said
     assert "1 of 1" in said
-    assert said in repair.spoiled.run.failure()
 
 
 def test_a_check_that_fails_writes_nothing(repair: Repair) -> None:
@@ -550,7 +539,7 @@ def test_a_user_who_may_only_read_is_found_and_told_what_is_missing(access: Acce
 def test_with_the_permission_the_user_pulls(access: Access) -> None:
     allowed = access.allowed
     assert allowed.run.code == 0, allowed.run.output
-    (found,) = allowed.run.task(f"{PULL_FILES} | cgr-java as reader").result["artifacts"]
+    (found,) = allowed.run.proofs("cgr-java", user="reader")
     assert (found["ok"], found["fresh"]) == (True, True)
     assert "Let users and groups pull" in allowed.run.changed
 
