@@ -87,8 +87,11 @@ def part(what: str, results: list[Result], summary: list[str], counters: t.Itera
     return {what: results, "summary": summary, "totals": totals, "failed": False, **failed}
 
 
-def conclude(module: AnsibleModule, parts: list[Result], seconds: float) -> Result:
-    """Return the module's result, or end the module when a part failed. parts: as part() returns them, in order."""
+def conclude(module: AnsibleModule, parts: list[Result], seconds: float, **more: t.Any) -> Result:
+    """Return the module's result, or end the module when a part failed.
+
+    parts: as part() returns them, in order. more: what the module returns besides.
+    """
     messages = [one["msg"] for one in parts if one["failed"]]
     if module.params["pulls"] is None:
         result = {name: value for name, value in parts[0].items() if name not in ("failed", "msg")}
@@ -100,8 +103,8 @@ def conclude(module: AnsibleModule, parts: list[Result], seconds: float) -> Resu
             "totals": {**totals, "seconds": round(seconds, 3)},
         }
     if messages:
-        module.fail_json(msg="\n".join(messages), **result)
-    return {"changed": False, **result}
+        module.fail_json(msg="\n".join(messages), **result, **more)
+    return {"changed": False, **result, **more}
 
 
 def checked_threads(threads: int) -> int:

@@ -70,7 +70,7 @@ class Reporter:
 
     def _diagnosis(self, outcome: Outcome) -> Diagnosis | None:
         if isinstance(outcome.error, Skipped):
-            return of_skipped(diagnose(self._evidence(outcome, outcome.error.cause)))
+            return of_skipped(outcome.error.why, diagnose(self._evidence(outcome, outcome.error.cause)))
         if outcome.error is not None:
             return diagnose(self._evidence(outcome, outcome.error))
         return STALE.diagnosis(self._evidence(outcome, None)) if outcome.stale else None

@@ -104,6 +104,7 @@ def test_a_plain_registry_without_a_login(world, pull):
         "layers": 1,
         "foreign_layers": 0,
         "bytes": world.registry.size(image["digest"]) + len("layer of base/debian for linux/amd64") + 40,
+        "referrers": None,
         "seconds": 0,
         "error": None,
         "diagnosis": None,
@@ -126,7 +127,7 @@ def test_all_that_is_returned_is_documented(world, pull):
     assert set(documented["images"]["contains"]) == set(result["images"][0])
     assert set(documented["images"]["contains"]["diagnosis"]["contains"]) == set(result["images"][1]["diagnosis"])
     assert set(documented["totals"]["sample"]) == set(result["totals"])
-    assert set(documented) - {"results"} < set(result)
+    assert set(documented) - {"results", "plan"} < set(result)
     several = pull(registry_url=BASE, pulls=[{"images": ["a/b"]}, {"images": ["a/c"]}])
     assert {"results", "totals"} < set(several)
     assert set(documented["results"]["contains"]) == set(several["results"][1])
@@ -368,6 +369,12 @@ def test_check_mode_sends_nothing(world, run_module):
         ({"username": "u"}, "password"),
         ({"upstream_username": "somebody", "upstream_password": "password"}, "upstream_url"),
         ({"depth": "layers"}, "value of depth must be one of"),
+        ({"depth": "resolve", "fresh": "preferred", "repository": "a"}, "cannot be shown with depth=resolve"),
+        ({"depth": "manifest", "referrers": True}, "referrers is on with depth=manifest"),
+        ({"max_bytes": "0"}, "max_bytes is 0"),
+        ({"bytes_per_second": "0"}, "bytes_per_second is 0"),
+        ({"requests_per_second": 0}, "requests_per_second is 0"),
+        ({"max_seconds": 0}, "max_seconds is 0"),
     ],
 )
 @pytest.mark.parametrize("check", [False, True], ids=["real", "check"])
@@ -471,3 +478,82 @@ def test_several_repositories_in_check_mode(world, run_module):
 def test_bad_input_of_several_repositories(world, run_module, options, words):
     result = run_module(registry_pull, world.transport, **ARTIFACTORY, **options)
     assert result["failed"] is True and words in result["msg"] and not world.transport.requests
+
+
+def test_a_plan_is_made_of_upstreams_manifests(world, run_module):
+    image = world.upstream.add_image("a/b", layers=[b"one", b"two2"])
+    root = world.upstream.add_index("a/b", "latest", entries=[image])
+    world.upstream.add_index("a/b", "again", entries=[image])
+    options = {"images": ["a/b", "a/b:again"], "upstream_url": UPSTREAM, **THROUGH}
+    result = run_module(registry_pull, world.transport, check=True, **options)
+    assert not world.asked(BASE) and not world.asked("/blobs/")
+    (asked,) = [request for request in world.transport.requests if request.url.endswith(image["digest"])]
+    config = json.loads(world.upstream(asked).body)["config"]["size"]
+    assert result["plan"] == {"images": 2, "layers": 2, "bytes": 7 + config}
+    shown = result["images"][0]
+    assert (shown["status"], shown["ok"], shown["digest"]) == ("skipped", None, None)
+    assert (shown["upstream_digest"], shown["layers"]) == (root["digest"], 2)
+    assert result["summary"][0] == f"{HOST}/cgr-private/a/b: would pull {root['digest']}, 2 layers, 0.0 MB."
+
+
+def test_a_plan_fails_for_what_upstream_does_not_have(world, run_module):
+    options = {"images": ["a/b"], "upstream_url": UPSTREAM, **THROUGH}
+    result = run_module(registry_pull, world.transport, check=True, **options)
+    assert result["failed"] is True and result["images"][0]["diagnosis"]["code"] == "upstream_missing"
+    assert not world.asked(BASE)
+
+
+def test_a_resume_file_that_cannot_be_used_is_told_before_anything_is_sent(world, pull, tmp_path):
+    result = pull("a/b", registry_url=BASE, resume_file=str(tmp_path))
+    assert "resume_file cannot be used" in result["msg"] and not world.transport.requests
+
+
+def test_without_upstream_a_plan_counts_images_alone(world, run_module):
+    result = run_module(registry_pull, world.transport, check=True, images=["a/b", "a/c"], **THROUGH)
+    assert result["plan"] == {"images": 2, "layers": None, "bytes": None}
+
+
+def test_what_is_known_to_be_pulled_is_not_planned(world, pull, run_module, tmp_path):
+    file = str(tmp_path / "proved.jsonl")
+    for registry, name in ((world.registry, "cgr-private/a/b"), (world.upstream, "a/b")):
+        registry.add_index(name, "latest", entries=[registry.add_image(name, layers=[b"one"])])
+    pull("a/b", resume_file=file, **THROUGH)
+    before = (tmp_path / "proved.jsonl").read_text()
+    options = {"images": ["a/b"], "upstream_url": UPSTREAM, "resume_file": file, **THROUGH}
+    result = run_module(registry_pull, world.transport, check=True, **options)
+    assert result["plan"] == {"images": 1, "layers": 0, "bytes": 0}
+    assert before and "access-token" not in before and (tmp_path / "proved.jsonl").read_text() == before
+
+
+def test_a_limit_that_ends_the_run_is_told_and_is_no_failure(world, pull):
+    for tag in ("1", "2"):
+        world.registry.add_image("a/b", tag, layers=[b"x" * 100 + tag.encode()])
+    result = pull("a/b:1", "a/b:2", registry_url=BASE, max_bytes="150", threads=1)
+    assert "failed" not in result and result["limit"] == "max_bytes (150)"
+    assert [image["status"] for image in result["images"]] == ["pulled", "skipped"]
+    assert (result["images"][1]["ok"], result["images"][1]["diagnosis"]["code"]) == (None, "limit")
+    assert result["totals"]["skipped"] == 1 and result["totals"]["failed"] == 0
+    assert result["summary"][1] == f"{HOST}/a/b:2: Not pulled, as max_bytes (150) was reached."
+    assert result["warnings"] == ["The run ended as max_bytes (150) was reached. Images that were not pulled: 1."]
+
+
+def test_the_canary(world, pull):
+    world.registry.add_image("a/b", "latest")
+    result = pull("a/none", "a/b", registry_url=BASE, canary=True)
+    assert [image["status"] for image in result["images"]] == ["failed", "skipped"]
+    assert result["images"][1]["diagnosis"]["code"] == "skipped" and "canary" in result["msg"]
+
+
+def test_referrers_and_progress(world, pull, tmp_path):
+    world.registry.add_image("a/b", "latest")
+    result = pull("a/b", registry_url=BASE, referrers=True, progress_file=str(tmp_path / "progress"))
+    assert result["images"][0]["referrers"] == 0 and "0 signatures" in result["summary"][0]
+    first, last = (tmp_path / "progress").read_text().splitlines()
+    assert first.endswith("Z begun")
+    assert last.endswith("manifests of 1 of 1 images; 1 of 1 known layers and configurations, 0.0 MB")
+
+
+def test_the_digest_alone(world, pull):
+    image = world.registry.add_image("a/b", "latest")
+    result = pull("a/b", registry_url=BASE, depth="resolve")
+    assert result["images"][0]["digest"] == image["digest"] and "digest only" in result["summary"][0]
