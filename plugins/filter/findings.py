@@ -85,11 +85,11 @@ def _drift(source: Source) -> str:
 
 def findings(sources: list[Source], proofs: list[Source]) -> dict[str, t.Any]:
     """Return the lines of what was proved, and what failed. See DOCUMENTATION."""
-    results = {one["repository"]: one for proof in proofs for one in proof.get("results") or []}
+    results = {one["repository"]: one for proof in proofs for one in proof.get("pulls") or []}
     proved: dict[str, list[str]] = {}
     # A proof that ended before it came to a source.
     failures = [
-        proof["msg"] for proof in proofs if "results" not in proof and proof.get("msg") and not proof.get("skipped")
+        proof["msg"] for proof in proofs if "pulls" not in proof and proof.get("msg") and not proof.get("skipped")
     ]
     for source in sources:
         result = results.get(source["key"])

@@ -82,14 +82,19 @@ def list_form(spec: Spec, name: str, required: str, *, common: Spec | None = Non
     }
 
 
-def item_results(module: AnsibleModule, results: list[dict[str, t.Any]], names: t.Sequence[str]) -> dict[str, t.Any]:
-    """Return the result of a list form, or end the module when something in it failed. names: what to call each."""
+def item_results(
+    module: AnsibleModule, form: str, results: list[dict[str, t.Any]], names: t.Sequence[str]
+) -> dict[str, t.Any]:
+    """Return the result of a list form, or end the module when something in it failed. names: what to call each.
+
+    The results are named as the form is. Never "results": Ansible takes that for a loop, and hides nothing in it under no_log.
+    """
     diffs = [
         {"before_header": name, "after_header": name, **result["diff"]}
         for name, result in zip(names, results)
         if result.get("changed") and "diff" in result
     ]
-    told = {"changed": any(result.get("changed") for result in results), "results": results, "diff": diffs}
+    told = {"changed": any(result.get("changed") for result in results), form: results, "diff": diffs}
     failures = [f"{name}: {result['msg']}" for name, result in zip(names, results) if result["failed"]]
     if failures:
         module.fail_json(msg="\n".join(failures), **told)

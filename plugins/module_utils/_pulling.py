@@ -99,7 +99,7 @@ def conclude(module: AnsibleModule, parts: list[Result], seconds: float, **more:
         names = [{"repository": pull["repository"]} for pull in module.params["pulls"]]
         totals = {name: sum(one["totals"][name] for one in parts) for name in parts[0]["totals"]}
         result = {
-            "results": [{**name, **one} for name, one in zip(names, parts)],
+            "pulls": [{**name, **one} for name, one in zip(names, parts)],
             "totals": {**totals, "seconds": round(seconds, 3)},
         }
     if messages:

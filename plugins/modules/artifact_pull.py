@@ -42,7 +42,7 @@ options:
       - Several repositories in one task, in the place of O(repository), O(artifacts) and the other options that its items
         have. All other options hold for all of them.
       - All of it is pulled over the same O(threads), and what one repository costs to look up is shared by all. Each is
-        reported on its own in RV(results), also when the module fails because of one of them.
+        reported on its own in RV(pulls), also when the module fails because of one of them.
     version_added: 0.2.0
     type: list
     elements: dict
@@ -218,7 +218,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-results:
+pulls:
   description:
     - What came of each repository, in the order of O(pulls). Also returned when the module fails because of them.
   returned: with O(pulls)

@@ -185,7 +185,7 @@ repository:
     packageType: docker
     url: https://cgr.dev/
     username: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
-results:
+repositories:
   version_added: 0.2.0
   description:
     - What came of each of O(repositories), in their order. Also returned when the module fails because of one.
@@ -288,7 +288,7 @@ def execute_all(module: AnsibleModule, items: list[dict[str, t.Any]]) -> dict[st
     results = converge_all(
         api, wanted, lambda index: make_plan(api, items[index], wanted[index]), check=module.check_mode
     )
-    return item_results(module, results, [item["key"] for item in items])
+    return item_results(module, "repositories", results, [item["key"] for item in items])
 
 
 def main() -> None:

@@ -165,7 +165,7 @@ repository:
     rclass: virtual
     packageType: docker
     repositories: [cgr-private, cgr-public]
-results:
+virtuals:
   version_added: 0.2.0
   description:
     - What came of each of O(virtuals), in their order. Also returned when the module fails because of one.
@@ -293,7 +293,7 @@ def execute_all(module: AnsibleModule, items: list[dict[str, t.Any]]) -> dict[st
         check=module.check_mode,
         in_order=True,
     )
-    return item_results(module, results, [item["key"] for item in items])
+    return item_results(module, "virtuals", results, [item["key"] for item in items])
 
 
 def main() -> None:

@@ -283,7 +283,7 @@ organization:
   sample:
     name: example.com
     uid: 45a0c61ea6fd977f050c5fb9ac06a69eed764595
-results:
+tokens:
   version_added: 0.2.0
   description:
     - What came of each of O(tokens), in their order. Also returned when the module fails because of one.
@@ -428,7 +428,7 @@ def all_tokens(platform: Platform, items: list[dict[str, t.Any]]) -> dict[str, t
 
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
         results = list(pool.map(lambda item: {"name": item["name"], **attempted(lambda: one(item))}, items))
-    return item_results(platform.module, results, [item["name"] for item in items])
+    return item_results(platform.module, "tokens", results, [item["name"] for item in items])
 
 
 def one_token(platform: Platform, item: dict[str, t.Any], survey: Survey) -> dict[str, t.Any]:

@@ -76,7 +76,7 @@ class Run:
             result
             for task in self.tasks
             if task.host == host and task.name.startswith(PROOFS) and task.name.endswith(ending)
-            for result in task.result.get("results", [])
+            for result in task.result.get("pulls", [])
             if result["repository"] == key
         ]
         assert len(found) == 1, f"{len(found)} proofs of {key} on {host}, in this run:\n{self.output}"

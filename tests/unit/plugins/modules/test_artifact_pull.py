@@ -154,7 +154,7 @@ def test_all_that_is_returned_is_documented(world, pull):
     assert set(contains["files"]["contains"]) == set(result["artifacts"][0]["files"][0])
     assert set(contains["diagnosis"]["contains"]) == set(result["artifacts"][1]["diagnosis"])
     assert set(documented["totals"]["sample"]) == set(result["totals"])
-    assert set(documented) - {"results"} <= set(pull("org.example:lib"))
+    assert set(documented) - {"pulls"} <= set(pull("org.example:lib"))
 
 
 def test_all_options_are_documented_with_their_defaults():
@@ -475,12 +475,12 @@ def test_several_repositories_in_one_task(world, run_module):
         {"repository": "other", "package_type": "npm", "artifacts": ["left-pad"]},
     ]
     result = run_module(artifact_pull, world.transport, pulls=pulls, **LOGIN)
-    good, bad = result["results"]
+    good, bad = result["pulls"]
     assert (good["repository"], good["failed"], good["artifacts"][0]["fresh"]) == (KEY, False, True)
     assert (bad["repository"], bad["failed"], bad["summary"]) == ("other", True, [])
     assert result["failed"] is True and result["msg"] == bad["msg"]
     assert result["totals"]["artifacts"] == 2 and result["totals"]["failed"] == 1
-    assert set(yaml.safe_load(artifact_pull.RETURN)["results"]["contains"]) == set(bad)
+    assert set(yaml.safe_load(artifact_pull.RETURN)["pulls"]["contains"]) == set(bad)
 
 
 @pytest.mark.parametrize(

@@ -79,16 +79,18 @@ def wanted(*keys, **more):
 def test_what_fits_costs_one_request_for_all(run_module):
     artifactory = Artifactory(remote("a"), remote("b"), remote("c"))
     result = run_module(artifactory_remote_repository, artifactory.transport, **wanted("a", "b", "c"))
-    assert (result["changed"], [one["changed"] for one in result["results"]]) == (False, [False] * 3)
+    assert (result["changed"], [one["changed"] for one in result["repositories"]]) == (False, [False] * 3)
     assert artifactory.counted == {"GET /repositories/configurations": 1}
 
 
 def test_new_ones_are_made_in_one_batch_and_read_back_once(run_module):
-    artifactory = Artifactory(remote("a"))
-    result = run_module(artifactory_remote_repository, artifactory.transport, **wanted("a", "b", "c", password="secret", username="u"))
+    artifactory = Artifactory(remote("a", username="old"))
+    result = run_module(
+        artifactory_remote_repository, artifactory.transport, **wanted("a", "b", "c", password="secret", username="u")
+    )
     assert artifactory.writes == ["POST /repositories/a", "PUT /v2/repositories/batch"]
     assert artifactory.counted["GET /repositories/configurations"] == 2
-    assert [one["changed"] for one in result["results"]] == [True, True, True]
+    assert [one["changed"] for one in result["repositories"]] == [True, True, True]
     assert artifactory.repositories["c"]["password"] == "secret"
     assert "secret" not in str(result)
     again = run_module(artifactory_remote_repository, artifactory.transport, **wanted("a", "b", "c", username="u"))
@@ -97,7 +99,9 @@ def test_new_ones_are_made_in_one_batch_and_read_back_once(run_module):
 
 def test_changes_go_in_one_batch_with_just_what_differs(run_module):
     artifactory = Artifactory(remote("a", offline=True), remote("b", offline=True), remote("c", offline=False))
-    run_module(artifactory_remote_repository, artifactory.transport, **wanted("a", "b", "c", settings={"offline": False}))
+    run_module(
+        artifactory_remote_repository, artifactory.transport, **wanted("a", "b", "c", settings={"offline": False})
+    )
     assert artifactory.writes == ["POST /v2/repositories/batch"]
     sent = next(request for request in artifactory.transport.requests if request.url.endswith("/batch"))
     assert json.loads(sent.body) == [{"key": "a", "offline": False}, {"key": "b", "offline": False}]
@@ -114,7 +118,7 @@ def test_one_that_is_refused_does_not_stop_the_others(run_module):
     artifactory = Artifactory(refuses=["b"])
     result = run_module(artifactory_remote_repository, artifactory.transport, **wanted("a", "b", "c"))
     assert result["failed"] is True
-    assert [one["failed"] for one in result["results"]] == [False, True, False]
+    assert [one["failed"] for one in result["repositories"]] == [False, True, False]
     assert result["msg"].startswith("b: ") and "It is in use" in result["msg"]
     assert sorted(artifactory.repositories) == ["a", "c"]
 
@@ -122,7 +126,7 @@ def test_one_that_is_refused_does_not_stop_the_others(run_module):
 def test_one_of_another_kind_fails_before_it_is_written_and_the_others_are_set_up(run_module):
     artifactory = Artifactory(remote("a", packageType="npm"))
     result = run_module(artifactory_remote_repository, artifactory.transport, **wanted("a", "b"))
-    assert [(one["key"], one["failed"]) for one in result["results"]] == [("a", True), ("b", False)]
+    assert [(one["key"], one["failed"]) for one in result["repositories"]] == [("a", True), ("b", False)]
     assert artifactory.writes == ["PUT /repositories/b"]
 
 
@@ -134,7 +138,7 @@ def test_check_mode_predicts_all_and_sends_no_write(run_module):
     told = run_module(artifactory_remote_repository, predicted.transport, check=True, **options)
     done = run_module(artifactory_remote_repository, Artifactory(*repositories).transport, **options)
     assert predicted.writes == []
-    assert (told["results"], told["diff"]) == (done["results"], done["diff"])
+    assert (told["repositories"], told["diff"]) == (done["repositories"], done["diff"])
     assert [diff["after_header"] for diff in told["diff"]] == ["a", "b", "gone"]
 
 
@@ -159,7 +163,7 @@ def test_a_virtual_one_can_hold_the_one_that_is_made_before_it(run_module):
     artifactory = Artifactory(remote("a"))
     virtuals = [{"key": "inner", "repositories": ["a"]}, {"key": "outer", "repositories": ["inner"]}]
     result = run_module(artifactory_virtual_repository, artifactory.transport, **LOGIN, virtuals=virtuals)
-    assert [one["changed"] for one in result["results"]] == [True, True]
+    assert [one["changed"] for one in result["virtuals"]] == [True, True]
     assert artifactory.writes == ["PUT /repositories/inner", "PUT /repositories/outer"]
     again = run_module(artifactory_virtual_repository, artifactory.transport, **LOGIN, virtuals=virtuals)
     assert again["changed"] is False
@@ -169,5 +173,5 @@ def test_a_virtual_one_without_its_member_fails_alone(run_module):
     artifactory = Artifactory(remote("a"))
     virtuals = [{"key": "good", "repositories": ["a"]}, {"key": "bad", "repositories": ["nowhere"]}]
     result = run_module(artifactory_virtual_repository, artifactory.transport, **LOGIN, virtuals=virtuals)
-    assert [one["failed"] for one in result["results"]] == [False, True]
+    assert [one["failed"] for one in result["virtuals"]] == [False, True]
     assert "There is no repository nowhere" in result["msg"]

@@ -761,3 +761,79 @@ def test_info_tells_whether_a_token_works(run_module, days, role, live, standing
     platform = Platform(identity(days=days), role=role)
     (token,) = run_module(chainguard_pull_token_info, platform.transport, **LOGIN)["tokens"]
     assert (token["live"], token["standing"]) == (live, standing)
+
+
+# --- several tokens in one task ---------------------------------------------------------------------------------------
+SEVERAL = [
+    {"name": "pull cgr-private", "used_by": PLACE, "in_use": [OLD]},
+    {"name": "pull cgr-other", "used_by": f"{PLACE}-other", "in_use": [""]},
+    {"name": "pull cgr-third", "used_by": f"{PLACE}-third", "in_use": [""]},
+]
+
+
+def asked(platform, path):
+    return sum(urlsplit(request.url).path == path for request in platform.transport.requests)
+
+
+def test_several_tokens_are_looked_at_in_three_requests(run_module):
+    platform = Platform(identity(), identity(f"{ORG}/{2:016x}", name="pull cgr-other", description=f"{MARK}-other"))
+    tokens = [SEVERAL[0], {**SEVERAL[1], "in_use": [f"{ORG}/{2:016x}"]}]
+    result = run_module(chainguard_pull_token, platform.transport, **LOGIN, tokens=tokens)
+    assert [(one["changed"], one["due"]) for one in result["tokens"]] == [(False, False)] * 2
+    assert len(platform.transport.requests) == 3
+
+
+def test_each_that_is_due_is_made_and_the_others_stay(run_module):
+    platform = Platform(identity())
+    result = run_module(chainguard_pull_token, platform.transport, **LOGIN, tokens=SEVERAL)
+    kept, *made = result["tokens"]
+    assert (kept["username"], kept["changed"], "password" in kept) == (OLD, False, False)
+    assert [one["changed"] for one in made] == [True, True]
+    for one, wanted in zip(made, SEVERAL[1:]):
+        assert platform.identities[one["username"]]["name"] == wanted["name"]
+        assert one["password"].count(".") == 2
+    assert [diff["after_header"] for diff in result["diff"]] == ["pull cgr-other", "pull cgr-third"]
+    assert asked(platform, "/iam/v2/groups") == 1
+
+
+def test_one_token_that_cannot_be_made_does_not_stop_the_others(run_module):
+    platform = Platform()
+    wrong = {"name": "pull wrong", "organization": "nowhere.example"}
+    result = run_module(chainguard_pull_token, platform.transport, **LOGIN, tokens=[wrong, *SEVERAL[1:]])
+    assert result["failed"] is True
+    assert [one["failed"] for one in result["tokens"]] == [True, False, False]
+    assert result["msg"].startswith("pull wrong: Chainguard shows this login no organisation 'nowhere.example'")
+
+
+def test_check_mode_predicts_several_and_sends_no_write(run_module):
+    platform = Platform(identity())
+    told = run_module(chainguard_pull_token, platform.transport, check=True, **LOGIN, tokens=SEVERAL)
+    assert platform.writes == []
+    assert [one["changed"] for one in told["tokens"]] == [False, True, True]
+
+
+def test_several_are_revoked_with_one_look(run_module):
+    other = identity(f"{ORG}/{2:016x}", name="pull cgr-other", description=f"{MARK}-other")
+    theirs = identity(f"{ORG}/{3:016x}", name="pull cgr-third", description="by hand")
+    platform = Platform(identity(), other, theirs)
+    result = run_module(chainguard_pull_token, platform.transport, **LOGIN, tokens=SEVERAL, state="absent")
+    assert [one["revoked"] for one in result["tokens"]] == [[OLD], [other["uid"]], []]
+    assert sorted(platform.deleted) == sorted([OLD, other["uid"]])
+    assert asked(platform, "/iam/v2/identities") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        pytest.param({"name": "pull cgr-private"}, "mutually exclusive", id="both-forms"),
+        pytest.param({"tokens": [{"name": "UPPER"}]}, "name is not valid", id="bad-name"),
+        pytest.param(
+            {"organization": None}, "organization is missing for the token 'pull cgr-private'", id="no-organization"
+        ),
+    ],
+)
+def test_a_mistake_in_any_token_is_told_before_the_first_request(run_module, options, says):
+    platform = Platform()
+    result = run_module(chainguard_pull_token, platform.transport, **{**LOGIN, "tokens": SEVERAL, **options})
+    assert result["failed"] is True and says in result["msg"]
+    assert platform.transport.requests == []

@@ -127,10 +127,10 @@ def test_all_that_is_returned_is_documented(world, pull):
     assert set(documented["images"]["contains"]) == set(result["images"][0])
     assert set(documented["images"]["contains"]["diagnosis"]["contains"]) == set(result["images"][1]["diagnosis"])
     assert set(documented["totals"]["sample"]) == set(result["totals"])
-    assert set(documented) - {"results", "plan"} < set(result)
+    assert set(documented) - {"pulls", "plan"} < set(result)
     several = pull(registry_url=BASE, pulls=[{"images": ["a/b"]}, {"images": ["a/c"]}])
-    assert {"results", "totals"} < set(several)
-    assert set(documented["results"]["contains"]) == set(several["results"][1])
+    assert {"pulls", "totals"} < set(several)
+    assert set(documented["pulls"]["contains"]) == set(several["pulls"][1])
 
 
 def test_the_summary_says_what_is_proved(world, pull):
@@ -416,9 +416,9 @@ def test_several_repositories_in_one_task(world, pull):
         ],
         **ARTIFACTORY,
     )
-    fresh, bad, virtual = result["results"]
-    assert [one["repository"] for one in result["results"]] == ["cgr-private", "cgr-other", "cgr-third"]
-    assert [one["failed"] for one in result["results"]] == [False, True, False]
+    fresh, bad, virtual = result["pulls"]
+    assert [one["repository"] for one in result["pulls"]] == ["cgr-private", "cgr-other", "cgr-third"]
+    assert [one["failed"] for one in result["pulls"]] == [False, True, False]
     assert fresh["images"][0]["fresh"] is True and "fresh from upstream" in fresh["summary"][0]
     assert [image["status"] for image in bad["images"]] == ["pulled", "failed"] and len(bad["summary"]) == 1
     assert "is no remote repository" in virtual["images"][0]["fresh_evidence"]
@@ -428,7 +428,7 @@ def test_several_repositories_in_one_task(world, pull):
         f"{BASE}/artifactory/api/repositories/configurations?repoType=remote%2Cvirtual"
     ]
     for name in ("images", "failed", "skipped", "bytes", "requests"):
-        assert result["totals"][name] == sum(one["totals"][name] for one in result["results"])
+        assert result["totals"][name] == sum(one["totals"][name] for one in result["pulls"])
     assert result["totals"]["images"] == 4 and fresh["totals"]["images"] == 1
 
 
@@ -437,7 +437,7 @@ def test_where_the_server_cannot_tell_of_all_repositories_it_is_asked_for_each_o
     world.configurations = ScriptedAnswer(403, {"errors": [{"status": 403, "message": "Forbidden"}]})
     one = {"repository": "cgr-private", "fresh": "required"}
     result = pull(pulls=[{**one, "images": ["a/b"]}, {**one, "images": ["a/none"]}], **ARTIFACTORY)
-    assert [part["failed"] for part in result["results"]] == [False, True]
+    assert [part["failed"] for part in result["pulls"]] == [False, True]
     assert [url.rpartition("/")[2].partition("?")[0] for url in world.asked("/api/repositories/")] == [
         "configurations",
         "cgr-private",
@@ -448,7 +448,7 @@ def test_a_login_that_is_refused_ends_the_work_for_all_repositories(world, pull)
     world.registry.challenge = "Bearer"
     pulls = [{"repository": f"key-{number}", "images": ["a/b"]} for number in range(5)]
     result = pull(pulls=pulls, threads=1, **ARTIFACTORY)
-    assert [one["totals"]["skipped"] for one in result["results"]] == [0, 0, 0, 1, 1]
+    assert [one["totals"]["skipped"] for one in result["pulls"]] == [0, 0, 0, 1, 1]
     assert len(world.asked("/manifests/")) == 3
 
 
@@ -456,7 +456,7 @@ def test_several_repositories_in_check_mode(world, run_module):
     pulls = [{"repository": "one", "images": ["a/b"]}, {"repository": "two", "images": ["a/c"]}]
     result = run_module(registry_pull, world.transport, check=True, pulls=pulls, **ARTIFACTORY)
     assert not world.transport.requests and result["totals"]["skipped"] == 2
-    assert [one["summary"] for one in result["results"]] == [
+    assert [one["summary"] for one in result["pulls"]] == [
         [f"{HOST}/one/a/b: not pulled in check mode."],
         [f"{HOST}/two/a/c: not pulled in check mode."],
     ]
