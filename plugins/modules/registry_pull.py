@@ -376,12 +376,17 @@ def registry_url(module: AnsibleModule) -> str:
     return "/".join(artifactory_base_url(module).split("/")[:3])
 
 
+def belongs_to_artifactory(params: dict[str, t.Any], url: str) -> bool:
+    """Return whether the registry is Artifactory's, so that it may see what Artifactory may."""
+    return bool(params["repository"]) or f"{params['artifactory_url']}/".startswith(f"{url}/")
+
+
 def registry_login(params: dict[str, t.Any], url: str) -> Login:
     """Return the login for a registry. That for Artifactory is shown only to what belongs to it."""
     if params["username"]:
         return Login(params["username"], params["password"])
     token, username = params["artifactory_access_token"], params["artifactory_username"]
-    belongs = params["repository"] or f"{params['artifactory_url']}/".startswith(f"{url}/")
+    belongs = belongs_to_artifactory(params, url)
     if belongs and username:
         return Login(username, token or params["artifactory_password"] or "")
     return Login(bearer=token) if belongs and token else Login()
@@ -421,7 +426,8 @@ def pull(
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Check the options, pull, word what came of it."""
     params, started = module.params, time.monotonic()
-    settings, transport, url = checked_settings(params), make_transport(module), registry_url(module)
+    settings, url = checked_settings(params), registry_url(module)
+    transport = make_transport(module, *([url] if belongs_to_artifactory(params, url) else []))
     registry = Registry(url, registry_login(params, url), transport=transport)
     upstream = open_upstream(params, transport)
     registries = [one for one in (registry, upstream) if one is not None]

@@ -39,6 +39,7 @@ class Service:
         kind = self._kind(scope)
         scope["state"] = {"kind": kind, "user": ""}
         headers = Request(scope).headers
+        scope["state"]["certificate"] = _shows_certificate(send)
         self._world.note_credentials(headers.get("authorization", ""))
         user_agent = headers.get("user-agent", "")
         action = self._world.faults.take(self._name, kind, scope["method"], scope["path"], user_agent)
@@ -88,7 +89,13 @@ class Service:
             kind=request.state.kind,
             user=request.state.user,
             user_agent=request.headers.get("user-agent", ""),
+            certificate=request.state.certificate,
         )
+
+
+def _shows_certificate(send: Send) -> bool:
+    """Whether the client presented a certificate. ASGI has no word for that."""
+    return bool(send.__self__.transport.get_extra_info("peercert"))  # type: ignore[attr-defined]
 
 
 def _answer(action: dict[str, Any]) -> Response:
@@ -147,7 +154,7 @@ def _listen(port: int) -> socket.socket:
 
 
 def _config(world: World, name: str, app: Starlette) -> uvicorn.Config:
-    tls = world.server_tls
+    tls = world.server_tls(demanding=name == "artifactory")
     return uvicorn.Config(
         app if name == "control" else Service(app, name, world),
         http="h11",
