@@ -27,7 +27,9 @@ _CERT_REFUSED = re.compile(
     r"ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_EXPIRED|CERTIFICATE_REVOKED|CERTIFICATE_UNKNOWN"
     r"|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED)"
 )
+_ABOUT_CERT = re.compile(f"CERTIFICATE_REQUIRED|{_CERT_REFUSED.pattern}")
 SET_CLIENT_CERT = "Set client_cert, and client_key if the key is in another file. They are shown to Artifactory and to no other server."
+_MAY_DEMAND = "A server that demands a client certificate can do that too."
 
 
 class Reason(t.NamedTuple):
@@ -45,6 +47,7 @@ class Proxy:
     name: str
     variable: str
     has_login: bool
+    is_url: bool = True
 
     @classmethod
     def of(cls, url: str) -> Proxy | None:
@@ -56,12 +59,12 @@ class Proxy:
         try:
             parts = urlsplit(found if "//" in found else f"//{found}")
         except ValueError:
-            return cls("the proxy", variable, False)
+            return cls("the proxy", variable, False, False)
         login, _at, place = parts.netloc.rpartition("@")
         # A password with a special character that is not encoded moves the rest of the login behind what looks like the host.
-        whole = "@" not in f"{parts.path}{parts.query}{parts.fragment}" and re.fullmatch(r"[\w.-]+(:\d+)?", place)
-        name = f"the proxy {place}" if whole else "the proxy"
-        return cls(name, variable, bool(login))
+        torn = "@" in f"{parts.path}{parts.query}{parts.fragment}"
+        is_url = not torn and bool(re.fullmatch(r"([\w.-]+|\[[\da-fA-F:.]+\])(:\d+)?", place))
+        return cls(f"the proxy {place}" if is_url else "the proxy", variable, bool(login), is_url)
 
     def refused(self, host: str, status: int) -> Reason:
         """Return why the proxy answered with a status of its own."""
@@ -91,6 +94,9 @@ class Proxy:
             return Reason(
                 f"{self.name} does not speak TLS.", f"Begin {self.variable} with http://, not https://.", False
             )
+        # urllib3 blames the proxy when a server beyond it cuts the connection, too.
+        if _CUT.search(text):
+            return Reason(f"the connection to {host} was cut, by it or by {self.name}.", _MAY_DEMAND, True)
         if _UNKNOWN_NAME.search(text):
             return Reason(f"the name of {self.name} cannot be resolved.", hint, False)
         return Reason(f"{self.name} on the way to {host} cannot be reached.", hint, True)
@@ -102,9 +108,9 @@ def reason(exc: BaseException, url: str) -> Reason:
     causes = list(_causes(exc))
     text = " ".join(str(cause) for cause in causes)
     proxy = Proxy.of(url)
-    if isinstance(exc, requests.exceptions.ProxyError):
-        return (proxy or Proxy("the proxy", "HTTPS_PROXY", False)).failed(host, text)
-    if isinstance(exc, requests.exceptions.InvalidURL) and "roxy" in text or "SOCKS" in text:
+    if isinstance(exc, requests.exceptions.ProxyError) and proxy and not _ABOUT_CERT.search(text):
+        return proxy.failed(host, text)
+    if proxy and (not proxy.is_url or "SOCKS support" in text):
         hint = "Write it as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT with special characters percent-encoded; SOCKS needs PySocks."
         return Reason("the URL of the proxy in the environment cannot be used.", hint, False)
     found = _tls(exc, host, causes, text) or _connection(exc, host, text)
@@ -142,7 +148,7 @@ def _connection(exc: BaseException, host: str, text: str) -> Reason:
     if "CA certificate bundle" in text:
         return Reason("the file of ca_path cannot be read.", "Set ca_path to a PEM file.", False)
     if _CUT.search(text):
-        return Reason(f"{host} cut the connection.", "", True)
+        return Reason(f"{host} cut the connection.", _MAY_DEMAND, True)
     return Reason(f"no answer from {host} ({type(exc).__name__}).", "", True)
 
 

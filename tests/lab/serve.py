@@ -15,7 +15,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,6 +24,13 @@ from .world import Half, World
 
 HALVES: dict[str, Half] = {"artifactory": artifactory, "chainguard": chainguard}
 SERVICES = ("artifactory", "api", "registry", "libraries", "apk", "virtualapk", "blobs", "control")
+
+# What nginx, the usual reverse proxy before Artifactory, says where it demands a client certificate (ssl_verify_client on).
+_NO_CERTIFICATE = (
+    "<html>\r\n<head><title>400 No required SSL certificate was sent</title></head>\r\n<body>\r\n"
+    "<center><h1>400 Bad Request</h1></center>\r\n<center>No required SSL certificate was sent</center>\r\n"
+    "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+)
 
 
 class Service:
@@ -53,6 +60,8 @@ class Service:
             await _wait_for_the_end(receive)
             return
         app: ASGIApp = _answer(action) if "status" in action else self._app
+        if self._name == "artifactory" and self._world.client_cert_path and not scope["state"]["certificate"]:
+            app = HTMLResponse(_NO_CERTIFICATE, 400)
         await self._run(app, scope, receive, self._recording(scope, send))
 
     async def _run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -154,7 +163,7 @@ def _listen(port: int) -> socket.socket:
 
 
 def _config(world: World, name: str, app: Starlette) -> uvicorn.Config:
-    tls = world.server_tls(demanding=name == "artifactory")
+    tls = world.server_tls
     return uvicorn.Config(
         app if name == "control" else Service(app, name, world),
         http="h11",

@@ -103,15 +103,16 @@ class World:
         assert self.ca
         return self.ca.issue_cert("127.0.0.1", "localhost", ARTIFACTORY_HOST, *SERVICE_OF_HOST)
 
-    def server_tls(self, *, demanding: bool) -> ssl.SSLContext | None:
-        """How a service speaks TLS. Where there are client certificates, all ask for one, and some demand it."""
+    @cached_property
+    def server_tls(self) -> ssl.SSLContext | None:
+        """How every service speaks TLS. Where there are client certificates, all ask for one."""
         if not self.ca:
             return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._server_cert.configure_cert(context)
         if self.client_cert_path:
             self.ca.configure_trust(context)
-            context.verify_mode = ssl.CERT_REQUIRED if demanding else ssl.CERT_OPTIONAL
+            context.verify_mode = ssl.CERT_OPTIONAL
         return context
 
     @cached_property
