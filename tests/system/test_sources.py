@@ -10,7 +10,6 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import json
-import os
 import subprocess
 import typing as t
 from pathlib import Path
@@ -20,8 +19,9 @@ import pytest
 from lab.client import started
 from lab.tests.programs import program
 from rotation.station import WarmAnsible
+from system.developer import CLIENTS, Developer
 from system.laboratory import Json, Lab
-from system.playing import LONGEST_RUN, PROGRAMS, Run, read_record, recorded_in
+from system.playing import LONGEST_RUN, Run, read_record, recorded_in
 from system.secret_scan import Scanner
 from system.test_setup import PRIVATE, PUBLIC, PULL, TELL, WRITE, Step, Story
 
@@ -242,7 +242,7 @@ def tell_everything(story: Story, folder: Path) -> Everything:
     first = story.run("setup", variables)
     granted, bindings = lab.permissions(), lab.bindings()
     jars = {key: lab.file(f"{key}/{JAR}") for key in ("cgr-java", "cgr-java-remediated", "cgr-java-all")}
-    clients = run_printed(lab, first.run.task(LINES).result["msg"], folder)
+    clients = Developer(lab, folder / "developer").run_all(first.run.task(LINES).result["msg"])
     second = story.run("setup", variables)
     check = story.run("check", variables)
 
@@ -263,33 +263,6 @@ def tell_everything(story: Story, folder: Path) -> Everything:
         lab.organization["uid"],
         lab.credentials(),
     )
-
-
-def run_printed(lab: Lab, lines: list[str], folder: Path) -> dict[str, subprocess.CompletedProcess[str]]:
-    """Type the lines for pip and npm as they are printed, with a user's name and token, and then fetch with these programs."""
-    home = folder / "developer"
-    home.mkdir()
-    trust = {"PIP_CERT": str(lab.ca_path), "npm_config_cafile": str(lab.ca_path)}
-    environment = {"PATH": os.pathsep.join([str(PROGRAMS), os.environ["PATH"]]), "HOME": str(home), **trust}
-    fetch = {
-        "pip": "pip download --disable-pip-version-check --no-input --no-cache-dir --no-deps lab-greeting",
-        "npm": "npm pack @example/greeting",
-    }
-    ended = {}
-    for name, command in fetch.items():
-        (line,) = (line for line in lines if line.startswith(f"{name} "))
-        typed = line.replace("USER", "puller").replace("TOKEN", lab.users["puller"]["token"])
-        ended[name] = subprocess.run(
-            ["sh", "-ec", f"{typed}\n{command}"],
-            cwd=home,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=LONGEST_RUN,
-            check=False,
-        )
-    return ended
 
 
 @pytest.mark.parametrize("which", ["everything", "repair", "access"])
@@ -396,11 +369,13 @@ def test_the_lines_for_developers_are_printed_and_written_down_without_a_secret(
     assert not [secret for secret in everything.credentials if secret in everything.lines]
 
 
-@pytest.mark.parametrize("client", ["pip", "npm"])
+@pytest.mark.parametrize("client", CLIENTS)
 def test_a_program_fetches_with_the_lines_that_were_printed(everything: Everything, client: str) -> None:
-    program(client)
+    for name in CLIENTS[client].programs:
+        program(name)
     ended = everything.clients[client]
     assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert CLIENTS[client].says in ended.stdout
 
 
 @pytest.mark.parametrize("which", ["second", "check"])
