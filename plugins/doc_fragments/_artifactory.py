@@ -31,4 +31,17 @@ options:
       - Password of O(artifactory_username). Not used when O(artifactory_access_token) is set.
       - Falls back to the environment variable E(ARTIFACTORY_PASSWORD).
     type: str
+  client_cert:
+    description:
+      - PEM file with a TLS client certificate, for an Artifactory that demands one. The chain goes behind it in the same file.
+      - It is shown to Artifactory, under O(artifactory_url) and its registry, and to no other server, whatever redirects there.
+      - Falls back to the environment variable E(ARTIFACTORY_CLIENT_CERT).
+    type: path
+    version_added: 0.2.0
+  client_key:
+    description:
+      - PEM file with the private key of O(client_cert), not encrypted. Not needed when the key is in the same file.
+      - Falls back to the environment variable E(ARTIFACTORY_CLIENT_KEY).
+    type: path
+    version_added: 0.2.0
 """

@@ -26,6 +26,9 @@ options:
       - Seconds to wait for a connection, and for each piece of an answer.
     type: int
     default: 30
+notes:
+  - Requests go to the proxy that the environment variables E(HTTPS_PROXY), E(HTTP_PROXY) or E(ALL_PROXY) name, but for the hosts
+    of E(NO_PROXY). A login goes into the proxy's URL, with special characters percent-encoded, as C(http://USER:PASSWORD@HOST:PORT).
 requirements:
   - requests >= 2.25
 """

@@ -15,6 +15,7 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_requ
 from ansible_collections.cgr.pull_through.plugins.module_utils import _http
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import ArtifactoryService
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._login import ChainguardService, Login, Sts
+from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import ClientCert, checked_client_cert
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
 
 Spec = t.Dict[str, t.Dict[str, t.Any]]
@@ -35,6 +36,8 @@ ARTIFACTORY_SPEC: Spec = {
     "artifactory_access_token": _from_env("ARTIFACTORY_ACCESS_TOKEN", type="str", no_log=True),
     "artifactory_username": _from_env("ARTIFACTORY_USERNAME", type="str"),
     "artifactory_password": _from_env("ARTIFACTORY_PASSWORD", type="str", no_log=True),
+    "client_cert": _from_env("ARTIFACTORY_CLIENT_CERT", type="path"),
+    "client_key": _from_env("ARTIFACTORY_CLIENT_KEY", type="path", no_log=False),
 }
 
 CHAINGUARD_SPEC: Spec = {
@@ -101,12 +104,23 @@ def item_results(
     return told
 
 
-def make_transport(module: AnsibleModule) -> _http.Transport:
-    """Return the transport that all sessions of this module share."""
+def make_transport(module: AnsibleModule, *artifactory_urls: str) -> _http.Transport:
+    """Return the transport that all sessions of this module share. Raises InputError.
+
+    artifactory_urls: where Artifactory is besides artifactory_url. Only there the client certificate is shown.
+    """
     verify: bool | str = module.params["validate_certs"]
     if verify and module.params["ca_path"]:
         verify = module.params["ca_path"]
-    return _http.RequestsTransport(timeout=module.params["timeout"], verify=verify)
+    return _http.RequestsTransport(
+        timeout=module.params["timeout"], verify=verify, client_cert=_client_cert(module, *artifactory_urls)
+    )
+
+
+def _client_cert(module: AnsibleModule, *artifactory_urls: str) -> ClientCert | None:
+    params = module.params
+    urls = [artifactory_base_url(module)] if params.get("artifactory_url") else []
+    return checked_client_cert(params.get("client_cert"), params.get("client_key"), [*urls, *artifactory_urls])
 
 
 def artifactory_base_url(module: AnsibleModule) -> str:

@@ -292,6 +292,12 @@ UPSTREAM_QUESTION = (
 )
 
 NO_ANSWER = (
+    Rule(
+        "client_certificate",
+        both(lambda e: e.html, says("SSL certificate")),
+        "{e.error_host} demands a client certificate: {e.said}",
+        "Set client_cert, and client_key if the key is in another file, and check that it is valid",
+    ),
     Rule("tls", unanswered("certificate", "TLS"), "{e.message}", "{e.hint}"),
     Rule("name_resolution", unanswered("cannot be resolved"), "{e.message}", "{e.hint}"),
     Rule("unreachable", unanswered(), "{e.message}", "{e.hint} Look also for a proxy or a load balancer on the way"),

@@ -15,13 +15,14 @@ import email.utils
 import json
 import random
 import re
-import ssl
 import threading
 import time
 import typing as t
 from urllib.parse import urlencode, urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, Refused, Unanswered
+from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import ClientCert
+from ansible_collections.cgr.pull_through.plugins.module_utils._unanswered import SET_CLIENT_CERT, Proxy, Reason, reason
 
 try:
     import requests
@@ -139,11 +140,16 @@ class RequestsTransport:
     timeout: seconds to wait for a connection, and between two reads.
     verify: True, False, or the path of a PEM bundle. It is given with each request, as REQUESTS_CA_BUNDLE would win over
     the session's own setting.
+    client_cert: shown to the servers that it names.
+    Proxies are those of the environment.
     """
 
-    def __init__(self, *, timeout: float = 30, verify: bool | str = True) -> None:
+    def __init__(
+        self, *, timeout: float = 30, verify: bool | str = True, client_cert: ClientCert | None = None
+    ) -> None:
         self._timeout = timeout
         self._verify = verify
+        self._client_cert = client_cert
         self._local = threading.local()
 
     def _session(self) -> requests.Session:
@@ -165,9 +171,14 @@ class RequestsTransport:
                 stream=True,
                 timeout=self._timeout,
                 verify=self._verify,
+                cert=self._client_cert.shown_to(request.url) if self._client_cert else None,
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
             raise _unanswered(exc, request) from exc
+        # Without TLS, what a proxy has to say comes like any answer.
+        if response.status_code == 407 and (proxy := Proxy.of(request.url)):
+            response.close()
+            raise _without_answer(proxy.refused(urlsplit(request.url).netloc.rpartition("@")[2], 407), request)
         return _RequestsAnswer(response, request)
 
 
@@ -176,47 +187,14 @@ def _leave_headers_alone(request: requests.PreparedRequest) -> requests.Prepared
     return request
 
 
-def _causes(exc: BaseException) -> t.Iterator[BaseException]:
-    seen: set[int] = set()
-    pending: list[t.Any] = [exc]
-    while pending:
-        found = pending.pop(0)
-        if isinstance(found, BaseException) and id(found) not in seen:
-            seen.add(id(found))
-            yield found
-            pending += [getattr(found, "reason", None), found.__cause__, found.__context__, *found.args]
-
-
 def _unanswered(exc: BaseException, request: Request) -> Unanswered:
-    """Say in plain words why there was no answer: requests' own texts show objects, and can show query strings."""
-    host = urlsplit(request.url).netloc.rpartition("@")[2]
-    causes = list(_causes(exc))
-    text = " ".join(str(cause) for cause in causes)
-    passing, message, hint = True, f"no answer from {host} ({type(exc).__name__}).", ""
-    if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
-        why = next((cause.verify_message for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), "")
-        passing, message = False, f"the TLS certificate of {host} is not trusted{f' ({why})' if why else ''}."
-        hint = "If a company CA signed it, set ca_path to a PEM file that holds that CA."
-    elif isinstance(exc, requests.exceptions.SSLError):
-        passing, message = False, f"no TLS connection to {host}."
-        hint = "Check that the port speaks TLS, and whether a proxy stands between."
-    elif isinstance(exc, requests.exceptions.ProxyError):
-        message = f"the proxy on the way to {host} did not let the request through."
-        hint = "Check HTTPS_PROXY and NO_PROXY."
-    elif isinstance(exc, requests.exceptions.Timeout):
-        message = f"no answer from {host} in time."
-        hint = "Check that the host can be reached from where the module runs, or raise the timeout."
-    elif re.search(r"Name or service not known|nodename nor servname|name resolution|NameResolutionError", text):
-        passing, message = False, f"the name of {host} cannot be resolved."
-        hint = "Check the URL for a typing error, and the DNS."
-    elif "Connection refused" in text:
-        message = f"{host} refuses the connection."
-        hint = "Check host and port of the URL, and that the service runs."
-    elif "CA certificate bundle" in text:
-        passing, message, hint = False, "the file of ca_path cannot be read.", "Set ca_path to a PEM file."
-    elif re.search(r"RemoteDisconnected|Connection aborted|IncompleteRead|Connection broken|reset by peer", text):
-        message = f"{host} cut the connection."
-    return Unanswered(message, method=request.method, url=shown_url(request.url), hint=hint, passing=passing)
+    return _without_answer(reason(exc, request.url), request)
+
+
+def _without_answer(why: Reason, request: Request) -> Unanswered:
+    return Unanswered(
+        why.message, method=request.method, url=shown_url(request.url), hint=why.hint, passing=why.passing
+    )
 
 
 def pause_before(attempt: int, headers: t.Mapping[str, str] | None = None) -> float:
@@ -370,13 +348,15 @@ class ApiSession:
         )
 
     def _refused(self, request: Request, reply: Reply) -> Refused:
+        hint = self.service.hint(reply)
         if "html" in reply.headers.get("Content-Type", ""):
-            said = "an HTML page"
+            title = re.search(r"<title>(.*?)</title>", reply.text, re.IGNORECASE | re.DOTALL)
+            said = f"an HTML page{f' titled {title[1].strip()!r}' if title else ''}"
+            # In the words of nginx, which answers so instead of ending the handshake.
+            hint = SET_CLIENT_CERT if "SSL certificate" in said else hint
         else:
             said = self.service.said(reply)
-        return Refused(
-            reply.status, said, method=request.method, url=shown_url(request.url), hint=self.service.hint(reply)
-        )
+        return Refused(reply.status, said, method=request.method, url=shown_url(request.url), hint=hint)
 
 
 def _encoded(body: t.Any, form: t.Mapping[str, t.Any] | None) -> bytes | None:

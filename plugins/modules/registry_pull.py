@@ -586,12 +586,25 @@ def registry_url(module: AnsibleModule) -> str:
     return "/".join(artifactory_base_url(module).split("/")[:3])
 
 
+def belongs_to_artifactory(params: Params, url: str) -> bool:
+    """Return whether the registry is Artifactory's, so that it may see what Artifactory may."""
+    return bool(params["repository"]) or f"{params['artifactory_url']}/".startswith(f"{url}/")
+
+
+def open_transport(module: AnsibleModule) -> Transport:
+    """Return the transport. It shows a client certificate to the registry as well, where that is Artifactory's."""
+    url = registry_url(module)
+    each = module.params["pulls"] or [module.params]
+    belongs = any(belongs_to_artifactory({**module.params, "repository": one["repository"]}, url) for one in each)
+    return make_transport(module, *([url] if belongs else []))
+
+
 def registry_login(params: Params, url: str) -> Login:
     """Return the login for a registry. That for Artifactory is shown only to what belongs to it."""
     if params["username"]:
         return Login(params["username"], params["password"])
     token, username = params["artifactory_access_token"], params["artifactory_username"]
-    belongs = params["repository"] or f"{params['artifactory_url']}/".startswith(f"{url}/")
+    belongs = belongs_to_artifactory(params, url)
     if belongs and username:
         return Login(username, token or params["artifactory_password"] or "")
     return Login(bearer=token) if belongs and token else Login()
@@ -686,8 +699,8 @@ def pull(
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Check the options, pull, word what came of it."""
-    started, transport, params = time.monotonic(), make_transport(module), module.params
-    settings, limits = checked_settings(params), checked_limits(params)
+    started, params = time.monotonic(), module.params
+    settings, limits, transport = checked_settings(params), checked_limits(params), open_transport(module)
     breaker = functools.lru_cache(maxsize=None)(lambda _url, login: CircuitBreaker(login))
 
     def connect(url: str, login: Login) -> Registry:

@@ -19,6 +19,7 @@ from .world import World
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="lab", description="A simulated Artifactory and Chainguard on loopback.")
     parser.add_argument("--http", action="store_true", help="plain HTTP instead of TLS with the lab's own CA")
+    parser.add_argument("--client-certificates", action="store_true", help="Artifactory demands one, the others ask")
     parser.add_argument("--artifactory-version", metavar="X.Y.Z")
     parser.add_argument("--artifactory-edition", choices=["pro", "jcr", "oss"])
     parser.add_argument("--propagation", type=float, metavar="SECONDS", help="until new identities and bindings count")
@@ -32,7 +33,7 @@ async def main(arguments: argparse.Namespace) -> None:
     given: dict[str, Any] = vars(arguments)
     knobs = ("artifactory_version", "artifactory_edition", "propagation")
     settings = {name: given[name] for name in knobs if given[name] is not None}
-    world = World(HALVES, tls=not arguments.http, settings=settings)
+    world = World(HALVES, tls=not arguments.http, client_certificates=arguments.client_certificates, settings=settings)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)

@@ -28,6 +28,8 @@ class LabProcess:
     def __init__(self, state: dict[str, Any]) -> None:
         self.state = state
         self._tls = ssl.create_default_context(cafile=state["ca_path"]) if state["ca_path"] else None
+        if self._tls and state["client_cert_path"]:
+            self._tls.load_cert_chain(state["client_cert_path"])
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """The answer of the control API (README.md has the list); urllib's HTTPError when it refuses."""

@@ -17,7 +17,7 @@ class Entry:
     """One request. Bodies and header values are never kept; of a repeated query parameter the last value is.
 
     `kind` is the name of the route that served it, such as `iam.identity.create`, or what its handler put into
-    `request.state.kind`; empty when no route matched. `status` is None when the connection was cut.
+    `request.state.kind`; empty when no route matched. `status` is None when the connection was cut. `certificate`: whether the client showed one.
     """
 
     n: int
@@ -30,6 +30,7 @@ class Entry:
     kind: str
     user: str
     user_agent: str
+    certificate: bool
 
 
 class Journal:

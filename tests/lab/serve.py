@@ -15,7 +15,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,6 +24,13 @@ from .world import Half, World
 
 HALVES: dict[str, Half] = {"artifactory": artifactory, "chainguard": chainguard}
 SERVICES = ("artifactory", "api", "registry", "libraries", "apk", "virtualapk", "blobs", "control")
+
+# What nginx, the usual reverse proxy before Artifactory, says where it demands a client certificate (ssl_verify_client on).
+_NO_CERTIFICATE = (
+    "<html>\r\n<head><title>400 No required SSL certificate was sent</title></head>\r\n<body>\r\n"
+    "<center><h1>400 Bad Request</h1></center>\r\n<center>No required SSL certificate was sent</center>\r\n"
+    "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+)
 
 
 class Service:
@@ -39,6 +46,7 @@ class Service:
         kind = self._kind(scope)
         scope["state"] = {"kind": kind, "user": ""}
         headers = Request(scope).headers
+        scope["state"]["certificate"] = _shows_certificate(send)
         self._world.note_credentials(headers.get("authorization", ""))
         user_agent = headers.get("user-agent", "")
         action = self._world.faults.take(self._name, kind, scope["method"], scope["path"], user_agent)
@@ -52,6 +60,8 @@ class Service:
             await _wait_for_the_end(receive)
             return
         app: ASGIApp = _answer(action) if "status" in action else self._app
+        if self._name == "artifactory" and self._world.client_cert_path and not scope["state"]["certificate"]:
+            app = HTMLResponse(_NO_CERTIFICATE, 400)
         await self._run(app, scope, receive, self._recording(scope, send))
 
     async def _run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +98,13 @@ class Service:
             kind=request.state.kind,
             user=request.state.user,
             user_agent=request.headers.get("user-agent", ""),
+            certificate=request.state.certificate,
         )
+
+
+def _shows_certificate(send: Send) -> bool:
+    """Whether the client presented a certificate. ASGI has no word for that."""
+    return bool(send.__self__.transport.get_extra_info("peercert"))  # type: ignore[attr-defined]
 
 
 def _answer(action: dict[str, Any]) -> Response:

@@ -25,6 +25,7 @@ from .faults import Faults
 from .journal import Journal
 
 BLOBS_HOST = "9236a389bd48b984df91adc1bc924620.r2.cloudflarestorage.com"
+ARTIFACTORY_HOST = "artifactory.example.com"  # another name in its certificate, for clients whose proxy knows it
 SERVICE_OF_HOST = {
     "cgr.dev": "registry",
     "libraries.cgr.dev": "libraries",
@@ -61,7 +62,14 @@ class World:
     `artifactory` and `chainguard` hold the state of the two halves. `addresses` maps a service to its base URL.
     """
 
-    def __init__(self, halves: Mapping[str, Half], *, tls: bool = True, settings: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        halves: Mapping[str, Half],
+        *,
+        tls: bool = True,
+        client_certificates: bool = False,
+        settings: dict[str, Any] | None = None,
+    ) -> None:
         self.halves = halves
         self.clock, self.journal, self.faults = Clock(), Journal(), Faults()
         self._initial = {name: value for half in halves.values() for name, value in half.DEFAULTS.items()}
@@ -79,18 +87,32 @@ class World:
         if self.ca:
             self.ca_path = Path(self._folder.name, "ca.pem")
             self.ca.cert_pem.write_to_path(str(self.ca_path))
+        self.client_cert_path: Path | None = None
+        if self.ca and client_certificates:
+            self.client_cert_path = Path(self._folder.name, "client.pem")
+            client = self.ca.issue_cert("admin@lab.example")
+            client.private_key_and_cert_chain_pem.write_to_path(str(self.client_cert_path))
 
     @property
     def scheme(self) -> str:
         return "https" if self.ca else "http"
 
     @cached_property
-    def server_tls(self) -> ssl.SSLContext | None:
+    def _server_cert(self) -> trustme.LeafCert:
         """What every service of the lab presents: one certificate for all of its names."""
+        assert self.ca
+        return self.ca.issue_cert("127.0.0.1", "localhost", ARTIFACTORY_HOST, *SERVICE_OF_HOST)
+
+    @cached_property
+    def server_tls(self) -> ssl.SSLContext | None:
+        """How every service speaks TLS. Where there are client certificates, all ask for one."""
         if not self.ca:
             return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.ca.issue_cert("127.0.0.1", "localhost", *SERVICE_OF_HOST).configure_cert(context)
+        self._server_cert.configure_cert(context)
+        if self.client_cert_path:
+            self.ca.configure_trust(context)
+            context.verify_mode = ssl.CERT_OPTIONAL
         return context
 
     @cached_property
@@ -132,7 +154,9 @@ class World:
     def describe(self) -> dict[str, Any]:
         """The ready file."""
         parts = {name: half.describe(self) for name, half in self.halves.items()}
-        return {**parts, "control_url": self.addresses["control"], "ca_path": self.ca_path and str(self.ca_path)}
+        files = {"ca_path": self.ca_path, "client_cert_path": self.client_cert_path}
+        paths = {name: path and str(path) for name, path in files.items()}
+        return {**parts, "control_url": self.addresses["control"], **paths}
 
     async def close(self) -> None:
         await self.http.aclose()

@@ -135,12 +135,12 @@ class Lab(LabProcess):
 
     def file(self, path: str) -> bytes:
         """Return what a user gets of a package repository. Raises httpx.HTTPStatusError."""
-        headers = {"Authorization": basic("puller", self.users["puller"]["token"])}
-        return (
-            self._request("GET", f"{self.artifactory_url}/artifactory/{path}", headers=headers)
-            .raise_for_status()
-            .content
-        )
+        return self.download(path).raise_for_status().content
+
+    def download(self, path: str, accept: str = "*/*") -> httpx.Response:
+        """Return the answer that a user gets of a path below /artifactory/."""
+        headers = {"Authorization": basic("puller", self.users["puller"]["token"]), "Accept": accept}
+        return self._request("GET", f"{self.artifactory_url}/artifactory/{path}", headers=headers)
 
     def _manifest(self, url: str, reference: str, headers: dict[str, str]) -> httpx.Response:
         return self._request("GET", f"{url}/manifests/{reference}", headers={**headers, "Accept": _MANIFESTS})

@@ -46,7 +46,7 @@ def serving(handler: type[http.server.BaseHTTPRequestHandler]) -> t.Iterator[str
 def redirecting_to(target: str) -> t.Iterator[str]:
     """Redirect each request to the same path of another URL, as many a reverse proxy does from http to https."""
 
-    class Redirect(_Quiet):
+    class Redirect(Quiet):
         def do_GET(self) -> None:
             self.send_response(301)
             self.send_header("Location", target + self.path)
@@ -59,7 +59,7 @@ def redirecting_to(target: str) -> t.Iterator[str]:
         yield url
 
 
-class _Quiet(http.server.BaseHTTPRequestHandler):
+class Quiet(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_arguments: t.Any) -> None:
         pass
 
@@ -136,7 +136,7 @@ class TokenService:
         """Answer requests for tokens, and give the realm."""
         service = self
 
-        class Answer(_Quiet):
+        class Answer(Quiet):
             def do_GET(self) -> None:
                 allowed = self.headers.get("Authorization") == basic(*service.user)
                 body = json.dumps({"token": service.token(self.path)} if allowed else {"details": "wrong password"})

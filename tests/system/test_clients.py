@@ -24,6 +24,7 @@ from pyartifactory.models import RemoteRepository, VirtualRepository
 from pyartifactory.models.repository import PackageTypeEnum
 
 from lab.tests.programs import program
+from system.developer import CONTAINERS_CONF
 from system.laboratory import ANONYMOUS, Json, Lab
 from system.playing import Player, Run, clean_environment, private_file
 from system.services import TokenService, docker_registry
@@ -115,17 +116,6 @@ def client(lab: Lab, folder: Path, *command: str) -> Client:
         "XDG_RUNTIME_DIR": str(folder / "tmp"),
     }
     return Client(command, folder, environment)
-
-
-# Without systemd, and without the limits that a container inside a container may not raise.
-CONTAINERS_CONF = """\
-[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
-[engine]
-runtime = "runc"
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-"""
 
 
 @pytest.fixture(scope="module")

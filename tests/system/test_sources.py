@@ -10,21 +10,24 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import json
-import os
+import re
 import subprocess
 import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lab.client import started
 from lab.tests.programs import program
 from rotation.station import WarmAnsible
+from system.developer import CLIENTS, Developer
 from system.laboratory import Json, Lab
-from system.playing import LONGEST_RUN, PROGRAMS, Run, read_record, recorded_in
+from system.playing import LONGEST_RUN, Run, read_record, recorded_in
 from system.secret_scan import Scanner
 from system.test_setup import PRIVATE, PUBLIC, WRITE, Step, Story
 
+ROLE = Path(__file__).resolve().parents[2] / "roles" / "pull_through"
 LINES = "What to type next"
 
 LIBRARY = {
@@ -241,7 +244,7 @@ def tell_everything(story: Story, folder: Path) -> Everything:
     first = story.run("setup", variables)
     granted, bindings = lab.permissions(), lab.bindings()
     jars = {key: lab.file(f"{key}/{JAR}") for key in ("cgr-java", "cgr-java-remediated", "cgr-java-all")}
-    clients = run_printed(lab, first.run.task(LINES).result["msg"], folder)
+    clients = Developer(lab, folder / "developer").run_all(first.run.task(LINES).result["msg"])
     second = story.run("setup", variables)
     check = story.run("check", variables)
 
@@ -262,33 +265,6 @@ def tell_everything(story: Story, folder: Path) -> Everything:
         lab.organization["uid"],
         lab.credentials(),
     )
-
-
-def run_printed(lab: Lab, lines: list[str], folder: Path) -> dict[str, subprocess.CompletedProcess[str]]:
-    """Type the lines for pip and npm as they are printed, with a user's name and token, and then fetch with these programs."""
-    home = folder / "developer"
-    home.mkdir()
-    trust = {"PIP_CERT": str(lab.ca_path), "npm_config_cafile": str(lab.ca_path)}
-    environment = {"PATH": os.pathsep.join([str(PROGRAMS), os.environ["PATH"]]), "HOME": str(home), **trust}
-    fetch = {
-        "pip": "pip download --disable-pip-version-check --no-input --no-cache-dir --no-deps lab-greeting",
-        "npm": "npm pack @example/greeting",
-    }
-    ended = {}
-    for name, command in fetch.items():
-        (line,) = (line for line in lines if line.startswith(f"{name} "))
-        typed = line.replace("USER", "puller").replace("TOKEN", lab.users["puller"]["token"])
-        ended[name] = subprocess.run(
-            ["sh", "-ec", f"{typed}\n{command}"],
-            cwd=home,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=LONGEST_RUN,
-            check=False,
-        )
-    return ended
 
 
 @pytest.mark.parametrize("which", ["everything", "repair", "access"])
@@ -387,11 +363,13 @@ def test_the_lines_for_developers_are_printed_and_written_down_without_a_secret(
     assert not [secret for secret in everything.credentials if secret in everything.lines]
 
 
-@pytest.mark.parametrize("client", ["pip", "npm"])
+@pytest.mark.parametrize("client", CLIENTS)
 def test_a_program_fetches_with_the_lines_that_were_printed(everything: Everything, client: str) -> None:
-    program(client)
+    for name in CLIENTS[client].programs:
+        program(name)
     ended = everything.clients[client]
     assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert CLIENTS[client].says in ended.stdout
 
 
 @pytest.mark.parametrize("which", ["second", "check"])
@@ -412,8 +390,9 @@ def test_remove_leaves_both_services_as_they_were(everything: Everything) -> Non
 # --- one wrong setting in each source -----------------------------------------------------------------------------------
 @dataclasses.dataclass(frozen=True)
 class Repair:
-    """All sources, a check after somebody changed a setting of each by hand, and the setup after that."""
+    """All sources, a check after somebody changed a setting of each by hand, and the setup after that. lab: as it was left."""
 
+    lab: Lab
     first: Step
     spoiled: Step
     mended: Step
@@ -431,7 +410,7 @@ def tell_repair(story: Story) -> Repair:
         lab.control("DELETE", f"/artifactory/cache/{source.key}")
     spoiled = story.run("check", variables)
     mended = story.run("setup", variables)
-    return Repair(first, spoiled, mended, lab.credentials())
+    return Repair(lab, first, spoiled, mended, lab.credentials())
 
 
 @each_source
@@ -460,6 +439,143 @@ def test_the_next_setup_mends_a_wrong_setting_and_proves_it(repair: Repair, name
 def test_a_cache_that_holds_web_pages_is_emptied(repair: Repair) -> None:
     emptied = [task for task in repair.mended.run.changed if task.startswith("Delete what wrong settings spoiled")]
     assert [name.rpartition(" ")[2] for name in emptied] == ["cgr-python", "cgr-go"]
+
+
+# --- what each setting is for -----------------------------------------------------------------------------------------
+MANIFEST = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
+WHEEL = "lab-greeting/1.0.0/lab_greeting-1.0.0-py3-none-any.whl"
+
+# What a user fetches of each source, below /artifactory/: a document and a file, where documents are not redirected.
+FETCHED = {
+    "containers_public": ["api/docker/cgr-public/v2/chainguard/wolfi-base/manifests/latest"],
+    "containers": ["api/docker/cgr-private/v2/example.com/nginx/manifests/latest"],
+    "charts": ["api/docker/cgr-charts/v2/example.com/iamguarded-charts/lab-greeting/manifests/1.1.0"],
+    "packages": ["cgr-apk/x86_64/lab-private-1.1.0-r0.apk"],
+    "packages_chainguard": ["cgr-apk-chainguard/x86_64/lab-greeting-1.1.0-r0.apk"],
+    "packages_extra": ["cgr-apk-extra/x86_64/lab-extra-1.1.0-r0.apk"],
+    "java": [f"cgr-java/{JAR}"],
+    "java_remediated": [f"cgr-java-remediated/{JAR}"],
+    "python": [
+        "api/pypi/cgr-python/simple/lab-greeting/",
+        f"api/pypi/cgr-python/packages/python/simple/{WHEEL}",
+    ],
+    "python_remediated": [
+        "api/pypi/cgr-python-remediated/simple/lab-greeting/",
+        f"api/pypi/cgr-python-remediated/packages/python-remediated/simple/{WHEEL.replace('1.0.0', '1.0.0+cgr.1')}",
+    ],
+    "javascript": ["api/npm/cgr-javascript/lab-greeting/-/lab-greeting-1.0.0.tgz"],
+    "dotnet": [
+        "api/nuget/v3/cgr-dotnet/lab.greeting/index.json",
+        "api/nuget/v3/cgr-dotnet/lab.greeting/1.0.0/lab.greeting.1.0.0.nupkg",
+    ],
+    "go": ["cgr-go/example.com/lab/greeting/@v/v1.0.0.zip"],
+}
+WRONG: Json = {
+    "includesPattern": "something/else/**",
+    "enableTokenAuthentication": False,
+    "allowAnyHostAuth": True,
+    "bypassHeadRequests": False,
+    "disableUrlNormalization": False,
+    "blockMismatchingMimeTypes": True,
+    "v3FeedUrl": "https://libraries.cgr.dev/dotnet/index.json",
+    "pyPIRegistryUrl": "https://libraries.cgr.dev/python/",
+    "pyPIRepositorySuffix": "simple",
+}
+# They do no harm to what is fetched here, and have a test of their own.
+OTHERS = {"handleSnapshots", "priorityResolution"}
+PORTAL = {"status": 200, "body": "<html>Log in</html>", "headers": {"Content-Type": "text/html"}}
+
+
+def fetched(lab: Lab, name: str) -> list[bytes]:
+    """Return what a user gets of a source whose cache is empty, without what is refused."""
+    lab.control("DELETE", f"/artifactory/cache/{SOURCES[name].key}")
+    answers = [lab.download(path, MANIFEST) for path in FETCHED[name]]
+    return [answer.content for answer in answers if answer.status_code == 200]
+
+
+@contextlib.contextmanager
+def spoiled(repair: Repair, name: str, **settings: t.Any) -> t.Iterator[Lab]:
+    """Set something wrong by hand, and put it right in the end. No negative cache is in the way, then and after that."""
+    key = SOURCES[name].key
+    right = {setting: repair.mended.repositories[key][setting] for setting in settings}
+    repair.lab.tamper(key, **settings, missedRetrievalCachePeriodSecs=0)
+    try:
+        yield repair.lab
+    finally:
+        repair.lab.tamper(key, **right)
+        repair.lab.control("DELETE", f"/artifactory/cache/{key}")
+
+
+def test_each_setting_of_the_catalogue_has_its_test() -> None:
+    catalogue = (ROLE / "defaults" / "main" / "catalogue.yml").read_text(encoding="utf-8")
+    known = set(WRONG) | OTHERS
+    parts = [part for name, part in yaml.safe_load(catalogue).items() if name.startswith("__")]
+    parts += [source["settings"] for source in yaml.safe_load(catalogue)["pull_through_catalogue"].values()]
+    found = {name for part in parts if isinstance(part, dict) for name in part}
+    found |= {name for part in parts if isinstance(part, str) for name in re.findall(r"'(\w+)':", part)}
+    assert found == known
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        pytest.param(name, setting, id=f"{name}-{setting}")
+        for name, source in SOURCES.items()
+        for setting, right in source.settings.items()
+        if setting in WRONG and right != WRONG[setting]
+    ],
+)
+def test_each_setting_keeps_users_from_harm(repair: Repair, name: str, setting: str) -> None:
+    right = fetched(repair.lab, name)
+    assert len(right) == len(FETCHED[name])
+    with spoiled(repair, name, **{setting: WRONG[setting]}) as lab:
+        assert fetched(lab, name) != right
+    assert fetched(repair.lab, name) == right
+
+
+def test_snapshots_that_there_are_none_of_are_not_asked_for(repair: Repair) -> None:
+    path = "cgr-java/com/example/lab-greeting/2.0.0-SNAPSHOT/maven-metadata.xml"
+
+    def asked(lab: Lab) -> int:
+        before = lab.control("GET", "/artifactory/upstream").get("cgr-java", {})
+        assert lab.download(path).status_code == 404
+        after = lab.control("GET", "/artifactory/upstream").get("cgr-java", {})
+        return sum(after.values()) - sum(before.values())
+
+    assert asked(repair.lab) == 0
+    with spoiled(repair, "java", handleSnapshots=True) as lab:
+        assert asked(lab) > 0
+
+
+def test_a_remediated_member_needs_priority(repair: Repair) -> None:
+    members = ["cgr-java-remediated", "cgr-java"]
+    body = {"rclass": "virtual", "packageType": "maven", "repositories": members}
+    assert repair.lab.artifactory("PUT", "/repositories/java-of-both", body).status_code == 200
+    remediated, path = repair.lab.file(f"cgr-java-remediated/{JAR}"), f"java-of-both/{JAR}"
+    plain = repair.lab.file(f"cgr-java/{JAR}")
+    with spoiled(repair, "java_remediated", priorityResolution=False) as lab:
+        lab.control("DELETE", "/artifactory/cache/cgr-java-remediated")
+        assert lab.file(path) == plain != remediated
+    assert repair.lab.file(path) == remediated
+
+
+@pytest.mark.parametrize("name", ["containers_public", "containers"])
+def test_the_page_of_a_captive_portal_is_not_kept_as_an_image(repair: Repair, name: str) -> None:
+    """What the portal said is gone with it, unless it passed for an image."""
+    key, (path,) = SOURCES[name].key, FETCHED[name]
+
+    def behind_a_portal(lab: Lab) -> tuple[bytes | None, bytes]:
+        lab.control("DELETE", f"/artifactory/cache/{key}")
+        lab.fail(PORTAL, service="registry", kind="registry.manifest", user_agent="^Artifactory")
+        with_portal = lab.download(path, MANIFEST)
+        lab.mend()
+        return with_portal.content if with_portal.status_code == 200 else None, lab.download(path, MANIFEST).content
+
+    (right,) = fetched(repair.lab, name)
+    with spoiled(repair, name) as lab:
+        assert behind_a_portal(lab) == (None, right)
+    with spoiled(repair, name, blockMismatchingMimeTypes=False) as lab:
+        assert behind_a_portal(lab) == (b"<html>Log in</html>", b"<html>Log in</html>")
 
 
 # --- who pulls, and whose tokens there are ----------------------------------------------------------------------------

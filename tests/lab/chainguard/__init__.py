@@ -73,6 +73,7 @@ def describe(world: World) -> dict[str, Any]:
         "libraries_url": world.addresses["libraries"],
         "apk_url": world.addresses["apk"],
         "virtualapk_url": world.addresses["virtualapk"],
+        "blobs_url": world.addresses["blobs"],
         "organization": {"name": ORGANIZATION, "uid": organization},
         "other_organization": {"name": OTHER_ORGANIZATION, "uid": root_uid(OTHER_ORGANIZATION)},
         "api_tokens": tokens,

@@ -29,8 +29,8 @@ HOUR = 3600
 class Lab:
     """A lab that runs in a thread, and clients for its services."""
 
-    def __init__(self, *, tls: bool = True) -> None:
-        self.world = World(HALVES, tls=tls)
+    def __init__(self, *, tls: bool = True, client_certificates: bool = False) -> None:
+        self.world = World(HALVES, tls=tls, client_certificates=client_certificates)
         self._up = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
         self._clients: list[httpx.Client] = []

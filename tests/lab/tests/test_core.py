@@ -10,6 +10,7 @@ import json
 import signal
 import subprocess
 import sys
+import ssl
 import time
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -47,6 +48,7 @@ def test_journal_tells_who_asked_what_without_secrets(lab: Lab) -> None:
         "kind": "iam.group.list",
         "user": entry["user"],
         "user_agent": "test/1",
+        "certificate": False,
     }
     assert entry["user"].startswith(f"{lab.org}/")
     assert entry["time"] == pytest.approx(time.time(), abs=5)
@@ -181,3 +183,17 @@ def test_command_line(tmp_path: Path) -> None:
     assert [line.split()[0] for line in output.splitlines()] == list(SERVICES)
     assert state["ca_path"] is None
     assert ready.stat().st_mode & 0o077 == 0
+
+
+def test_artifactory_demands_a_client_certificate_and_the_others_ask_for_one() -> None:
+    with Lab(client_certificates=True) as lab:
+        files = lab.state["ca_path"], lab.state["client_cert_path"]
+        bare, certified = (ssl.create_default_context(cafile=files[0]) for _number in range(2))
+        certified.load_cert_chain(files[1])
+        addresses = lab.world.addresses
+        for context in (certified, bare):
+            httpx.get(f"{addresses['registry']}/v2/", verify=context)
+            httpx.get(f"{addresses['artifactory']}/artifactory/api/system/ping", verify=context)
+        told = [(entry["service"], entry["certificate"], entry["status"]) for entry in lab.journal()]
+    with_one, without = [("registry", True, 401), ("artifactory", True, 200)], [("registry", False, 401)]
+    assert told == [*with_one, *without, ("artifactory", False, 400)]

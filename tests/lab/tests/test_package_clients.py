@@ -166,14 +166,12 @@ PROJECT = """<project xmlns="http://maven.apache.org/POM/4.0.0">
 """
 
 
-@pytest.mark.parametrize("where", ["direct", "all"])
-def test_mvn_fetches_an_artifact(shell: Shell, remote: Create, where: str) -> None:
-    mvn, keytool = program("mvn"), program("keytool")
-    token = remote("libraries.java.pull", MAVEN)
+@pytest.fixture
+def mvn(shell: Shell) -> Callable[..., str]:
+    """Validates a project that needs the artifact."""
+    found, keytool = program("mvn"), program("keytool")
     trusted = ("-keystore", str(shell.folder / "trusted.p12"), "-storepass", "changeit")
     shell(keytool, "-importcert", "-noprompt", "-alias", "lab", "-file", shell.ca, *trusted)
-    settings = SETTINGS.format(password=secret(shell.lab, "puller", "token"), url=shell.url(where))
-    (shell.folder / "settings.xml").write_text(settings)
     (shell.folder / "pom.xml").write_text(PROJECT)
     repository = shell.folder / "repository"
     # Extensions of old used plexus-utils without a word, so Maven wants it for all of them.
@@ -181,28 +179,69 @@ def test_mvn_fetches_an_artifact(shell: Shell, remote: Create, where: str) -> No
     plexus.mkdir(parents=True)
     (plexus / "plexus-utils-1.1.jar").write_bytes(archives.pack_zip({"empty": b""}))
     java = f"-Djavax.net.ssl.trustStore={trusted[1]} -Djavax.net.ssl.trustStorePassword=changeit"
-    options = ("--batch-mode", "--strict-checksums", "--settings", "settings.xml", f"-Dmaven.repo.local={repository}")
-    shell(mvn, *options, "validate", environment={"MAVEN_OPTS": java})
+
+    def run(where: str, fails: bool = False) -> str:
+        settings = SETTINGS.format(password=secret(shell.lab, "puller", "token"), url=shell.url(where))
+        (shell.folder / "settings.xml").write_text(settings)
+        options = (
+            "--batch-mode",
+            "--strict-checksums",
+            "--settings",
+            "settings.xml",
+            f"-Dmaven.repo.local={repository}",
+        )
+        return shell(found, *options, "validate", environment={"MAVEN_OPTS": java}, fails=fails)
+
+    return run
+
+
+@pytest.mark.parametrize("where", ["direct", "all"])
+def test_mvn_fetches_an_artifact(shell: Shell, remote: Create, mvn: Callable[..., str], where: str) -> None:
+    token = remote("libraries.java.pull", MAVEN)
+    mvn(where)
+    repository = shell.folder / "repository"
     assert (repository / JAR).read_bytes() == fetch(shell.lab, f"/java/{JAR}", token)
     assert (repository / FOLDER / "1.0.0" / "lab-greeting-1.0.0.jar.sha1").exists()
+
+
+def test_mvn_cannot_use_a_web_page(shell: Shell, remote: Create, mvn: Callable[..., str]) -> None:
+    """Its checksum is right, since it is that of the page, and Maven goes on without an extension that is broken."""
+    remote("libraries.java.pull", MAVEN)
+    change(shell.lab, "direct", bypassHeadRequests=False)
+    assert "lab-greeting:1.0.0: zip END header not found" in mvn("direct")
 
 
 # --- go ---
 
 
+@pytest.fixture
+def go(shell: Shell) -> Callable[..., str]:
+    found = program("go")
+
+    def run(where: str, *words: str, fails: bool = False) -> str:
+        environment = {
+            "GOPROXY": shell.login_url(where),
+            "GOPATH": str(shell.folder / "go"),
+            "GONOSUMDB": "*",
+            "GOFLAGS": "-mod=mod -modcacherw",
+            "GOTOOLCHAIN": "local",
+            "SSL_CERT_FILE": shell.ca,
+        }
+        return shell(found, *words, environment=environment, fails=fails)
+
+    return run
+
+
 @pytest.mark.parametrize("where", ["api/go/direct", "api/go/all", "direct"])
-def test_go_downloads_a_module(shell: Shell, remote: Create, where: str) -> None:
-    go = program("go")
+def test_go_downloads_a_module(shell: Shell, remote: Create, go: Callable[..., str], where: str) -> None:
     token = remote("libraries.go.pull", GO)
-    environment = {
-        "GOPROXY": shell.login_url(where),
-        "GOPATH": str(shell.folder / "go"),
-        "GONOSUMDB": "*",
-        "GOFLAGS": "-mod=mod -modcacherw",
-        "GOTOOLCHAIN": "local",
-        "SSL_CERT_FILE": shell.ca,
-    }
-    told = json.loads(shell(go, "mod", "download", "-json", f"{MODULE}@v1.0.0", environment=environment))
+    told = json.loads(go(where, "mod", "download", "-json", f"{MODULE}@v1.0.0"))
     assert told["Version"] == "v1.0.0" and told["Sum"].startswith("h1:")
     assert Path(told["Zip"]).read_bytes() == fetch(shell.lab, f"/go/{ZIP}", token)
-    assert "v1.1.0" in shell(go, "list", "-m", "-versions", MODULE, environment=environment)
+    assert "v1.1.0" in go(where, "list", "-m", "-versions", MODULE)
+
+
+def test_go_refuses_a_web_page(shell: Shell, remote: Create, go: Callable[..., str]) -> None:
+    remote("libraries.go.pull", GO)
+    change(shell.lab, "direct", bypassHeadRequests=False)
+    assert "not a valid zip file" in go("api/go/direct", "mod", "download", f"{MODULE}@v1.0.0", fails=True)

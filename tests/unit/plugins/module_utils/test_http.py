@@ -153,6 +153,13 @@ def test_html_is_no_answer(status):
         api.call("GET", "/x")
 
 
+def test_a_web_server_that_demands_a_client_certificate_is_told():
+    page = "<html><head><title>400 No required SSL certificate was sent</title></head></html>"
+    api, _transport = session(ScriptedAnswer(400, page, {"Content-Type": "text/html"}))
+    with pytest.raises(Refused, match="No required SSL certificate was sent.*Set client_cert"):
+        api.call("GET", "/x")
+
+
 def test_a_read_that_is_not_json_is_no_answer():
     api, _transport = session(ScriptedAnswer(200, "OK"), ScriptedAnswer(200, "Repository x update successfully."))
     with pytest.raises(Refused, match="not JSON"):
@@ -192,7 +199,6 @@ REQUEST = _http.Request("GET", "https://user:pw@h.example.com:1/x?signature=1")
     [
         (requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED"), "not trusted", False),
         (requests.exceptions.SSLError(ssl.SSLError("WRONG_VERSION_NUMBER")), "no TLS connection", False),
-        (requests.exceptions.ProxyError("x"), "proxy", True),
         (requests.exceptions.ReadTimeout("x"), "in time", True),
         (requests.exceptions.ConnectionError("Name or service not known"), "cannot be resolved", False),
         (requests.exceptions.ConnectionError("Connection refused"), "refuses the connection", True),

@@ -71,6 +71,7 @@ CASES = [
     ("upstream_failed", evidence(problem="html", stage="upstream", message="a web page.")),
     ("storage_unreachable", unanswered("no answer.", error_host="storage.example.org")),
     ("tls", unanswered("the TLS certificate of artifactory.example.com is not trusted.")),
+    ("client_certificate", refused(400, "an HTML page titled '400 No required SSL certificate was sent'", html=True)),
     ("name_resolution", unanswered("the name of artifactory.example.com cannot be resolved.")),
     ("unreachable", unanswered("artifactory.example.com refuses the connection.")),
     ("redirect_refused", refused(302, "a redirect to http://elsewhere: that is not encrypted")),

@@ -65,6 +65,7 @@ CASES = [
     ("blob_host_unreachable", unanswered("no answer.", stage="blob", error_host="r2.example.net")),
     ("tls", unanswered("the TLS certificate of artifactory.example.com is not trusted.")),
     ("tls", unanswered("no TLS connection to artifactory.example.com.")),
+    ("client_certificate", refused(400, "an HTML page titled '400 No required SSL certificate was sent'", html=True)),
     ("name_resolution", unanswered("the name of artifactory.example.com cannot be resolved.")),
     ("unreachable", unanswered("artifactory.example.com refuses the connection.")),
     ("unreachable", unanswered("cut.", stage="blob")),

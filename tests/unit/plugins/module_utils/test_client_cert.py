@@ -1,0 +1,198 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+
+import pytest
+import trustme
+from cryptography.hazmat.primitives import serialization
+from scripted import ScriptedAnswer, ScriptedTransport
+
+from ansible_collections.cgr.pull_through.plugins.module_utils import _argspec, _http
+from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import checked_client_cert
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, Unanswered
+from ansible_collections.cgr.pull_through.plugins.modules import artifactory_repository_info, registry_pull
+
+URL = "https://artifactory.example.com"
+REGISTRY = "https://docker.example.com"
+AUTHORITY = trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A folder with files of all kinds, good and bad."""
+    folder = tmp_path_factory.mktemp("certificates")
+    client, other = AUTHORITY.issue_cert("client@example.com"), AUTHORITY.issue_cert("other@example.com")
+    key = serialization.load_pem_private_key(client.private_key_pem.bytes(), None)
+    encryption = serialization.BestAvailableEncryption(b"x")
+    locked = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+    cert = client.cert_chain_pems[0].bytes()
+    contents = {
+        "cert.pem": cert,
+        "key.pem": client.private_key_pem.bytes(),
+        "both.pem": client.private_key_pem.bytes() + cert,
+        "other.pem": other.private_key_pem.bytes(),
+        "locked.pem": locked,
+        "both-locked.pem": locked + cert,
+        "unknown.pem": trustme.CA().issue_cert("client@example.com").private_key_and_cert_chain_pem.bytes(),
+        "junk.pem": b"junk",
+    }
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    AUTHORITY.cert_pem.write_to_path(str(folder / "ca.pem"))
+    return folder
+
+
+def checked(files, cert, key=None, urls=(URL,)):
+    return checked_client_cert(str(files / cert), str(files / key) if key else None, urls)
+
+
+@pytest.mark.parametrize(
+    ("cert", "key", "words"),
+    [
+        pytest.param("nowhere.pem", None, "client_cert cannot be read", id="no-such-cert"),
+        pytest.param("cert.pem", "nowhere.pem", "client_key cannot be read", id="no-such-key"),
+        pytest.param("cert.pem", "other.pem", "does not belong", id="another-key"),
+        pytest.param("cert.pem", "locked.pem", "key of client_key is encrypted", id="encrypted"),
+        pytest.param("both-locked.pem", None, "key of client_cert is encrypted", id="encrypted-in-one-file"),
+        pytest.param("cert.pem", None, "cannot be used", id="no-key"),
+        pytest.param("junk.pem", None, "cannot be used", id="no-pem"),
+        pytest.param("key.pem", "key.pem", "cannot be used", id="no-cert"),
+    ],
+)
+def test_files_that_cannot_be_used_are_told_before_the_first_request(files, cert, key, words):
+    with pytest.raises(InputError, match=words):
+        checked(files, cert, key)
+
+
+def test_a_key_without_a_certificate_is_refused():
+    with pytest.raises(InputError, match="client_cert is not"):
+        checked_client_cert(None, "/key.pem", [URL])
+
+
+def test_without_any_there_is_none():
+    assert checked_client_cert(None, None, [URL]) is None
+
+
+@pytest.mark.parametrize("key", [None, "key.pem"])
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (f"{URL}/artifactory/api", True),
+        (f"{URL}:443/v2/", True),
+        ("https://ARTIFACTORY.example.com/x", True),
+        ("https://docker.example.com:8443/v2/", True),
+        (f"{URL}:8443/x", False),
+        ("http://artifactory.example.com/x", False),
+        ("https://cgr.dev/v2/", False),
+        ("https://artifactory.example.com.evil.org/", False),
+        ("https://artifactory.example.com@evil.org/", False),
+        ("https://docker.example.com/v2/", False),
+    ],
+)
+def test_only_the_servers_that_it_is_meant_for_see_it(files, key, url, shown):
+    cert = "cert.pem" if key else "both.pem"
+    made = checked(files, cert, key, [URL, "https://docker.example.com:8443"])
+    paths = (str(files / cert), str(files / key)) if key else str(files / cert)
+    assert made.shown_to(url) == (paths if shown else None)
+
+
+@pytest.mark.parametrize("variable", [False, True])
+def test_a_module_checks_the_files_first(run_module, monkeypatch, files, variable):
+    options = {"artifactory_url": URL, "artifactory_access_token": "a-token"}
+    if variable:
+        monkeypatch.setenv("ARTIFACTORY_CLIENT_CERT", str(files / "cert.pem"))
+        monkeypatch.setenv("ARTIFACTORY_CLIENT_KEY", str(files / "other.pem"))
+    else:
+        options.update(client_cert=str(files / "cert.pem"), client_key=str(files / "other.pem"))
+    transport = ScriptedTransport()
+    result = run_module(artifactory_repository_info, transport, **options)
+    assert result["failed"] and "does not belong" in result["msg"]
+    assert transport.asked == []
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ({"artifactory_url": URL}, {URL}),
+        ({"artifactory_url": URL, "repository": "cgr", "registry_url": REGISTRY}, {URL, REGISTRY}),
+        ({"artifactory_url": URL, "registry_url": "https://cgr.dev"}, {URL}),
+        ({"registry_url": "https://cgr.dev"}, set()),
+    ],
+)
+def test_a_registry_sees_it_when_it_is_artifactory_s(run_module, monkeypatch, files, options, shown):
+    made = []
+
+    def noted(*arguments):
+        made.append(checked_client_cert(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr(_argspec, "checked_client_cert", noted)
+    transport = ScriptedTransport(by=lambda _request: ScriptedAnswer(404, ""))
+    run_module(registry_pull, transport, images=["x"], fresh="ignored", client_cert=str(files / "both.pem"), **options)
+    assert {url for url in (URL, REGISTRY, "https://cgr.dev") for one in made if one.shown_to(url)} == shown
+
+
+# --- over TLS ---------------------------------------------------------------------------------------------------------
+@contextlib.contextmanager
+def server(*, demanding=True):
+    """A TLS server that answers one request, and notes whether it was shown a certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    AUTHORITY.issue_cert("localhost").configure_cert(context)
+    AUTHORITY.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED if demanding else ssl.CERT_OPTIONAL
+    shown = []
+
+    def answer():
+        connection, _address = listener.accept()
+        with context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False) as secured:
+            try:
+                secured.do_handshake()
+                shown.append(bool(secured.getpeercert()))
+                secured.recv(65536)
+                secured.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            except ssl.SSLError:
+                # What the client still says is read, so that no reset overtakes the reason of the refusal.
+                with contextlib.suppress(OSError):
+                    while socket.socket.recv(secured, 65536):
+                        pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"https://localhost:{listener.getsockname()[1]}", shown
+        thread.join(10)
+
+
+def send(files, url, cert=None, places=None):
+    client_cert = checked(files, cert, urls=places or [url]) if cert else None
+    transport = _http.RequestsTransport(verify=str(files / "ca.pem"), client_cert=client_cert, timeout=10)
+    return transport.send(_http.Request("GET", f"{url}/x"))
+
+
+@pytest.mark.parametrize("meant", [True, False])
+def test_it_is_shown_where_it_is_meant_to_and_nowhere_else(files, meant):
+    with server(demanding=False) as (url, shown):
+        send(files, url, "both.pem", None if meant else [URL]).close()
+    assert shown == [meant]
+
+
+@pytest.mark.parametrize(
+    ("cert", "words"),
+    [
+        pytest.param(None, "demands a client certificate. Set client_cert", id="none"),
+        pytest.param("unknown.pem", "refuses the client certificate .unknown ca", id="of-another-ca"),
+    ],
+)
+def test_a_server_that_demands_one_is_told_from_one_that_is_down(files, cert, words):
+    with server() as (url, shown):
+        with pytest.raises(Unanswered, match=words) as caught:
+            send(files, url, cert)
+    assert caught.value.passing is False
+    assert shown == []
