@@ -215,6 +215,23 @@ TAGS = Collection(
 )
 
 
+def _tag_history(call: Call) -> dict[str, Any]:
+    """Every digest that a tag has had, the first one in front. Of v1, as v2 has none."""
+    tag = call.state.tags.get(call.uid)
+    call.require("CAP_TAG_LIST", call.uid)
+    if tag is None:
+        raise ApiError(NOT_FOUND, f"Tag {call.uid} not found")
+    since, until = (call.parameters.text(name) for name in ("start", "end"))
+    records = [
+        {"updateTimestamp": call.state.world.clock.rfc3339(when), "digest": digest}
+        for name, when, digest in call.state.repository_of(call.uid).history
+        if name == tag["name"]
+        and (not since or when >= timestamp("start", since))
+        and (not until or when <= timestamp("end", until))
+    ]
+    return {"items": records}
+
+
 def _batch_create(call: Call) -> dict[str, Any]:
     """Bindings, all or none."""
     batch = read("BatchCreate", call.body)
@@ -268,6 +285,7 @@ def routes() -> list[BaseRoute]:
     collections = (GROUPS, ROLES, IDENTITIES, BINDINGS, REPOS, TAGS)
     return [
         *(route for collection in collections for route in collection.routes()),
+        route("/registry/v1/tags/{uid:path}/history", "GET", "platform.tag.history", _tag_history),
         route("/iam/v2/roleBindings:batchCreate", "POST", "iam.role_binding.batch_create", _batch_create),
         route("/auth/v1/ok", "GET", "auth.ok", _who_am_i),
         route("/ping/v2/ping", "GET", "ping", lambda _call: {"response": "pong"}, public=True),

@@ -201,6 +201,14 @@ class Chainguard:
         """Without the charts, which the API does not list."""
         return [(name, found) for name, found in self.repositories.items() if name not in charts.CATALOGUE]
 
+    def repository_of(self, tag: str) -> Repository:
+        """The repository of a tag's UID."""
+        return next(
+            found
+            for name, found in self._images()
+            if child_uid(root_uid(name.partition("/")[0]), name.partition("/")[2]) == parent_of(tag)
+        )
+
     @property
     def repos(self) -> dict[str, Record]:
         """The repositories as the API has them."""

@@ -297,3 +297,18 @@ def test_repos_and_tags(lab: Lab) -> None:
     published = lab.control("POST", "/chainguard/images", {"name": "example.com/nginx", "tag": "latest"})
     assert names(digest=published["digest"]) == ["latest"]
     assert names(updatedSince="2026-01-02T00:00:00Z") == ["latest"]
+
+
+def test_the_history_of_a_tag(lab: Lab) -> None:
+    (before,) = (
+        lab.api().get("/registry/v2/tags", params={"uidp.descendantsOf": lab.org, "name": "1.27"}).json()["tags"]
+    )
+    lab.advance(3600)
+    after = lab.control("POST", "/chainguard/images", {"name": "example.com/nginx", "tag": "1.27"})
+    url = f"/registry/v1/tags/{before['uid']}/history"
+    first, second = lab.api("viewer").get(url).json()["items"]
+    assert (first["digest"], second["digest"]) == (before["digest"], after["digest"])
+    assert first["updateTimestamp"] == before["updateTime"] < second["updateTimestamp"]
+    assert lab.api().get(url, params={"start": second["updateTimestamp"]}).json()["items"] == [second]
+    refused(lab.api().get(f"/registry/v1/tags/{before['uid']}0/history"), 404, 5)
+    refused(lab.client("api").get(url), 401, 16)
