@@ -71,6 +71,13 @@ options:
         repository in Artifactory. Within it, to be behind is normal.
       - Without it, RV(freshness[].late) is set for present builds only.
     type: int
+  size_platforms:
+    version_added: 0.2.0
+    description:
+      - The platforms for which to tell how large each image is, as V(os/architecture), or V(all) alone for each that it has.
+      - This takes a request for each image and platform.
+    type: list
+    elements: str
   query:
     description:
       - JMESPath expression over the list of images. Its result is RV(result).
@@ -78,7 +85,7 @@ options:
 requirements:
   - jmespath, for O(query)
 notes:
-  - The login needs the capabilities C(groups.list), C(repo.list) and C(tag.list).
+  - The login needs the capabilities C(groups.list), C(repo.list) and C(tag.list), and C(manifest.metadata.list) for O(size_platforms).
 seealso:
   - module: cgr.pull_through.registry_pull
 """
@@ -142,6 +149,14 @@ images:
       description: When the tag got this digest.
       type: str
       sample: "2026-11-20T04:12:09Z"
+    bytes:
+      description:
+        - Bytes of the layers and configurations for O(size_platforms). Layers that images or platforms share count for each. A platform
+          that the image does not have counts nothing.
+      returned: when O(size_platforms) is set
+      type: int
+      version_added: 0.2.0
+      sample: 71303168
 pinned:
   description: For each of O(images) that is there, as it was given, its reference with the digest.
   returned: success
@@ -207,6 +222,7 @@ organization:
 """
 
 import itertools
+import re
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -237,6 +253,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "limit": {"type": "int"},
     "pulled": {"type": "list", "elements": "dict"},
     "cache_period": {"type": "int"},
+    "size_platforms": {"type": "list", "elements": "str"},
     "query": {"type": "str"},
 }
 
@@ -249,6 +266,11 @@ def checked_choice(params: dict[str, t.Any]) -> Choice:
     for option in ("limit", "cache_period"):
         if params[option] is not None and params[option] < (1 if option == "limit" else 0):
             raise InputError(f"{option} is {params[option]}.", hint="Set it to a positive number, or leave it out.")
+    for platform in params["size_platforms"] or []:
+        if platform != "all" and not re.fullmatch(r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?", platform):
+            raise InputError(
+                f"size_platforms has {platform!r}.", hint="Write os/architecture, as in linux/amd64, or all."
+            )
     within = seconds(params["changed_within"], "changed_within") if params["changed_within"] else 0
     names, tags = params["names"] or ["*"], params["tags"] or [DEFAULT_TAG]
     return Choice(tuple(names), tuple(tags), within, params["limit"] or 0)
@@ -275,7 +297,12 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     transport = make_transport(module)
     session = open_chainguard(module, open_sts(module, transport), transport)
     organization = Iam(session).organization(params["organization"])
-    found = look(Catalogue(session, organization), params, choice, came)
+    catalogue = Catalogue(session, organization)
+    found = look(catalogue, params, choice, came)
+    if params["size_platforms"]:
+        found["images"] = [
+            {**image, "bytes": catalogue.size(image, params["size_platforms"])} for image in found["images"]
+        ]
     named = {"name": organization["name"], "uid": organization["uid"]}
     result: dict[str, t.Any] = {"changed": False, **found, "organization": named}
     if query is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import json
+import re
 import typing as t
 from pathlib import Path
 
@@ -121,11 +122,28 @@ def test_what_other_pulls_left_behind_is_fetched(site: Site) -> None:
 
 
 def test_check_mode_sends_nothing_through_artifactory(site: Site) -> None:
-    run = site.warm("--check", warm_tags=["latest", "1.27"])
+    run = site.warm("--check", warm_tags=["latest", "1.27"], warm_limit=3)
     assert run.code == 0, run.output
-    assert "4 images would be pulled" in told(run)
+    (words,) = told(run).splitlines()
+    assert re.fullmatch("cgr-private: 3 images would be pulled, [0-9.]+ MB at most\\.", words)
     assert not [kind for kind in site.sent() if kind.startswith(("docker.", "registry.", "blobs."))]
     assert site.cached(PRIVATE) == []
+
+
+def test_the_prediction_is_what_comes(site: Site) -> None:
+    """Nothing is shared here but the layers of one image, so that the sizes add up."""
+    predicted = site.warm("--check", warm_names=["nginx", "python"])
+    real = site.warm(warm_names=["nginx", "python"])
+    sizes = predicted.task("Look at the catalogue of each organisation").result["results"][0]["images"]
+    pulled = [
+        image
+        for name in ("Pull one image", "Pull the others")
+        for image in real.task(f"{name} through Artifactory | {PRIVATE}").result["images"]
+    ]
+    assert [one["reference"] for one in sizes] == [one["image"] for one in pulled]
+    for one, other in zip(sizes, pulled):
+        # Manifests are not counted in advance.
+        assert 0 < other["bytes"] - one["bytes"] < 10_000
 
 
 def test_a_first_image_that_does_not_come_stops_the_others(site: Site) -> None:

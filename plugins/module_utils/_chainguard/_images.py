@@ -79,6 +79,19 @@ class Catalogue:
         reply = self._session.call("GET", f"/registry/v1/tags/{quote(image['uid'])}/history")
         return sorted((timestamp(item.get("updateTimestamp")), item["digest"]) for item in reply.get("items") or [])
 
+    def size(self, image: Resource, platforms: t.Collection[str]) -> int:
+        """Return the bytes of the layers and configurations of an image, for os/architecture platforms or for all alone."""
+        digest = f"/registry/v2/repos/{quote(_repo(image))}/digests/{image['digest']}"
+        if "all" in platforms:
+            architectures = self._session.call("GET", f"{digest}/architectures").get("architectures") or []
+        else:
+            architectures = sorted({platform.split("/")[1] for platform in platforms})
+        sizes = [
+            self._session.call("GET", f"{digest}/size", query={"architecture": architecture}, absent_ok=True) or {}
+            for architecture in architectures
+        ]
+        return sum(int(size.get("size") or 0) for size in sizes)
+
     def _split(self, reference: str) -> tuple[str, str]:
         name, _colon, tag = reference.removeprefix(f"{self._organization['name']}/").partition(":")
         return name, tag.partition("@")[0] or DEFAULT_TAG

@@ -201,20 +201,19 @@ class Chainguard:
         """Without the charts, which the API does not list."""
         return [(name, found) for name, found in self.repositories.items() if name not in charts.CATALOGUE]
 
-    def repository_of(self, tag: str) -> Repository:
-        """The repository of a tag's UID."""
-        return next(
-            found
-            for name, found in self._images()
-            if child_uid(root_uid(name.partition("/")[0]), name.partition("/")[2]) == parent_of(tag)
-        )
+    def repository_at(self, uid: str) -> Repository:
+        """The repository with a UID; KeyError when there is none."""
+        found = {child_uid(root_uid(owner), image): one for (owner, image), one in self._split_images()}
+        return found[uid]
+
+    def _split_images(self) -> list[tuple[tuple[str, str], Repository]]:
+        return [((name.partition("/")[0], name.partition("/")[2]), found) for name, found in self._images()]
 
     @property
     def repos(self) -> dict[str, Record]:
         """The repositories as the API has them."""
         rows = {}
-        for name, repository in self._images():
-            organization, _ignored, image = name.partition("/")
+        for (organization, image), repository in self._split_images():
             uid = child_uid(root_uid(organization), image)
             times = {"createTime": images.CREATED, "updateTime": _latest(self.world, repository)}
             rows[uid] = blank("Repo") | {"uid": uid, "name": image, "catalogTier": "CATALOG_TIER_BASE", **times}
@@ -224,8 +223,7 @@ class Chainguard:
     def tags(self) -> dict[str, Record]:
         """The tags of all repositories as the API has them."""
         rows = {}
-        for name, repository in self._images():
-            organization, _ignored, image = name.partition("/")
+        for (organization, image), repository in self._split_images():
             for tag, digest in repository.tags.items():
                 uid = child_uid(child_uid(root_uid(organization), image), tag)
                 updated = self.world.clock.rfc3339(repository.updated[tag])

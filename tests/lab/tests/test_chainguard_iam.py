@@ -312,3 +312,13 @@ def test_the_history_of_a_tag(lab: Lab) -> None:
     assert lab.api().get(url, params={"start": second["updateTimestamp"]}).json()["items"] == [second]
     refused(lab.api().get(f"/registry/v1/tags/{before['uid']}0/history"), 404, 5)
     refused(lab.client("api").get(url), 401, 16)
+
+
+def test_the_size_of_an_image(lab: Lab) -> None:
+    (tag,) = lab.api().get("/registry/v2/tags", params={"uidp.descendantsOf": lab.org, "name": "1.27"}).json()["tags"]
+    image = f"/registry/v2/repos/{tag['uid'].rpartition('/')[0]}/digests/{tag['digest']}"
+    assert lab.api("viewer").get(f"{image}/architectures").json() == {"architectures": ["amd64", "arm64"]}
+    size = lab.api("viewer").get(f"{image}/size").json()
+    assert size["architecture"] == "amd64" and int(size["size"]) > 1 << 20
+    refused(lab.api().get(f"{image}/size", params={"architecture": "s390x"}), 404, 5)
+    refused(lab.api().get(f"{image}0/size"), 404, 5)

@@ -736,6 +736,12 @@ class Shop(Platform):
             return ok({"repos": [{"uid": f"{ORG}/{name}", "name": name} for name in self.DAYS]})
         if path == "/registry/v2/tags":
             return ok({"tags": [tag for tag in map(self.tag, self.tags()) if self.is_asked(tag, query)]})
+        if path.endswith("/architectures"):
+            return ok({"architectures": ["amd64", "arm64"]})
+        if path.endswith("/size"):
+            sizes = {"amd64": "1000", "arm64": "200"}
+            size = sizes.get(query["architecture"])
+            return ok({"size": size}) if size else refused(404)
         if path.endswith("/history"):
             return ok({"items": [{"updateTimestamp": when, "digest": digest} for when, digest in self.history]})
         return super().usual(request, path)
@@ -800,12 +806,25 @@ def test_one_listing_serves_many_images(run_module, monkeypatch):
         ({"pulled": [{"digest": "sha256:1"}]}, "an element without image and digest"),
         ({"pulled": [], "cache_period": -1}, "cache_period is -1"),
         ({"cache_period": 1}, "pulled"),
+        ({"size_platforms": ["amd64"]}, "size_platforms has 'amd64'"),
     ],
 )
 def test_choices_that_cannot_be_meant(run_module, options, words):
     shop = Shop()
     assert words in run_module(chainguard_image_info, shop.transport, **LOGIN, **options)["msg"]
     assert shop.transport.requests == []
+
+
+@pytest.mark.parametrize(
+    ("platforms", "size", "requests"),
+    [(["linux/amd64"], 1000, 1), (["all"], 1200, 3), (["linux/arm64/v8", "linux/s390x"], 200, 2)],
+)
+def test_sizes(run_module, platforms, size, requests):
+    shop = Shop()
+    result = run_module(chainguard_image_info, shop.transport, **LOGIN, names=["node"], size_platforms=platforms)
+    assert [image["bytes"] for image in result["images"]] == [size]
+    place = f"/registry/v2/repos/{ORG}/node/digests/sha256:node-latest/"
+    assert sum(place in url for _method, url in shop.transport.asked) == requests
 
 
 def came(image, digest):
