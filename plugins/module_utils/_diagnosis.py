@@ -26,6 +26,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import DownloadRefused
 from ansible_collections.cgr.pull_through.plugins.module_utils._fresh import NotFresh
+from ansible_collections.cgr.pull_through.plugins.module_utils._limits import LimitReached
 from ansible_collections.cgr.pull_through.plugins.module_utils._patience import Skipped
 
 Result = t.Dict[str, t.Any]
@@ -174,14 +175,24 @@ def first_match(rules: t.Iterable[Rule], evidence: Evidence) -> Diagnosis:
     return next(rule for rule in rules if rule.applies(evidence)).diagnosis(evidence)
 
 
-def of_skipped(cause: Diagnosis) -> Diagnosis:
+def of_skipped(why: str, cause: Diagnosis) -> Diagnosis:
     """Return the diagnosis of what was not tried because of a cause."""
-    return Diagnosis("skipped", f"Not tried, as others failed in a row with one cause. {cause.cause}", cause.fix)
+    return Diagnosis("skipped", f"Not tried, as {why}. {cause.cause}", cause.fix)
+
+
+def of_limit(error: LimitReached) -> Diagnosis:
+    """Return the diagnosis of what was not pulled because of a limit that the user set."""
+    return Diagnosis("limit", error.message, "Raise the limit, or run again for the rest.")
 
 
 def status_of(error: PullThroughError | None, success: str) -> str:
     """Return the status to show for something that ended with or without an error."""
-    return success if error is None else "skipped" if isinstance(error, Skipped) else "failed"
+    return success if error is None else "skipped" if isinstance(error, (Skipped, LimitReached)) else "failed"
+
+
+def is_ok(error: PullThroughError | None) -> bool | None:
+    """Return whether all could be shown; None for what a limit left out, which is neither shown nor wrong."""
+    return None if isinstance(error, LimitReached) else error is None
 
 
 def failure_message(results: t.Sequence[Result], what: str, name: str) -> str:
@@ -189,7 +200,7 @@ def failure_message(results: t.Sequence[Result], what: str, name: str) -> str:
 
     what: the things, in the plural. name: the key of a result under which it has its name.
     """
-    failed = [result for result in results if not result["ok"]]
+    failed = [result for result in results if result["ok"] is False]
     by_cause: dict[str, list[str]] = {}
     for result in failed:
         diagnosis = result["diagnosis"]

@@ -25,6 +25,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._http import (
     basic_authorization,
     shown_url,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._limits import Limits
 
 _MOST_REDIRECTS = 5
 ERROR_LIMIT = 64 << 10
@@ -141,17 +142,18 @@ class Counter:
 
 
 class Exchange:
-    """Sends GET requests for one server. Its credentials go to its own origin, and nowhere else."""
+    """Sends requests that only read, for one server. Its credentials go to its own origin, and nowhere else."""
 
-    def __init__(self, base_url: str, transport: Transport, counter: Counter) -> None:
+    def __init__(self, base_url: str, transport: Transport, counter: Counter, limits: Limits | None = None) -> None:
         self.origin = Origin.of(base_url)
         self._transport = transport
         self._counter = counter
+        self._limits = limits or Limits()
 
-    def get(self, url: str, *, accept: str, authorization: str = "") -> tuple[Answer, str]:
+    def get(self, url: str, *, accept: str, authorization: str = "", method: str = "GET") -> tuple[Answer, str]:
         """Return the answer, its body still unread, and the URL that gave it. Raises Unanswered, DownloadRefused."""
         for _hop in range(_MOST_REDIRECTS + 1):
-            answer = self._send(url, accept, authorization if Origin.of(url) == self.origin else "")
+            answer = self._send(method, url, accept, authorization if Origin.of(url) == self.origin else "")
             if answer.status not in _REDIRECTS:
                 return answer, url
             answer.read(ERROR_LIMIT)  # a connection whose answer was read can be used again
@@ -160,17 +162,18 @@ class Exchange:
 
     def get_token(self, url: str, *, authorization: str) -> bytes:
         """Return the body of a token service's answer. A token service may live on any origin, and never redirects."""
-        answer = self._send(url, "application/json", authorization)
+        answer = self._send("GET", url, "application/json", authorization)
         if answer.status != 200:
             refusal = read_refusal(answer, url)
             refusal.by_token_service = True
             raise refusal
         return answer.read(ERROR_LIMIT)
 
-    def _send(self, url: str, accept: str, authorization: str) -> Answer:
+    def _send(self, method: str, url: str, accept: str, authorization: str) -> Answer:
+        self._limits.before_request()
         headers = {"Accept": accept, **({"Authorization": authorization} if authorization else {})}
         self._counter.add(requests=1)
-        return self._transport.send(Request("GET", url, headers))
+        return self._transport.send(Request(method, url, headers))
 
     def _target(self, url: str, answer: Answer) -> str:
         target = urljoin(url, answer.headers.get("Location", ""))

@@ -47,13 +47,12 @@ def _is_passing(error: PullThroughError) -> bool:
 
 
 class Skipped(PullThroughError):
-    """Something that was not tried, because a server failed three times in a row in a way that would hit it too."""
+    """Something that was not tried, because what would hit it too went wrong before. why: as a clause, for people."""
 
-    def __init__(self, cause: PullThroughError) -> None:
+    def __init__(self, cause: PullThroughError, why: str = "others failed in a row with one cause") -> None:
         self.cause = cause
-        super().__init__(
-            f"Not tried, as {_MANY_FAILURES} others failed with the same cause: {cause.message}", hint=cause.hint
-        )
+        self.why = why
+        super().__init__(f"Not tried, as {why}: {cause.message}", hint=cause.hint)
 
 
 class CircuitBreaker:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the modules that pull share: the side evidence from Artifactory. Private to the collection.
+"""What the modules that pull share: one or several repositories, and the side evidence. Private to the collection.
 
 Beside _argspec.py, the only place that knows both Ansible and the sessions.
 """
@@ -15,12 +15,96 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import open_artifactory
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Configuration
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import (
+    Configuration,
+    Result,
+    failure_message,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import Counter
 from ansible_collections.cgr.pull_through.plugins.module_utils._fresh import Witness
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
 
 _MOST_THREADS = 32
+
+Opened = t.TypeVar("Opened")
+Params = t.Dict[str, t.Any]
+
+# How one repository is proved, in each module that pulls.
+PROOF_SPEC: dict[str, dict[str, t.Any]] = {
+    "repository": {"type": "str"},
+    "fresh": {"type": "str", "choices": ["ignored", "preferred", "required"], "default": "ignored"},
+    "evict": {"type": "bool", "default": False},
+    "upstream_url": {"type": "str"},
+    "upstream_username": {"type": "str"},
+    "upstream_password": {"type": "str", "no_log": True},
+}
+TOGETHER = [("upstream_username", "upstream_password")]
+NEEDED_BY = {"upstream_username": ["upstream_url"]}
+
+
+def pulls_option(options: dict[str, dict[str, t.Any]], *required: str) -> dict[str, t.Any]:
+    """Return the option that takes several repositories, each with these options."""
+    each = {name: {**option, **({"required": True} if name in required else {})} for name, option in options.items()}
+    return {
+        "type": "list",
+        "elements": "dict",
+        "options": each,
+        "required_together": TOGETHER,
+        "required_by": NEEDED_BY,
+    }
+
+
+def open_all(module: AnsibleModule, opened: t.Callable[[Params], Opened]) -> list[Opened]:
+    """Return what opened returns for the options of each repository. Its InputError tells which one it is about."""
+    pulls = module.params["pulls"]
+    if pulls is None:
+        return [opened(module.params)]
+    if not pulls:
+        raise InputError("pulls is empty.", hint="Name at least one repository: pulling nothing proves nothing.")
+    found = []
+    for number, pull in enumerate(pulls):
+        try:
+            found.append(opened({**module.params, **pull}))
+        except InputError as exc:
+            where = f"pulls[{number}]" + (f" ({pull['repository']})" if pull["repository"] else "")
+            raise InputError(f"{where}: {exc.message}", hint=exc.hint) from exc
+    return found
+
+
+def part(what: str, results: list[Result], summary: list[str], counters: t.Iterable[Counter], seconds: float) -> Result:
+    """Return what a module returns for one repository. what: the things that were pulled, in the plural."""
+    counters = list(counters)
+    totals = {
+        what: len(results),
+        "failed": sum(result["ok"] is False for result in results),
+        "skipped": sum(result["status"] == "skipped" for result in results),
+        "bytes": sum(counter.bytes for counter in counters),
+        "requests": sum(counter.requests for counter in counters),
+        "seconds": round(seconds, 3),
+    }
+    failed = {"failed": True, "msg": failure_message(results, what, "reference")} if totals["failed"] else {}
+    return {what: results, "summary": summary, "totals": totals, "failed": False, **failed}
+
+
+def conclude(module: AnsibleModule, parts: list[Result], seconds: float, **more: t.Any) -> Result:
+    """Return the module's result, or end the module when a part failed.
+
+    parts: as part() returns them, in order. more: what the module returns besides.
+    """
+    messages = [one["msg"] for one in parts if one["failed"]]
+    if module.params["pulls"] is None:
+        result = {name: value for name, value in parts[0].items() if name not in ("failed", "msg")}
+    else:
+        names = [{"repository": pull["repository"]} for pull in module.params["pulls"]]
+        totals = {name: sum(one["totals"][name] for one in parts) for name in parts[0]["totals"]}
+        result = {
+            "results": [{**name, **one} for name, one in zip(names, parts)],
+            "totals": {**totals, "seconds": round(seconds, 3)},
+        }
+    if messages:
+        module.fail_json(msg="\n".join(messages), **result, **more)
+    return {"changed": False, **result, **more}
 
 
 def checked_threads(threads: int) -> int:
@@ -45,26 +129,51 @@ def refuse_blind_proof(params: dict[str, t.Any]) -> None:
         )
 
 
-def read_configuration(module: AnsibleModule, transport: Transport) -> Configuration:
-    """Return what Artifactory tells of the repository. No error of this may hide the one that is being explained."""
-    if not knows_artifactory(module.params):
-        return Configuration()
-    try:
-        found = RepositoriesApi(open_artifactory(module, transport)).get(module.params["repository"])
-    except PullThroughError:
-        return Configuration("unreadable")
-    return Configuration("missing") if found is None else Configuration("known", found)
+class Configurations:
+    """What Artifactory tells of the repositories of one run: where several are looked at, all in one request if it can.
+
+    No error of this may hide the one that is being explained. Not for several threads at the same time.
+    """
+
+    def __init__(self, module: AnsibleModule, transport: Transport) -> None:
+        self._module = module
+        self._transport = transport
+        self._several = len(module.params["pulls"] or ()) > 1
+        self._every: dict[str, t.Any] | None = None
+        self._known: dict[str, Configuration] = {}
+
+    def of(self, params: Params) -> Configuration:
+        """Return what is known of the repository in the options."""
+        if not knows_artifactory(params):
+            return Configuration()
+        key = params["repository"]
+        if key not in self._known:
+            self._known[key] = self._read(key)
+        return self._known[key]
+
+    def _read(self, key: str) -> Configuration:
+        api = RepositoriesApi(open_artifactory(self._module, self._transport))
+        if self._several and self._every is None:
+            try:
+                self._every = api.pulled_through() or {}
+            except PullThroughError:
+                self._every = {}  # not for this login, which may see some of each
+        try:
+            found = (self._every or {}).get(key) or api.get(key)
+        except PullThroughError:
+            return Configuration("unreadable")
+        return Configuration("missing") if found is None else Configuration("known", found)
 
 
 def open_witness(
-    module: AnsibleModule, transport: Transport, configuration: t.Callable[[], Configuration]
+    module: AnsibleModule, transport: Transport, params: Params, configurations: Configurations
 ) -> Witness | None:
-    """Return who looks into the cache, if that is asked for and possible.
+    """Return who looks into the repository's cache, if that is asked for and possible.
 
-    Only a remote repository has a cache under its own name. configuration is called only when it matters.
+    Only a remote repository has a cache under its own name.
     """
-    if module.params["fresh"] == "ignored" or not knows_artifactory(module.params):
+    if params["fresh"] == "ignored" or not knows_artifactory(params):
         return None
-    key, rclass = module.params["repository"], configuration().settings.get("rclass")
+    key, rclass = params["repository"], configurations.of(params).settings.get("rclass")
     unable = "" if rclass == "remote" else f"{key} is no remote repository that this login may see, so it has no cache."
     return Witness(CacheApi(open_artifactory(module, transport)), key, unable=unable)

@@ -37,6 +37,52 @@ attributes:
     support: full
     details: Nothing that lasts is changed, so C(changed) is always V(false). That a cache fills does not count.
 options:
+  pulls:
+    description:
+      - Several repositories in one task, in the place of O(repository), O(artifacts) and the other options that its items
+        have. All other options hold for all of them.
+      - All of it is pulled over the same O(threads), and what one repository costs to look up is shared by all. Each is
+        reported on its own in RV(results), also when the module fails because of one of them.
+    version_added: 0.2.0
+    type: list
+    elements: dict
+    suboptions:
+      repository:
+        description: As O(repository).
+        type: str
+      package_type:
+        description: As O(package_type), of this repository.
+        type: str
+        choices: [alpine, go, maven, npm, nuget, pypi]
+        required: true
+      artifacts:
+        description: As O(artifacts), of this repository.
+        type: list
+        elements: str
+        required: true
+      architectures:
+        description: As O(architectures), of this repository.
+        type: list
+        elements: str
+        default: [x86_64]
+      fresh:
+        description: As O(fresh), for this repository.
+        type: str
+        choices: [ignored, preferred, required]
+        default: ignored
+      evict:
+        description: As O(evict), for this repository.
+        type: bool
+        default: false
+      upstream_url:
+        description: As O(upstream_url), for this repository.
+        type: str
+      upstream_username:
+        description: User name for O(pulls[].upstream_url).
+        type: str
+      upstream_password:
+        description: Password of O(pulls[].upstream_username).
+        type: str
   repository:
     description:
       - Key of the repository in Artifactory, a remote or a virtual one.
@@ -44,10 +90,9 @@ options:
         repository gets it.
     type: str
   package_type:
-    description: The repository's package type, in Artifactory's words.
+    description: The repository's package type, in Artifactory's words. Required with O(artifacts).
     type: str
     choices: [alpine, go, maven, npm, nuget, pypi]
-    required: true
   artifacts:
     description:
       - What to pull, as the ecosystem writes it. Without a version, the newest in the index is pulled.
@@ -64,7 +109,6 @@ options:
         is no matter of the single artifact (no connection, or a login that is refused) the rest is skipped.
     type: list
     elements: str
-    required: true
   architectures:
     description: For V(alpine), the architectures to pull each artifact for, in apk's words.
     type: list
@@ -151,6 +195,18 @@ EXAMPLES = r"""
     upstream_username: "{{ pull_token.username }}"
     upstream_password: "{{ pull_token.password }}"
 
+- name: Prove two repositories in one task
+  cgr.pull_through.artifact_pull:
+    artifactory_url: https://myproject.jfrog.io
+    artifactory_access_token: "{{ artifactory_token }}"
+    pulls:
+      - repository: cgr-java
+        package_type: maven
+        artifacts: [org.slf4j:slf4j-api]
+      - repository: cgr-python
+        package_type: pypi
+        artifacts: [requests]
+
 - name: Can these packages be had for both architectures?
   cgr.pull_through.artifact_pull:
     artifactory_url: https://myproject.jfrog.io
@@ -162,10 +218,40 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+results:
+  description:
+    - What came of each repository, in the order of O(pulls). Also returned when the module fails because of them.
+  returned: with O(pulls)
+  type: list
+  elements: dict
+  contains:
+    repository:
+      description: As in O(pulls).
+      type: str
+      sample: cgr-private
+    artifacts:
+      description: As RV(artifacts), of this repository.
+      type: list
+      elements: dict
+    summary:
+      description: As RV(summary), of this repository.
+      type: list
+      elements: str
+    totals:
+      description: As RV(totals), of this repository.
+      type: dict
+    failed:
+      description: Whether one of them is not as asked for.
+      type: bool
+      sample: false
+    msg:
+      description: What failed, with cause and fix.
+      returned: when it failed
+      type: str
 artifacts:
   description:
     - What came of each artifact, in the order of O(artifacts). Also returned when the module fails because of them.
-  returned: always
+  returned: without O(pulls)
   type: list
   elements: dict
   contains:
@@ -276,15 +362,15 @@ artifacts:
           type: str
           sample: In cgr-java, set bypassHeadRequests to true.
 summary:
-  description: What each artifact's result proves, in a line for people.
-  returned: success
+  description: What each artifact's result proves, in a line for people, for those that could be pulled as asked.
+  returned: without O(pulls)
   type: list
   elements: str
   sample:
     - "cgr-java: org.slf4j:slf4j-api: pulled 2.0.17; 2 files, 2 with the checksum promised, 2 as upstream's, 0.1 MB; fresh from upstream."
 totals:
   description:
-    - The sum of it. C(failed) counts the artifacts that are not RV(artifacts[].ok), C(skipped) those that were not tried.
+    - The sum of it, over all repositories. C(failed) counts the artifacts that are not RV(artifacts[].ok), C(skipped) those that were not tried.
     - C(bytes) and C(requests) are what really went over the wire from and to Artifactory and upstream.
   returned: always
   type: dict
@@ -297,10 +383,12 @@ totals:
     seconds: 0.9
 """
 
+import dataclasses
 import functools
 import itertools
 import time
 import typing as t
+from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
@@ -312,7 +400,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     run,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import KEY_LIMIT, checked_key
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Result, failure_message
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Result
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import Login
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport, checked_base_url
@@ -322,14 +410,23 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._golang
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._maven import Maven
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._npm import Npm
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._nuget import NuGet
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._prove import Ecosystem, Prover, Settings
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._prove import Batch, Ecosystem, Outcome, Prover
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._pypi import PyPi
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._report import Reporter, summary, untried
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._site import Site
+from ansible_collections.cgr.pull_through.plugins.module_utils._patience import CircuitBreaker
 from ansible_collections.cgr.pull_through.plugins.module_utils._pulling import (
+    NEEDED_BY,
+    PROOF_SPEC,
+    TOGETHER,
+    Configurations,
+    Params,
     checked_threads,
+    conclude,
+    open_all,
     open_witness,
-    read_configuration,
+    part,
+    pulls_option,
     refuse_blind_proof,
 )
 
@@ -342,27 +439,24 @@ ECOSYSTEMS: dict[str, Ecosystem] = {
     "pypi": PyPi(),
 }
 
-SPEC: dict[str, dict[str, t.Any]] = {
-    "repository": {"type": "str"},
-    "package_type": {"type": "str", "choices": list(ECOSYSTEMS), "required": True},
-    "artifacts": {"type": "list", "elements": "str", "required": True},
+EACH_SPEC: dict[str, dict[str, t.Any]] = {
+    "package_type": {"type": "str", "choices": list(ECOSYSTEMS)},
+    "artifacts": {"type": "list", "elements": "str"},
     "architectures": {"type": "list", "elements": "str", "default": ["x86_64"]},
-    "fresh": {"type": "str", "choices": ["ignored", "preferred", "required"], "default": "ignored"},
-    "evict": {"type": "bool", "default": False},
-    "upstream_url": {"type": "str"},
-    "upstream_username": {"type": "str"},
-    "upstream_password": {"type": "str", "no_log": True},
+    **PROOF_SPEC,
+}
+
+SPEC: dict[str, dict[str, t.Any]] = {
+    **EACH_SPEC,
+    "pulls": pulls_option(EACH_SPEC, "package_type", "artifacts"),
     "threads": {"type": "int", "default": 4},
 }
 
-
-def checked_settings(params: dict[str, t.Any]) -> Settings:
-    """Return what to do with each artifact, or raise InputError."""
-    refuse_blind_proof(params)
-    return Settings(fresh=params["fresh"], evict=params["evict"], threads=checked_threads(params["threads"]))
+# The circuit breaker of a server, by its host and login.
+Breaker = t.Callable[[str, Login], CircuitBreaker]
 
 
-def checked_artifacts(params: dict[str, t.Any]) -> list[Artifact]:
+def checked_artifacts(params: Params) -> list[Artifact]:
     """Return the artifacts without repetitions, or raise InputError."""
     ecosystem = ECOSYSTEMS[params["package_type"]]
     if not params["artifacts"]:
@@ -374,18 +468,20 @@ def checked_artifacts(params: dict[str, t.Any]) -> list[Artifact]:
     return [ecosystem.parse(text, architecture) for text, architecture in pairs]
 
 
-def artifactory_login(params: dict[str, t.Any]) -> Login:
+def artifactory_login(params: Params) -> Login:
     """Return the login for Artifactory. Without a token or a password, nobody logs in."""
     if params["artifactory_access_token"]:
         return Login(bearer=params["artifactory_access_token"])
     return Login(params["artifactory_username"] or "", params["artifactory_password"] or "")
 
 
-def open_sites(module: AnsibleModule, transport: Transport) -> tuple[Site, Site | None]:
+def open_sites(
+    module: AnsibleModule, params: Params, transport: Transport, breaker: Breaker
+) -> tuple[Site, Site | None]:
     """Return the place to pull from, and the one to compare it with, if there is one. Raises InputError."""
-    upstream = open_upstream(module.params, transport)
-    if module.params["repository"]:
-        return open_repository(module, transport), upstream
+    upstream = open_upstream(params, transport, breaker)
+    if params["repository"]:
+        return open_repository(module, params, transport, breaker), upstream
     if upstream is None:
         raise InputError(
             "There is nothing to pull from.", hint="Set repository, or upstream_url to pull without Artifactory."
@@ -393,62 +489,89 @@ def open_sites(module: AnsibleModule, transport: Transport) -> tuple[Site, Site 
     return upstream, None
 
 
-def open_repository(module: AnsibleModule, transport: Transport) -> Site:
+def open_repository(module: AnsibleModule, params: Params, transport: Transport, breaker: Breaker) -> Site:
     """Return the repository, as clients see it. Raises InputError."""
-    params, ecosystem = module.params, ECOSYSTEMS[module.params["package_type"]]
+    ecosystem, login = ECOSYSTEMS[params["package_type"]], artifactory_login(params)
     home = ecosystem.home(artifactory_base_url(module), checked_key(params["repository"], limit=KEY_LIMIT))
-    return Site(ecosystem.root(home), artifactory_login(params), transport=transport, home=home)
+    shared = breaker(urlsplit(home).netloc, login)
+    return Site(ecosystem.root(home), login, transport=transport, home=home, breaker=shared)
 
 
-def open_upstream(params: dict[str, t.Any], transport: Transport) -> Site | None:
+def open_upstream(params: Params, transport: Transport, breaker: Breaker) -> Site | None:
     """Return upstream, if its URL is given. Raises InputError."""
     if not params["upstream_url"]:
         return None
+    root = checked_base_url(params["upstream_url"], "upstream_url")
     login = Login(params["upstream_username"] or "", params["upstream_password"] or "")
-    return Site(checked_base_url(params["upstream_url"], "upstream_url"), login, transport=transport)
+    return Site(root, login, transport=transport, breaker=breaker(urlsplit(root).netloc, login))
 
 
-def pull(
-    module: AnsibleModule, artifacts: list[Artifact], site: Site, upstream: Site | None, transport: Transport
-) -> list[Result]:
-    """Pull the artifacts and return their results."""
-    params, configuration = module.params, functools.cache(lambda: read_configuration(module, transport))
-    witness = open_witness(module, transport, configuration)
-    ecosystem, settings = ECOSYSTEMS[params["package_type"]], checked_settings(params)
-    outcomes = Prover(ecosystem, site, settings, upstream=upstream, witness=witness).pull(artifacts)
-    reporter = Reporter(params["package_type"], site, upstream, params["repository"] or "", configuration)
-    return [reporter.result(outcome) for outcome in outcomes]
+def open_batch(module: AnsibleModule, params: Params, transport: Transport, breaker: Breaker) -> tuple[Params, Batch]:
+    """Return the options of one repository, and its artifacts with what it takes to pull them. Raises InputError."""
+    refuse_blind_proof(params)
+    artifacts = checked_artifacts(params)
+    site, upstream = open_sites(module, params, transport, breaker)
+    batch = Batch(
+        params["package_type"],
+        ECOSYSTEMS[params["package_type"]],
+        site,
+        artifacts,
+        repository=params["repository"] or "",
+        fresh=params["fresh"],
+        evict=params["evict"],
+        upstream=upstream,
+    )
+    return params, batch
+
+
+def not_pulled(batch: Batch) -> Result:
+    """Return the part of the result for one repository in check mode."""
+    results = [untried(artifact, batch.repository or batch.site.host) for artifact in batch.artifacts]
+    return part("artifacts", results, [f"{one['reference']}: not pulled in check mode." for one in results], [], 0)
+
+
+def pulled(batch: Batch, outcomes: list[Outcome], reporter: Reporter) -> Result:
+    """Return the part of the result for one repository."""
+    results = [reporter.result(outcome) for outcome in outcomes]
+    counters = [one.counter for one in (batch.site, batch.upstream) if one is not None]
+    seconds = max(outcome.finished for outcome in outcomes) - min(outcome.started for outcome in outcomes)
+    return part("artifacts", results, [summary(result) for result in results if result["ok"]], counters, seconds)
+
+
+def pull(module: AnsibleModule, opened: list[tuple[Params, Batch]], transport: Transport) -> list[Result]:
+    """Pull the artifacts and return the part of the result for each repository."""
+    configurations = Configurations(module, transport)
+    batches = [
+        dataclasses.replace(batch, witness=open_witness(module, transport, params, configurations))
+        for params, batch in opened
+    ]
+    found = zip(opened, batches, Prover(module.params["threads"]).pull(batches))
+    return [
+        pulled(batch, outcomes, Reporter(batch, functools.partial(configurations.of, params)))
+        for (params, _unseen), batch, outcomes in found
+    ]
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Check the options, pull, word what came of it."""
-    params, started = module.params, time.monotonic()
-    checked_settings(params)
-    transport, artifacts = make_transport(module), checked_artifacts(params)
-    site, upstream = open_sites(module, transport)
+    started, transport = time.monotonic(), make_transport(module)
+    checked_threads(module.params["threads"])
+    breaker = functools.lru_cache(maxsize=None)(lambda _host, login: CircuitBreaker(login))
+    opened = open_all(module, lambda params: open_batch(module, params, transport, breaker))
     if module.check_mode:
-        results = [untried(artifact, params["repository"] or site.host) for artifact in artifacts]
+        parts = [not_pulled(batch) for _params, batch in opened]
     else:
-        results = pull(module, artifacts, site, upstream, transport)
-    sites = [one for one in (site, upstream) if one is not None]
-    totals = {
-        "artifacts": len(results),
-        "failed": sum(result["ok"] is False for result in results),
-        "skipped": sum(result["status"] == "skipped" for result in results),
-        "bytes": sum(one.counter.bytes for one in sites),
-        "requests": sum(one.counter.requests for one in sites),
-        "seconds": round(time.monotonic() - started, 3),
-    }
-    if totals["failed"]:
-        module.fail_json(msg=failure_message(results, "artifacts", "reference"), artifacts=results, totals=totals)
-    return {"changed": False, "artifacts": results, "totals": totals, "summary": [summary(one) for one in results]}
+        parts = pull(module, opened, transport)
+    return conclude(module, parts, time.monotonic() - started)
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={**SPEC, **ARTIFACTORY_SPEC, **HTTP_SPEC},
-        required_together=[("upstream_username", "upstream_password")],
-        required_by={"upstream_username": ["upstream_url"]},
+        mutually_exclusive=[("pulls", name) for name in EACH_SPEC],
+        required_one_of=[("artifacts", "pulls")],
+        required_together=TOGETHER,
+        required_by={**NEEDED_BY, "artifacts": ["package_type"]},
         supports_check_mode=True,
     )
     require_libraries(module)

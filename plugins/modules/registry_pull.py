@@ -30,7 +30,10 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Checks the options and sends nothing. All images are reported as V(skipped), with RV(images[].ok) not set.
+    details:
+      - Sends nothing through the registry, as that would fill its cache. With O(upstream_url), the manifests are read
+        there, and RV(plan) tells what would be pulled. All images are reported as V(skipped), with RV(images[].ok) not
+        set. An image that upstream does not let have fails.
   diff_mode:
     support: N/A
     details: Nothing that lasts is changed.
@@ -38,6 +41,42 @@ attributes:
     support: full
     details: Nothing that lasts is changed, so C(changed) is always V(false). That a cache fills does not count.
 options:
+  pulls:
+    description:
+      - Several repositories in one task, in the place of O(repository), O(images) and the other options that its items
+        have. All other options hold for all of them.
+      - All of it is pulled over the same O(threads), and what one repository costs to look up is shared by all. Each is
+        reported on its own in RV(results), also when the module fails because of one of them.
+    version_added: 0.2.0
+    type: list
+    elements: dict
+    suboptions:
+      repository:
+        description: As O(repository).
+        type: str
+      images:
+        description: As O(images), of this repository.
+        type: list
+        elements: str
+        required: true
+      fresh:
+        description: As O(fresh), for this repository.
+        type: str
+        choices: [ignored, preferred, required]
+        default: ignored
+      evict:
+        description: As O(evict), for this repository.
+        type: bool
+        default: false
+      upstream_url:
+        description: As O(upstream_url), for this repository.
+        type: str
+      upstream_username:
+        description: User name for O(pulls[].upstream_url).
+        type: str
+      upstream_password:
+        description: Password of O(pulls[].upstream_username).
+        type: str
   registry_url:
     description:
       - The registry as a container client addresses it. Scheme and host, and a port if it needs one.
@@ -59,14 +98,15 @@ options:
         no matter of the single image (no connection, or a login that is refused) the rest is skipped.
     type: list
     elements: str
-    required: true
   depth:
     description:
+      - V(resolve) asks for the digest alone (HEAD, and GET where that does not tell it). This proves the name and the
+        route, and with O(upstream_url) it shows what is outdated. It puts nothing into the cache. Since 0.2.0.
       - V(manifest) fetches what the tag leads to. This proves the name, the route and the permission.
       - V(image) fetches also each platform's manifest, configuration and layers. This proves that a client can run it,
         and puts all of it into the cache.
     type: str
-    choices: [manifest, image]
+    choices: [resolve, manifest, image]
     default: image
   platforms:
     description:
@@ -124,6 +164,58 @@ options:
     description: How many requests are under way at the same time, from 1 to 32.
     type: int
     default: 8
+  referrers:
+    description:
+      - Whether to pull also the signatures, attestations and SBOMs of each image and of its platforms.
+      - They are found by the Referrers API, by the tag that stands in for it, and by the older tags that end in C(.sig),
+        C(.att) and C(.sbom). That there are none is no failure. This takes four or five requests for each digest.
+      - This needs O(depth=image).
+    type: bool
+    default: false
+    version_added: 0.2.0
+  canary:
+    description:
+      - Whether to pull the first image alone first. If it fails, no other is tried, and all others are reported as
+        V(skipped).
+    type: bool
+    default: false
+    version_added: 0.2.0
+  requests_per_second:
+    description: The most requests to send in a second, over all threads, such as V(20) or V(0.5).
+    type: float
+    version_added: 0.2.0
+  bytes_per_second:
+    description: The most bytes to download in a second, over all threads, such as V(50M).
+    type: bytes
+    version_added: 0.2.0
+  max_bytes:
+    description:
+      - End the run before it downloads more than these bytes of layers and configurations, such as V(200G). Manifests,
+        which are small, and what has to be sent again after a cut connection come on top.
+      - What was not pulled because of this or of O(max_seconds) is reported as V(skipped), with RV(images[].ok) not set.
+        The module warns, and does not fail because of it. RV(limit) tells which one it was.
+      - With one of the two, images are pulled in their order. Without, the largest layers come first.
+    type: bytes
+    version_added: 0.2.0
+  max_seconds:
+    description: End the run after these seconds. What is under way then is given up.
+    type: int
+    version_added: 0.2.0
+  resume_file:
+    description:
+      - A file that remembers which layers of which image were pulled, so that a run that was stopped goes on where it
+        was. Manifests are asked for again, and if a tag leads to another digest by now, its image is pulled whole.
+      - The file holds names and digests, and no secret. It is made with mode 0600, and only read in check mode. Delete it
+        to begin anew. As long as it exists, it hides that Artifactory may have removed from its cache what was pulled.
+    type: path
+    version_added: 0.2.0
+  progress_file:
+    description:
+      - A file to which a line with the progress is appended every 5 seconds, made with mode 0600. Follow it with
+        C(tail -f) on the host where the module runs.
+      - Ansible shows nothing of a module before it ends, nor of an C(async) task, so there is no other honest way.
+    type: path
+    version_added: 0.2.0
 notes:
   - Memory does not grow with the size of layers. Each thread holds about 2 MiB.
   - Foreign (non-distributable) layers are counted and not fetched.
@@ -162,6 +254,44 @@ EXAMPLES = r"""
     platforms: [linux/amd64, linux/arm64]
     threads: 16
 
+- name: What would that pull?
+  cgr.pull_through.registry_pull:
+    artifactory_url: https://myproject.jfrog.io
+    artifactory_access_token: "{{ artifactory_token }}"
+    repository: cgr-public
+    images: [chainguard/wolfi-base]
+    upstream_url: https://cgr.dev
+  check_mode: true
+  register: foreseen
+
+- name: Warm the cache for an hour each night, politely, and go on where the last night ended
+  cgr.pull_through.registry_pull:
+    artifactory_url: https://myproject.jfrog.io
+    artifactory_access_token: "{{ artifactory_token }}"
+    repository: cgr-private
+    images: "{{ images_of_our_builds }}"
+    platforms: [all]
+    referrers: true
+    canary: true
+    requests_per_second: 20
+    bytes_per_second: 50M
+    max_seconds: 3600
+    resume_file: /var/lib/warm-up/proved.jsonl
+    progress_file: /var/log/warm-up.log
+
+- name: Prove two repositories in one task
+  cgr.pull_through.registry_pull:
+    artifactory_url: https://myproject.jfrog.io
+    artifactory_access_token: "{{ artifactory_token }}"
+    depth: manifest
+    pulls:
+      - repository: cgr-public
+        images: [chainguard/wolfi-base]
+        fresh: required
+        evict: true
+      - repository: cgr-charts
+        images: [example.com/iamguarded-charts/redis:22.0.7]
+
 - name: Can this Helm chart be pulled?
   cgr.pull_through.registry_pull:
     artifactory_url: https://myproject.jfrog.io
@@ -179,9 +309,39 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+results:
+  description:
+    - What came of each repository, in the order of O(pulls). Also returned when the module fails because of them.
+  returned: with O(pulls)
+  type: list
+  elements: dict
+  contains:
+    repository:
+      description: As in O(pulls).
+      type: str
+      sample: cgr-private
+    images:
+      description: As RV(images), of this repository.
+      type: list
+      elements: dict
+    summary:
+      description: As RV(summary), of this repository.
+      type: list
+      elements: str
+    totals:
+      description: As RV(totals), of this repository.
+      type: dict
+    failed:
+      description: Whether one of them is not as asked for.
+      type: bool
+      sample: false
+    msg:
+      description: What failed, with cause and fix.
+      returned: when it failed
+      type: str
 images:
   description: What came of each image, in the order of O(images). Also returned when the module fails because of them.
-  returned: always
+  returned: without O(pulls)
   type: list
   elements: dict
   contains:
@@ -246,6 +406,10 @@ images:
       description: Bytes of all manifests, configurations and layers of these platforms.
       type: int
       sample: 251658240
+    referrers:
+      description: How many signatures, attestations and SBOMs it has. Not set without O(referrers).
+      type: int
+      sample: 3
     seconds:
       description: Time from the first request for this image to the last. Images overlap.
       type: float
@@ -275,15 +439,30 @@ images:
           type: str
           sample: Set enableTokenAuthentication to true, then zap the caches of cgr-private or wait 1800 seconds.
 summary:
-  description: What each image's result proves, in a line for people.
-  returned: success
+  description: What each image's result proves, in a line for people, for those that could be pulled as asked.
+  returned: without O(pulls)
   type: list
   elements: str
   sample:
     - "myproject.jfrog.io/cgr-public/chainguard/go:latest: pulled sha256:8e7c…, as upstream; linux/amd64, 3 layers, 251.7 MB; fresh from upstream."
+plan:
+  description:
+    - What would be pulled. C(layers) and C(bytes), those of layers and configurations, are not set unless O(upstream_url)
+      is given for all images. What O(resume_file) knows does not count.
+  returned: in check mode
+  type: dict
+  sample:
+    images: 2
+    layers: 14
+    bytes: 251672110
+limit:
+  description: The limit that ended the run. Not set if none did.
+  returned: not in check mode
+  type: str
+  sample: max_seconds (3600)
 totals:
   description:
-    - The sum of it. C(failed) counts the images that are not RV(images[].ok), and C(skipped) those that were not tried.
+    - The sum of it, over all repositories. C(failed) counts the images that are not RV(images[].ok), and C(skipped) those that were not tried.
     - C(bytes) and C(requests) are what really went over the wire from and to the registries.
   returned: always
   type: dict
@@ -296,6 +475,8 @@ totals:
     seconds: 4.5
 """
 
+import contextlib
+import dataclasses
 import functools
 import time
 import typing as t
@@ -309,54 +490,83 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     require_libraries,
     run,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Result, failure_message
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Configuration, Result
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import Login
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport, checked_base_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._limits import Limits
+from ansible_collections.cgr.pull_through.plugins.module_utils._patience import CircuitBreaker
+from ansible_collections.cgr.pull_through.plugins.module_utils._progress import ProgressFile
 from ansible_collections.cgr.pull_through.plugins.module_utils._pulling import (
+    NEEDED_BY,
+    PROOF_SPEC,
+    TOGETHER,
+    Configurations,
+    Params,
     checked_threads,
+    conclude,
+    open_all,
     open_witness,
-    read_configuration,
+    part,
+    pulls_option,
     refuse_blind_proof,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import parse_platforms
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import Puller, Settings
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import Batch, Outcome, Puller, Settings
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import (
     Reference,
     checked_name,
     parse_reference,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._report import Reporter, summary, untried
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._resume import Resume
+
+EACH_SPEC: dict[str, dict[str, t.Any]] = {"images": {"type": "list", "elements": "str"}, **PROOF_SPEC}
 
 SPEC: dict[str, dict[str, t.Any]] = {
+    **EACH_SPEC,
+    "pulls": pulls_option(EACH_SPEC, "images"),
     "registry_url": {"type": "str", "fallback": (env_fallback, ["REGISTRY_URL"])},
-    "repository": {"type": "str"},
-    "images": {"type": "list", "elements": "str", "required": True},
-    "depth": {"type": "str", "choices": ["manifest", "image"], "default": "image"},
+    "depth": {"type": "str", "choices": ["resolve", "manifest", "image"], "default": "image"},
     "platforms": {"type": "list", "elements": "str", "default": ["linux/amd64"]},
-    "fresh": {"type": "str", "choices": ["ignored", "preferred", "required"], "default": "ignored"},
-    "evict": {"type": "bool", "default": False},
-    "upstream_url": {"type": "str"},
-    "upstream_username": {"type": "str"},
-    "upstream_password": {"type": "str", "no_log": True},
     "username": {"type": "str"},
     "password": {"type": "str", "no_log": True},
     "threads": {"type": "int", "default": 8},
+    "referrers": {"type": "bool", "default": False},
+    "canary": {"type": "bool", "default": False},
+    "requests_per_second": {"type": "float"},
+    "bytes_per_second": {"type": "bytes"},
+    "max_bytes": {"type": "bytes"},
+    "max_seconds": {"type": "int"},
+    "resume_file": {"type": "path"},
+    "progress_file": {"type": "path"},
 }
 
+# Makes a registry of a URL and a login.
+Connect = t.Callable[[str, Login], Registry]
 
-def checked_settings(params: dict[str, t.Any]) -> Settings:
+
+def checked_settings(params: Params) -> Settings:
     """Return what to do with each image, or raise InputError."""
-    refuse_blind_proof(params)
+    if params["referrers"] and params["depth"] != "image":
+        raise InputError(f"referrers is on with depth={params['depth']}.", hint="It needs depth=image.")
     return Settings(
-        repository=checked_name(params["repository"], "The repository key") if params["repository"] else "",
         depth=params["depth"],
         platforms=parse_platforms(params["platforms"]),
-        fresh=params["fresh"],
-        evict=params["evict"],
         threads=checked_threads(params["threads"]),
+        referrers=params["referrers"],
+        canary=params["canary"],
     )
+
+
+def checked_limits(params: Params) -> Limits:
+    """Return the limits of the run, or raise InputError."""
+    given = {name: params[name] for name in ("requests_per_second", "bytes_per_second", "max_bytes", "max_seconds")}
+    for name, value in given.items():
+        if value is not None and value <= 0:
+            raise InputError(f"{name} is {value:g}.", hint="Set it to more than 0, or leave it out for no limit.")
+    return Limits(**given)
 
 
 def checked_registry_url(url: str, option: str) -> str:
@@ -376,7 +586,7 @@ def registry_url(module: AnsibleModule) -> str:
     return "/".join(artifactory_base_url(module).split("/")[:3])
 
 
-def registry_login(params: dict[str, t.Any], url: str) -> Login:
+def registry_login(params: Params, url: str) -> Login:
     """Return the login for a registry. That for Artifactory is shown only to what belongs to it."""
     if params["username"]:
         return Login(params["username"], params["password"])
@@ -387,68 +597,122 @@ def registry_login(params: dict[str, t.Any], url: str) -> Login:
     return Login(bearer=token) if belongs and token else Login()
 
 
-def checked_references(module: AnsibleModule, hosts: t.Collection[str]) -> list[Reference]:
+def checked_references(images: t.Sequence[str], hosts: t.Collection[str]) -> list[Reference]:
     """Return the images without repetitions, or raise InputError."""
-    if not module.params["images"]:
+    if not images:
         raise InputError("images is empty.", hint="Name at least one image: pulling nothing proves nothing.")
-    return [parse_reference(text, hosts=hosts) for text in dict.fromkeys(module.params["images"])]
+    return [parse_reference(text, hosts=hosts) for text in dict.fromkeys(images)]
 
 
-def open_upstream(params: dict[str, t.Any], transport: Transport) -> Registry | None:
+def open_upstream(params: Params, connect: Connect) -> Registry | None:
     """Return the registry to compare with, if there is one. Raises InputError."""
     if not params["upstream_url"]:
         return None
     login = Login(params["upstream_username"] or "", params["upstream_password"] or "")
-    return Registry(checked_registry_url(params["upstream_url"], "upstream_url"), login, transport=transport)
+    return connect(checked_registry_url(params["upstream_url"], "upstream_url"), login)
+
+
+def open_batch(module: AnsibleModule, params: Params, connect: Connect) -> tuple[Params, Batch]:
+    """Return the options of one repository, and its images with what it takes to pull them. Raises InputError."""
+    refuse_blind_proof(params)
+    if params["fresh"] != "ignored" and params["depth"] == "resolve":
+        raise InputError(
+            f"fresh={params['fresh']} cannot be shown with depth=resolve, which fetches nothing.",
+            hint="Set depth to manifest or image, or fresh to ignored.",
+        )
+    url = registry_url(module)
+    registry, upstream = connect(url, registry_login(params, url)), open_upstream(params, connect)
+    batch = Batch(
+        registry,
+        checked_references(params["images"], [one.host for one in (registry, upstream) if one is not None]),
+        repository=checked_name(params["repository"], "The repository key") if params["repository"] else "",
+        fresh=params["fresh"],
+        evict=params["evict"],
+        upstream=upstream,
+    )
+    return params, batch
+
+
+def not_pulled(batch: Batch, depth: str) -> Result:
+    """Return the part of the result for one repository in check mode, when nobody is asked."""
+    results = [untried(one.text, batch.registry.host, batch.repository) for one in batch.references]
+    return part("images", results, [summary(result, depth) for result in results], [], 0)
+
+
+def pulled(batch: Batch, outcomes: list[Outcome], results: list[Result], depth: str) -> Result:
+    """Return the part of the result for one repository."""
+    lines = [summary(result, depth) for result in results if result["ok"] is not False]
+    counters = [one.counter for one in (batch.registry, batch.upstream) if one is not None]
+    seconds = max(outcome.finished for outcome in outcomes) - min(outcome.started for outcome in outcomes)
+    return part("images", results, lines, counters, seconds)
+
+
+def foresee(puller: Puller, opened: list[tuple[Params, Batch]], depth: str) -> tuple[list[Result], Result]:
+    """Return the part of the result for each repository in check mode, and the plan. Asks upstream alone."""
+    batches = [batch for _params, batch in opened]
+    plan = {"images": sum(len(batch.references) for batch in batches), "layers": None, "bytes": None}
+    surveys = iter(puller.survey([batch for batch in batches if batch.upstream is not None]))
+    parts = []
+    for batch in batches:
+        if batch.upstream is None:
+            parts.append(not_pulled(batch, depth))
+        else:
+            outcomes, reporter = next(surveys), Reporter(batch, Configuration)
+            parts.append(pulled(batch, outcomes, [reporter.foreseen(outcome) for outcome in outcomes], depth))
+    if all(batch.upstream is not None for batch in batches):
+        blobs = puller.wanted()
+        plan["layers"], plan["bytes"] = sum(not blob.is_config for blob in blobs), sum(blob.size for blob in blobs)
+    return parts, plan
 
 
 def pull(
-    module: AnsibleModule,
-    settings: Settings,
-    references: list[Reference],
-    registry: Registry,
-    upstream: Registry | None,
-    transport: Transport,
+    module: AnsibleModule, puller: Puller, opened: list[tuple[Params, Batch]], transport: Transport
 ) -> list[Result]:
-    """Pull the images and return their results."""
-    configuration = functools.cache(lambda: read_configuration(module, transport))
-    witness = open_witness(module, transport, configuration)
-    outcomes = Puller(registry, settings, upstream=upstream, witness=witness).pull(references)
-    reporter = Reporter(registry, upstream, settings.repository, configuration)
-    return [reporter.result(outcome) for outcome in outcomes]
+    """Pull the images and return the part of the result for each repository."""
+    configurations, parts = Configurations(module, transport), []
+    batches = [
+        dataclasses.replace(batch, witness=open_witness(module, transport, params, configurations))
+        for params, batch in opened
+    ]
+    path = module.params["progress_file"]
+    with ProgressFile(path, puller.progress) if path else contextlib.nullcontext():
+        found = puller.pull(batches)
+    for (params, _unseen), batch, outcomes in zip(opened, batches, found):
+        reporter = Reporter(batch, functools.partial(configurations.of, params))
+        results = [reporter.result(outcome) for outcome in outcomes]
+        parts.append(pulled(batch, outcomes, results, module.params["depth"]))
+    return parts
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Check the options, pull, word what came of it."""
-    params, started = module.params, time.monotonic()
-    settings, transport, url = checked_settings(params), make_transport(module), registry_url(module)
-    registry = Registry(url, registry_login(params, url), transport=transport)
-    upstream = open_upstream(params, transport)
-    registries = [one for one in (registry, upstream) if one is not None]
-    references = checked_references(module, [one.host for one in registries])
-    if module.check_mode:
-        results = [untried(one.text, registry.host, settings.repository) for one in references]
-    else:
-        results = pull(module, settings, references, registry, upstream, transport)
-    totals = {
-        "images": len(results),
-        "failed": sum(result["ok"] is False for result in results),
-        "skipped": sum(result["status"] == "skipped" for result in results),
-        "bytes": sum(one.counter.bytes for one in registries),
-        "requests": sum(one.counter.requests for one in registries),
-        "seconds": round(time.monotonic() - started, 3),
-    }
-    if totals["failed"]:
-        module.fail_json(msg=failure_message(results, "images", "reference"), images=results, totals=totals)
-    lines = [summary(result, params["depth"]) for result in results]
-    return {"changed": False, "images": results, "totals": totals, "summary": lines}
+    started, transport, params = time.monotonic(), make_transport(module), module.params
+    settings, limits = checked_settings(params), checked_limits(params)
+    breaker = functools.lru_cache(maxsize=None)(lambda _url, login: CircuitBreaker(login))
+
+    def connect(url: str, login: Login) -> Registry:
+        return Registry(url, login, transport=transport, breaker=breaker(url, login), limits=limits)
+
+    opened = open_all(module, lambda each: open_batch(module, each, connect))
+    with contextlib.closing(Resume(params["resume_file"], writable=not module.check_mode)) as resume:
+        puller = Puller(settings, limits=limits, resume=resume)
+        if module.check_mode:
+            parts, plan = foresee(puller, opened, params["depth"])
+            return conclude(module, parts, time.monotonic() - started, plan=plan)
+        parts = pull(module, puller, opened, transport)
+    if limits.reached:
+        left = sum(result["status"] == "skipped" for one in parts for result in one["images"])
+        module.warn(f"The run ended as {limits.reached} was reached. Images that were not pulled: {left}.")
+    return conclude(module, parts, time.monotonic() - started, limit=limits.reached or None)
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={**SPEC, **ARTIFACTORY_SPEC, **HTTP_SPEC},
-        required_together=[("username", "password"), ("upstream_username", "upstream_password")],
-        required_by={"upstream_username": ["upstream_url"]},
+        mutually_exclusive=[("pulls", name) for name in EACH_SPEC],
+        required_one_of=[("images", "pulls")],
+        required_together=[("username", "password"), *TOGETHER],
+        required_by=NEEDED_BY,
         supports_check_mode=True,
     )
     require_libraries(module)

@@ -98,6 +98,8 @@ class World:
             return self.storage(request)
         if request.url.startswith(f"{UPSTREAM}/"):
             return self.upstream(request)
+        if path == "/artifactory/api/repositories/configurations":
+            return ScriptedAnswer(404)  # as of a server that is too old for it
         if path.startswith("/artifactory/api/repositories/"):
             return self.config
         if path.startswith(cache := f"/artifactory/api/storage/{KEY}-cache/"):

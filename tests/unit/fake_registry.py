@@ -47,6 +47,7 @@ class FakeRegistry:
     """Serves what was put into it. Call it with a request: it is a script for ScriptedTransport(by=...).
 
     plays: answers to be given first, by path; each is used once, the last of a list as often as it is asked for.
+    heads: whether HEAD is answered. listed: what refers to a digest, by name and digest; None for no Referrers API.
     challenge: what to answer with 401, to requests without one of the tokens that realm has given out.
     """
 
@@ -57,6 +58,8 @@ class FakeRegistry:
         self.expires_in: t.Any = 300
         self.tokens: dict[str, str] = {}
         self.plays: dict[str, list[Play]] = {}
+        self.heads = True
+        self.listed: dict[tuple[str, str], list[Document]] | None = None
         self._numbers = itertools.count(1)
         self._contents: dict[str, tuple[bytes, str]] = {}
         self._lock = threading.Lock()
@@ -73,12 +76,20 @@ class FakeRegistry:
             return ScriptedAnswer(401, errors, {"WWW-Authenticate": self.challenge})
         if parts.path == "/v2/":
             return ScriptedAnswer(200, {})
+        name, _part, digest = parts.path.removeprefix("/v2/").partition("/referrers/")
+        if digest and self.listed is not None:
+            index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": self.listed.get((name, digest), [])}
+            return ScriptedAnswer(200, index, {"Content-Type": OCI_INDEX})
+        if request.method == "HEAD" and not self.heads:
+            return ScriptedAnswer(403)
         if parts.path not in self._contents:
             return unknown_manifest()
         body, content_type = self._contents[parts.path]
         headers = {"Content-Type": content_type}
         if "/manifests/" in parts.path:
             headers["Docker-Content-Digest"] = sha256(body)
+        if request.method == "HEAD":
+            return ScriptedAnswer(200, b"", {**headers, "Content-Length": str(len(body))})
         return ScriptedAnswer(200, body, headers)
 
     def _give_token(self, scope: str) -> ScriptedAnswer:

@@ -140,9 +140,19 @@ class RepositoriesApi:
                 pending += repository.get("repositories") or []
         return found
 
-    def _configurations(self) -> list[Config] | None:
+    def pulled_through(self) -> dict[str, Config] | None:
+        """Return the remote and virtual repositories by key, in one request; None where the server is too old for that.
+
+        Raises Refused for a login that is no administrator's.
+        """
+        found = self._configurations(repoType="remote,virtual")
+        return None if found is None else {str(one["key"]): one for one in found}
+
+    def _configurations(self, **query: str) -> list[Config] | None:
         """Return all configurations in one request; None where the server is too old for that."""
-        grouped = self._session.call("GET", _path("configurations"), absent=no_such_repository, absent_ok=True)
+        grouped = self._session.call(
+            "GET", _path("configurations"), query=query, absent=no_such_repository, absent_ok=True
+        )
         if grouped is None:
             return None
         return [readable({**one, "rclass": group.lower()}) for group, members in grouped.items() for one in members]

@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Pulls a list of artifacts through a repository and proves each. Private to the collection."""
+"""Pulls artifacts through repositories and proves each. Private to the collection."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import itertools
 import time
 import typing as t
 
@@ -57,12 +58,18 @@ class Differs(PullThroughError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
-    """What to do with each artifact."""
+class Batch:
+    """The artifacts of one repository, and how to prove them. package_type is that of the ecosystem."""
 
+    package_type: str
+    ecosystem: Ecosystem
+    site: Site
+    artifacts: t.Sequence[Artifact]
+    repository: str = ""
     fresh: t.Literal["ignored", "preferred", "required"] = "ignored"
     evict: bool = False
-    threads: int = 8
+    upstream: Site | None = None
+    witness: Witness | None = None
 
 
 @dataclasses.dataclass
@@ -73,6 +80,7 @@ class Outcome:
     compared: whether files are the same upstream, by their names.
     """
 
+    batch: Batch
     artifact: Artifact
     release: Release | None = None
     files: list[Fetched] = dataclasses.field(default_factory=list)
@@ -100,41 +108,28 @@ class Outcome:
 
 
 class Prover:
-    """Pulls artifacts of one ecosystem through one site."""
+    """Pulls artifacts, several at the same time."""
 
-    def __init__(
-        self,
-        ecosystem: Ecosystem,
-        site: Site,
-        settings: Settings,
-        *,
-        upstream: Site | None = None,
-        witness: Witness | None = None,
-        clock: t.Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._ecosystem = ecosystem
-        self._site = site
-        self._settings = settings
-        self._upstream = upstream
-        self._witness = witness
+    def __init__(self, threads: int, *, clock: t.Callable[[], float] = time.monotonic) -> None:
+        self._threads = threads
         self._clock = clock
 
-    def pull(self, artifacts: t.Iterable[Artifact]) -> list[Outcome]:
-        """Return the outcome of each artifact, in the order given. What fails does not stop the others."""
-        outcomes = [Outcome(artifact) for artifact in artifacts]
-        with concurrent.futures.ThreadPoolExecutor(self._settings.threads) as pool:
-            list(pool.map(self._pull, outcomes))
+    def pull(self, batches: t.Iterable[Batch]) -> list[list[Outcome]]:
+        """Return the outcomes of each batch, in the order given. What fails does not stop the others."""
+        outcomes = [[Outcome(batch, artifact) for artifact in batch.artifacts] for batch in batches]
+        with concurrent.futures.ThreadPoolExecutor(self._threads) as pool:
+            list(pool.map(self._pull, itertools.chain.from_iterable(outcomes)))
         return outcomes
 
     def _pull(self, outcome: Outcome) -> None:
         outcome.started = self._clock()
         try:
-            outcome.release = self._ecosystem.find(self._site, outcome.artifact)
+            outcome.release = outcome.batch.ecosystem.find(outcome.batch.site, outcome.artifact)
             outcome.stage = "file"
             for fetched in _all_files(outcome.release, lambda file: self._watched(outcome, file)):
                 outcome.files.append(fetched)
-            if self._upstream is not None:
-                self._compare(outcome, outcome.release, self._upstream)
+            if outcome.batch.upstream is not None:
+                self._compare(outcome, outcome.release, outcome.batch.upstream)
             self._prove(outcome, outcome.release)
         except PullThroughError as exc:
             outcome.error = exc
@@ -145,20 +140,22 @@ class Prover:
     def _watched(self, outcome: Outcome, file: File) -> Fetched:
         """Fetch a file, and note whether it came from upstream."""
         outcome.at = file
-        if self._witness is None:
-            return self._site.fetch(file)
-        fetched, sighting = self._witness.watch(file.name, file.paths, lambda: self._site.fetch(file))
+        site, witness = outcome.batch.site, outcome.batch.witness
+        if witness is None:
+            return site.fetch(file)
+        fetched, sighting = witness.watch(file.name, file.paths, lambda: site.fetch(file))
         outcome.sightings.append(sighting)
         return fetched
 
     def _ask_upstream(self, outcome: Outcome) -> None:
         """Ask upstream for what did not come through the repository, only to explain why."""
-        if self._upstream is None:
+        upstream = outcome.batch.upstream
+        if upstream is None:
             return
         try:
-            release = self._ecosystem.find(self._upstream, outcome.artifact)
+            release = outcome.batch.ecosystem.find(upstream, outcome.artifact)
             if outcome.stage == "file" and outcome.at is not None:
-                for fetched in _all_files(release, self._upstream.fetch):
+                for fetched in _all_files(release, upstream.fetch):
                     if fetched.file.name == outcome.at.name:
                         break
             outcome.upstream_version = release.version
@@ -173,7 +170,7 @@ class Prover:
         """
         outcome.stage = "upstream"
         try:
-            found = self._ecosystem.find(upstream, outcome.artifact)
+            found = outcome.batch.ecosystem.find(upstream, outcome.artifact)
             outcome.upstream_version = found.version
             same = found if not outcome.stale else self._listed(upstream, outcome, release.version)
             if same is not None:
@@ -183,14 +180,14 @@ class Prover:
             raise
         if outcome.stale:
             outcome.stage = "outdated"
-            newer = self._listed(self._site, outcome, found.version)
+            newer = self._listed(outcome.batch.site, outcome, found.version)
             for file in newer.files if newer else ():
                 self._watched(outcome, file)
 
     def _listed(self, site: Site, outcome: Outcome, version: str) -> Release | None:
         """Return another version of the artifact; None if the index does not have it, or has it no more."""
         try:
-            return self._ecosystem.find(site, dataclasses.replace(outcome.artifact, version=version))
+            return outcome.batch.ecosystem.find(site, dataclasses.replace(outcome.artifact, version=version))
         except VersionMissing:
             return None
 
@@ -210,11 +207,11 @@ class Prover:
 
         What is not in the cache and cannot be fetched is an error in any case: only the cache still works then.
         """
-        if self._witness is None:
+        if outcome.batch.witness is None:
             return
         outcome.stage = "fresh"
-        self._fetch_uncached(outcome, release, self._witness)
-        if self._settings.fresh == "required" and not outcome.sighting.fresh:
+        self._fetch_uncached(outcome, release, outcome.batch.witness)
+        if outcome.batch.fresh == "required" and not outcome.sighting.fresh:
             raise NotFresh(outcome.sighting.evidence)
 
     def _fetch_uncached(self, outcome: Outcome, release: Release, witness: Witness) -> None:
@@ -223,7 +220,7 @@ class Prover:
                 return
             if witness.look(spare.paths)[0] is False:
                 self._watched(outcome, spare)
-        if outcome.sighting.fresh is False and self._settings.evict and self._settings.fresh == "required":
+        if outcome.sighting.fresh is False and outcome.batch.evict and outcome.batch.fresh == "required":
             file = outcome.files[0].file
             witness.evict(next((path for path in file.paths if witness.look([path])[0]), file.paths[0]))
             self._watched(outcome, file)

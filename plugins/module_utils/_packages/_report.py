@@ -22,29 +22,21 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Pu
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import shown_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._artifact import Artifact, VersionMissing
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._diagnose import STALE, Evidence, diagnose
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._prove import Differs, Outcome
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._site import Site
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._prove import Batch, Differs, Outcome
 from ansible_collections.cgr.pull_through.plugins.module_utils._patience import Skipped
 
 
 class Reporter:
-    """Words the outcomes of one run.
+    """Words the outcomes of one batch.
 
     configuration is called only when there is something to explain.
     """
 
-    def __init__(
-        self,
-        package_type: str,
-        site: Site,
-        upstream: Site | None,
-        repository: str,
-        configuration: t.Callable[[], Configuration],
-    ) -> None:
-        self._package_type = package_type
-        self._site = site
-        self._upstream = upstream
-        self._repository = repository
+    def __init__(self, batch: Batch, configuration: t.Callable[[], Configuration]) -> None:
+        self._package_type = batch.package_type
+        self._site = batch.site
+        self._upstream = batch.upstream
+        self._repository = batch.repository
         self._configuration = configuration
 
     def result(self, outcome: Outcome) -> Result:
@@ -78,7 +70,7 @@ class Reporter:
 
     def _diagnosis(self, outcome: Outcome) -> Diagnosis | None:
         if isinstance(outcome.error, Skipped):
-            return of_skipped(diagnose(self._evidence(outcome, outcome.error.cause)))
+            return of_skipped(outcome.error.why, diagnose(self._evidence(outcome, outcome.error.cause)))
         if outcome.error is not None:
             return diagnose(self._evidence(outcome, outcome.error))
         return STALE.diagnosis(self._evidence(outcome, None)) if outcome.stale else None
@@ -132,8 +124,6 @@ def untried(artifact: Artifact, place: str) -> Result:
 
 def summary(result: Result) -> str:
     """Return what one artifact's result proves, in a line for people."""
-    if result["status"] == "skipped":
-        return f"{result['reference']}: not pulled in check mode."
     files, known = result["files"], result["version"]
     if result["stale"]:
         known += f", older than upstream's {result['upstream_version']}"

@@ -55,6 +55,7 @@ class Site:
 
     root: the URL that a client of the ecosystem is configured with.
     home: for Artifactory, what all URLs of the repository begin with. Empty for another place.
+    breaker: shared by all that reach the same server with the same login.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Site:
         *,
         transport: Transport,
         home: str = "",
+        breaker: CircuitBreaker | None = None,
         sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:
         self.root = root
@@ -71,7 +73,7 @@ class Site:
         self.counter = Counter()
         self._home = home
         self._exchange = Exchange(root, transport, self.counter)
-        self._breaker = CircuitBreaker(login)
+        self._breaker = breaker or CircuitBreaker(login)
         self._sleep = sleep
 
     @property

@@ -7,9 +7,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import re
 import time
 import typing as t
+from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unusable
 from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import (
@@ -22,10 +25,12 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import 
     read_refusal,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Answer, Transport, shown_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._limits import Limits
 from ansible_collections.cgr.pull_through.plugins.module_utils._patience import CircuitBreaker, patiently
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import Authorizer
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import (
     ACCEPT,
+    OCI_INDEX,
     Descriptor,
     Manifest,
     parse_manifest,
@@ -37,12 +42,19 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._refere
 )
 
 _MANIFEST_LIMIT = 4 << 20
+_MOST_PAGES = 20
+# How registries and proxies answer to an API that they do not have.
+_NO_API = (400, 403, 404, 405, 406, 501)
+_NEXT = re.compile(r'<([^>]*)>\s*;[^,]*rel="?next"?')
 
 Result = t.TypeVar("Result")
 
 
 class Registry:
-    """One registry under the URL that a container client uses, without a path. Safe to use from several threads."""
+    """One registry under the URL that a container client uses, without a path. Safe to use from several threads.
+
+    breaker: shared by all that reach the same server with the same login. limits: shared by the whole run.
+    """
 
     def __init__(
         self,
@@ -50,15 +62,18 @@ class Registry:
         login: Login,
         *,
         transport: Transport,
+        breaker: CircuitBreaker | None = None,
+        limits: Limits | None = None,
         sleep: t.Callable[[float], None] = time.sleep,
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
         self.base_url = base_url
         self.login = login
         self.counter = Counter()
-        self._exchange = Exchange(base_url, transport, self.counter)
+        self._limits = limits or Limits()
+        self._exchange = Exchange(base_url, transport, self.counter, self._limits)
         self._auth = Authorizer(base_url, login, self._exchange, clock=clock)
-        self._breaker = CircuitBreaker(login)
+        self._breaker = breaker or CircuitBreaker(login)
         self._sleep = sleep
 
     @property
@@ -72,6 +87,27 @@ class Registry:
         Raises Unanswered, DownloadRefused, Unusable, Skipped.
         """
         return self._tried(lambda: self._manifest(name, reference, expected))
+
+    def resolve(self, name: str, reference: str) -> Manifest:
+        """Return digest, size and media type of a manifest or index, without its content. Raises as manifest() does."""
+        return self._tried(lambda: self._head(name, reference)) or self.manifest(name, reference)
+
+    def referrers(self, name: str, digest: str) -> list[Descriptor] | None:
+        """Return what refers to a digest, such as signatures; None where the registry has no API for that.
+
+        Raises as manifest() does.
+        """
+        found: list[Descriptor] = []
+        query = ""
+        for _page in range(_MOST_PAGES):
+            page = self._tried(functools.partial(self._referrers, name, digest, query))
+            if page is None:
+                return None
+            found += page[0].entries
+            query = page[1]
+            if not query:
+                break
+        return found
 
     def blob(self, name: str, blob: Descriptor) -> None:
         """Fetch a blob and verify it, without keeping it. Raises as manifest() does."""
@@ -96,19 +132,51 @@ class Registry:
     def _url(self, name: str, kind: str, reference: str) -> str:
         return f"{self.base_url}/v2/{name}/{kind}/{reference}"
 
-    def _get(self, name: str, kind: str, reference: str, accept: str) -> tuple[Answer, str]:
-        """Return an answer with status 200, and the URL that gave it; answer one challenge on the way."""
-        url = self._url(name, kind, reference)
+    def _ask(self, name: str, url: str, accept: str, method: str = "GET") -> tuple[Answer, str]:
+        """Return an answer and the URL that gave it; answer one challenge on the way."""
         authorization = self._auth.authorization(name)
-        answer, final = self._exchange.get(url, accept=accept, authorization=authorization)
+        answer, final = self._exchange.get(url, accept=accept, authorization=authorization, method=method)
         if answer.status == 401 and Origin.of(final) == self._exchange.origin:
             renewed = self._auth.renewed(name, answer.headers.get("WWW-Authenticate", ""), refused=authorization)
             if renewed:
                 answer.read(ERROR_LIMIT)
-                answer, final = self._exchange.get(url, accept=accept, authorization=renewed)
+                answer, final = self._exchange.get(url, accept=accept, authorization=renewed, method=method)
+        return answer, final
+
+    def _get(self, name: str, kind: str, reference: str, accept: str) -> tuple[Answer, str]:
+        """Return an answer with status 200, and the URL that gave it."""
+        answer, final = self._ask(name, self._url(name, kind, reference), accept)
         if answer.status != 200:
             raise read_refusal(answer, final)
         return answer, final
+
+    def _head(self, name: str, reference: str) -> Manifest | None:
+        """Return what HEAD tells of a manifest; None if it does not: a refusal without a body explains nothing."""
+        answer, _final = self._ask(name, self._url(name, "manifests", reference), ACCEPT, "HEAD")
+        answer.read(ERROR_LIMIT)  # there is none, but only then the connection is kept
+        digest, size = answer.headers.get("Docker-Content-Digest", ""), answer.headers.get("Content-Length", "")
+        # By digest, that it is there says nothing new of its content.
+        if answer.status != 200 or not is_digest(digest) or (is_digest(reference) and digest != reference):
+            return None
+        media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
+        return Manifest(digest, int(size) if size.isdigit() else 0, media_type)
+
+    def _referrers(self, name: str, digest: str, query: str) -> tuple[Manifest, str] | None:
+        """Return a page of the referrers and the query of the next; None where there is no such API."""
+        url = self._url(name, "referrers", digest) + query
+        answer, final = self._ask(name, url, OCI_INDEX)
+        if answer.status != 200:
+            refusal = read_refusal(answer, final)
+            if answer.status in _NO_API:
+                return None
+            raise refusal
+        body = answer.read(_MANIFEST_LIMIT)
+        self.counter.add(received=len(body))
+        # Through some proxies the path of the link is wrong, so only its query is taken.
+        link = _NEXT.search(answer.headers.get("Link", ""))
+        following = urlsplit(link[1]).query if link else ""
+        page = parse_manifest(body, OCI_INDEX, digest=digest_of(body), url=shown_url(final))
+        return page, f"?{following}" if following else ""
 
     def _manifest(self, name: str, reference: str, expected: Descriptor | None) -> Manifest:
         answer, final = self._get(name, "manifests", reference, ACCEPT)
@@ -136,6 +204,7 @@ class Registry:
             for chunk in answer.chunks():
                 size += len(chunk)
                 self.counter.add(received=len(chunk))
+                self._limits.received(len(chunk))
                 if size > blob.size:
                     raise _mismatch(
                         answer, final, "size", f"the blob has more than the {blob.size} bytes of its manifest."

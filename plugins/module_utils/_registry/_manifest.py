@@ -47,6 +47,11 @@ class Descriptor:
         return self.media_type in _IMAGE_CONFIGS
 
     @property
+    def is_config(self) -> bool:
+        """Whether it is a configuration, of an image or of something else."""
+        return ".config." in self.media_type or self.is_image_config
+
+    @property
     def is_foreign(self) -> bool:
         """Whether the content lies elsewhere by licence, so that registries do not have to hold it."""
         return "nondistributable" in self.media_type or "foreign" in self.media_type

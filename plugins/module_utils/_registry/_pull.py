@@ -2,16 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Pulls a list of images through a repository and proves each. Private to the collection.
+"""Pulls images through repositories and proves each. Private to the collection.
 
-All manifests come first and then all blobs, the largest first, over one pool of threads, so that no thread waits for an
-image's turn. What two images share is fetched once.
+All manifests come first and then all blobs, the largest first, over one pool of threads, so that no thread waits for the
+turn of an image or of a repository. What two images of a repository share is fetched once.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import itertools
 import threading
 import time
 import typing as t
@@ -25,18 +26,21 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._fresh import (
     Witness,
     strongest,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._limits import LimitReached, Limits
 from ansible_collections.cgr.pull_through.plugins.module_utils._patience import Skipped
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._cached import evicted_path, manifest_paths
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import Descriptor, Manifest
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import Platform, choose
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import Reference
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._referrers import find_referrers
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._resume import Entry, Resume
 
 _DEEPEST_INDEX = 4
 
-# What was being done: fetching manifests or blobs of the image; asking upstream; fetching through the repository what
-# upstream has now, or the digest that the user pinned; showing that something came from upstream.
-Stage = t.Literal["manifest", "blob", "upstream", "outdated", "pinned", "fresh"]
+# What was being done: fetching manifests or blobs of the image, or what refers to it; asking upstream; fetching through
+# the repository what upstream has now, or the digest that the user pinned; showing that something came from upstream.
+Stage = t.Literal["manifest", "blob", "referrer", "upstream", "outdated", "pinned", "fresh"]
 
 Key = t.TypeVar("Key", bound=t.Hashable)
 Value = t.TypeVar("Value")
@@ -44,14 +48,29 @@ Value = t.TypeVar("Value")
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What to do with each image. platforms is None for all; repository is empty for a registry without keys."""
+    """What to do with each image. platforms is None for all.
 
-    repository: str = ""
-    depth: t.Literal["manifest", "image"] = "image"
+    referrers: whether to pull what refers to an image as well. canary: whether to try the others only after the first.
+    """
+
+    depth: t.Literal["resolve", "manifest", "image"] = "image"
     platforms: tuple[Platform, ...] | None = None
+    threads: int = 8
+    referrers: bool = False
+    canary: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """The images of one repository, and how to prove them. repository is empty for a registry without keys."""
+
+    registry: Registry
+    references: t.Sequence[Reference]
+    repository: str = ""
     fresh: t.Literal["ignored", "preferred", "required"] = "ignored"
     evict: bool = False
-    threads: int = 8
+    upstream: Registry | None = None
+    witness: Witness | None = None
 
 
 @dataclasses.dataclass
@@ -61,10 +80,14 @@ class Outcome:
     error and stage: what did not work, and at what; no error means that all of it did.
     layers, foreign_layers, bytes: what the image has, whoever fetched it first.
     artifact_type: what it is, if it is no image; empty if it is one, or if that is not known.
+    referrers: how many signatures and the like were found; None if nobody looked.
+    number: its place among all images of the run. direct: whether upstream is asked in the place of the repository.
     """
 
+    batch: Batch
     reference: Reference
-    name: str
+    number: int = 0
+    direct: bool = False
     root: Manifest | None = None
     upstream_digest: str | None = None
     upstream_error: PullThroughError | None = None
@@ -74,10 +97,26 @@ class Outcome:
     layers: int = 0
     foreign_layers: int = 0
     bytes: int = 0
+    referrers: int | None = None
     started: float = 0.0
     finished: float = 0.0
     stage: Stage = "manifest"
     error: PullThroughError | None = None
+
+    @property
+    def registry(self) -> Registry:
+        """What to ask for it."""
+        return self.batch.upstream if self.direct and self.batch.upstream is not None else self.batch.registry
+
+    @property
+    def name(self) -> str:
+        """What that calls it: with the repository key before it."""
+        return self.reference.name if self.direct else self.through
+
+    @property
+    def through(self) -> str:
+        """What it is called through the repository."""
+        return "/".join(filter(None, (self.batch.repository, self.reference.name)))
 
     @property
     def stale(self) -> bool | None:
@@ -110,13 +149,39 @@ def _all_blobs(manifests: t.Iterable[Manifest]) -> tuple[Descriptor, ...]:
     return tuple(blob for one in manifests for blob in (one.config, *one.layers) if blob is not None)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Blob:
-    """A blob to fetch, and the outcomes that need it, with the stage that they need it for."""
+@dataclasses.dataclass
+class _Done:
+    """How far a run is. of: how many images there are."""
 
+    images: int = 0
+    of: int = 0
+    blobs: int = 0
+    bytes: int = 0
+
+
+class _User(t.NamedTuple):
+    """An image that needs a blob, the stage that it needs it for, and the digest that its reference led to."""
+
+    outcome: Outcome
+    stage: Stage
+    root: str
+
+
+@dataclasses.dataclass
+class _Blob:
+    """A blob to fetch, and who needs it."""
+
+    registry: Registry
     name: str
     descriptor: Descriptor
-    users: list[tuple[Outcome, Stage]] = dataclasses.field(default_factory=list)
+    users: list[_User] = dataclasses.field(default_factory=list)
+    begun: bool = False
+
+    def entries(self) -> t.Iterator[Entry]:
+        """Yield what is proved when the blob has come."""
+        for outcome, _stage, root in self.users:
+            repository = f"{outcome.batch.registry.host}/{outcome.through}"
+            yield Entry(repository, outcome.reference.asked, root, self.descriptor.digest)
 
 
 class Once(t.Generic[Key, Value]):
@@ -140,47 +205,105 @@ class Once(t.Generic[Key, Value]):
 
 
 class Puller:
-    """Pulls images through one registry. An object is good for one run, as it remembers what it has fetched."""
+    """Pulls images. An object is good for one run, as it remembers what it has fetched.
+
+    resume: what was proved in an earlier run and is not fetched again.
+    """
 
     def __init__(
         self,
-        registry: Registry,
         settings: Settings,
         *,
-        upstream: Registry | None = None,
-        witness: Witness | None = None,
+        limits: Limits | None = None,
+        resume: Resume | None = None,
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
-        self._registry = registry
         self._settings = settings
-        self._upstream = upstream
-        self._witness = witness if settings.fresh != "ignored" else None
+        self._limits = limits or Limits()
+        self._resume = resume or Resume()
         self._clock = clock
-        self._manifests: Once[tuple[str, str], tuple[Manifest, Sighting]] = Once()
+        self._manifests: Once[tuple[str, str, bool], tuple[Manifest, Sighting]] = Once()
         self._platforms: Once[tuple[str, str], Platform] = Once()
         self._blobs: dict[tuple[str, str], _Blob] = {}
         self._lock = threading.Lock()
+        self._done = _Done()
 
-    def pull(self, references: t.Iterable[Reference]) -> list[Outcome]:
-        """Return the outcome of each image, in the order given. What fails does not stop the others."""
-        prefix = f"{self._settings.repository}/" if self._settings.repository else ""
-        outcomes = [Outcome(reference, prefix + reference.name) for reference in references]
+    def pull(self, batches: t.Iterable[Batch]) -> list[list[Outcome]]:
+        """Return the outcomes of each batch, in the order given. What fails does not stop the others."""
+        outcomes = self._begin(batches)
+        every = list(itertools.chain.from_iterable(outcomes))
         with concurrent.futures.ThreadPoolExecutor(self._settings.threads) as pool:
-            list(pool.map(self._pull_manifests, outcomes))
-            list(pool.map(self._fetch, sorted(self._blobs.values(), key=lambda blob: -blob.descriptor.size)))
+            if self._settings.canary:
+                canary = every.pop(0)
+                self._pull_all(pool, [canary])
+                if canary.error is not None and not isinstance(canary.error, LimitReached):
+                    for outcome in every:
+                        outcome.error = Skipped(canary.error, "the first image, which is the canary, failed")
+                    return outcomes
+            self._pull_all(pool, every)
         return outcomes
+
+    def survey(self, batches: t.Iterable[Batch]) -> list[list[Outcome]]:
+        """Return outcomes as upstream's manifests alone foretell them. All batches must have an upstream."""
+        outcomes = self._begin(batches, direct=True)
+        with concurrent.futures.ThreadPoolExecutor(self._settings.threads) as pool:
+            list(pool.map(self._pull_manifests, itertools.chain.from_iterable(outcomes)))
+        return outcomes
+
+    def wanted(self) -> list[Descriptor]:
+        """Return the blobs that are known to be needed, and were not fetched yet."""
+        return [blob.descriptor for blob in self._wanted()]
+
+    def progress(self) -> str:
+        """Return how far the work is, in a line."""
+        done = self._done
+        if not done.of:
+            return "begun"
+        blobs = (
+            f"{done.blobs} of {len(self._blobs)} known layers and configurations" if self._blobs else "no layers yet"
+        )
+        return f"manifests of {done.images} of {done.of} images; {blobs}, {done.bytes / 1e6:.1f} MB"
+
+    def _begin(self, batches: t.Iterable[Batch], *, direct: bool = False) -> list[list[Outcome]]:
+        numbers = itertools.count()
+        outcomes = [
+            [Outcome(batch, reference, next(numbers), direct) for reference in batch.references] for batch in batches
+        ]
+        self._done.of = sum(map(len, outcomes))
+        return outcomes
+
+    def _pull_all(self, pool: concurrent.futures.Executor, outcomes: list[Outcome]) -> None:
+        list(pool.map(self._pull_manifests, outcomes))
+        list(pool.map(self._fetch, self._wanted()))
+
+    def _wanted(self) -> list[_Blob]:
+        """Return the blobs that are still to be fetched, in the order in which to do so."""
+        known = [blob for blob in self._blobs.values() if not blob.begun]
+        wanted = [blob for blob in known if not all(map(self._resume.knows, blob.entries()))]
+        for blob in known:
+            blob.begun = True
+        self._done.blobs += len(known) - len(wanted)
+        # The largest first, so that none is left alone at the end; but image for image if the run may end before that.
+        in_turn = self._limits.can_end
+        return sorted(wanted, key=lambda blob: (blob.users[0].outcome.number if in_turn else 0, -blob.descriptor.size))
 
     def _pull_manifests(self, outcome: Outcome) -> None:
         outcome.started = self._clock()
         try:
+            self._limits.admit()
             tree = self._pull_image(outcome)
             self._compare(outcome)
             self._prove(outcome, tree)
+            self._pull_referrers(outcome)
         except PullThroughError as exc:
             outcome.error = exc
-            if outcome.stage == "manifest" and isinstance(exc, (DownloadRefused, Unusable)):
+            if outcome.direct:
+                outcome.stage = "upstream"
+            elif outcome.stage == "manifest" and isinstance(exc, (DownloadRefused, Unusable)):
                 self._ask_upstream(outcome)
         outcome.finished = self._clock()
+        with self._lock:
+            self._done.images += 1
 
     def _pull_image(self, outcome: Outcome) -> _Tree:
         root = outcome.root = self._manifest(outcome, outcome.reference.asked)
@@ -194,28 +317,33 @@ class Puller:
         outcome.bytes = (
             sum(manifests.values()) + sum(configs) + sum(layer.size for layer in layers if not layer.is_foreign)
         )
-        self._enlist(outcome, tree.blobs, "blob")
+        self._enlist(outcome, root, tree.blobs, "blob")
         return tree
 
     def _manifest(self, outcome: Outcome, reference: str, expected: Descriptor | None = None) -> Manifest:
         """Return a manifest, fetched once in the run, and note whether it came from upstream."""
-        key = (outcome.name, reference)
+        key = (outcome.name, reference, outcome.batch.witness is not None)
         manifest, sighting = self._manifests.get(key, lambda: self._watched(outcome, reference, expected))
         outcome.sightings.append(sighting)
         return manifest
 
     def _watched(self, outcome: Outcome, reference: str, expected: Descriptor | None) -> tuple[Manifest, Sighting]:
         def fetch() -> Manifest:
-            return self._registry.manifest(outcome.name, reference, expected)
+            if self._settings.depth == "resolve":
+                return outcome.registry.resolve(outcome.name, reference)
+            return outcome.registry.manifest(outcome.name, reference, expected)
 
-        if self._witness is None:
+        witness = outcome.batch.witness
+        if witness is None:
             return fetch(), NOT_LOOKED
         image = outcome.reference.name
-        return self._witness.watch(f"{image} {reference}", manifest_paths(image, reference), fetch)
+        return witness.watch(f"{image} {reference}", manifest_paths(image, reference), fetch)
 
     def _tree(self, outcome: Outcome, root: Manifest) -> _Tree:
         """Return what hangs on a manifest, for the wanted platforms and to the wanted depth. Raises PlatformMissing."""
         whole = self._settings.depth == "image"
+        if self._settings.depth == "resolve":
+            return _Tree({})
         if not root.is_index:
             return self._single(outcome, root) if whole else _Tree({})
         children = self._children(outcome, root, {root.digest})
@@ -243,14 +371,14 @@ class Puller:
         if config is None or not config.is_image_config:
             return _Tree({}, (image,), _all_blobs([image]))
         key = (outcome.name, config.digest)
-        platform = self._platforms.get(key, lambda: Platform.of(self._registry.config(outcome.name, config)))
+        platform = self._platforms.get(key, lambda: Platform.of(outcome.registry.config(outcome.name, config)))
         chosen = choose([(platform, image.digest)], self._settings.platforms)
         return _Tree(chosen, (image,), image.layers)
 
     def _children(self, outcome: Outcome, index: Manifest, seen: set[str], depth: int = 1) -> list[Descriptor]:
         """Return the entries of an index, with those of the indexes in it in their place."""
         if depth > _DEEPEST_INDEX:
-            url = f"{self._registry.base_url}/v2/{outcome.name}/manifests/{index.digest}"
+            url = f"{outcome.registry.base_url}/v2/{outcome.name}/manifests/{index.digest}"
             raise Unusable("content", f"indexes are nested more than {_DEEPEST_INDEX} deep.", url=url)
         found: list[Descriptor] = []
         for entry in index.entries:
@@ -263,31 +391,51 @@ class Puller:
                 found.append(entry)
         return found
 
-    def _enlist(self, outcome: Outcome, blobs: t.Iterable[Descriptor], stage: Stage) -> None:
+    def _enlist(self, outcome: Outcome, root: Manifest, blobs: t.Iterable[Descriptor], stage: Stage) -> None:
         with self._lock:
             for blob in blobs:
                 if not blob.is_foreign:
-                    listed = self._blobs.setdefault((outcome.name, blob.digest), _Blob(outcome.name, blob))
-                    listed.users.append((outcome, stage))
+                    new = _Blob(outcome.registry, outcome.name, blob)
+                    listed = self._blobs.setdefault((outcome.name, blob.digest), new)
+                    listed.users.append(_User(outcome, stage, root.digest))
 
     def _fetch(self, blob: _Blob) -> None:
         error: PullThroughError | None = None
         try:
-            self._registry.blob(blob.name, blob.descriptor)
+            self._limits.admit(blob.descriptor.size)
+            blob.registry.blob(blob.name, blob.descriptor)
         except PullThroughError as exc:
             error = exc
+        else:
+            for entry in blob.entries():
+                self._resume.add(entry)
         with self._lock:
-            for outcome, stage in blob.users:
+            self._done.blobs += 1
+            self._done.bytes += blob.descriptor.size if error is None else 0
+            for outcome, stage, _root in blob.users:
                 outcome.finished = self._clock()
-                if error is not None and (outcome.error is None or isinstance(outcome.error, Skipped)):
+                if error is not None and (outcome.error is None or isinstance(outcome.error, (Skipped, LimitReached))):
                     outcome.stage, outcome.error = stage, error
+
+    def _pull_referrers(self, outcome: Outcome) -> None:
+        """Pull the signatures, attestations and SBOMs of the image and its platforms. That there are none is fine."""
+        root = outcome.root
+        if not self._settings.referrers or root is None:
+            return
+        outcome.stage = "referrer"
+        digests = [root.digest, *outcome.platforms.values()]
+        found = find_referrers(outcome.registry, outcome.name, digests)
+        outcome.referrers = len(found)
+        self._enlist(outcome, root, _all_blobs(found.values()), "referrer")
 
     def _ask_upstream(self, outcome: Outcome) -> None:
         """Ask upstream for the image, and keep the digest or the error."""
-        if self._upstream is None:
+        upstream = outcome.batch.upstream
+        if upstream is None:
             return
         try:
-            outcome.upstream_digest = self._upstream.manifest(outcome.reference.name, outcome.reference.asked).digest
+            # HEAD fetches nothing, so it also spends no pull where those are counted.
+            outcome.upstream_digest = upstream.resolve(outcome.reference.name, outcome.reference.asked).digest
         except PullThroughError as exc:
             outcome.upstream_error = exc
 
@@ -297,7 +445,7 @@ class Puller:
         A tag in a cache may be older than upstream's for a while. That the newer digest cannot be had through the
         repository may not: then the cache hides errors of upstream.
         """
-        if outcome.reference.tag is None:
+        if outcome.reference.tag is None or outcome.direct:
             return
         outcome.stage = "upstream"
         self._ask_upstream(outcome)
@@ -310,18 +458,19 @@ class Puller:
         for stage, digest in digests:
             if digest is not None and outcome.root is not None and digest != outcome.root.digest:
                 outcome.stage = stage
-                self._enlist(outcome, self._tree(outcome, self._manifest(outcome, digest)).blobs, stage)
+                newer = self._manifest(outcome, digest)
+                self._enlist(outcome, newer, self._tree(outcome, newer).blobs, stage)
 
     def _prove(self, outcome: Outcome, tree: _Tree) -> None:
         """Find something of the image that comes from upstream during this run; raise NotFresh when it is required.
 
         What is not in the cache and cannot be fetched is an error in any case: only the cache still works then.
         """
-        if self._witness is None:
+        if outcome.batch.witness is None:
             return
         outcome.stage = "fresh"
-        self._fetch_uncached(outcome, tree, self._witness)
-        if self._settings.fresh == "required" and not outcome.sighting.fresh:
+        self._fetch_uncached(outcome, tree, outcome.batch.witness)
+        if outcome.batch.fresh == "required" and not outcome.sighting.fresh:
             raise NotFresh(outcome.sighting.evidence)
 
     def _fetch_uncached(self, outcome: Outcome, tree: _Tree, witness: Witness) -> None:
@@ -331,7 +480,7 @@ class Puller:
                 return
             if witness.look(manifest_paths(image, child.digest))[0] is False:
                 self._manifest(outcome, child.digest, child)
-        if outcome.sighting.fresh is False and self._settings.evict and self._settings.fresh == "required":
+        if outcome.sighting.fresh is False and outcome.batch.evict and outcome.batch.fresh == "required":
             reference, expected = self._to_evict(outcome, tree)
             # The layers of the image lie beside its manifest, and stay.
             witness.evict(evicted_path(image, reference))

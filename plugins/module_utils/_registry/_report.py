@@ -13,35 +13,31 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import
     Configuration,
     Diagnosis,
     Result,
+    is_ok,
     of_error,
+    of_limit,
     of_skipped,
     of_upstream,
     status_of,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._limits import LimitReached
 from ansible_collections.cgr.pull_through.plugins.module_utils._patience import Skipped
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._diagnose import STALE, Evidence, diagnose
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import PlatformMissing
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import Outcome
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import Batch, Outcome
 
 
 class Reporter:
-    """Words the outcomes of one run.
+    """Words the outcomes of one batch.
 
     configuration is called only when there is something to explain.
     """
 
-    def __init__(
-        self,
-        registry: Registry,
-        upstream: Registry | None,
-        repository: str,
-        configuration: t.Callable[[], Configuration],
-    ) -> None:
-        self._registry = registry
-        self._upstream = upstream
-        self._repository = repository
+    def __init__(self, batch: Batch, configuration: t.Callable[[], Configuration]) -> None:
+        self._registry = batch.registry
+        self._upstream = batch.upstream
+        self._repository = batch.repository
         self._configuration = configuration
 
     def result(self, outcome: Outcome) -> Result:
@@ -50,7 +46,7 @@ class Reporter:
         return {
             **untried(outcome.reference.text, self._registry.host, self._repository),
             "status": status_of(outcome.error, "pulled"),
-            "ok": outcome.error is None,
+            "ok": is_ok(outcome.error),
             "digest": root.digest if root else None,
             "media_type": root.media_type if root else None,
             "upstream_digest": outcome.upstream_digest,
@@ -62,14 +58,24 @@ class Reporter:
             "layers": outcome.layers,
             "foreign_layers": outcome.foreign_layers,
             "bytes": outcome.bytes,
+            "referrers": outcome.referrers,
             "seconds": round(outcome.finished - outcome.started, 3),
             "error": outcome.error.details() if outcome.error else None,
             "diagnosis": dataclasses.asdict(diagnosis) if diagnosis else None,
         }
 
+    def foreseen(self, outcome: Outcome) -> Result:
+        """Return one image's part of the module's result in check mode, when upstream was asked for its manifests."""
+        result = self.result(outcome)
+        if outcome.error is not None:
+            return result
+        return {**result, "status": "skipped", "ok": None, "digest": None, "upstream_digest": result["digest"]}
+
     def _diagnosis(self, outcome: Outcome) -> Diagnosis | None:
+        if isinstance(outcome.error, LimitReached):
+            return of_limit(outcome.error)
         if isinstance(outcome.error, Skipped):
-            return of_skipped(diagnose(self._evidence(outcome, outcome.error.cause)))
+            return of_skipped(outcome.error.why, diagnose(self._evidence(outcome, outcome.error.cause)))
         if outcome.error is not None:
             return diagnose(self._evidence(outcome, outcome.error))
         return STALE.diagnosis(self._evidence(outcome, None)) if outcome.stale else None
@@ -103,7 +109,18 @@ class Reporter:
 def untried(text: str, host: str, repository: str) -> Result:
     """Return the result of an image for which nothing was sent. text: the image as the user wrote it."""
     unknown = dict.fromkeys(
-        ("ok", "digest", "media_type", "artifact_type", "upstream_digest", "stale", "fresh", "error", "diagnosis")
+        (
+            "ok",
+            "digest",
+            "media_type",
+            "artifact_type",
+            "upstream_digest",
+            "stale",
+            "fresh",
+            "referrers",
+            "error",
+            "diagnosis",
+        )
     )
     nothing = {"fresh_evidence": "", "platforms": {}, "layers": 0, "foreign_layers": 0, "bytes": 0, "seconds": 0.0}
     reference = "/".join(filter(None, (host, repository, text)))
@@ -114,7 +131,7 @@ def summary(result: Result, depth: str) -> str:
     """Return what one image's result proves, in a line for people."""
     name, _at, pinned = result["reference"].partition("@")
     if result["status"] == "skipped":
-        return f"{name}: not pulled in check mode."
+        return f"{name}: {_why_skipped(result)}"
     digest, wanted = result["digest"], result["upstream_digest"] or pinned
     if not wanted:
         known = digest
@@ -122,7 +139,18 @@ def summary(result: Result, depth: str) -> str:
         known = f"{digest}, {'as upstream' if result['upstream_digest'] else 'the digest asked for'}"
     else:
         known = f"{digest}, {'older than' if result['stale'] else 'and not'} {wanted}, which can be pulled too"
-    checked = f"{result['layers']} layers, {result['bytes'] / 1e6:.1f} MB" if depth == "image" else "manifest only"
+    whole = f"{result['layers']} layers, {result['bytes'] / 1e6:.1f} MB"
+    if result["referrers"] is not None:
+        whole += f", {result['referrers']} signatures and the like"
+    checked = {"image": whole, "manifest": "manifest only", "resolve": "digest only"}[depth]
     origin = {True: "fresh from upstream", False: "all from the cache", None: "cached or not is not known"}
     platforms = ", ".join(result["platforms"]) or result["artifact_type"] or "one platform"
     return f"{name}: pulled {known}; {platforms}, {checked}; {origin[result['fresh']]}."
+
+
+def _why_skipped(result: Result) -> str:
+    if result["diagnosis"]:
+        return str(result["diagnosis"]["cause"])
+    if not result["upstream_digest"]:
+        return "not pulled in check mode."
+    return f"would pull {result['upstream_digest']}, {result['layers']} layers, {result['bytes'] / 1e6:.1f} MB."

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 
@@ -14,6 +15,8 @@ from scripted import ScriptedAnswer, ScriptedTransport
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Refused, Unusable
 from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import DownloadRefused, Login
 from ansible_collections.cgr.pull_through.plugins.module_utils._fresh import NotFresh, Witness
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import Request
+from ansible_collections.cgr.pull_through.plugins.module_utils._limits import LimitReached, Limits
 from ansible_collections.cgr.pull_through.plugins.module_utils._patience import Skipped
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import OCI_MANIFEST
@@ -21,8 +24,14 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platfo
     PlatformMissing,
     parse_platforms,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import Once, Puller, Settings
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import (
+    Batch,
+    Once,
+    Puller,
+    Settings,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import parse_reference
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._resume import Resume
 
 AMD64 = parse_platforms(["linux/amd64"])
 UPSTREAM = "https://upstream.example.com"
@@ -32,15 +41,19 @@ CHART_CONFIG = "application/vnd.cncf.helm.config.v1+json"
 class Run:
     """One run of the engine over a fake registry, and what was asked of it."""
 
-    def __init__(self, fake, *images, upstream=None, cache=None, unable="", login=Login(), **settings):
+    def __init__(self, fake, *images, upstream=None, cache=None, unable="", login=Login(), limits=None, **settings):
         self.transport = ScriptedTransport(by=fake)
         self.upstream = ScriptedTransport(by=upstream)
         self.pauses = []
-        registry = Registry(fake.base, login, transport=self.transport, sleep=self.pauses.append)
+        registry = Registry(fake.base, login, transport=self.transport, limits=limits, sleep=self.pauses.append)
         above = upstream and Registry(upstream.base, Login(), transport=self.upstream, sleep=self.pauses.append)
         witness = cache and Witness(cache, "key", unable=unable, sleep=self.pauses.append)
-        puller = Puller(registry, Settings(**{"platforms": AMD64, **settings}), upstream=above, witness=witness)
-        self.outcomes = puller.pull(map(parse_reference, images))
+        each = {name: settings.pop(name) for name in ("repository", "fresh", "evict") if name in settings}
+        batch = Batch(registry, list(map(parse_reference, images)), upstream=above, witness=witness, **each)
+        self.resume = Resume(settings.pop("resume_file", None))
+        self.puller = Puller(Settings(**{"platforms": AMD64, **settings}), limits=limits, resume=self.resume)
+        (self.outcomes,) = self.puller.pull([batch])
+        self.resume.close()
         self.registry = registry
 
     def asked(self, part):
@@ -468,11 +481,6 @@ def test_if_all_is_cached_nothing_is_shown():
     assert preferred.cache.evicted == []
 
 
-def test_without_interest_the_cache_is_not_looked_into():
-    run = FreshRun(fresh="ignored", cache=Cache(readable=False))
-    assert run.sighting.fresh is None and run.sighting.evidence == ""
-
-
 def test_evict_deletes_the_smallest_that_is_not_pulled_and_fetches_it_again():
     run = FreshRun(cached=ALL, evict=True)
     assert run.outcome.error is None and run.sighting.fresh is True
@@ -548,3 +556,177 @@ def test_once_keeps_a_failure():
         once.get("key", lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         once.get("key", lambda: 1)
+
+
+@pytest.mark.parametrize("heads", [True, False], ids=["HEAD", "HEAD refused"])
+def test_the_depth_resolve_asks_for_the_digest_alone(heads):
+    fake, upstream = FakeRegistry(), FakeRegistry(UPSTREAM)
+    image = fake.add_image("key/a/b", "latest")
+    upstream.add_image("a/b", "latest", layers=[b"layer of key/a/b for linux/amd64"])
+    fake.heads = heads
+    run = Run(fake, "a/b", depth="resolve", repository="key", upstream=upstream)
+    (outcome,) = run.outcomes
+    assert outcome.error is None and outcome.stale is False
+    assert (outcome.root.digest, outcome.root.size) == (image["digest"], image["size"])
+    assert [method for method, url in run.transport.asked if "/manifests/" in url] == ["HEAD"] + ["GET"] * (not heads)
+    assert [method for method, url in run.upstream.asked if "/manifests/" in url] == ["HEAD"]
+    assert not run.asked("/blobs/")
+
+
+def test_the_depth_resolve_explains_what_is_missing_by_the_words_of_a_get():
+    (outcome,) = Run(FakeRegistry(), "a/b", depth="resolve").outcomes
+    assert isinstance(outcome.error, DownloadRefused) and outcome.error.code == "MANIFEST_UNKNOWN"
+
+
+def referring(fake, name, *tags, layer=b"signature"):
+    """Hold something that refers to an image, and return its descriptor."""
+    config = fake.add_blob(name, b"{}", "application/vnd.oci.empty.v1+json")
+    document = {"mediaType": OCI_MANIFEST, "config": config, "layers": [fake.add_blob(name, layer)]}
+    return fake.add_manifest(name, document, *tags)
+
+
+@pytest.mark.parametrize("api", [True, False], ids=["API", "tag"])
+def test_what_refers_to_an_image_is_pulled_with_it(api):
+    fake = FakeRegistry()
+    image = fake.add_image("a/b")
+    root = fake.add_index("a/b", "latest", entries=[image])
+    listed = [referring(fake, "a/b", layer=b"bundle"), referring(fake, "a/b", layer=b"sbom")]
+    legacy = image["digest"].replace(":", "-") + ".sig"
+    referring(fake, "a/b", legacy, layer=b"old")
+    if api:
+        fake.listed = {("a/b", root["digest"]): listed}
+    else:
+        fake.add_index("a/b", root["digest"].replace(":", "-"), entries=listed)
+    run = Run(fake, "a/b", referrers=True)
+    (outcome,) = run.outcomes
+    assert outcome.error is None and outcome.referrers == 3
+    assert {*(one["digest"] for one in listed), legacy} <= set(run.asked("/manifests/"))
+    # The image's own layer and configuration, three layers, and the one configuration that they share.
+    assert len(run.asked("/blobs/")) == 6
+
+
+def test_an_image_to_which_nothing_refers():
+    fake = FakeRegistry()
+    fake.add_image("a/b", "latest")
+    (outcome,) = Run(fake, "a/b", referrers=True).outcomes
+    assert outcome.error is None and outcome.referrers == 0
+    assert Run(fake, "a/b").outcomes[0].referrers is None
+
+
+def test_the_subject_in_the_place_of_its_referrers_is_none():
+    fake = FakeRegistry()
+    root = fake.add_index("a/b", "latest", entries=[fake.add_image("a/b")])
+    fake.plays[f"/v2/a/b/manifests/{root['digest'].replace(':', '-')}"] = [
+        fake(Request("GET", f"{fake.base}/v2/a/b/manifests/latest"))
+    ]
+    (outcome,) = Run(fake, "a/b", referrers=True).outcomes
+    assert outcome.error is None and outcome.referrers == 0
+
+
+def test_the_referrers_come_in_pages_whose_links_may_have_a_wrong_path():
+    fake = FakeRegistry()
+    image = fake.add_image("a/b", "latest")
+    entries = [referring(fake, "a/b", layer=layer) for layer in (b"one", b"two")]
+    pages = [{"schemaVersion": 2, "manifests": [entry]} for entry in entries]
+    link = {"Link": '</v2/elsewhere/referrers/x?last=1&n=1>; rel="next"'}
+    path = f"/v2/a/b/referrers/{image['digest']}"
+    fake.plays[path] = [ScriptedAnswer(200, pages[0], link), ScriptedAnswer(200, pages[1])]
+    run = Run(fake, "a/b", referrers=True)
+    assert run.outcomes[0].referrers == 2
+    assert run.asked("/referrers/") == [image["digest"], f"{image['digest']}?last=1&n=1"]
+
+
+def test_a_signature_that_cannot_be_had_is_a_failure():
+    fake = FakeRegistry()
+    image = fake.add_image("a/b", "latest")
+    missing = {**referring(FakeRegistry(), "a/b"), "size": 3}
+    fake.listed = {("a/b", image["digest"]): [missing]}
+    (outcome,) = Run(fake, "a/b", referrers=True).outcomes
+    assert isinstance(outcome.error, DownloadRefused) and outcome.stage == "referrer"
+
+
+def test_the_canary_keeps_the_others_from_being_tried():
+    fake = FakeRegistry()
+    fake.add_image("a/b", "latest")
+    run = Run(fake, "a/none", "a/b", "a/b:2", canary=True)
+    assert [type(one.error) for one in run.outcomes] == [DownloadRefused, Skipped, Skipped]
+    assert run.asked("/manifests/") == ["latest"]
+    fake.add_image("a/b", "2", layers=[b"another"])
+    run = Run(fake, "a/b", "a/b:2", canary=True)
+    assert [one.error for one in run.outcomes] == [None, None]
+    first_of_second = run.asked("").index("2")
+    assert len([url for url in run.asked("")[:first_of_second] if url.startswith("sha256:")]) == 2
+
+
+def layered(fake, name, *sizes, tag="latest"):
+    return fake.add_image(
+        name, tag, layers=[f"{name} {number} ".encode().ljust(size) for number, size in enumerate(sizes)]
+    )
+
+
+def test_a_limit_of_bytes_ends_the_run_in_the_order_of_the_images():
+    fake = FakeRegistry()
+    for name in ("a/one", "a/two", "a/three"):
+        layered(fake, name, 100, 1000)
+    run = Run(fake, "a/one", "a/two", "a/three", limits=Limits(max_bytes=2150), threads=1)
+    assert [type(one.error) for one in run.outcomes] == [type(None), LimitReached, LimitReached]
+    sizes = [fake.size(digest) for digest in run.asked("/blobs/")[3:]]
+    assert sizes == [1000, 100, 1000]
+    assert "max_bytes (2150)" in run.outcomes[2].error.message
+
+
+def test_a_limit_of_time_ends_the_run():
+    fake = FakeRegistry()
+    for name in ("a/one", "a/two"):
+        layered(fake, name, 100)
+    now = iter(range(100))
+    run = Run(fake, "a/one", "a/two", limits=Limits(max_seconds=4, clock=lambda: next(now)), threads=1)
+    assert isinstance(run.outcomes[1].error, LimitReached) and "max_seconds (4)" in run.outcomes[1].error.message
+    assert len(run.transport.requests) < 4
+
+
+def test_what_was_proved_is_not_pulled_again(tmp_path):
+    fake = FakeRegistry()
+    layered(fake, "a/b", 10, 20)
+    file = str(tmp_path / "proved.jsonl")
+    first = Run(fake, "a/b", resume_file=file)
+    again = Run(fake, "a/b", resume_file=file)
+    assert len(first.asked("/blobs/")) == 3
+    # The configuration tells the platform.
+    assert len(again.asked("/blobs/")) == 1 and again.outcomes[0].error is None
+    assert again.outcomes[0].layers == 2
+    assert "2 of 2 known layers" in again.puller.progress()
+
+
+def test_what_another_build_proved_does_not_count(tmp_path):
+    fake = FakeRegistry()
+    shared = b"shared"
+    fake.add_image("a/b", "latest", layers=[shared])
+    file = str(tmp_path / "proved.jsonl")
+    Run(fake, "a/b", resume_file=file)
+    fake.add_image("a/b", "latest", layers=[shared, b"new"])
+    assert len(Run(fake, "a/b", resume_file=file).asked("/blobs/")) == 3
+
+
+def test_what_failed_is_not_remembered(tmp_path):
+    fake = FakeRegistry()
+    image = layered(fake, "a/b", 10)
+    layer = json.loads(fake(Request("GET", f"{fake.base}/v2/a/b/manifests/{image['digest']}")).body)["layers"][0]
+    fake.plays[f"/v2/a/b/blobs/{layer['digest']}"] = [ScriptedAnswer(404)]
+    file = tmp_path / "proved.jsonl"
+    assert Run(fake, "a/b", resume_file=str(file)).outcomes[0].error is not None
+    assert file.read_text() == ""
+
+
+def test_what_the_protocol_needs_is_all_that_is_sent():
+    """An image costs its index, manifest, configuration and layers; a repository a token, and a registry a ping."""
+    fake = FakeRegistry(challenge='Bearer realm="https://registry.example.com/token"')
+    for name in ("a/one", "a/two", "a/three"):
+        fake.add_index(
+            name, "latest", entries=[fake.add_image(name, layers=[f"{name} {n}".encode() for n in range(5)])]
+        )
+    run = Run(fake, "a/one", "a/two", "a/three")
+    counts = [len(run.asked(part)) for part in ("/v2/", "/token", "/manifests/", "/blobs/")]
+    assert [one.error for one in run.outcomes] == [None] * 3
+    assert counts == [1 + 3 * (2 + 6), 3, 3 * 2, 3 * 6]
+    assert len(run.transport.requests) == 1 + 3 * (1 + 2 + 6)

@@ -154,7 +154,7 @@ def test_all_that_is_returned_is_documented(world, pull):
     assert set(contains["files"]["contains"]) == set(result["artifacts"][0]["files"][0])
     assert set(contains["diagnosis"]["contains"]) == set(result["artifacts"][1]["diagnosis"])
     assert set(documented["totals"]["sample"]) == set(result["totals"])
-    assert set(documented) <= set(pull("org.example:lib"))
+    assert set(documented) - {"results"} <= set(pull("org.example:lib"))
 
 
 def test_all_options_are_documented_with_their_defaults():
@@ -164,6 +164,7 @@ def test_all_options_are_documented_with_their_defaults():
         told = documented[name]
         assert (told.get("default"), told.get("choices")) == (option.get("default"), option.get("choices"))
         assert bool(told.get("required")) == bool(option.get("required"))
+    assert set(documented["pulls"]["suboptions"]) == set(artifact_pull.EACH_SPEC)
 
 
 @pytest.mark.parametrize(
@@ -466,3 +467,33 @@ def test_storage_that_cannot_be_reached(world, pull):
     world.transport._by = play
     (shown,) = pull("org.example:lib")["artifacts"]
     assert shown["diagnosis"]["code"] == "storage_unreachable"
+
+
+def test_several_repositories_in_one_task(world, run_module):
+    pulls = [
+        {"repository": KEY, "package_type": "maven", "artifacts": ["org.example:lib"], "fresh": "required"},
+        {"repository": "other", "package_type": "npm", "artifacts": ["left-pad"]},
+    ]
+    result = run_module(artifact_pull, world.transport, pulls=pulls, **LOGIN)
+    good, bad = result["results"]
+    assert (good["repository"], good["failed"], good["artifacts"][0]["fresh"]) == (KEY, False, True)
+    assert (bad["repository"], bad["failed"], bad["summary"]) == ("other", True, [])
+    assert result["failed"] is True and result["msg"] == bad["msg"]
+    assert result["totals"]["artifacts"] == 2 and result["totals"]["failed"] == 1
+    assert set(yaml.safe_load(artifact_pull.RETURN)["results"]["contains"]) == set(bad)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"artifacts": ["org.example:lib"]}, "missing parameter(s) required by 'artifacts': package_type"),
+        (
+            {"pulls": [{"repository": KEY, "package_type": "maven", "artifacts": ["lib"]}]},
+            f"pulls[0] ({KEY}): The artifact 'lib' cannot be read.",
+        ),
+        ({"pulls": [{"package_type": "maven", "artifacts": ["a:b"]}]}, "pulls[0]: There is nothing to pull from"),
+    ],
+)
+def test_bad_input_of_several_repositories(world, run_module, options, words):
+    result = run_module(artifact_pull, world.transport, **LOGIN, **options)
+    assert result["failed"] is True and words in result["msg"] and not world.transport.requests

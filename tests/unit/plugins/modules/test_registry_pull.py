@@ -40,6 +40,7 @@ class World:
         self.registry = FakeRegistry(BASE)
         self.upstream = FakeRegistry(UPSTREAM)
         self.config = ScriptedAnswer(200, CONFIG)
+        self.configurations = ScriptedAnswer(404)
         self.cached = set()
         self.transport = ScriptedTransport(by=self.answer)
 
@@ -47,6 +48,8 @@ class World:
         parts = urlsplit(request.url)
         if request.url.startswith(UPSTREAM):
             return self.upstream(request)
+        if parts.path == "/artifactory/api/repositories/configurations":
+            return self.configurations
         if parts.path.startswith("/artifactory/api/repositories/"):
             return self.config
         if parts.path.startswith("/artifactory/api/storage/cgr-private-cache/"):
@@ -72,7 +75,9 @@ def pull(world, run_module, monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
     def run(*images, **options):
-        return run_module(registry_pull, world.transport, images=list(images), **options)
+        if "pulls" not in options:
+            options["images"] = list(images)
+        return run_module(registry_pull, world.transport, **options)
 
     return run
 
@@ -99,6 +104,7 @@ def test_a_plain_registry_without_a_login(world, pull):
         "layers": 1,
         "foreign_layers": 0,
         "bytes": world.registry.size(image["digest"]) + len("layer of base/debian for linux/amd64") + 40,
+        "referrers": None,
         "seconds": 0,
         "error": None,
         "diagnosis": None,
@@ -121,8 +127,10 @@ def test_all_that_is_returned_is_documented(world, pull):
     assert set(documented["images"]["contains"]) == set(result["images"][0])
     assert set(documented["images"]["contains"]["diagnosis"]["contains"]) == set(result["images"][1]["diagnosis"])
     assert set(documented["totals"]["sample"]) == set(result["totals"])
-    assert set(documented) - {"summary"} < set(result)
-    assert set(documented) <= set(pull("a/b", registry_url=BASE))
+    assert set(documented) - {"results", "plan"} < set(result)
+    several = pull(registry_url=BASE, pulls=[{"images": ["a/b"]}, {"images": ["a/c"]}])
+    assert {"results", "totals"} < set(several)
+    assert set(documented["results"]["contains"]) == set(several["results"][1])
 
 
 def test_the_summary_says_what_is_proved(world, pull):
@@ -151,6 +159,7 @@ def test_all_options_are_documented_with_their_defaults():
     for name, option in registry_pull.SPEC.items():
         told = documented[name]
         assert (told.get("default"), told.get("choices")) == (option.get("default"), option.get("choices"))
+    assert set(documented["pulls"]["suboptions"]) == set(registry_pull.EACH_SPEC)
 
 
 @pytest.mark.parametrize(
@@ -360,6 +369,12 @@ def test_check_mode_sends_nothing(world, run_module):
         ({"username": "u"}, "password"),
         ({"upstream_username": "somebody", "upstream_password": "password"}, "upstream_url"),
         ({"depth": "layers"}, "value of depth must be one of"),
+        ({"depth": "resolve", "fresh": "preferred", "repository": "a"}, "cannot be shown with depth=resolve"),
+        ({"depth": "manifest", "referrers": True}, "referrers is on with depth=manifest"),
+        ({"max_bytes": "0"}, "max_bytes is 0"),
+        ({"bytes_per_second": "0"}, "bytes_per_second is 0"),
+        ({"requests_per_second": 0}, "requests_per_second is 0"),
+        ({"max_seconds": 0}, "max_seconds is 0"),
     ],
 )
 @pytest.mark.parametrize("check", [False, True], ids=["real", "check"])
@@ -386,3 +401,159 @@ def test_a_helm_chart(world, pull):
     (image,) = result["images"]
     assert (image["ok"], image["fresh"], image["platforms"], image["artifact_type"]) == (True, True, {}, kind)
     assert f"; {kind}, 1 layers, 0.0 MB; fresh from upstream." in result["summary"][0]
+
+
+def test_several_repositories_in_one_task(world, pull):
+    for key in ("cgr-private", "cgr-other", "cgr-third"):
+        world.registry.add_image(f"{key}/a/b", "latest")
+    remotes = [{**CONFIG, "key": key} for key in ("cgr-private", "cgr-other")]
+    world.configurations = ScriptedAnswer(200, {"REMOTE": remotes, "VIRTUAL": [{"key": "cgr-third"}]})
+    result = pull(
+        pulls=[
+            {"repository": "cgr-private", "images": ["a/b"], "fresh": "required"},
+            {"repository": "cgr-other", "images": ["a/b", "a/bad"]},
+            {"repository": "cgr-third", "images": ["a/b"], "fresh": "preferred"},
+        ],
+        **ARTIFACTORY,
+    )
+    fresh, bad, virtual = result["results"]
+    assert [one["repository"] for one in result["results"]] == ["cgr-private", "cgr-other", "cgr-third"]
+    assert [one["failed"] for one in result["results"]] == [False, True, False]
+    assert fresh["images"][0]["fresh"] is True and "fresh from upstream" in fresh["summary"][0]
+    assert [image["status"] for image in bad["images"]] == ["pulled", "failed"] and len(bad["summary"]) == 1
+    assert "is no remote repository" in virtual["images"][0]["fresh_evidence"]
+    assert result["failed"] is True and result["msg"] == bad["msg"]
+    assert bad["msg"].startswith("1 of 2 images could not be pulled as asked.")
+    assert world.asked("/api/repositories/") == [
+        f"{BASE}/artifactory/api/repositories/configurations?repoType=remote%2Cvirtual"
+    ]
+    for name in ("images", "failed", "skipped", "bytes", "requests"):
+        assert result["totals"][name] == sum(one["totals"][name] for one in result["results"])
+    assert result["totals"]["images"] == 4 and fresh["totals"]["images"] == 1
+
+
+def test_where_the_server_cannot_tell_of_all_repositories_it_is_asked_for_each_once(world, pull):
+    world.registry.add_image("cgr-private/a/b", "latest")
+    world.configurations = ScriptedAnswer(403, {"errors": [{"status": 403, "message": "Forbidden"}]})
+    one = {"repository": "cgr-private", "fresh": "required"}
+    result = pull(pulls=[{**one, "images": ["a/b"]}, {**one, "images": ["a/none"]}], **ARTIFACTORY)
+    assert [part["failed"] for part in result["results"]] == [False, True]
+    assert [url.rpartition("/")[2].partition("?")[0] for url in world.asked("/api/repositories/")] == [
+        "configurations",
+        "cgr-private",
+    ]
+
+
+def test_a_login_that_is_refused_ends_the_work_for_all_repositories(world, pull):
+    world.registry.challenge = "Bearer"
+    pulls = [{"repository": f"key-{number}", "images": ["a/b"]} for number in range(5)]
+    result = pull(pulls=pulls, threads=1, **ARTIFACTORY)
+    assert [one["totals"]["skipped"] for one in result["results"]] == [0, 0, 0, 1, 1]
+    assert len(world.asked("/manifests/")) == 3
+
+
+def test_several_repositories_in_check_mode(world, run_module):
+    pulls = [{"repository": "one", "images": ["a/b"]}, {"repository": "two", "images": ["a/c"]}]
+    result = run_module(registry_pull, world.transport, check=True, pulls=pulls, **ARTIFACTORY)
+    assert not world.transport.requests and result["totals"]["skipped"] == 2
+    assert [one["summary"] for one in result["results"]] == [
+        [f"{HOST}/one/a/b: not pulled in check mode."],
+        [f"{HOST}/two/a/c: not pulled in check mode."],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"pulls": []}, "pulls is empty"),
+        ({"pulls": [{"images": ["a/b"]}, {"repository": "two", "images": []}]}, "pulls[1] (two): images is empty"),
+        ({"pulls": [{"repository": "one"}]}, "missing required arguments: images"),
+        ({"pulls": [{"images": ["a/b"], "fresh": "required"}]}, "pulls[0]: fresh=required cannot be shown"),
+        ({"pulls": [{"images": ["a/b"], "upstream_username": "u"}]}, "upstream_password"),
+        ({"pulls": [{"images": ["a/b"]}], "images": ["a/b"]}, "mutually exclusive: pulls|images"),
+        ({"pulls": [{"images": ["a/b"]}], "fresh": "ignored"}, "mutually exclusive: pulls|fresh"),
+        ({}, "one of the following is required: images, pulls"),
+    ],
+)
+def test_bad_input_of_several_repositories(world, run_module, options, words):
+    result = run_module(registry_pull, world.transport, **ARTIFACTORY, **options)
+    assert result["failed"] is True and words in result["msg"] and not world.transport.requests
+
+
+def test_a_plan_is_made_of_upstreams_manifests(world, run_module):
+    image = world.upstream.add_image("a/b", layers=[b"one", b"two2"])
+    root = world.upstream.add_index("a/b", "latest", entries=[image])
+    world.upstream.add_index("a/b", "again", entries=[image])
+    options = {"images": ["a/b", "a/b:again"], "upstream_url": UPSTREAM, **THROUGH}
+    result = run_module(registry_pull, world.transport, check=True, **options)
+    assert not world.asked(BASE) and not world.asked("/blobs/")
+    (asked,) = [request for request in world.transport.requests if request.url.endswith(image["digest"])]
+    config = json.loads(world.upstream(asked).body)["config"]["size"]
+    assert result["plan"] == {"images": 2, "layers": 2, "bytes": 7 + config}
+    shown = result["images"][0]
+    assert (shown["status"], shown["ok"], shown["digest"]) == ("skipped", None, None)
+    assert (shown["upstream_digest"], shown["layers"]) == (root["digest"], 2)
+    assert result["summary"][0] == f"{HOST}/cgr-private/a/b: would pull {root['digest']}, 2 layers, 0.0 MB."
+
+
+def test_a_plan_fails_for_what_upstream_does_not_have(world, run_module):
+    options = {"images": ["a/b"], "upstream_url": UPSTREAM, **THROUGH}
+    result = run_module(registry_pull, world.transport, check=True, **options)
+    assert result["failed"] is True and result["images"][0]["diagnosis"]["code"] == "upstream_missing"
+    assert not world.asked(BASE)
+
+
+def test_a_resume_file_that_cannot_be_used_is_told_before_anything_is_sent(world, pull, tmp_path):
+    result = pull("a/b", registry_url=BASE, resume_file=str(tmp_path))
+    assert "resume_file cannot be used" in result["msg"] and not world.transport.requests
+
+
+def test_without_upstream_a_plan_counts_images_alone(world, run_module):
+    result = run_module(registry_pull, world.transport, check=True, images=["a/b", "a/c"], **THROUGH)
+    assert result["plan"] == {"images": 2, "layers": None, "bytes": None}
+
+
+def test_what_is_known_to_be_pulled_is_not_planned(world, pull, run_module, tmp_path):
+    file = str(tmp_path / "proved.jsonl")
+    for registry, name in ((world.registry, "cgr-private/a/b"), (world.upstream, "a/b")):
+        registry.add_index(name, "latest", entries=[registry.add_image(name, layers=[b"one"])])
+    pull("a/b", resume_file=file, **THROUGH)
+    before = (tmp_path / "proved.jsonl").read_text()
+    options = {"images": ["a/b"], "upstream_url": UPSTREAM, "resume_file": file, **THROUGH}
+    result = run_module(registry_pull, world.transport, check=True, **options)
+    assert result["plan"] == {"images": 1, "layers": 0, "bytes": 0}
+    assert before and "access-token" not in before and (tmp_path / "proved.jsonl").read_text() == before
+
+
+def test_a_limit_that_ends_the_run_is_told_and_is_no_failure(world, pull):
+    for tag in ("1", "2"):
+        world.registry.add_image("a/b", tag, layers=[b"x" * 100 + tag.encode()])
+    result = pull("a/b:1", "a/b:2", registry_url=BASE, max_bytes="150", threads=1)
+    assert "failed" not in result and result["limit"] == "max_bytes (150)"
+    assert [image["status"] for image in result["images"]] == ["pulled", "skipped"]
+    assert (result["images"][1]["ok"], result["images"][1]["diagnosis"]["code"]) == (None, "limit")
+    assert result["totals"]["skipped"] == 1 and result["totals"]["failed"] == 0
+    assert result["summary"][1] == f"{HOST}/a/b:2: Not pulled, as max_bytes (150) was reached."
+    assert result["warnings"] == ["The run ended as max_bytes (150) was reached. Images that were not pulled: 1."]
+
+
+def test_the_canary(world, pull):
+    world.registry.add_image("a/b", "latest")
+    result = pull("a/none", "a/b", registry_url=BASE, canary=True)
+    assert [image["status"] for image in result["images"]] == ["failed", "skipped"]
+    assert result["images"][1]["diagnosis"]["code"] == "skipped" and "canary" in result["msg"]
+
+
+def test_referrers_and_progress(world, pull, tmp_path):
+    world.registry.add_image("a/b", "latest")
+    result = pull("a/b", registry_url=BASE, referrers=True, progress_file=str(tmp_path / "progress"))
+    assert result["images"][0]["referrers"] == 0 and "0 signatures" in result["summary"][0]
+    first, last = (tmp_path / "progress").read_text().splitlines()
+    assert first.endswith("Z begun")
+    assert last.endswith("manifests of 1 of 1 images; 1 of 1 known layers and configurations, 0.0 MB")
+
+
+def test_the_digest_alone(world, pull):
+    image = world.registry.add_image("a/b", "latest")
+    result = pull("a/b", registry_url=BASE, depth="resolve")
+    assert result["images"][0]["digest"] == image["digest"] and "digest only" in result["summary"][0]
