@@ -110,10 +110,10 @@ def test_the_whole_catalogue_and_then_nothing_more(site: Site) -> None:
 
 def test_a_run_that_was_stopped_goes_on(site: Site, tmp_path: Path) -> None:
     remembered = {"warm_resume_file": str(tmp_path / "warm"), **EVERYTHING}
-    stopped = site.warm(warm_max_bytes=3_000_000, warm_names=["nginx", "python"], **remembered)
+    stopped = site.warm(warm_max_bytes="3M", warm_names=["nginx", "python"], **remembered)
     assert stopped.code == 0, stopped.output
     before = site.sent()["docker.blob"]
-    assert "1 of 2 images came" in told(stopped) and "1 were skipped" in told(stopped)
+    assert "1 of 2 images came" in told(stopped) and "1 were skipped because of max_bytes" in told(stopped)
 
     rest = site.warm(warm_names=["nginx", "python"], **remembered)
     assert rest.code == 0, rest.output
