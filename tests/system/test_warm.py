@@ -108,6 +108,16 @@ def test_the_whole_catalogue_and_then_nothing_more(site: Site) -> None:
     assert "3 of 3 images came" in told(second)
 
 
+def test_signatures_come_along(site: Site) -> None:
+    wanted = {"name": "example.com/nginx", "tag": "latest"}
+    signature = str(site.lab.control("POST", "/chainguard/signatures", wanted)["digest"])
+    run = site.warm(warm_names=["nginx"])
+    assert run.code == 0, run.output
+    folder = f"example.com/nginx/{signature.replace(':', '__')}/"
+    found = [path for path in site.cached(PRIVATE) if path.startswith(folder)]
+    assert len(found) == 3 and markers(site) == []
+
+
 def test_a_run_that_was_stopped_goes_on(site: Site, tmp_path: Path) -> None:
     remembered = {"warm_resume_file": str(tmp_path / "warm"), **EVERYTHING}
     stopped = site.warm(warm_max_bytes="3M", warm_names=["nginx", "python"], **remembered)

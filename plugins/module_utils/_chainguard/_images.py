@@ -75,9 +75,11 @@ class Catalogue:
         return [found[one] for one in sorted(found.keys() & set(asked.values()))], there
 
     def history(self, image: Resource) -> list[tuple[float, str]]:
-        """Return when (epoch seconds) the tag of an image got which digest, the first one in front."""
-        reply = self._session.call("GET", f"/registry/v1/tags/{quote(image['uid'])}/history")
-        return sorted((timestamp(item.get("updateTimestamp")), item["digest"]) for item in reply.get("items") or [])
+        """Return when (epoch seconds) the tag of an image got which digest, the first one in front; nothing where it is not told."""
+        # Only v1 of the API has it, so that it may be gone one day.
+        path = f"/registry/v1/tags/{quote(image['uid'])}/history"
+        items = (self._session.call("GET", path, absent_ok=True) or {}).get("items") or []
+        return sorted((timestamp(item.get("updateTimestamp")), item["digest"]) for item in items)
 
     def size(self, image: Resource, platforms: t.Collection[str]) -> int:
         """Return the bytes of the layers and configurations of an image, for os/architecture platforms or for all alone."""

@@ -102,6 +102,15 @@ class Repository:
     history: list[tuple[str, float, str]] = field(default_factory=list)
     manifests: dict[str, images.Content] = field(default_factory=dict)
     blobs: dict[str, images.Content] = field(default_factory=dict)
+    referrers: dict[str, list[images.Content]] = field(default_factory=dict)  # by the digest that they refer to
+
+    def sign(self, digest: str) -> str:
+        """Add a signature of a manifest, and return its digest; KeyError when there is no such manifest."""
+        signature, blobs = images.signature_of(self.manifests[digest])
+        self.referrers.setdefault(digest, []).append(signature)
+        self.manifests[signature.digest] = signature
+        self.blobs.update((blob.digest, blob) for blob in blobs)
+        return signature.digest
 
     def publish(self, tag: str, build: images.Build, when: float) -> None:
         self.tags[tag] = build.digest

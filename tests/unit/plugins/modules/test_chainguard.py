@@ -857,6 +857,14 @@ def test_freshness(run_module):
     assert "serves an old copy" in result["freshness"][0]["standing"]
 
 
+def test_freshness_without_a_history(run_module):
+    shop = Shop()
+    shop.override("GET", "/history$", refused(404))
+    pulled = [came("example.com/node", "sha256:a")]
+    (found,) = run_module(chainguard_image_info, shop.transport, **LOGIN, pulled=pulled, cache_period=60)["freshness"]
+    assert (found["builds_behind"], found["hours_behind"], found["late"]) == (None, None, None)
+
+
 @pytest.mark.parametrize(
     ("history", "period", "expected", "words"),
     [
