@@ -197,13 +197,13 @@ def _made(told: Source, revoke_adopted: bool) -> Source:
     made: Source = {"changed": False, "failed": False, "superseded": [], **facts}
     replaced = made.get("replaces") or {"ours": True}
     by_hand = not replaced["ours"]
-    says = made.get("reason", made.get("msg", ""))
+    says = str(made.get("reason") or made.get("msg") or "")
     if made["changed"]:
         says = f"A new pull token: {says}."
     if made["changed"] and by_hand:
         lives_on = f"lives on until {replaced['expires']}, unless pull_through_revoke_adopted is true"
         fate = "is revoked in the end" if revoke_adopted else lives_on
-        says += f" The one that it replaces, {replaced['uid']}, was made by hand and {fate}."
+        says = f"{says} The one that it replaces, {replaced['uid']}, was made by hand and {fate}."
     return {**made, "says": says, "adopted": [replaced["uid"]] if by_hand and revoke_adopted else []}
 
 

@@ -14,9 +14,11 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 from ansible_collections.cgr.pull_through.plugins.module_utils import _http
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import ArtifactoryService
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._login import ChainguardService, Login, Sts
 from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import ClientCert, checked_client_cert
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
+
+if t.TYPE_CHECKING:
+    from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._login import Sts
 
 Spec = t.Dict[str, t.Dict[str, t.Any]]
 
@@ -155,11 +157,16 @@ def open_artifactory(module: AnsibleModule, transport: _http.Transport | None = 
 
 def open_sts(module: AnsibleModule, transport: _http.Transport) -> Sts:
     """Return Chainguard's token service."""
+    # Here and not above: most modules never need it, and each start of a module reads all that it imports.
+    from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._login import Sts
+
     return Sts(_http.checked_base_url(module.params["chainguard_issuer_url"], "chainguard_issuer_url"), transport)
 
 
 def open_chainguard(module: AnsibleModule, sts: Sts, transport: _http.Transport) -> _http.ApiSession:
     """Return a session with the Chainguard API. Sends nothing yet; raises InputError when there is no way to log in."""
+    from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._login import ChainguardService, Login
+
     params = module.params
     login = Login(
         sts,

@@ -269,17 +269,19 @@ class ApiSession:
         query: t.Mapping[str, t.Any] | None = None,
         body: t.Any = None,
         form: t.Mapping[str, t.Any] | None = None,
+        text: str | None = None,
         repeatable: bool | None = None,
         absent: t.Callable[[Reply], bool] = lambda reply: reply.status == 404,
         absent_ok: bool = False,
     ) -> t.Any:
         """Send a request and return the decoded body.
 
-        body is sent as JSON, form as a form. Returns None when absent_ok and absent(reply). Raises Refused, Unanswered.
+        body is sent as JSON, form as a form, text as it is. Returns None when absent_ok and absent(reply). Raises Refused, Unanswered.
         Retries what is safe to repeat; repeatable says so for a POST or PUT that does no harm twice.
         """
         url = self.base_url + path + (f"?{urlencode(query, doseq=True)}" if query else "")
-        request = Request(method, url, self._headers(body, form), _encoded(body, form))
+        content = _encoded(body, form) if text is None else text.encode()
+        request = Request(method, url, self._headers(body, form, text), content)
         reply = self._send(request, method in _REPEATABLE if repeatable is None else repeatable)
         if absent_ok and absent(reply):
             return None
@@ -304,7 +306,7 @@ class ApiSession:
             if not unsure or not exists():
                 raise
 
-    def _headers(self, body: t.Any, form: t.Any) -> dict[str, str]:
+    def _headers(self, body: t.Any, form: t.Any, text: str | None) -> dict[str, str]:
         headers = {"Accept": "application/json, text/plain;q=0.9"}
         if self._authorization is not None:
             headers["Authorization"] = self._authorization()
@@ -312,6 +314,8 @@ class ApiSession:
             headers["Content-Type"] = "application/json"
         elif form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
+        elif text is not None:
+            headers["Content-Type"] = "text/plain"
         return headers
 
     def _send(self, request: Request, repeatable: bool) -> Reply:

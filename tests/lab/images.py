@@ -19,6 +19,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 IN_TOTO = "application/vnd.in-toto+json"
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 ARCHITECTURES = ("amd64", "arm64")
 CREATED = "2026-01-01T00:00:00Z"
@@ -63,6 +64,9 @@ class Content:
 
     def descriptor(self, **more: Any) -> dict[str, Any]:
         return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.body), **more}
+
+
+EMPTY = Content.of("application/vnd.oci.empty.v1+json", b"{}")
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,20 @@ def manifest_of(config: Content, layers: list[Content]) -> Content:
         "layers": [layer.descriptor() for layer in layers],
     }
     return Content.json(MANIFEST, value)
+
+
+def signature_of(subject: Content) -> tuple[Content, tuple[Content, ...]]:
+    """The manifest of a Sigstore bundle that refers to another manifest, and its blobs. Nothing in it is really signed."""
+    bundle = Content.json(BUNDLE, {"mediaType": BUNDLE, "subject": subject.digest})
+    value = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "artifactType": BUNDLE,
+        "config": EMPTY.descriptor(),
+        "layers": [bundle.descriptor()],
+        "subject": subject.descriptor(),
+    }
+    return Content.json(MANIFEST, value), (EMPTY, bundle)
 
 
 @cache

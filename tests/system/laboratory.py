@@ -145,6 +145,10 @@ class Lab(LabProcess):
     def _manifest(self, url: str, reference: str, headers: dict[str, str]) -> httpx.Response:
         return self._request("GET", f"{url}/manifests/{reference}", headers={**headers, "Accept": _MANIFESTS})
 
+    def ask(self, method: str, url: str, **more: t.Any) -> httpx.Response:
+        """Send a request of a test's own."""
+        return self._request(method, url, **more)
+
     def _request(self, method: str, url: str, **more: t.Any) -> httpx.Response:
         return httpx.request(method, url, verify=self._tls or False, trust_env=False, **more)
 

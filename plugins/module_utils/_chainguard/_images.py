@@ -6,57 +6,136 @@
 
 from __future__ import annotations
 
+import dataclasses
+import fnmatch
 import typing as t
+from urllib.parse import quote
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Resource, pages
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import rfc3339, timestamp
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession
 
-_DEFAULT_TAG = "latest"
+DEFAULT_TAG = "latest"
+
+# Up to so many images, a listing of the tags of each is shorter than one of all tags.
+_FEW = 10
 
 
-def find_images(
-    session: ApiSession, organization: Resource, wanted: list[str] | None
-) -> tuple[list[Resource], dict[str, str]]:
-    """Return the images that are there, sorted by name, and for each of wanted that is among them its pinned reference.
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """Which of an organisation's images are meant. names and tags are shell patterns.
 
-    wanted: name, name:tag or organisation/name:tag; None asks for all images, with their tag latest.
+    changed_within: seconds, limit: at most so many, those that changed last; 0 is no limit for both.
     """
-    repos = {repo["uid"]: repo["name"] for repo in _repos(session, organization["uid"])}
-    asked = {one: _split(one, organization["name"]) for one in wanted or []}
-    tags = sorted({tag for _name, tag in asked.values()}) if wanted is not None else [_DEFAULT_TAG]
-    found = {
-        (repos[repo], tag["name"]): _image(organization["name"], repos[repo], tag)
-        for name in tags
-        for repo, tag in _tags(session, organization["uid"], name)
-        if repo in repos
-    }
-    chosen = found.keys() if wanted is None else found.keys() & set(asked.values())
-    pinned = {one: found[image]["reference"] for one, image in asked.items() if image in found}
-    return [found[image] for image in sorted(chosen)], pinned
+
+    names: tuple[str, ...] = ("*",)
+    tags: tuple[str, ...] = (DEFAULT_TAG,)
+    changed_within: int = 0
+    limit: int = 0
 
 
-def _split(reference: str, organization: str) -> tuple[str, str]:
-    name, _colon, tag = reference.removeprefix(f"{organization}/").partition(":")
-    return name, tag.partition("@")[0] or _DEFAULT_TAG
+class Catalogue:
+    """The images of one organisation, and the digests that their tags have now."""
+
+    def __init__(self, session: ApiSession, organization: Resource) -> None:
+        self._session = session
+        self._organization = organization
+        listing = pages(session, "/registry/v2/repos", "repos", {"uidp.childrenOf": organization["uid"]})
+        self._repos: dict[str, str] = {repo["uid"]: repo["name"] for repo in listing}
+
+    def now(self) -> float:
+        """Return the service's time, epoch seconds."""
+        return self._session.now()
+
+    def choose(self, choice: Choice) -> list[Resource]:
+        """Return the images that are meant, sorted by name and tag."""
+        repos = {uid for uid, name in self._repos.items() if _matches(name, choice.names)}
+        since = self.now() - choice.changed_within if choice.changed_within else 0.0
+        found = {
+            tag["uid"]: self._image(tag)
+            for tag in self._tags(repos, choice.tags, since)
+            if _repo(tag) in repos and timestamp(tag.get("updateTime")) >= since
+        }
+        newest = sorted(found.values(), key=lambda image: timestamp(image["updated"]), reverse=True)
+        return sorted(newest[: choice.limit or None], key=lambda image: (image["name"], image["tag"]))
+
+    def find(self, wanted: list[str]) -> tuple[list[Resource], dict[str, Resource]]:
+        """Return those of the images that are there, sorted by name, and each by how it was written.
+
+        wanted: name, name:tag or organisation/name:tag.
+        """
+        asked = {one: self._split(one) for one in wanted}
+        tags = tuple(sorted({tag for _name, tag in asked.values()}))
+        found = {
+            (image["name"], image["tag"]): image
+            for image in map(self._image, self._tags(set(self._repos), tags, 0.0))
+            if image["name"]
+        }
+        there = {one: found[name_and_tag] for one, name_and_tag in asked.items() if name_and_tag in found}
+        return [found[one] for one in sorted(found.keys() & set(asked.values()))], there
+
+    def history(self, image: Resource) -> list[tuple[float, str]]:
+        """Return when (epoch seconds) the tag of an image got which digest, the first one in front; nothing where it is not told."""
+        # Only v1 of the API has it, so that it may be gone one day.
+        path = f"/registry/v1/tags/{quote(image['uid'])}/history"
+        items = (self._session.call("GET", path, absent_ok=True) or {}).get("items") or []
+        return sorted((timestamp(item.get("updateTimestamp")), item["digest"]) for item in items)
+
+    def size(self, image: Resource, platforms: t.Collection[str]) -> int:
+        """Return the bytes of the layers and configurations of an image, for os/architecture platforms or for all alone."""
+        digest = f"/registry/v2/repos/{quote(_repo(image))}/digests/{image['digest']}"
+        if "all" in platforms:
+            architectures = self._session.call("GET", f"{digest}/architectures").get("architectures") or []
+        else:
+            architectures = sorted({platform.split("/")[1] for platform in platforms})
+        sizes = [
+            self._session.call("GET", f"{digest}/size", query={"architecture": architecture}, absent_ok=True) or {}
+            for architecture in architectures
+        ]
+        return sum(int(size.get("size") or 0) for size in sizes)
+
+    def _split(self, reference: str) -> tuple[str, str]:
+        name, _colon, tag = reference.removeprefix(f"{self._organization['name']}/").partition(":")
+        return name, tag.partition("@")[0] or DEFAULT_TAG
+
+    def _tags(self, repos: set[str], patterns: tuple[str, ...], since: float) -> t.Iterator[Resource]:
+        """Yield tags that a pattern matches, at least those of the images and of that time: one listing serves all images."""
+        changed = {"updatedSince": rfc3339(since)} if since else {}
+        names = [pattern for pattern in patterns if not _is_wild(pattern)]
+        wild = [pattern for pattern in patterns if _is_wild(pattern)]
+        for name in dict.fromkeys(names):
+            # A tag that never moves, such as 1.27.3-r1, is left out of listings unless it is asked for.
+            whole = {"name": name, "includeDates": "true", "includeEpochs": "true"}
+            below = {"uidp.descendantsOf": self._organization["uid"], **whole, **changed}
+            yield from (tag for tag in self._list(below) if tag["name"] == name)
+        if wild:
+            everywhere = [{"uidp.descendantsOf": self._organization["uid"]}]
+            places = [{"uidp.childrenOf": uid} for uid in sorted(repos)] if len(repos) <= _FEW else everywhere
+            for place in places:
+                yield from (tag for tag in self._list({**place, **changed}) if _matches(tag["name"], wild))
+
+    def _list(self, query: dict[str, str]) -> t.Iterator[Resource]:
+        return pages(self._session, "/registry/v2/tags", "tags", {**query, "includeReferrers": "false"})
+
+    def _image(self, tag: Resource) -> Resource:
+        name = self._repos.get(_repo(tag), "")
+        return {
+            "uid": tag["uid"],
+            "name": name,
+            "reference": f"{self._organization['name']}/{name}:{tag['name']}@{tag['digest']}",
+            "tag": tag["name"],
+            "digest": tag["digest"],
+            "updated": tag.get("updateTime") or "",
+        }
 
 
-def _repos(session: ApiSession, organization: str) -> t.Iterator[Resource]:
-    return pages(session, "/registry/v2/repos", "repos", {"uidp.childrenOf": organization})
+def _repo(tag: Resource) -> str:
+    return str(tag["uid"]).rpartition("/")[0]
 
 
-def _tags(session: ApiSession, organization: str, name: str) -> t.Iterator[tuple[str, Resource]]:
-    """Yield the UID of each image that has the tag, and the tag. One listing serves all images."""
-    query = {"uidp.descendantsOf": organization, "name": name, "includeReferrers": "false"}
-    for tag in pages(session, "/registry/v2/tags", "tags", query):
-        if tag["name"] == name:
-            yield tag["uid"].rpartition("/")[0], tag
+def _is_wild(pattern: str) -> bool:
+    return any(mark in pattern for mark in "*?[")
 
 
-def _image(organization: str, name: str, tag: Resource) -> Resource:
-    return {
-        "name": name,
-        "reference": f"{organization}/{name}:{tag['name']}@{tag['digest']}",
-        "tag": tag["name"],
-        "digest": tag["digest"],
-        "updated": tag.get("updateTime") or "",
-    }
+def _matches(text: str, patterns: t.Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)

@@ -104,6 +104,12 @@ def routes(world: World) -> list[BaseRoute]:
         repository.publish(tag, builder_of(name)(name, tag, serial + 1), world.clock.now())
         return JSONResponse({"name": name, "tag": tag, "digest": repository.tags[tag]})
 
+    async def sign(request: Request) -> JSONResponse:
+        """A signature of the present build of an image: {"name", "tag"} → its digest."""
+        body = await request.json()
+        repository = world.chainguard.repositories[body["name"]]
+        return JSONResponse({"digest": repository.sign(repository.tags[body["tag"]])})
+
     async def publish_package(request: Request) -> JSONResponse:
         """A new version of a repository's package: {"repository", "version"} → the paths that came with it."""
         body = await request.json()
@@ -115,5 +121,6 @@ def routes(world: World) -> list[BaseRoute]:
         Route("/chainguard/identities/revoke", revoke, methods=["POST"]),
         Route("/chainguard/bindings", bindings),
         Route("/chainguard/images", publish, methods=["POST"]),
+        Route("/chainguard/signatures", sign, methods=["POST"]),
         Route("/chainguard/packages", publish_package, methods=["POST"]),
     ]

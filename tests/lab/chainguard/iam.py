@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -215,6 +216,51 @@ TAGS = Collection(
 )
 
 
+def _tag_history(call: Call) -> dict[str, Any]:
+    """Every digest that a tag has had, the first one in front. Of v1, as v2 has none."""
+    tag = call.state.tags.get(call.uid)
+    call.require("CAP_TAG_LIST", call.uid)
+    if tag is None:
+        raise ApiError(NOT_FOUND, f"Tag {call.uid} not found")
+    since, until = (call.parameters.text(name) for name in ("start", "end"))
+    records = [
+        {"updateTimestamp": call.state.world.clock.rfc3339(when), "digest": digest}
+        for name, when, digest in call.state.repository_at(parent_of(call.uid)).history
+        if name == tag["name"]
+        and (not since or when >= timestamp("start", since))
+        and (not until or when <= timestamp("end", until))
+    ]
+    return {"items": records}
+
+
+def _platforms(call: Call) -> dict[str, int]:
+    """The architectures of an index and their bytes: layers and configuration. The UID of the call is REPO/digests/DIGEST."""
+    repo, _ignored, digest = call.uid.partition("/digests/")
+    for capability in ("CAP_REPO_LIST", "CAP_MANIFEST_METADATA_LIST"):
+        call.require(capability, repo)
+    repository = call.state.repository_at(repo)
+    if digest not in repository.manifests:
+        raise ApiError(NOT_FOUND, f"Digest {digest} not found")
+    sizes = {}
+    for entry in json.loads(repository.manifests[digest].body)["manifests"]:
+        if entry["platform"]["os"] != "unknown":
+            image = json.loads(repository.manifests[entry["digest"]].body)
+            sizes[entry["platform"]["architecture"]] = sum(part["size"] for part in (image["config"], *image["layers"]))
+    return sizes
+
+
+def _image_architectures(call: Call) -> dict[str, Any]:
+    return {"architectures": sorted(_platforms(call))}
+
+
+def _image_size(call: Call) -> dict[str, Any]:
+    architecture = call.parameters.text("architecture") or "amd64"
+    sizes = _platforms(call)
+    if architecture not in sizes:
+        raise ApiError(NOT_FOUND, f"Architecture {architecture} not found")
+    return {"architecture": architecture, "size": str(sizes[architecture])}
+
+
 def _batch_create(call: Call) -> dict[str, Any]:
     """Bindings, all or none."""
     batch = read("BatchCreate", call.body)
@@ -267,7 +313,13 @@ def _who_am_i(call: Call) -> dict[str, Any]:
 def routes() -> list[BaseRoute]:
     collections = (GROUPS, ROLES, IDENTITIES, BINDINGS, REPOS, TAGS)
     return [
+        # In front of the collections, whose UIDs have slashes too.
+        route(
+            "/registry/v2/repos/{uid:path}/architectures", "GET", "platform.image.architectures", _image_architectures
+        ),
+        route("/registry/v2/repos/{uid:path}/size", "GET", "platform.image.size", _image_size),
         *(route for collection in collections for route in collection.routes()),
+        route("/registry/v1/tags/{uid:path}/history", "GET", "platform.tag.history", _tag_history),
         route("/iam/v2/roleBindings:batchCreate", "POST", "iam.role_binding.batch_create", _batch_create),
         route("/auth/v1/ok", "GET", "auth.ok", _who_am_i),
         route("/ping/v2/ping", "GET", "ping", lambda _call: {"response": "pong"}, public=True),

@@ -204,9 +204,10 @@ async def tags(request: Request) -> Response:
 
 
 async def referrers(request: Request) -> Response:
-    """An index of nothing: no image of the lab is signed."""
-    _repository(request)
-    return JSONResponse({"schemaVersion": 2, "mediaType": images.INDEX, "manifests": []}, media_type=images.INDEX)
+    """What a test has signed; no image of the lab is signed at start."""
+    found = _repository(request).referrers.get(request.path_params["digest"], [])
+    listed = [signature.descriptor(artifactType=images.BUNDLE) for signature in found]
+    return JSONResponse({"schemaVersion": 2, "mediaType": images.INDEX, "manifests": listed}, media_type=images.INDEX)
 
 
 async def history(request: Request) -> Response:

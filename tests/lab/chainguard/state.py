@@ -102,6 +102,15 @@ class Repository:
     history: list[tuple[str, float, str]] = field(default_factory=list)
     manifests: dict[str, images.Content] = field(default_factory=dict)
     blobs: dict[str, images.Content] = field(default_factory=dict)
+    referrers: dict[str, list[images.Content]] = field(default_factory=dict)  # by the digest that they refer to
+
+    def sign(self, digest: str) -> str:
+        """Add a signature of a manifest, and return its digest; KeyError when there is no such manifest."""
+        signature, blobs = images.signature_of(self.manifests[digest])
+        self.referrers.setdefault(digest, []).append(signature)
+        self.manifests[signature.digest] = signature
+        self.blobs.update((blob.digest, blob) for blob in blobs)
+        return signature.digest
 
     def publish(self, tag: str, build: images.Build, when: float) -> None:
         self.tags[tag] = build.digest
@@ -201,12 +210,19 @@ class Chainguard:
         """Without the charts, which the API does not list."""
         return [(name, found) for name, found in self.repositories.items() if name not in charts.CATALOGUE]
 
+    def repository_at(self, uid: str) -> Repository:
+        """The repository with a UID; KeyError when there is none."""
+        found = {child_uid(root_uid(owner), image): one for (owner, image), one in self._split_images()}
+        return found[uid]
+
+    def _split_images(self) -> list[tuple[tuple[str, str], Repository]]:
+        return [((name.partition("/")[0], name.partition("/")[2]), found) for name, found in self._images()]
+
     @property
     def repos(self) -> dict[str, Record]:
         """The repositories as the API has them."""
         rows = {}
-        for name, repository in self._images():
-            organization, _ignored, image = name.partition("/")
+        for (organization, image), repository in self._split_images():
             uid = child_uid(root_uid(organization), image)
             times = {"createTime": images.CREATED, "updateTime": _latest(self.world, repository)}
             rows[uid] = blank("Repo") | {"uid": uid, "name": image, "catalogTier": "CATALOG_TIER_BASE", **times}
@@ -216,8 +232,7 @@ class Chainguard:
     def tags(self) -> dict[str, Record]:
         """The tags of all repositories as the API has them."""
         rows = {}
-        for name, repository in self._images():
-            organization, _ignored, image = name.partition("/")
+        for (organization, image), repository in self._split_images():
             for tag, digest in repository.tags.items():
                 uid = child_uid(child_uid(root_uid(organization), image), tag)
                 updated = self.world.clock.rfc3339(repository.updated[tag])

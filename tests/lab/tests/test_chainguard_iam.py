@@ -297,3 +297,28 @@ def test_repos_and_tags(lab: Lab) -> None:
     published = lab.control("POST", "/chainguard/images", {"name": "example.com/nginx", "tag": "latest"})
     assert names(digest=published["digest"]) == ["latest"]
     assert names(updatedSince="2026-01-02T00:00:00Z") == ["latest"]
+
+
+def test_the_history_of_a_tag(lab: Lab) -> None:
+    (before,) = (
+        lab.api().get("/registry/v2/tags", params={"uidp.descendantsOf": lab.org, "name": "1.27"}).json()["tags"]
+    )
+    lab.advance(3600)
+    after = lab.control("POST", "/chainguard/images", {"name": "example.com/nginx", "tag": "1.27"})
+    url = f"/registry/v1/tags/{before['uid']}/history"
+    first, second = lab.api("viewer").get(url).json()["items"]
+    assert (first["digest"], second["digest"]) == (before["digest"], after["digest"])
+    assert first["updateTimestamp"] == before["updateTime"] < second["updateTimestamp"]
+    assert lab.api().get(url, params={"start": second["updateTimestamp"]}).json()["items"] == [second]
+    refused(lab.api().get(f"/registry/v1/tags/{before['uid']}0/history"), 404, 5)
+    refused(lab.client("api").get(url), 401, 16)
+
+
+def test_the_size_of_an_image(lab: Lab) -> None:
+    (tag,) = lab.api().get("/registry/v2/tags", params={"uidp.descendantsOf": lab.org, "name": "1.27"}).json()["tags"]
+    image = f"/registry/v2/repos/{tag['uid'].rpartition('/')[0]}/digests/{tag['digest']}"
+    assert lab.api("viewer").get(f"{image}/architectures").json() == {"architectures": ["amd64", "arm64"]}
+    size = lab.api("viewer").get(f"{image}/size").json()
+    assert size["architecture"] == "amd64" and int(size["size"]) > 1 << 20
+    refused(lab.api().get(f"{image}/size", params={"architecture": "s390x"}), 404, 5)
+    refused(lab.api().get(f"{image}0/size"), 404, 5)

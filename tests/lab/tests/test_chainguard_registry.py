@@ -277,11 +277,23 @@ def test_catalog(lab: Lab, pull_token: Make) -> None:
     refused(lab.registry.get("/token", params=query), 401, "UNAUTHORIZED")
 
 
-def test_referrers_are_an_empty_index(lab: Lab, nginx: dict[str, str]) -> None:
+def test_without_a_signature_referrers_are_an_empty_index(lab: Lab, nginx: dict[str, str]) -> None:
     digest = images.build("example.com/nginx", "latest").digest
     answer = lab.registry.get(f"/v2/example.com/nginx/referrers/{digest}", headers=nginx)
     assert answer.json() == {"schemaVersion": 2, "mediaType": images.INDEX, "manifests": []}
     assert answer.headers["content-type"] == images.INDEX
+
+
+def test_a_signature_is_a_referrer(lab: Lab, nginx: dict[str, str]) -> None:
+    subject = images.build("example.com/nginx", "latest").digest
+    signature = lab.control("POST", "/chainguard/signatures", {"name": "example.com/nginx", "tag": "latest"})["digest"]
+    (listed,) = lab.registry.get(f"/v2/example.com/nginx/referrers/{subject}", headers=nginx).json()["manifests"]
+    assert (listed["digest"], listed["artifactType"]) == (signature, images.BUNDLE)
+    body = lab.registry.get(f"/v2/example.com/nginx/manifests/{signature}", headers=nginx | ACCEPT).json()
+    assert body["subject"]["digest"] == subject
+    for blob in (body["config"], *body["layers"]):
+        location = lab.registry.get(f"/v2/example.com/nginx/blobs/{blob['digest']}", headers=nginx).headers["location"]
+        assert len(lab.client("blobs").get(location).content) == blob["size"]
 
 
 def test_there_is_no_pushing(lab: Lab, nginx: dict[str, str]) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 import pytest
 from scripted import ScriptedAnswer, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CachedFile, CacheApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._markers import of_files
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import ArtifactoryService
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Refused
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession
@@ -52,3 +53,71 @@ def test_expire(path):
     cache, transport = open_cache(ScriptedAnswer(200, "Completed zapping cache"))
     cache.expire("cgr-public", path)
     assert transport.asked == [("POST", f"{BASE}/artifactory/api/zap/cgr-public-cache/{path}")]
+
+
+AQL, LIST = f"{BASE}/artifactory/api/search/aql", f"{BASE}/artifactory/api/storage/cgr-public-cache?list=&deep=1"
+ROWS = [
+    {"repo": "cgr-public-cache", "path": "chainguard/go/latest", "name": "sha256__bb.marker", "size": 0},
+    {"repo": "cgr-public-cache", "path": "chainguard/go/latest", "name": "sha256__aa", "size": 7},
+    {"repo": "cgr-public-cache", "path": ".", "name": "catalog", "size": 1},
+]
+FILES = [{"uri": f"/chainguard/go/latest/{row['name']}", "size": row["size"]} for row in ROWS[:2]]
+
+
+def test_a_search_for_markers():
+    cache, transport = open_cache(ScriptedAnswer(200, {"results": ROWS[:1]}))
+    files, searched = cache.files("cgr-public", only_markers=True)
+    assert ([file.path for file in files], searched) == (["chainguard/go/latest/sha256__bb.marker"], True)
+    assert transport.asked == [("POST", AQL)]
+    request = transport.requests[0]
+    assert request.headers["Content-Type"] == "text/plain"
+    assert request.body.decode() == (
+        'items.find({"repo": "cgr-public-cache", "name": {"$match": "*.marker"}}).include("repo","path","name")'
+    )
+
+
+def test_a_search_for_all():
+    cache, _transport = open_cache(ScriptedAnswer(200, {"results": ROWS}))
+    files, _searched = cache.files("cgr-public", only_markers=False)
+    assert [(file.path.rpartition("/")[2], file.size, file.is_marker) for file in files] == [
+        ("catalog", 1, False),
+        ("sha256__aa", 7, False),
+        ("sha256__bb.marker", 0, True),
+    ]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405])
+def test_the_listing_where_searches_are_refused(status):
+    cache, transport = open_cache(ScriptedAnswer(status, "no"), ScriptedAnswer(200, {"files": FILES}))
+    files, searched = cache.files("cgr-public", only_markers=True)
+    assert ([file.path for file in files], searched) == (["chainguard/go/latest/sha256__bb.marker"], False)
+    assert transport.asked == [("POST", AQL), ("GET", LIST)]
+
+
+def test_a_login_that_is_not_known_lists_nothing():
+    cache, transport = open_cache(ScriptedAnswer(401, "who?"))
+    with pytest.raises(Refused):
+        cache.files("cgr-public", only_markers=True)
+    assert len(transport.requests) == 1
+
+
+def test_what_markers_stand_for():
+    paths = [
+        "example.com/nginx/sha256__aa/sha256__bb.marker",
+        "example.com/charts/redis/1.0__x/sha256__cc.marker",
+        "example.com/nginx/latest/sha256__dd",
+    ]
+    assert of_files(map(CachedFile, paths)) == [
+        {
+            "image": "example.com/nginx",
+            "reference": "example.com/nginx@sha256:aa",
+            "digest": "sha256:bb",
+            "path": paths[0],
+        },
+        {
+            "image": "example.com/charts/redis",
+            "reference": "example.com/charts/redis:1.0__x",
+            "digest": "sha256:cc",
+            "path": paths[1],
+        },
+    ]

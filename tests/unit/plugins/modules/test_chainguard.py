@@ -14,7 +14,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from scripted import ScriptedAnswer, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard import _capabilities, _jwt, _pull_tokens
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard import (
+    _capabilities,
+    _freshness,
+    _images,
+    _jwt,
+    _pull_tokens,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError, Unanswered
 from ansible_collections.cgr.pull_through.plugins.modules import (
     chainguard_image_info,
@@ -709,6 +715,171 @@ def test_images_by_name(run_module):
     }
     assert result["unknown"] == ["python:1.0", "none"]
     assert result["result"] == ["1.0", "latest"]
+
+
+class Shop(Platform):
+    """Three images, whose tags changed so many days before NOW."""
+
+    DAYS = {
+        "nginx": {"latest": 1, "1.27": 3, "1.26": 90, "1.27.3-r1": 3},
+        "node": {"latest": 40, "22": 2},
+        "python": {"latest": 0.5},
+    }
+
+    def __init__(self):
+        super().__init__()
+        self.history = []
+
+    def usual(self, request, path):
+        query = {name: values[0] for name, values in parse_qs(urlsplit(request.url).query).items()}
+        if path == "/registry/v2/repos":
+            return ok({"repos": [{"uid": f"{ORG}/{name}", "name": name} for name in self.DAYS]})
+        if path == "/registry/v2/tags":
+            return ok({"tags": [tag for tag in map(self.tag, self.tags()) if self.is_asked(tag, query)]})
+        if path.endswith("/architectures"):
+            return ok({"architectures": ["amd64", "arm64"]})
+        if path.endswith("/size"):
+            sizes = {"amd64": "1000", "arm64": "200"}
+            size = sizes.get(query["architecture"])
+            return ok({"size": size}) if size else refused(404)
+        if path.endswith("/history"):
+            return ok({"items": [{"updateTimestamp": when, "digest": digest} for when, digest in self.history]})
+        return super().usual(request, path)
+
+    def tags(self):
+        return [(name, tag, days) for name, tags in self.DAYS.items() for tag, days in tags.items()]
+
+    def tag(self, one):
+        name, tag, days = one
+        updated = _pull_tokens.rfc3339(NOW - days * DAY)
+        return {"uid": f"{ORG}/{name}/{tag}", "name": tag, "digest": f"sha256:{name}-{tag}", "updateTime": updated}
+
+    def is_asked(self, tag, query):
+        return (
+            query.get("name") in (None, tag["name"])
+            and (query.get("includeEpochs") == "true" or "-r" not in tag["name"])
+            and query.get("updatedSince", "") <= tag["updateTime"]
+            and query.get("uidp.childrenOf", tag["uid"]).split("/")[:2] == tag["uid"].split("/")[:2]
+        )
+
+    def listings(self):
+        return [url for _method, url in self.transport.asked if "/registry/v2/tags" in url]
+
+
+def listed(result):
+    return [f"{image['name']}:{image['tag']}" for image in result["images"]]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected", "requests"),
+    [
+        ({}, ["nginx:latest", "node:latest", "python:latest"], 1),
+        ({"names": ["n*"]}, ["nginx:latest", "node:latest"], 1),
+        ({"names": ["nginx"], "tags": ["1.27*", "latest"]}, ["nginx:1.27", "nginx:latest"], 2),
+        ({"tags": ["1.27.3-r1"]}, ["nginx:1.27.3-r1"], 1),
+        ({"tags": ["*"], "changed_within": "4d"}, ["nginx:1.27", "nginx:latest", "node:22", "python:latest"], 3),
+        ({"tags": ["*"], "limit": 2}, ["nginx:latest", "python:latest"], 3),
+        ({"names": ["none"], "tags": ["*"]}, [], 0),
+    ],
+)
+def test_images_that_are_chosen(run_module, options, expected, requests):
+    shop = Shop()
+    assert listed(run_module(chainguard_image_info, shop.transport, **LOGIN, **options)) == expected
+    assert len(shop.listings()) == requests
+
+
+def test_one_listing_serves_many_images(run_module, monkeypatch):
+    monkeypatch.setattr(_images, "_FEW", 2)
+    shop = Shop()
+    assert len(run_module(chainguard_image_info, shop.transport, **LOGIN, tags=["l*"])["images"]) == 3
+    assert len(shop.listings()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"names": []}, "names is empty"),
+        ({"tags": ["latest", ""]}, "tags is empty"),
+        ({"limit": 0}, "limit is 0"),
+        ({"changed_within": "soon"}, "changed_within is not a duration"),
+        ({"images": ["nginx"], "tags": ["1"]}, "mutually exclusive: images|tags"),
+        ({"pulled": [{"digest": "sha256:1"}]}, "an element without image and digest"),
+        ({"pulled": [], "cache_period": -1}, "cache_period is -1"),
+        ({"cache_period": 1}, "pulled"),
+        ({"size_platforms": ["amd64"]}, "size_platforms has 'amd64'"),
+    ],
+)
+def test_choices_that_cannot_be_meant(run_module, options, words):
+    shop = Shop()
+    assert words in run_module(chainguard_image_info, shop.transport, **LOGIN, **options)["msg"]
+    assert shop.transport.requests == []
+
+
+@pytest.mark.parametrize(
+    ("platforms", "size", "requests"),
+    [(["linux/amd64"], 1000, 1), (["all"], 1200, 3), (["linux/arm64/v8", "linux/s390x"], 200, 2)],
+)
+def test_sizes(run_module, platforms, size, requests):
+    shop = Shop()
+    result = run_module(chainguard_image_info, shop.transport, **LOGIN, names=["node"], size_platforms=platforms)
+    assert [image["bytes"] for image in result["images"]] == [size]
+    place = f"/registry/v2/repos/{ORG}/node/digests/sha256:node-latest/"
+    assert sum(place in url for _method, url in shop.transport.asked) == requests
+
+
+def came(image, digest):
+    return {"image": image, "digest": digest, "status": "pulled"}
+
+
+def test_freshness(run_module):
+    shop = Shop()
+    # Out of order, with a rebuild that changed nothing, and without the newest record.
+    shop.history = [
+        (_pull_tokens.rfc3339(NOW - days * DAY), digest)
+        for days, digest in ((3, "sha256:b"), (9, "sha256:a"), (8, "sha256:a"), (2, "sha256:c"))
+    ]
+    pulled = [
+        came("example.com/nginx:latest@sha256:pinned", "sha256:b"),
+        came("example.com/python", "sha256:python-latest"),
+        came("example.com/nginx:1.27", "sha256:gone"),
+        came("example.com/nginx@sha256:digest", "sha256:digest"),
+        came("example.com/none", "sha256:none"),
+        came("example.com/failed", None),
+    ]
+    result = run_module(chainguard_image_info, shop.transport, **LOGIN, pulled=pulled, cache_period=30 * 3600)
+    assert [(one["image"], one["builds_behind"], one["hours_behind"], one["late"]) for one in result["freshness"]] == [
+        ("example.com/nginx:latest@sha256:pinned", 2, 48.0, True),
+        ("example.com/python", 0, 0.0, False),
+        ("example.com/nginx:1.27", None, None, True),
+    ]
+    assert result["unknown"] == ["example.com/none"]
+    assert sum("/history" in url for _method, url in shop.transport.asked) == 2
+    assert "serves an old copy" in result["freshness"][0]["standing"]
+
+
+def test_freshness_without_a_history(run_module):
+    shop = Shop()
+    shop.override("GET", "/history$", refused(404))
+    pulled = [came("example.com/node", "sha256:a")]
+    (found,) = run_module(chainguard_image_info, shop.transport, **LOGIN, pulled=pulled, cache_period=60)["freshness"]
+    assert (found["builds_behind"], found["hours_behind"], found["late"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("history", "period", "expected", "words"),
+    [
+        ([(NOW - 9000, "sha256:a"), (NOW - 7200, "sha256:new")], 7200, (1, 2.0, False), "1 build and 2.0 hours"),
+        ([(NOW - 9000, "sha256:a"), (NOW - 7600, "sha256:new")], 7200, (1, 2.1, True), "serves an old copy"),
+        ([(NOW - 9000, "sha256:a"), (NOW - 7600, "sha256:new")], None, (1, 2.1, None), "hours behind Chainguard."),
+        ([(NOW - 60, "sha256:new")], 7200, (None, None, None), "its history does not know it."),
+        ([], 0, (None, None, None), "its history does not know it."),
+    ],
+)
+def test_standing(history, period, expected, words):
+    image = {"name": "nginx", "tag": "latest", "digest": "sha256:new", "updated": _pull_tokens.rfc3339(NOW - 7600)}
+    found = _freshness.standing("sha256:a", image, history, NOW, period)
+    assert (found["builds_behind"], found["hours_behind"], found["late"]) == expected
+    assert words in found["standing"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,54 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from scripted import ScriptedAnswer, ScriptedTransport
+from scripted_artifactory import BASE, LOGIN
+
+from ansible_collections.cgr.pull_through.plugins.modules import artifactory_repository_cache_info
+
+CACHE = {**LOGIN, "key": "cgr-private"}
+ROOT = ScriptedAnswer(200, {"children": []})
+NGINX = "example.com/nginx"
+
+
+def row(folder, name, size=0):
+    return {"repo": "cgr-private-cache", "path": f"{NGINX}/{folder}", "name": name, "size": size}
+
+
+def test_markers(run_module):
+    rows = [
+        row("sha256__b", "sha256__2.marker"),
+        row("sha256__a", "sha256__2.marker"),
+        row("sha256__a", "sha256__1.marker"),
+    ]
+    transport = ScriptedTransport(ROOT, ScriptedAnswer(200, {"results": rows}))
+    result = run_module(artifactory_repository_cache_info, transport, **CACHE)
+    assert [marker["digest"] for marker in result["markers"]] == ["sha256:1", "sha256:2", "sha256:2"]
+    assert result["references"] == [f"{NGINX}@sha256:a", f"{NGINX}@sha256:b"]
+    assert (result["count"], result["method"], result["changed"]) == (3, "aql", False)
+    assert "files" not in result
+    assert transport.asked[0] == ("GET", f"{BASE}/artifactory/api/storage/cgr-private-cache/")
+
+
+def test_what_is_cached_is_counted_without_markers(run_module):
+    rows = [row("latest", "list.manifest.json", 900), row("sha256__a", "sha256__1", 100), row("b", "sha256__2.marker")]
+    transport = ScriptedTransport(ROOT, ScriptedAnswer(200, {"results": rows}))
+    result = run_module(artifactory_repository_cache_info, transport, **CACHE, count_files=True)
+    assert (result["files"], result["bytes"], result["count"]) == (2, 1000, 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(403, "may not look into cgr-private-cache"), (404, "shows this login no cgr-private-cache")]
+)
+def test_a_cache_that_is_not_seen_is_not_taken_for_a_clean_one(run_module, status, words):
+    transport = ScriptedTransport(ScriptedAnswer(status, "no"))
+    assert words in run_module(artifactory_repository_cache_info, transport, **CACHE)["msg"]
+
+
+def test_bad_input(run_module):
+    options = {**CACHE, "key": "a/b"}
+    assert "not valid" in run_module(artifactory_repository_cache_info, ScriptedTransport(), **options)["msg"]
