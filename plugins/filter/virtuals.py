@@ -11,6 +11,7 @@ version_added: 0.2.0
 author: cgr.pull_through contributors (@cgr)
 description:
   - Puts the keys of those members in the place of their names that the role sets up. A virtual repository without any is left out.
+  - Says what proves each. That is what proves its members.
   - It is made for the role P(cgr.pull_through.pull_through#role).
 positional: _input
 options:
@@ -33,12 +34,16 @@ options:
 EXAMPLES = r"""
 - name: Make virtual repositories
   cgr.pull_through.artifactory_virtual_repository:
+    virtuals: "{{ virtuals | map(attribute='virtual') }}"
+  vars:
     virtuals: "{{ ['java'] | cgr.pull_through.virtuals(known=pull_through_virtual_catalogue, sources=sources) }}"
 """
 
 RETURN = r"""
 _value:
-  description: The virtual repositories, as M(cgr.pull_through.artifactory_virtual_repository) takes them.
+  description:
+    - The virtual repositories. C(virtual) is as M(cgr.pull_through.artifactory_virtual_repository) takes it, and the rest as
+      P(cgr.pull_through.sources#filter) has it.
   type: list
   elements: dict
 """
@@ -47,17 +52,31 @@ import typing as t
 
 Virtual = t.Dict[str, t.Any]
 
+# What the filter findings asks of a source, and what a virtual repository has nothing of.
+_AS_A_SOURCE: Virtual = {"works": True, "made": {}, "pinned": [], "settings": {}, "url": "", "before": {}}
 
-def virtuals(names: list[str], known: dict[str, Virtual], sources: list[dict[str, t.Any]]) -> list[Virtual]:
-    """Return the virtual repositories with the keys of their members. See DOCUMENTATION."""
-    keys = {source["name"]: source["key"] for source in sources}
+
+def _proof(key: str, package_type: str, members: list[Virtual]) -> Virtual:
+    """Return what is pulled through a virtual repository: what proves its members, each thing once."""
+    images = [image for member in members for image in member["proof"].get("images", [])]
+    artifacts = [artifact for member in members for artifact in member["proof"].get("artifacts", [])]
+    if images:
+        return {"repository": key, "images": list(dict.fromkeys(images))}
+    unique = [artifact for place, artifact in enumerate(artifacts) if artifact not in artifacts[:place]]
+    return {"repository": key, "package_type": package_type, "artifacts": unique} if unique else {}
+
+
+def virtuals(names: list[str], known: dict[str, Virtual], sources: list[Virtual]) -> list[Virtual]:
+    """Return the virtual repositories with the keys of their members, and what proves them. See DOCUMENTATION."""
+    members_by_name = {source["name"]: source for source in sources}
     found = []
     for name in names:
-        virtual = known[name]
-        members = [keys[member] for member in virtual["members"] if member in keys]
+        virtual = {field: known[name][field] for field in ("key", "package_type", "settings")}
+        members = [members_by_name[member] for member in known[name]["members"] if member in members_by_name]
         if members:
-            fields = {field: virtual[field] for field in ("key", "package_type", "settings")}
-            found.append({**fields, "repositories": members})
+            virtual["repositories"] = [member["key"] for member in members]
+            proof = _proof(virtual["key"], virtual["package_type"], members)
+            found.append({"key": virtual["key"], "virtual": virtual, "proof": proof, **_AS_A_SOURCE})
     return found
 
 

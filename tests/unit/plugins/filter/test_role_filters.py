@@ -203,6 +203,23 @@ def test_a_virtual_repository_has_the_keys_of_the_members_that_are_set_up():
         "images": {"key": "all", "package_type": "docker", "members": ["private", "public", "other"], "settings": {}},
         "java": {"key": "java", "package_type": "maven", "members": ["java"], "settings": {}},
     }
-    assert virtuals(["images", "java"], known, known_of("public", "private")) == [
-        {"key": "all", "package_type": "docker", "settings": {}, "repositories": ["CGR_private", "cgr-public"]}
-    ]
+    (found,) = virtuals(["images", "java"], known, known_of("public", "private"))
+    assert found["virtual"] == {
+        "key": "all",
+        "package_type": "docker",
+        "settings": {},
+        "repositories": ["CGR_private", "cgr-public"],
+    }
+    assert found["proof"] == {"repository": "all", "images": ["chainguard/go"]}
+
+
+def test_a_virtual_repository_is_proved_by_what_proves_its_members():
+    known = {"apk": {"key": "all", "package_type": "alpine", "members": ["apk", "open"], "settings": {}}}
+    (found,) = virtuals(["apk"], known, known_of("open", "apk"))
+    assert found["proof"] == {"repository": "all", "package_type": "alpine", "artifacts": ["busybox"]}
+    assert findings([found], [proof("all")]) == {"proved": {"all": ["pulled"]}, "failures": []}
+
+
+def test_a_virtual_repository_without_a_proof_says_nothing():
+    known = {"apk": {"key": "all", "package_type": "alpine", "members": ["open"], "settings": {}}}
+    assert findings(virtuals(["apk"], known, known_of("open")), []) == {"proved": {}, "failures": []}
