@@ -18,7 +18,7 @@ from _rig import Run, Store, memory, registry, registry_pull
 
 ROUNDS = 5
 COUNTS = (10, 100, 1000)
-LAYERS, SIZE = 5, 2 << 10
+LAYERS, SIZE = 2, 2 << 10
 MORE_MEMORY = 16
 AGAIN = 3  # requests of an image that was pulled before: index, manifest, and none of its layers and configuration
 
@@ -29,7 +29,7 @@ def table(requests: t.Mapping[int, int]) -> None:
     each = (requests[many] - requests[few]) / (many - few)
     rows = [
         ("for a registry: is a login needed? (GET /v2/)", requests[few] - few * each, 1),
-        ("for an image: index, manifest, configuration, 5 layers", each, 3 + LAYERS),
+        (f"for an image: index, manifest, configuration, {LAYERS} layers", each, 3 + LAYERS),
         ("for a repository with a login: a token (see the unit test)", 1, 1),
     ]
     print(f"{'requests':62} {'sent':>6} {'needed':>6}")
