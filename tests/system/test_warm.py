@@ -38,6 +38,10 @@ class Site:
         self._mark = self.lab.mark()
         return self._play("cgr.pull_through.warm", self.lab.variables(*BOTH, **variables), *arguments)
 
+    def check(self) -> Run:
+        nginx = {"containers": {"images": ["nginx"]}}
+        return self._play("cgr.pull_through.check", self.lab.variables("containers", depth="manifest", overrides=nginx))
+
     def journal(self) -> list[Json]:
         """Return the requests that the last warm-up led to."""
         return self.lab.journal(self._mark)
@@ -245,6 +249,21 @@ def test_a_cache_that_is_behind(site: Site) -> None:
     mended = site.warm(**wanted)
     assert mended.code == 0, mended.output
     assert json.dumps(mended.task("Ask for the tags | cgr-private").result).count(new) > 0
+
+
+def test_the_check_tells_of_a_tag_that_is_behind(site: Site) -> None:
+    """The proof asks for the present digest, which comes. The tag does not move, since upstream refuses it alone."""
+    assert site.warm(warm_images=["example.com/nginx"]).code == 0
+    site.publish("example.com/nginx")
+    normal = site.check()
+    assert normal.code == 0, normal.output
+    assert "1 build and 0.0 hours behind" in normal.output and "which is normal" in normal.output
+
+    site.lab.fail({"status": 404}, service="registry", path="/manifests/latest$")
+    site.lab.advance(days=1)
+    late = site.check()
+    assert late.code == 2
+    assert "1 build and 24.0 hours behind" in late.failure() and "serves an old copy" in late.failure()
 
 
 def test_no_secret_is_shown(site: Site) -> None:
