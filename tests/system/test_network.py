@@ -27,8 +27,10 @@ PASSWORD = "the-pass word:of/the@proxy"
 ENCODED = "the-pass%20word%3Aof%2Fthe%40proxy"
 ARTIFACTORY = f"https://{ARTIFACTORY_HOST}"
 CHAINGUARD_HOSTS = {"console-api.enforce.dev", "issuer.enforce.dev"}
+OFFLINE = {"kubernetes_image_info"}
 MODULES = sorted(
-    path.stem for path in (COLLECTIONS / "ansible_collections/cgr/pull_through/plugins/modules").glob("*.py")
+    {path.stem for path in (COLLECTIONS / "ansible_collections/cgr/pull_through/plugins/modules").glob("*.py")}
+    - OFFLINE
 )
 
 IMAGES = {"package_type": "docker", "url": "https://cgr.dev/", "settings": {"enableTokenAuthentication": True}}
@@ -52,6 +54,7 @@ def tasks_of(lab: Lab) -> dict[str, tuple[Json, set[str]]]:
         ),
         "artifactory_access_token": ({"username": "reader", "expires_in": 600}, artifactory),
         "artifactory_repository_cache": ({"key": "images", "state": "expired"}, artifactory),
+        "artifactory_repository_cache_info": ({"key": "images"}, artifactory),
         "registry_pull": (
             {"repository": "images", "images": ["chainguard/wolfi-base"], "upstream_url": "https://cgr.dev"},
             {ARTIFACTORY_HOST, "cgr.dev"},
