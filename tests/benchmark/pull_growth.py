@@ -18,7 +18,7 @@ from _rig import Run, Store, memory, registry, registry_pull
 
 ROUNDS = 5
 COUNTS = (10, 100, 1000)
-LAYERS, SIZE = 2, 2 << 10
+LAYERS, SIZE = 5, 2 << 10
 MORE_MEMORY = 16
 AGAIN = 3  # requests of an image that was pulled before: index, manifest, and none of its layers and configuration
 

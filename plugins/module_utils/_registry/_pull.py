@@ -11,6 +11,7 @@ turn of an image or of a repository. What two images of a repository share is fe
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import itertools
 import threading
@@ -44,6 +45,7 @@ Stage = t.Literal["manifest", "blob", "referrer", "upstream", "outdated", "pinne
 
 Key = t.TypeVar("Key", bound=t.Hashable)
 Value = t.TypeVar("Value")
+Item = t.TypeVar("Item")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,19 +192,55 @@ class Once(t.Generic[Key, Value]):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._values: dict[Key, Value] = {}
         self._futures: dict[Key, concurrent.futures.Future[Value]] = {}
 
     def get(self, key: Key, work: t.Callable[[], Value]) -> Value:
         """Return the value of a key, or raise what its work raised."""
         with self._lock:
+            if key in self._values:
+                return self._values[key]
             first = key not in self._futures
             future = self._futures.setdefault(key, concurrent.futures.Future())
         if first:
             try:
-                future.set_result(work())
+                value = work()
             except BaseException as exc:  # pylint: disable=broad-exception-caught  # the threads that wait get it too
                 future.set_exception(exc)
+            else:
+                future.set_result(value)
+                # A future is a hundred times larger than what it holds, once nobody waits for it any more.
+                with self._lock:
+                    self._values[key] = value
+                    del self._futures[key]
         return future.result()
+
+
+class Crew:
+    """Threads that share work. They stay until close(), since each keeps its connections."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._pool = concurrent.futures.ThreadPoolExecutor(threads)
+
+    def share(self, work: t.Callable[[Item], None], items: t.Iterable[Item]) -> None:
+        """Do work for each item, in order. Unlike an executor's map, this holds nothing for each item."""
+        pending, lock = iter(items), threading.Lock()
+
+        def take_turns() -> None:
+            while True:
+                with lock:
+                    found = next(pending, None)
+                if found is None:
+                    return
+                work(found)
+
+        for worker in [self._pool.submit(take_turns) for _thread in range(self._threads)]:
+            worker.result()
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
 
 
 class Puller:
@@ -232,29 +270,27 @@ class Puller:
     def pull(self, batches: t.Iterable[Batch]) -> list[list[Outcome]]:
         """Return the outcomes of each batch, in the order given. What fails does not stop the others."""
         outcomes = self._begin(batches)
-        try:
-            self._pull_in_turn(list(itertools.chain.from_iterable(outcomes)))
-        finally:
-            # Thousands of images are reported next, and need the memory.
-            self._manifests, self._blobs = Once(), {}
+        with contextlib.closing(Crew(self._settings.threads)) as crew:
+            self._pull_in_turn(crew, list(itertools.chain.from_iterable(outcomes)))
+        # Thousands of images are reported next, and need the memory.
+        self._manifests, self._blobs = Once(), {}
         return outcomes
 
-    def _pull_in_turn(self, every: list[Outcome]) -> None:
-        with concurrent.futures.ThreadPoolExecutor(self._settings.threads) as pool:
-            if self._settings.canary:
-                canary = every.pop(0)
-                self._pull_all(pool, [canary])
-                if canary.error is not None and not isinstance(canary.error, LimitReached):
-                    for outcome in every:
-                        outcome.error = Skipped(canary.error, "the first image, which is the canary, failed")
-                    return
-            self._pull_all(pool, every)
+    def _pull_in_turn(self, crew: Crew, every: list[Outcome]) -> None:
+        if self._settings.canary:
+            canary = every.pop(0)
+            self._pull_all(crew, [canary])
+            if canary.error is not None and not isinstance(canary.error, LimitReached):
+                for outcome in every:
+                    outcome.error = Skipped(canary.error, "the first image, which is the canary, failed")
+                return
+        self._pull_all(crew, every)
 
     def survey(self, batches: t.Iterable[Batch]) -> list[list[Outcome]]:
         """Return outcomes as upstream's manifests alone foretell them. All batches must have an upstream."""
         outcomes = self._begin(batches, direct=True)
-        with concurrent.futures.ThreadPoolExecutor(self._settings.threads) as pool:
-            list(pool.map(self._pull_manifests, itertools.chain.from_iterable(outcomes)))
+        with contextlib.closing(Crew(self._settings.threads)) as crew:
+            crew.share(self._pull_manifests, itertools.chain.from_iterable(outcomes))
         return outcomes
 
     def wanted(self) -> list[Descriptor]:
@@ -277,9 +313,9 @@ class Puller:
         self._done.of = sum(map(len, outcomes))
         return outcomes
 
-    def _pull_all(self, pool: concurrent.futures.Executor, outcomes: list[Outcome]) -> None:
-        list(pool.map(self._pull_manifests, outcomes))
-        list(pool.map(self._fetch, self._wanted()))
+    def _pull_all(self, crew: Crew, outcomes: list[Outcome]) -> None:
+        crew.share(self._pull_manifests, outcomes)
+        crew.share(self._fetch, self._wanted())
 
     def _wanted(self) -> list[_Blob]:
         """Return the blobs that are still to be fetched, in the order in which to do so."""
