@@ -276,7 +276,8 @@ class PullTokens:
         """
         now = self._survey.now()
         current = verdict.current
-        age = 0.0 if renew or current is None else now - current.created
+        # The service's time comes in whole seconds, so a token can seem to be made in the future.
+        age = 0.0 if renew or current is None else max(now - current.created, 0.0)
         return [
             token.uid
             for token in mine

@@ -28,7 +28,7 @@ _INDEXES = (OCI_INDEX, DOCKER_INDEX)
 _IMAGE_CONFIGS = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Descriptor:
     """What a manifest says of something that it refers to. size is in bytes."""
 
@@ -57,7 +57,7 @@ class Descriptor:
         return "nondistributable" in self.media_type or "foreign" in self.media_type
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Manifest:
     """A manifest or an index whose digest was computed from its bytes. size is in bytes.
 

@@ -40,7 +40,7 @@ class PlatformMissing(PullThroughError):
         super().__init__(f"The image has no {self.missing}; it has: {self.found}.")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Platform:
     """Normalised; variant is empty when it is unset or the architecture's default."""
 

@@ -73,7 +73,7 @@ class Batch:
     witness: Witness | None = None
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class Outcome:
     """One image, and what came of it. started and finished are seconds of the clock; images overlap in time.
 
@@ -151,11 +151,12 @@ def _all_blobs(manifests: t.Iterable[Manifest]) -> tuple[Descriptor, ...]:
 
 @dataclasses.dataclass
 class _Done:
-    """How far a run is. of: how many images there are."""
+    """How far a run is. of: how many images there are. known: how many blobs are needed, as far as that is known."""
 
     images: int = 0
     of: int = 0
     blobs: int = 0
+    known: int = 0
     bytes: int = 0
 
 
@@ -167,7 +168,7 @@ class _User(t.NamedTuple):
     root: str
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class _Blob:
     """A blob to fetch, and who needs it."""
 
@@ -231,7 +232,14 @@ class Puller:
     def pull(self, batches: t.Iterable[Batch]) -> list[list[Outcome]]:
         """Return the outcomes of each batch, in the order given. What fails does not stop the others."""
         outcomes = self._begin(batches)
-        every = list(itertools.chain.from_iterable(outcomes))
+        try:
+            self._pull_in_turn(list(itertools.chain.from_iterable(outcomes)))
+        finally:
+            # Thousands of images are reported next, and need the memory.
+            self._manifests, self._blobs = Once(), {}
+        return outcomes
+
+    def _pull_in_turn(self, every: list[Outcome]) -> None:
         with concurrent.futures.ThreadPoolExecutor(self._settings.threads) as pool:
             if self._settings.canary:
                 canary = every.pop(0)
@@ -239,9 +247,8 @@ class Puller:
                 if canary.error is not None and not isinstance(canary.error, LimitReached):
                     for outcome in every:
                         outcome.error = Skipped(canary.error, "the first image, which is the canary, failed")
-                    return outcomes
+                    return
             self._pull_all(pool, every)
-        return outcomes
 
     def survey(self, batches: t.Iterable[Batch]) -> list[list[Outcome]]:
         """Return outcomes as upstream's manifests alone foretell them. All batches must have an upstream."""
@@ -259,9 +266,7 @@ class Puller:
         done = self._done
         if not done.of:
             return "begun"
-        blobs = (
-            f"{done.blobs} of {len(self._blobs)} known layers and configurations" if self._blobs else "no layers yet"
-        )
+        blobs = f"{done.blobs} of {done.known} known layers and configurations" if done.known else "no layers yet"
         return f"manifests of {done.images} of {done.of} images; {blobs}, {done.bytes / 1e6:.1f} MB"
 
     def _begin(self, batches: t.Iterable[Batch], *, direct: bool = False) -> list[list[Outcome]]:
@@ -397,6 +402,8 @@ class Puller:
                 if not blob.is_foreign:
                     new = _Blob(outcome.registry, outcome.name, blob)
                     listed = self._blobs.setdefault((outcome.name, blob.digest), new)
+                    self._done.known = len(self._blobs)
+                    self._done.known = len(self._blobs)
                     listed.users.append(_User(outcome, stage, root.digest))
 
     def _fetch(self, blob: _Blob) -> None:

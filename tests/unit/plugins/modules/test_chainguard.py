@@ -294,6 +294,7 @@ def test_which_other_tokens_can_go(run_module, other_age, superseded, days):
         pytest.param(5, "6d", False, id="too-early"),
         pytest.param(7, "6d", True, id="over"),
         pytest.param(0.1, "0s", True, id="none"),
+        pytest.param(-1 / DAY, "0s", True, id="none-and-just-made-by-a-clock-that-rounds-down"),
     ],
 )
 def test_what_was_replaced_lives_on_for_the_grace_period(run_module, age, grace, superseded):

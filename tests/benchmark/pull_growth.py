@@ -1,0 +1,73 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How requests, time and memory grow from 10 to 1,000 images, and what a warm-up costs that has nothing to do.
+
+Prints also the requests for each thing, beside what the protocol needs; a unit test of the engine asserts the same.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import typing as t
+
+from _figures import Figure, show
+from _rig import Run, Store, memory, registry, registry_pull
+
+ROUNDS = 5
+COUNTS = (10, 100, 1000)
+LAYERS, SIZE = 2, 2 << 10
+MORE_MEMORY = 16
+AGAIN = 3  # requests of an image that was pulled before: index, manifest, and none of its layers and configuration
+
+
+def table(requests: t.Mapping[int, int]) -> None:
+    """Print the requests for each thing, and what the protocol needs."""
+    few, many = COUNTS[0], COUNTS[-1]
+    each = (requests[many] - requests[few]) / (many - few)
+    rows = [
+        ("for a registry: is a login needed? (GET /v2/)", requests[few] - few * each, 1),
+        (f"for an image: index, manifest, configuration, {LAYERS} layers", each, 3 + LAYERS),
+        ("for a repository with a login: a token (see the unit test)", 1, 1),
+    ]
+    print(f"{'requests':62} {'sent':>6} {'needed':>6}")
+    for name, sent, needed in rows:
+        print(f"{name:62} {sent:6g} {needed:6}")
+
+
+def main() -> None:
+    names = [f"org/image{number}" for number in range(max(COUNTS))]
+    runs: dict[int, list[Run]] = {count: [] for count in COUNTS}
+    with memory() as folder:
+        store = Store(folder / "store")
+        for name in names:
+            store.add_image(name, [os.urandom(SIZE) for _layer in range(LAYERS)])
+        with registry(folder / "store") as host:
+            options = {"registry_url": f"http://{host}"}
+            for _round in range(ROUNDS):
+                for count in COUNTS:
+                    runs[count].append(registry_pull(images=names[:count], **options))
+            remembered = {**options, "resume_file": str(folder / "proved.jsonl"), "images": names}
+            registry_pull(**remembered)
+            again = registry_pull(**remembered)
+    seconds = {count: statistics.median(run.seconds for run in each) for count, each in runs.items()}
+    memories = {count: statistics.median(run.memory for run in each) for count, each in runs.items()}
+    requests = {count: each[-1].result["totals"]["requests"] for count, each in runs.items()}
+    for count in COUNTS:
+        print(f"{count:5} images: {seconds[count]:6.2f} s, {requests[count]:5} requests, {memories[count]:5.1f} MiB")
+    few, some, many = COUNTS
+    show(
+        [
+            Figure("requests, 10 times the images", requests[many] / requests[some], many / some),
+            Figure("wall, 10 times the images", seconds[many] / seconds[some], many / some),
+            Figure("more memory from 10 to 1,000 images, MiB", memories[many] - memories[few], MORE_MEMORY),
+            Figure("a second warm-up, requests for an image", again.result["totals"]["requests"] / many, AGAIN),
+        ]
+    )
+    table(requests)
+
+
+if __name__ == "__main__":
+    main()
