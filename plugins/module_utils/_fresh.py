@@ -69,9 +69,14 @@ class Witness:
         self._unable = unable
         self._sleep = sleep
 
-    def watch(self, what: str, paths: t.Sequence[str], fetch: t.Callable[[], Result]) -> tuple[Result, Sighting]:
-        """Return what fetch returns, and whether that came from upstream. what: its name, for people."""
-        cached, why = self.look(paths)
+    def watch(
+        self, what: str, paths: t.Sequence[str], fetch: t.Callable[[], Result], *, uncached: bool = False
+    ) -> tuple[Result, Sighting]:
+        """Return what fetch returns, and whether that came from upstream. what: its name, for people.
+
+        uncached: whether a look has just shown that it is not in the cache.
+        """
+        cached, why = (False, "") if uncached else self.look(paths)
         fetched = fetch()
         if cached is None:
             return fetched, Sighting(None, why)

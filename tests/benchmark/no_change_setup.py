@@ -2,9 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run of `setup` costs that has nothing to do, against a play of as many trivial tasks.
+"""What a run of `setup` costs that has nothing to do, with all sources, their virtual repositories and a permission.
 
-Prints medians of interleaved rounds in the same run, their ratio, and the requests that each service gets.
+Its peers are a play of one trivial task, and uri_peer.yml, what one writes without the collection. A first round is not measured.
+
+Requests of proofs are counted per pull and hop. A pull is one image or artifact of a source through one repository: its own, and the
+virtual one that it is a member of. The hops are the one to Artifactory and the one to Chainguard. All requests to any service count,
+those that Artifactory sends by itself too, and those of the round that had most of them.
 """
 
 from __future__ import annotations
@@ -12,83 +16,150 @@ from __future__ import annotations
 import collections
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import typing as t
 from pathlib import Path
 
-from lab.client import LabProcess, started
+from _figures import ROOT, Figure, show
+from lab.client import started
+from system.laboratory import Lab
+from system.test_sources import PROVED, SOURCES, VIRTUALS
 
 ROUNDS = 5
-ROOT = Path(__file__).resolve().parents[2]
+HOPS = 2
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+SETUP = "cgr.pull_through.setup"
+PEER = Path(__file__).with_name("uri_peer.yml")
+PERMISSION = "cgr-pull"
+
+TRIVIAL, PLAIN, PROVEN, BY_HAND = "one trivial task", "setup without proofs", "setup with proofs", "uri_peer.yml"
+
+# What the peer asks for: one document of each repository, by its package type.
+_ASKED = {
+    "docker": "/v2/{key}/{image}/manifests/latest",
+    "helmoci": "/v2/{key}/example.com/iamguarded-charts/lab-greeting/manifests/1.1.0",
+    "alpine": "/artifactory/{key}/x86_64/APKINDEX.tar.gz",
+    "maven": "/artifactory/{key}/com/example/lab-greeting/maven-metadata.xml",
+    "pypi": "/artifactory/api/pypi/{key}/simple/lab-greeting/",
+    "npm": "/artifactory/api/npm/{key}/@example/greeting",
+    "nuget": "/artifactory/api/nuget/v3/{key}/lab.greeting/index.json",
+    "go": "/artifactory/api/go/{key}/example.com/lab/greeting/@v/list",
+}
+_PUBLIC_IMAGE, _PRIVATE_IMAGE = "chainguard/wolfi-base", "example.com/nginx"
+
+Json = dict[str, t.Any]
+Requests = collections.Counter[str]
 
 
-def play(playbook: str, environment: dict[str, str], *arguments: str) -> tuple[float, str]:
-    """Return the wall seconds of a playbook, and its output."""
-    begun = time.monotonic()
-    done = subprocess.run(
-        [PLAYBOOK, playbook, *arguments], env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        sys.exit(done.stdout + done.stderr)
-    return time.monotonic() - begun, done.stdout
+class Bench:
+    """Runs playbooks, and counts what they ask for."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self._lab = lab
+        self._folder = folder
+        collections_path = str(ROOT / ".cache" / "collections")
+        self._environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": collections_path, "ANSIBLE_NOCOLOR": "1"}
+
+    def write(self, name: str, content: t.Any) -> Path:
+        """Write a file that may hold secrets."""
+        path = self._folder / name
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return path
+
+    def play(self, playbook: str | Path, variables: Path, *, changes: bool = False) -> float:
+        """Return the wall seconds of a playbook. Ends the benchmark when it fails, or changes something unasked."""
+        command = [str(PLAYBOOK), str(playbook), "-e", f"@{variables}"]
+        begun = time.monotonic()
+        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
+        seconds = time.monotonic() - begun
+        if done.returncode != 0 or ("changed=0 " not in done.stdout and not changes):
+            sys.exit(f"{playbook}:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
+        return seconds
+
+    def counted(self, playbook: str | Path, variables: Path) -> tuple[float, Requests]:
+        """Return the wall seconds of a playbook, and the requests that each service got."""
+        mark = self._lab.mark()
+        seconds = self.play(playbook, variables)
+        return seconds, collections.Counter(entry["service"] for entry in self._lab.journal(mark))
 
 
-def trivial(folder: Path, tasks: int) -> str:
-    """Write a play with this many tasks, each the smallest module, and return its path."""
-    each = [{"name": f"Task {number}", "ansible.builtin.ping": {}} for number in range(tasks)]
+def trivial() -> list[Json]:
+    """Return a play with one task, the smallest module."""
     variables = {"ansible_python_interpreter": "{{ ansible_playbook_python }}", "ansible_pipelining": True}
     header = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables}
-    path = folder / "trivial.yml"
-    path.write_text(json.dumps([{**header, "tasks": each}]), encoding="utf-8")
-    return str(path)
+    return [{**header, "tasks": [{"name": "Do nothing", "ansible.builtin.ping": {}}]}]
 
 
-def settings(lab: LabProcess, folder: Path) -> tuple[dict[str, str], str]:
-    """Return the environment and the file of variables for `setup`."""
-    artifactory, chainguard = lab.state["artifactory"], lab.state["chainguard"]
-    variables = {
-        "pull_through_artifactory_url": artifactory["url"],
-        "pull_through_artifactory_access_token": artifactory["users"]["admin"]["token"],
-        "pull_through_organization": chainguard["organization"]["name"],
-        "pull_through_sources": ["containers_public", "containers"],
-        "pull_through_chainguard_api_token": chainguard["api_tokens"]["owner"],
-        "pull_through_chainguard_api_url": chainguard["api_url"],
-        "pull_through_chainguard_issuer_url": chainguard["issuer_url"],
-        "pull_through_chainguard_registry_url": chainguard["registry_url"],
-        "pull_through_ca_path": lab.state["ca_path"],
+def peer_variables(lab: Lab) -> Json:
+    """Return what uri_peer.yml has to know, to find everything as `setup` left it."""
+    repositories = []
+    for source in SOURCES.values():
+        url = source.settings["url"].format(uid=lab.organization["uid"])
+        kind = {"key": source.key, "rclass": "remote", "packageType": source.package_type}
+        repositories.append({**kind, **source.settings, "url": url})
+    for key, package_type, members in VIRTUALS.values():
+        kind = {"key": key, "rclass": "virtual", "packageType": package_type}
+        repositories.append({**kind, "repositories": members})
+    proofs = []
+    for one in repositories:
+        image = _PRIVATE_IMAGE if one["key"] == SOURCES["containers"].key else _PUBLIC_IMAGE
+        proofs.append(_ASKED[one["packageType"]].format(key=one["key"], image=image))
+    granted = lab.permissions()[PERMISSION]["artifact"]
+    return {
+        "artifactory": lab.artifactory_url,
+        "artifactory_token": lab.admin_token,
+        "chainguard_api": lab.state["chainguard"]["api_url"],
+        "chainguard_token": lab.api_tokens["owner"],
+        "ca_path": lab.ca_path,
+        "repositories": repositories,
+        "permission": {"name": PERMISSION, "resources": {"artifact": granted}},
+        "proofs": proofs,
     }
-    path = folder / "variables.json"
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(variables), encoding="utf-8")
-    collections_path = str(ROOT / ".cache" / "collections")
-    return {**os.environ, "ANSIBLE_COLLECTIONS_PATH": collections_path, "ANSIBLE_NOCOLOR": "1"}, f"@{path}"
+
+
+def count_pulls() -> int:
+    """Return how many pulls the proofs are made of. The public images are named in the catalogue, and count as one."""
+    of_source = {source.key: sum(map(len, source.proved.values())) or 1 for source in SOURCES.values()}
+    return sum(of_source.values()) + sum(of_source[key] for _key, _type, keys in VIRTUALS.values() for key in keys)
+
+
+def measured(bench: Bench, lab: Lab) -> list[Figure]:
+    """Set everything up, and run all in turns."""
+    wanted = {"overrides": PROVED, "virtuals": list(VIRTUALS), "users": ["reader"], "depth": "manifest"}
+    proven = bench.write("proven.json", lab.variables(*SOURCES, **wanted))
+    plain = bench.write("plain.json", lab.variables(*SOURCES, **wanted, prove=False))
+    print(f"setup of an empty Artifactory: {bench.play(SETUP, proven, changes=True):.1f} s", flush=True)
+    by_hand = bench.write("by_hand.json", peer_variables(lab))
+    runs: dict[str, tuple[str | Path, Path]] = {
+        TRIVIAL: (bench.write("trivial.json", trivial()), by_hand),
+        PLAIN: (SETUP, plain),
+        PROVEN: (SETUP, proven),
+        BY_HAND: (PEER, by_hand),
+    }
+    rounds = [{name: bench.counted(*run) for name, run in runs.items()} for _round in range(ROUNDS + 1)]
+    seconds = {name: statistics.median(one[name][0] for one in rounds[1:]) for name in runs}
+    requests = {name: max((one[name][1] for one in rounds), key=lambda asked: asked.total()) for name in runs}
+    for name in runs:
+        print(f"{name:21} {seconds[name]:6.2f} s, {requests[name].total():4} requests: {dict(requests[name])}")
+    pulls = count_pulls()
+    more = requests[PROVEN].total() - requests[PLAIN].total()
+    return [
+        Figure("without proofs, times one trivial task", seconds[PLAIN] / seconds[TRIVIAL], 5),
+        Figure("without proofs, requests", requests[PLAIN].total(), 16),
+        Figure(f"requests per pull and hop ({pulls} pulls, {HOPS} hops)", more / (pulls * HOPS), 3),
+        Figure("with proofs, times uri_peer.yml", seconds[PROVEN] / seconds[BY_HAND], 0.2),
+    ]
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as name, started() as lab:
-        folder = Path(name)
-        environment, variables = settings(lab, folder)
-        setup = ("cgr.pull_through.setup", environment, "-e", variables)
-        play(*setup)
-        last = int(lab.journal()[-1]["n"])
-        output = play(*setup)[1]
-        requests = collections.Counter(entry["service"] for entry in lab.journal(last))
-        tasks = int(re.search(r"ok=(\d+)", output)[1])  # type: ignore[index]  # the recap is always there
-        peer = trivial(folder, tasks)
-        ours, theirs = [], []
-        for _round in range(ROUNDS):
-            ours.append(play(*setup)[0])
-            theirs.append(play(peer, environment)[0])
-    mine, other = statistics.median(ours), statistics.median(theirs)
-    print(f"no-change setup, two sources, with proofs: {mine:.2f} s")
-    print(f"play of {tasks} trivial tasks:               {other:.2f} s")
-    print(f"ratio:                                     {mine / other:.2f}")
-    print(f"requests:                                  {sum(requests.values())} {dict(requests)}")
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name, started() as process:
+        lab = Lab(process.state)
+        show(measured(Bench(lab, Path(name)), lab))
 
 
 if __name__ == "__main__":

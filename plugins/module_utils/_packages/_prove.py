@@ -137,13 +137,13 @@ class Prover:
                 self._ask_upstream(outcome)
         outcome.finished = self._clock()
 
-    def _watched(self, outcome: Outcome, file: File) -> Fetched:
-        """Fetch a file, and note whether it came from upstream."""
+    def _watched(self, outcome: Outcome, file: File, *, uncached: bool = False) -> Fetched:
+        """Fetch a file, and note whether it came from upstream. uncached: see Witness.watch."""
         outcome.at = file
         site, witness = outcome.batch.site, outcome.batch.witness
         if witness is None:
             return site.fetch(file)
-        fetched, sighting = witness.watch(file.name, file.paths, lambda: site.fetch(file))
+        fetched, sighting = witness.watch(file.name, file.paths, lambda: site.fetch(file), uncached=uncached)
         outcome.sightings.append(sighting)
         return fetched
 
@@ -219,7 +219,7 @@ class Prover:
             if outcome.sighting.fresh is not False:
                 return
             if witness.look(spare.paths)[0] is False:
-                self._watched(outcome, spare)
+                self._watched(outcome, spare, uncached=True)
         if outcome.sighting.fresh is False and outcome.batch.evict and outcome.batch.fresh == "required":
             file = outcome.files[0].file
             witness.evict(next((path for path in file.paths if witness.look([path])[0]), file.paths[0]))

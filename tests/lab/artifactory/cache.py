@@ -77,7 +77,9 @@ class FileStore:
             hashlib.md5(data, usedforsecurity=False).hexdigest(),
             len(data),
         )
-        self.path(content).write_bytes(data)
+        # What is there already may be on its way to somebody.
+        if not self.path(content).exists():
+            self.path(content).write_bytes(data)
         return content
 
     async def add_stream(self, chunks: AsyncIterable[bytes]) -> Content:

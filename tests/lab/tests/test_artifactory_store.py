@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lab.artifactory.cache import FileStore
 from lab.artifactory.cipher import Cipher
 from lab.artifactory.patterns import accepts
 from lab.artifactory.settings import DEFAULTS, Settings
@@ -281,3 +282,10 @@ def test_cipher_text_of_another_key_is_clear_text_here() -> None:
 )
 def test_patterns(includes: list[str], excludes: list[str], path: str, accepted: bool) -> None:
     assert accepts(includes, excludes, path) is accepted
+
+
+def test_a_content_that_is_added_again_is_not_written_again() -> None:
+    files = FileStore()
+    path = files.path(files.add(b"index"))
+    path.write_bytes(b"on its way to somebody")
+    assert files.path(files.add(b"index")).read_bytes() == b"on its way to somebody"
