@@ -78,7 +78,7 @@ class Bench:
         done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
         seconds = time.monotonic() - begun
         if done.returncode != 0 or ("changed=0 " not in done.stdout and not changes):
-            sys.exit(f"{playbook}:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
+            sys.exit(f"{playbook}:\n{done.stdout[-1500:]}{done.stderr[-500:]}")
         return seconds
 
     def counted(self, playbook: str | Path, variables: Path) -> tuple[float, Requests]:

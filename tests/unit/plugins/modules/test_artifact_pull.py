@@ -225,6 +225,11 @@ def test_a_file_nearby_shows_that_the_way_is_open(world, pull):
     assert (shown["ok"], shown["fresh"]) == (True, True)
     assert shown["fresh_evidence"] == "lib-1.0.pom was not in cgr-cache before, and is now."
     assert len(shown["files"]) == 2
+    # Once before it was fetched, and once after that.
+    looks = [
+        url for _method, url in world.transport.asked if url.endswith(f"/api/storage/{KEY}-cache/{file('1.0', 'pom')}")
+    ]
+    assert len(looks) == 2
 
 
 def test_a_file_nearby_that_does_not_come_is_a_failure(world, pull):
