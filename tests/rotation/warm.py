@@ -17,6 +17,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import select
 import signal
 import socket
@@ -63,10 +64,11 @@ def prepare_playbook() -> None:
 
 def prepare_module() -> None:
     """Import what modules need anyway, and make smaller keys: one of the real size takes half a second."""
-    collection = "ansible_collections.cgr.pull_through.plugins.module_utils"
-    for name in ("ansible.module_utils.basic", f"{collection}._argspec"):
-        importlib.import_module(name)
-    importlib.import_module(f"{collection}._chainguard._jwt")._KEY_BITS = 2048
+    importlib.import_module("ansible.module_utils.basic")
+    shared = importlib.import_module("ansible_collections.cgr.pull_through.plugins.module_utils")
+    for found in pkgutil.walk_packages(shared.__path__, f"{shared.__name__}."):
+        importlib.import_module(found.name)
+    sys.modules[f"{shared.__name__}._chainguard._jwt"]._KEY_BITS = 2048  # type: ignore[attr-defined]
 
 
 class Program(t.NamedTuple):

@@ -152,7 +152,7 @@ def clean_environment(folder: Path) -> dict[str, str]:
     """Return the environment of a run: nothing of the caller's but the programs, and the collection under test."""
     for name in ("home", "tmp"):
         (folder / name).mkdir(exist_ok=True)
-    (folder / "ansible.cfg").touch()
+    (folder / "ansible.cfg").write_text("[defaults]\ninternal_poll_interval = 0.01\n", encoding="utf-8")
     return {
         # The first folder is that of this Python. A caller's PATH may hold pyenv's shims, which Ansible takes for Pythons.
         "PATH": os.pathsep.join([str(PROGRAMS), "/usr/local/bin", "/usr/bin", "/bin"]),

@@ -122,6 +122,13 @@ def test_a_setting_that_was_not_stored_is_an_error(run_module):
     assert result["failed"] and "did not store ofline" in result["msg"]
 
 
+@pytest.mark.parametrize(("read", "lost"), [("org/old", True), ("org/third", False)], ids=["not-stored", "overtaken"])
+def test_a_user_name_that_another_run_wrote_in_this_moment_is_no_error(run_module, read, lost):
+    transport = ScriptedTransport(stored(username="org/old"), WRITTEN, stored(username=read))
+    result = run_module(artifactory_remote_repository, transport, **WANTED)
+    assert result.get("failed", False) is lost
+
+
 def test_a_creation_without_answer_is_looked_for_not_repeated(run_module):
     transport = ScriptedTransport(ABSENT, LICENSE, ScriptedAnswer(503, "busy"), stored(), stored())
     result = run_module(artifactory_remote_repository, transport, **WANTED)
