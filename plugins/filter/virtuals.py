@@ -57,9 +57,10 @@ _AS_A_SOURCE: Virtual = {"works": True, "made": {}, "pinned": [], "settings": {}
 
 
 def _proof(key: str, package_type: str, members: list[Virtual]) -> Virtual:
-    """Return what is pulled through a virtual repository: what proves its members, each thing once."""
-    images = [image for member in members for image in member["proof"].get("images", [])]
-    artifacts = [artifact for member in members for artifact in member["proof"].get("artifacts", [])]
+    """Return what is pulled through a virtual repository: what proves those of its members that work, each thing once."""
+    proofs = [member["proof"] for member in members if member["works"]]
+    images = [image for proof in proofs for image in proof.get("images", [])]
+    artifacts = [artifact for proof in proofs for artifact in proof.get("artifacts", [])]
     if images:
         return {"repository": key, "images": list(dict.fromkeys(images))}
     unique = [artifact for place, artifact in enumerate(artifacts) if artifact not in artifacts[:place]]

@@ -223,3 +223,9 @@ def test_a_virtual_repository_is_proved_by_what_proves_its_members():
 def test_a_virtual_repository_without_a_proof_says_nothing():
     known = {"apk": {"key": "all", "package_type": "alpine", "members": ["open"], "settings": {}}}
     assert findings(virtuals(["apk"], known, known_of("open")), []) == {"proved": {}, "failures": []}
+
+
+def test_what_does_not_work_proves_no_virtual_repository():
+    known = {"apk": {"key": "all", "package_type": "alpine", "members": ["apk"], "settings": {}}}
+    (found,) = virtuals(["apk"], known, known_of("apk", listed=[]))
+    assert found["proof"] == {}
