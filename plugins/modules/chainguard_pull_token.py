@@ -515,6 +515,7 @@ def revoke(module: AnsibleModule, item: dict[str, t.Any], iam: Iam, upkeep: Upke
 
 def main() -> None:
     form = list_form(TOKEN_SPEC, "tokens", "name", common=COMMON_SPEC, required_if=[("foreign", True, ["identities"])])
+    form["argument_spec"]["tokens"]["no_log"] = False
     form["argument_spec"].update(**CHAINGUARD_SPEC, **HTTP_SPEC)
     module = AnsibleModule(**form, required_by={"name": ["organization"]}, supports_check_mode=True)
     require_libraries(module, ("cryptography", CRYPTOGRAPHY_MISSING))
