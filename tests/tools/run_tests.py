@@ -147,13 +147,13 @@ def _galaxy_importer(stage: Stage, programs: Path, tree: Path) -> None:
 
 # Two at a time, so the longest ones come first.
 STAGES = {
+    "system": system,
     "rotation": rotation,
     "sanity": sanity,
-    "system": system,
-    "unit": unit,
-    "lab-test": lab_test,
-    "lint": lint,
     "integration": integration,
+    "lint": lint,
+    "lab-test": lab_test,
+    "unit": unit,
 }
 
 
