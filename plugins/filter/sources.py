@@ -102,7 +102,6 @@ from ansible.errors import AnsibleFilterError
 Source = t.Dict[str, t.Any]
 
 REGISTRIES = ("docker", "helmoci", "oci")
-_LEARNT = ("repositories", "organizations", "public_images", "organization_images")
 _TOKEN_FACTS = ("due", "live", "username", "reason", "superseded", "replaces", "changed", "failed", "msg")
 
 
@@ -245,16 +244,24 @@ def sources(
     listed: list[Source] | None = None,
     plans: list[Source] | None = None,
     revoke_adopted: bool = False,
-    **learnt: list[Source],
+    repositories: list[Source] | None = None,
+    organizations: list[Source] | None = None,
+    public_images: list[Source] | None = None,
+    organization_images: list[Source] | None = None,
 ) -> list[Source]:
     """Return the sources with all that is known of them. The arguments are in DOCUMENTATION."""
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise AnsibleFilterError(f"There is no source {', '.join(unknown)}.")
-    everything = {part: learnt.get(part) or [] for part in _LEARNT}
+    learnt = {
+        "repositories": repositories or [],
+        "organizations": organizations or [],
+        "public_images": public_images or [],
+        "organization_images": organization_images or [],
+    }
     results: list[Source] = []
     for index, name in enumerate(names):
-        source = _described(name, known[name], organization, registry_url, everything)
+        source = _described(name, known[name], organization, registry_url, learnt)
         if source.get("pull_token"):
             place = sum("token" in one for one in results)
             made = _made(tokens[place] if tokens else {}, revoke_adopted)
