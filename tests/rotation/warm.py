@@ -68,7 +68,7 @@ def prepare_module() -> None:
     shared = importlib.import_module("ansible_collections.cgr.pull_through.plugins.module_utils")
     for found in pkgutil.walk_packages(shared.__path__, f"{shared.__name__}."):
         importlib.import_module(found.name)
-    sys.modules[f"{shared.__name__}._chainguard._jwt"]._KEY_BITS = 2048  # type: ignore[attr-defined]
+    vars(sys.modules[f"{shared.__name__}._chainguard._jwt"])["_KEY_BITS"] = 2048
 
 
 class Program(t.NamedTuple):
