@@ -6,15 +6,19 @@
 
 from __future__ import annotations
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import Descriptor
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import is_digest
 
 _MANIFEST = "manifest.json"
 _INDEX = "list.manifest.json"
 
 
-def manifest_paths(image: str, reference: str) -> list[str]:
-    """Return where in a Docker cache a manifest can be, the likely place first."""
-    names = [_MANIFEST, _INDEX] if is_digest(reference) else [_INDEX, _MANIFEST]
+def manifest_paths(image: str, reference: str, entry: Descriptor | None = None) -> list[str]:
+    """Return where in a Docker cache a manifest can be, the likely place first. entry: of an index, which tells what it is."""
+    if entry is not None:
+        names = [_INDEX if entry.is_index else _MANIFEST]
+    else:
+        names = [_MANIFEST, _INDEX] if is_digest(reference) else [_INDEX, _MANIFEST]
     return [f"{_folder(image, reference)}/{name}" for name in names]
 
 

@@ -361,14 +361,23 @@ class Puller:
         self._enlist(outcome, root, tree.blobs, "blob")
         return tree
 
-    def _manifest(self, outcome: Outcome, reference: str, expected: Descriptor | None = None) -> Manifest:
-        """Return a manifest, fetched once in the run, and note whether it came from upstream."""
+    def _manifest(
+        self, outcome: Outcome, reference: str, expected: Descriptor | None = None, *, uncached: bool = False
+    ) -> Manifest:
+        """Return a manifest, fetched once in the run, and note whether it came from upstream.
+
+        uncached: whether a look has just shown that it is not in the cache.
+        """
         key = (outcome.name, reference, outcome.batch.witness is not None)
-        manifest, sighting = self._manifests.get(key, lambda: self._watched(outcome, reference, expected))
+        manifest, sighting = self._manifests.get(
+            key, lambda: self._watched(outcome, reference, expected, uncached=uncached)
+        )
         outcome.sightings.append(sighting)
         return manifest
 
-    def _watched(self, outcome: Outcome, reference: str, expected: Descriptor | None) -> tuple[Manifest, Sighting]:
+    def _watched(
+        self, outcome: Outcome, reference: str, expected: Descriptor | None, *, uncached: bool = False
+    ) -> tuple[Manifest, Sighting]:
         def fetch() -> Manifest:
             if self._settings.depth == "resolve":
                 return outcome.registry.resolve(outcome.name, reference)
@@ -378,7 +387,8 @@ class Puller:
         if witness is None:
             return fetch(), NOT_LOOKED
         image = outcome.reference.name
-        return witness.watch(f"{image} {reference}", manifest_paths(image, reference), fetch)
+        paths = manifest_paths(image, reference, expected)
+        return witness.watch(f"{image} {reference}", paths, fetch, uncached=uncached)
 
     def _tree(self, outcome: Outcome, root: Manifest) -> _Tree:
         """Return what hangs on a manifest, for the wanted platforms and to the wanted depth. Raises PlatformMissing."""
@@ -521,8 +531,8 @@ class Puller:
         for child in tree.children:
             if outcome.sighting.fresh is not False:
                 return
-            if witness.look(manifest_paths(image, child.digest))[0] is False:
-                self._manifest(outcome, child.digest, child)
+            if witness.look(manifest_paths(image, child.digest, child))[0] is False:
+                self._manifest(outcome, child.digest, child, uncached=True)
         if outcome.sighting.fresh is False and outcome.batch.evict and outcome.batch.fresh == "required":
             reference, expected = self._to_evict(outcome, tree)
             # The layers of the image lie beside its manifest, and stay.

@@ -397,6 +397,7 @@ class Cache:
         self.readable = readable
         self.keeps = keeps
         self.evicted = []
+        self.looks = []
         self.error = None
 
     def hold(self, reference, body):
@@ -418,6 +419,7 @@ class Cache:
         assert key == "key"
         if self.error:
             raise self.error
+        self.looks.append(path)
         return path in self.paths if self.readable else None
 
     def evict(self, key, path):
@@ -470,6 +472,13 @@ def test_if_all_that_is_pulled_is_cached_the_smallest_that_is_not_is_fetched(dep
     assert run.sighting.fresh is True and run.outcome.error is None
     assert run.asked("/manifests/")[-1] == run.children[fetched]
     assert run.cache.evicted == []
+
+
+def test_what_an_index_names_is_looked_for_once_before_it_comes_and_once_after():
+    run = FreshRun(cached=[TAG, 0])
+    child = f"{folder(run.children[2])}/manifest.json"
+    assert run.sighting.fresh is True
+    assert [path for path in run.cache.looks if folder(run.children[2]) in path] == [child, child]
 
 
 def test_if_all_is_cached_nothing_is_shown():
