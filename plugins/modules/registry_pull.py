@@ -163,7 +163,7 @@ options:
   threads:
     description: How many requests are under way at the same time, from 1 to 32.
     type: int
-    default: 8
+    default: 12
   referrers:
     description:
       - Whether to pull also the signatures, attestations and SBOMs of each image and of its platforms.
@@ -532,7 +532,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "platforms": {"type": "list", "elements": "str", "default": ["linux/amd64"]},
     "username": {"type": "str"},
     "password": {"type": "str", "no_log": True},
-    "threads": {"type": "int", "default": 8},
+    "threads": {"type": "int", "default": 12},
     "referrers": {"type": "bool", "default": False},
     "canary": {"type": "bool", "default": False},
     "requests_per_second": {"type": "float"},

@@ -4,7 +4,8 @@
 
 """What a run of `setup` costs that has nothing to do, with all sources, their virtual repositories and a permission.
 
-Its peers are a play of one trivial task, and uri_peer.yml, what one writes without the collection. A first round is not measured.
+Its peers are a play of one trivial task, and uri_peer.yml, what one writes without the collection. That pulls what the proofs pull, once
+each, and looks into no cache. A first round is not measured.
 
 Requests of proofs are counted per pull and hop. A pull is one image or artifact of a source through one repository: its own, and the
 virtual one that it is a member of. The hops are the one to Artifactory and the one to Chainguard. All requests to any service count,
@@ -23,9 +24,11 @@ import tempfile
 import time
 import typing as t
 from pathlib import Path
+from urllib.parse import urlencode
 
 from _figures import ROOT, Figure, show
 from lab.client import started
+from rotation.station import USER_AGENT
 from system.laboratory import Lab
 from system.test_sources import PROVED, SOURCES, VIRTUALS
 
@@ -38,21 +41,13 @@ PERMISSION = "cgr-pull"
 
 TRIVIAL, PLAIN, PROVEN, BY_HAND = "one trivial task", "setup without proofs", "setup with proofs", "uri_peer.yml"
 
-# What the peer asks for: one document of each repository, by its package type.
-_ASKED = {
-    "docker": "/v2/{key}/{image}/manifests/latest",
-    "helmoci": "/v2/{key}/example.com/iamguarded-charts/lab-greeting/manifests/1.1.0",
-    "alpine": "/artifactory/{key}/x86_64/APKINDEX.tar.gz",
-    "maven": "/artifactory/{key}/com/example/lab-greeting/maven-metadata.xml",
-    "pypi": "/artifactory/api/pypi/{key}/simple/lab-greeting/",
-    "npm": "/artifactory/api/npm/{key}/@example/greeting",
-    "nuget": "/artifactory/api/nuget/v3/{key}/lab.greeting/index.json",
-    "go": "/artifactory/api/go/{key}/example.com/lab/greeting/@v/list",
-}
-_PUBLIC_IMAGE, _PRIVATE_IMAGE = "chainguard/wolfi-base", "example.com/nginx"
+# The requests with which a proof pulls something, by the kinds of the lab's journal: through Artifactory, and directly.
+_PULLS = {"docker.manifest", "files.get", "pypi.index", "pypi.file", "npm.get", "nuget.get", "go.get"}
+_DIRECT_PULLS = {"registry.manifest", "virtualapk.get", "platform.repo.list", "platform.tag.list"}
 
 Json = dict[str, t.Any]
 Requests = collections.Counter[str]
+Pull = tuple[str, str]  # the service, and its path with the query
 
 
 class Bench:
@@ -81,6 +76,15 @@ class Bench:
             sys.exit(f"{playbook}:\n{done.stdout[-1500:]}{done.stderr[-500:]}")
         return seconds
 
+    def pulled(self, playbook: str | Path, variables: Path) -> list[Pull]:
+        """Return what a playbook pulls. What it finds in no cache is left out: it is another thing each time."""
+        runs = []
+        for _run in range(2):
+            mark = self._lab.mark()
+            self.play(playbook, variables)
+            runs.append(dict.fromkeys(filter(None, map(_pull, self._lab.journal(mark)))))
+        return [pull for pull in runs[0] if pull in runs[1]]
+
     def counted(self, playbook: str | Path, variables: Path) -> tuple[float, Requests]:
         """Return the wall seconds of a playbook, and the requests that each service got."""
         mark = self._lab.mark()
@@ -95,8 +99,17 @@ def trivial() -> list[Json]:
     return [{**header, "tasks": [{"name": "Do nothing", "ansible.builtin.ping": {}}]}]
 
 
-def peer_variables(lab: Lab) -> Json:
-    """Return what uri_peer.yml has to know, to find everything as `setup` left it."""
+def _pull(entry: Json) -> Pull | None:
+    """Return what a module pulled, from an entry of the journal; None for anything else."""
+    kinds = _PULLS if entry["service"] == "artifactory" else _DIRECT_PULLS
+    ours = entry["user_agent"].startswith(USER_AGENT)
+    if not ours or entry["kind"] not in kinds or entry["status"] not in (200, 302):
+        return None
+    return entry["service"], "?".join(filter(None, (entry["path"], urlencode(entry["query"]))))
+
+
+def peer_variables(lab: Lab, pulled: t.Sequence[Pull]) -> Json:
+    """Return what uri_peer.yml has to know, to find everything as `setup` left it. pulled: what it has to pull."""
     repositories = []
     for source in SOURCES.values():
         url = source.settings["url"].format(uid=lab.organization["uid"])
@@ -105,20 +118,19 @@ def peer_variables(lab: Lab) -> Json:
     for key, package_type, members in VIRTUALS.values():
         kind = {"key": key, "rclass": "virtual", "packageType": package_type}
         repositories.append({**kind, "repositories": members})
-    proofs = []
-    for one in repositories:
-        image = _PRIVATE_IMAGE if one["key"] == SOURCES["containers"].key else _PUBLIC_IMAGE
-        proofs.append(_ASKED[one["packageType"]].format(key=one["key"], image=image))
+    chainguard = {name: lab.state["chainguard"][f"{name}_url"] for name in ("api", "registry", "virtualapk")}
+    urls = {"artifactory": lab.artifactory_url, **chainguard}
     granted = lab.permissions()[PERMISSION]["artifact"]
     return {
         "artifactory": lab.artifactory_url,
         "artifactory_token": lab.admin_token,
-        "chainguard_api": lab.state["chainguard"]["api_url"],
+        "chainguard_api": chainguard["api"],
         "chainguard_token": lab.api_tokens["owner"],
+        "registry": chainguard["registry"],
         "ca_path": lab.ca_path,
         "repositories": repositories,
         "permission": {"name": PERMISSION, "resources": {"artifact": granted}},
-        "proofs": proofs,
+        "pulls": [{"service": service, "url": urls[service] + path} for service, path in pulled],
     }
 
 
@@ -134,7 +146,7 @@ def measured(bench: Bench, lab: Lab) -> list[Figure]:
     proven = bench.write("proven.json", lab.variables(*SOURCES, **wanted))
     plain = bench.write("plain.json", lab.variables(*SOURCES, **wanted, prove=False))
     print(f"setup of an empty Artifactory: {bench.play(SETUP, proven, changes=True):.1f} s", flush=True)
-    by_hand = bench.write("by_hand.json", peer_variables(lab))
+    by_hand = bench.write("by_hand.json", peer_variables(lab, bench.pulled(SETUP, proven)))
     runs: dict[str, tuple[str | Path, Path]] = {
         TRIVIAL: (bench.write("trivial.json", trivial()), by_hand),
         PLAIN: (SETUP, plain),

@@ -150,13 +150,15 @@ class Client:
         return answer.raise_for_status()
 
     @contextlib.contextmanager
-    def pulling(self, when: str, *, workers: int = 1, pause: float = 0.4) -> t.Iterator[None]:
+    def pulling(self, when: str, *, workers: int = 1, pause: float = 0.8) -> t.Iterator[None]:
         """Pull all the time while it is entered."""
         over = threading.Event()
 
         def work() -> None:
-            while not over.wait(pause):
+            while True:
                 self.pull(when)
+                if over.wait(pause):
+                    return
 
         threads = [threading.Thread(target=work) for _number in range(workers)]
         for thread in threads:

@@ -57,7 +57,7 @@ class Settings:
 
     depth: t.Literal["resolve", "manifest", "image"] = "image"
     platforms: tuple[Platform, ...] | None = None
-    threads: int = 8
+    threads: int = 12
     referrers: bool = False
     canary: bool = False
 

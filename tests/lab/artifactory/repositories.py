@@ -138,7 +138,7 @@ def _words(text: str) -> list[str]:
 async def create(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
     key, position = request.path_params["key"], request.query_params.get("pos", "")
     body = await json_body(request, dict)
-    artifactory.saved(artifactory.store.create(key, body, int(position) if position.isdigit() else None))
+    await artifactory.saved(artifactory.store.create(key, body, int(position) if position.isdigit() else None))
     return PlainTextResponse(f"Successfully created repository '{key}' \n")
 
 
@@ -146,7 +146,7 @@ async def update(artifactory: Artifactory, _caller: Caller, request: Request) ->
     key = request.path_params["key"]
     if artifactory.store.get(key) is None:
         raise ApiError(400, "Bad Request")
-    artifactory.saved(artifactory.store.update(key, await json_body(request, dict)))
+    await artifactory.saved(artifactory.store.update(key, await json_body(request, dict)))
     return PlainTextResponse(f"Repository {key} update successfully.")
 
 
@@ -170,8 +170,7 @@ async def create_batch(artifactory: Artifactory, _caller: Caller, request: Reque
     bodies = await json_body(request, list)
     with artifactory.store.all_or_nothing():
         created = [artifactory.store.create(str(body.get("key", "")), body) for body in bodies]
-    for repository in created:
-        artifactory.saved(repository)
+    await artifactory.saved(*created)
     lines = [f"Successfully created repository '{repository.key}' \n" for repository in created]
     return PlainTextResponse("".join(lines) + "\n" if lines else "", 201)
 
@@ -186,8 +185,7 @@ async def update_batch(artifactory: Artifactory, caller: Caller, request: Reques
         return PlainTextResponse(f"No repositories found for the following keys: {', '.join(unknown)}", 404)
     with artifactory.store.all_or_nothing():
         updated = [artifactory.store.update(body["key"], body) for body in bodies]
-    for repository in updated:
-        artifactory.saved(repository)
+    await artifactory.saved(*updated)
     return PlainTextResponse("Repositories updated successfully.")
 
 

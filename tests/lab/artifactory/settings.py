@@ -18,6 +18,7 @@ DEFAULTS: dict[str, Any] = {
     "artifactory_encrypt_passwords": True,  # off: a GET by an admin shows them in clear text
     "artifactory_description_suffix": False,  # on: a remote's description ends with " (local file cache)"
     "artifactory_empty_list_clears": False,  # what [] does to a list on update: off keeps it, on clears it
+    "artifactory_save_seconds": 0.0,  # what each saved configuration takes, one after the other
     "artifactory_save_clears_negative_cache": False,
     "artifactory_deploy_denied_status": 403,  # 403 or 404 for a caller who may read but not fill the cache
     "artifactory_bad_upstream_credentials": "manifest_unknown",  # or "invalid_credentials": 500 with a text of its own

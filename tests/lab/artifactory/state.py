@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import Any
 
@@ -57,6 +58,7 @@ class Artifactory:
         self.authenticator.users.update(installation.users)
         self.authenticator.tokens.update({token.id: token for token in installation.tokens.values()})
         self._remotes: dict[str, Remote[Any, Any]] = {}
+        self._saving = asyncio.Lock()
         for name, actions in USERS.items():
             if actions:
                 self.permissions.grant(f"{name}s", name, actions, "ANY REMOTE")
@@ -75,10 +77,14 @@ class Artifactory:
         members = self.store.members(repository.key)
         return [self.remote(member) for member in members if member.rclass == "remote"]
 
-    def saved(self, repository: Repository) -> None:
-        """A write to a configuration starts the repository anew."""
-        if repository.rclass == "remote":
-            self.remote(repository).restart()
+    async def saved(self, *repositories: Repository) -> None:
+        """A write to configurations takes its time, one after the other, and starts the repositories anew."""
+        if seconds := self.settings["artifactory_save_seconds"]:
+            async with self._saving:
+                await asyncio.sleep(seconds * len(repositories))
+        for repository in repositories:
+            if repository.rclass == "remote":
+                self.remote(repository).restart()
 
     def removed(self, repository: Repository) -> int:
         """The number of cached files that went with a repository."""

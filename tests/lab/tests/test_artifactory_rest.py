@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import base64
+import concurrent.futures
 import json
+import time
 from typing import Any
 
 import httpx
@@ -325,6 +327,17 @@ def test_batches(lab: Lab) -> None:
     refused = client(lab).post(f"{V2}/batch", json=[{"key": "a", "notes": "m"}, {"key": "b", "url": ""}])
     assert envelope(refused) == (400, "Remote URL '' is not valid")
     assert client(lab).get(f"{V1}/a").json()["notes"] == "n"
+
+
+def test_saving_can_take_time_one_after_the_other(lab: Lab) -> None:
+    lab.configure(artifactory_save_seconds=0.2)
+    begun = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        single = pool.submit(create, lab, "a", REMOTE)
+        several = pool.submit(client(lab).put, f"{V2}/batch", json=[{"key": key, **REMOTE} for key in ("b", "c")])
+        single.result()
+        assert several.result().status_code == 201
+    assert time.monotonic() - begun >= 0.6
 
 
 @pytest.mark.parametrize("edition", ["jcr", "oss"])
