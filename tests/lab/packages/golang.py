@@ -15,9 +15,7 @@ MODULES = ("example.com/lab/greeting", "github.com/google/uuid")
 
 
 def shelf(root: str, versions: Sequence[str]) -> Shelf:
-    return {
-        f"/{root}/{module}/{path}": file for module in MODULES for path, file in _files(module, versions).items()
-    }
+    return {f"/{root}/{module}/{path}": file for module in MODULES for path, file in _files(module, versions).items()}
 
 
 def _files(module: str, versions: Sequence[str]) -> Shelf:
