@@ -41,7 +41,7 @@ class Catalogue:
     Images are directly below the organisation. Charts are in its folders for charts, which their names begin with.
     """
 
-    def __init__(self, session: ApiSession, organization: Resource, kind: t.Literal["image", "chart"] = "image") -> None:
+    def __init__(self, session: ApiSession, organization: Resource, kind: t.Literal["image", "chart"]) -> None:
         self._session = session
         self._organization = organization
         self._repos: dict[str, str] = {}

@@ -46,6 +46,8 @@ def test_a_semantic_version_with_a_dash_is_a_prerelease():
     assert newest(["33.3-jre", "33.4-jre"]) == "33.4-jre"
 
 
-@pytest.mark.parametrize("version", ["1.0", "1.2.3-r4", "1.0+cgr.1", "3.2.12-0.cgr.1", "33.4.8-jre", "1.0+beta", "v2.0.0+incompatible"])
+@pytest.mark.parametrize(
+    "version", ["1.0", "1.2.3-r4", "1.0+cgr.1", "3.2.12-0.cgr.1", "33.4.8-jre", "1.0+beta", "v2.0.0+incompatible"]
+)
 def test_what_is_no_prerelease(version):
     assert not is_prerelease(version)

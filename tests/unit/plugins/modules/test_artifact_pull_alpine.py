@@ -116,7 +116,9 @@ def test_a_star_is_the_newest_version_of_the_smallest_package(world, pull):
 
 def test_upstream_is_asked_for_the_package_that_a_star_found(world, pull):
     tiny, checksum = package("tiny", "1-r0")
-    world.upstream.add("/root/x86_64/APKINDEX.tar.gz", index(("less", "1-r0", 1, ""), ("tiny", "1-r0", len(tiny), checksum)))
+    world.upstream.add(
+        "/root/x86_64/APKINDEX.tar.gz", index(("less", "1-r0", 1, ""), ("tiny", "1-r0", len(tiny), checksum))
+    )
     (shown,) = pull("*", **DIRECT)["artifacts"]
     assert (shown["artifact"], shown["ok"], shown["stale"]) == ("tiny", True, False)
 

@@ -847,7 +847,9 @@ class Charts(Shop):
             return ok({"groups": [{"uid": f"{ORG}/{name}", "name": name} for name in self.FOLDERS]})
         if path == "/registry/v2/repos":
             below = {name: tags for name, tags in self.DAYS.items() if f"{ORG}/{name.partition('/')[0]}" == parent}
-            changed = {name: _pull_tokens.rfc3339(NOW - min(tags.values(), default=0) * DAY) for name, tags in below.items()}
+            changed = {
+                name: _pull_tokens.rfc3339(NOW - min(tags.values(), default=0) * DAY) for name, tags in below.items()
+            }
             return ok(
                 {
                     "repos": [
@@ -870,7 +872,11 @@ class Charts(Shop):
         ({"limit": 1}, ["iamguarded-charts/nginx:1.2.0"], 2),
         ({"names": ["*/redis"], "limit": 1}, ["iamguarded-charts/redis:22.0.7"], 1),
         ({"changed_within": "30d"}, ["iamguarded-charts/nginx:1.2.0", "iamguarded-charts/redis:22.0.7"], 4),
-        ({"tags": ["9.*", "1.*"]}, ["iamguarded-charts/nginx:1.1.0", "iamguarded-charts/nginx:1.2.0", "iamguarded-charts/redis:9.1.0"], 4),
+        (
+            {"tags": ["9.*", "1.*"]},
+            ["iamguarded-charts/nginx:1.1.0", "iamguarded-charts/nginx:1.2.0", "iamguarded-charts/redis:9.1.0"],
+            4,
+        ),
         ({"images": ["example.com/iamguarded-charts/redis:9.1.0"]}, ["iamguarded-charts/redis:9.1.0"], 1),
     ],
 )
