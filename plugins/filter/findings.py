@@ -47,10 +47,15 @@ Source = t.Dict[str, t.Any]
 
 PINNED = "The digest asked for is the one that Chainguard serves now."
 
+# The causes that artifact_pull gives when a repository has no such artifact, or none is known to be there.
+ABSENT = ("unknown_upstream", "version_missing", "not_from_upstream", "not_served")
+
 
 def _nothing(source: Source) -> str:
     if source["private"]:
         return "Nothing: the organisation has no image with the tag latest. Name one in the source."
+    if source["any_chart"]:
+        return "Nothing: no chart was found in the organisation. Name one in the images of the source."
     return f"Nothing: name what to pull in the {'images' if source['is_registry'] else 'artifacts'} of the source."
 
 
@@ -83,6 +88,15 @@ def _drift(source: Source) -> str:
     return f" {source['key']} is not set as this role does it: {named}. The playbook cgr.pull_through.setup mends that."
 
 
+def _default(source: Source, result: Source) -> str:
+    """Return where what could not be found comes from, when nobody named it."""
+    causes = {(one["diagnosis"] or {}).get("code") for one in result.get("artifacts") or []}
+    if not source.get("by_default") or causes.isdisjoint(ABSENT):
+        return ""
+    named = ", ".join(source["artifacts"])
+    return f" {named} is the default of the source {source['name']}: pull_through_overrides names another one, as its artifacts."
+
+
 def findings(sources: list[Source], proofs: list[Source]) -> dict[str, t.Any]:
     """Return the lines of what was proved, and what failed. See DOCUMENTATION."""
     results = {one["repository"]: one for proof in proofs for one in proof.get("pulls") or []}
@@ -96,7 +110,7 @@ def findings(sources: list[Source], proofs: list[Source]) -> dict[str, t.Any]:
         if not source["works"]:
             failures.append(_dead_token(source))
         elif result and result["failed"]:
-            failures.append(result["msg"] + _drift(source))
+            failures.append(result["msg"] + _default(source, result) + _drift(source))
         elif result or (not source["proof"] and "virtual" not in source):
             proved[source["key"]] = _lines(source, result)
     return {"proved": proved, "failures": failures}

@@ -23,6 +23,10 @@ options:
     description: The catalogue, each source by its name.
     type: dict
     required: true
+  overrides:
+    description: What of the catalogue the user changed, in the same form. What is pulled by default is told from what was named by it.
+    type: dict
+    default: {}
   organization:
     description: Name or UID of the organisation of those sources that name none.
     type: str
@@ -70,6 +74,11 @@ options:
     default: []
   organization_images:
     description: The images of organisations, in which C(__pull_through_organization) tells which.
+    type: list
+    elements: dict
+    default: []
+  organization_charts:
+    description: The chart of each organisation that changed last, as in O(organization_images).
     type: list
     elements: dict
     default: []
@@ -131,14 +140,20 @@ def _token(source: Source, before: Source, artifactory_url: str) -> Source:
     }
 
 
-def _pinned(source: Source, public: list[Source], private: list[Source]) -> list[str]:
+def _of_owner(source: Source, results: list[Source]) -> Source:
+    """Return what was found in the organisation of a source."""
+    return next((one for one in results if one["__pull_through_organization"] == source["owner"]), {})
+
+
+def _pinned(source: Source, learnt: dict[str, t.Any]) -> list[str]:
     """Return the images that the proof pulls, pinned to the digest that Chainguard serves, as far as it was asked."""
     named = source["images"]
-    if source["private"]:
-        found = next((one for one in private if one["__pull_through_organization"] == source["owner"]), {})
-        if named:
-            return [found["pinned"][image] for image in named if image in found.get("pinned", {})]
+    found = _of_owner(source, learnt["organization_charts" if source["any_chart"] else "organization_images"])
+    if source["private"] and named:
+        return [found["pinned"][image] for image in named if image in found.get("pinned", {})]
+    if source["private"] or source["any_chart"]:
         return [one["reference"] for one in found.get("images", [])[:1]]
+    public: list[Source] = learnt["public_images"]
     asked = next((one for one in public if one["__pull_through_source"]["key"] == source["key"]), {})
     return [f"{one['image']}@{one['digest']}" for one in asked.get("images", [])] or named
 
@@ -174,13 +189,16 @@ def _described(name: str, known: Source, organization: str, registry_url: str, l
     owner = _named(learnt["organizations"], source["owner"])
     source["is_registry"] = source["package_type"] in REGISTRIES
     source["private"] = source.get("pull_token") == "oci" and source["package_type"] == "docker"
+    source["images"] = list(source.get("images") or [])
+    source["any_chart"] = (
+        source.get("pull_token") == "oci" and source["package_type"] == "helmoci" and not source["images"]
+    )
     source["url"] = _filled(source["url"], owner)
     direct = registry_url if source["is_registry"] and source.get("pull_token") else source.get("upstream_url") or ""
     # Its host may be left empty.
     source["direct_url"] = _filled(direct, owner) if re.match("https?://.", direct) else ""
     source["before"] = next((one for one in learnt["repositories"] if one["key"] == source["key"]), {})
-    source["images"] = list(source.get("images") or [])
-    source["pinned"] = _pinned(source, learnt["public_images"], learnt["organization_images"])
+    source["pinned"] = _pinned(source, learnt)
     source["needs_organization"] = bool(source.get("pull_token")) or "{organization_" in known["url"]
     source["repository"] = {field: source[field] for field in ("key", "package_type", "url", "settings")}
     # The proof of images asks for the digests that upstream has, so there is nothing to compare.
@@ -238,6 +256,7 @@ def sources(
     names: list[str],
     known: dict[str, Source],
     artifactory_url: str,
+    overrides: dict[str, Source] | None = None,
     organization: str = "",
     registry_url: str = "",
     tokens: list[Source] | None = None,
@@ -248,6 +267,7 @@ def sources(
     organizations: list[Source] | None = None,
     public_images: list[Source] | None = None,
     organization_images: list[Source] | None = None,
+    organization_charts: list[Source] | None = None,
 ) -> list[Source]:
     """Return the sources with all that is known of them. The arguments are in DOCUMENTATION."""
     unknown = sorted(set(names) - set(known))
@@ -258,6 +278,7 @@ def sources(
         "organizations": organizations or [],
         "public_images": public_images or [],
         "organization_images": organization_images or [],
+        "organization_charts": organization_charts or [],
     }
     results: list[Source] = []
     for index, name in enumerate(names):
@@ -268,6 +289,7 @@ def sources(
             source = _with_token(source, place, artifactory_url, made, listed)
         else:
             source = {**source, "made": _made({}, False), "works": True}
+        source["by_default"] = "artifacts" not in (overrides or {}).get(name, {})
         results.append(_with_plan(source, plans[index] if plans else {}))
     return results
 

@@ -101,7 +101,8 @@ options:
         and that before a wheel for one machine.
       - V(NAME), V(NAME@VERSION), V(@SCOPE/NAME) or V(@SCOPE/NAME@VERSION) for V(npm). Without a version, C(latest) is
         pulled.
-      - V(NAME) or V(NAME=VERSION) for V(alpine), for each of O(architectures).
+      - V(NAME) or V(NAME=VERSION) for V(alpine), for each of O(architectures). V(*) is the package that has the smallest file in
+        the index, in its newest version, for a proof that works with any repository. An index without packages fails.
       - V(MODULE) or V(MODULE@VERSION) for V(go), such as V(golang.org/x/text@v0.21.0). A module proxy promises no
         checksums, so only O(upstream_url) tells whether it is the right source.
       - V(ID) or V(ID@VERSION) for V(nuget), over the protocol of version 3. Feeds often promise no checksums.
@@ -215,6 +216,14 @@ EXAMPLES = r"""
     package_type: alpine
     artifacts: [wolfi-baselayout, nginx=1.29.1-r0]
     architectures: [x86_64, aarch64]
+
+- name: Does the repository work, whatever it has?
+  cgr.pull_through.artifact_pull:
+    artifactory_url: https://myproject.jfrog.io
+    artifactory_access_token: "{{ artifactory_token }}"
+    repository: cgr-apk-extra
+    package_type: alpine
+    artifacts: ["*"]
 """
 
 RETURN = r"""
@@ -256,7 +265,7 @@ artifacts:
   elements: dict
   contains:
     artifact:
-      description: The artifact as given.
+      description: The artifact as given. For V(*), the name of the package that was found.
       type: str
       sample: org.slf4j:slf4j-api
     reference:

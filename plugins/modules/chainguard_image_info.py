@@ -8,11 +8,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: chainguard_image_info
-short_description: List the images of a Chainguard organisation
+short_description: List the images or charts of a Chainguard organisation
 version_added: 0.1.0
 description:
   - Lists the images of an organisation with their tags' present digests. Takes one listing of the images, and one more for each tag that is asked for.
   - Also tells how old images are that were pulled through a cache.
+  - With O(kind=chart), the same for Helm charts, wherever images are spoken of.
 author: cgr.pull_through contributors (@cgr)
 extends_documentation_fragment:
   - cgr.pull_through._chainguard
@@ -25,12 +26,22 @@ options:
     description: Name or UID of the Chainguard organisation.
     type: str
     required: true
+  kind:
+    version_added: 0.2.0
+    description:
+      - Whether to list container images, or Helm charts.
+      - V(chart) looks into the organisation's folders that are named C(charts) or end in C(-charts). This takes a listing of the folders,
+        and one of the charts for each. The name of a chart begins with that of its folder, as in V(iamguarded-charts/redis).
+      - That charts are found in this way was tried with a simulation only, and not with the real service.
+    type: str
+    choices: [image, chart]
+    default: image
   images:
     description:
       - Only these images, each as C(name), C(name:tag), or with the organisation's name in front as in a C(docker pull).
-        Without a tag, V(latest) is meant.
+        Without a tag, V(latest) is meant, which charts need not have.
       - Without this option, all images of the organisation that O(names), O(tags), O(changed_within) and O(limit) leave, which are
-        those with the tag V(latest) by default.
+        those with the tag V(latest) by default, or all charts.
     type: list
     elements: str
   names:
@@ -41,7 +52,8 @@ options:
   tags:
     version_added: 0.2.0
     description:
-      - The tags to list of each image, as shell patterns. An image can have several. Without this option, V(latest).
+      - The tags to list of each image, as shell patterns. An image can have several. Without this option, V(latest) of images, and of
+        each chart the one tag that changed last, which takes a listing for each chart, with O(limit) for no more than so many that have tags.
       - Tags that never move, such as V(1.27.3-r1) and V(1.27.3-20260101), are found by their whole name and by no pattern.
       - A tag without V(*), V(?) and V([) takes one listing for all images. Patterns take one listing of all tags together, or where
         O(names) leaves no more than ten images, one for each.
@@ -75,7 +87,7 @@ options:
     version_added: 0.2.0
     description:
       - The platforms for which to tell how large each image is, as V(os/architecture), or V(all) alone for each that it has.
-      - This takes a request for each image and platform.
+      - This takes a request for each image and platform. Charts have no platforms.
     type: list
     elements: str
   query:
@@ -115,6 +127,12 @@ EXAMPLES = r"""
     names: [python*, node*]
     tags: ["[0-9]*"]
     changed_within: 7d
+
+- name: The chart that changed last
+  cgr.pull_through.chainguard_image_info:
+    organization: example.com
+    kind: chart
+    limit: 1
 """
 
 RETURN = r"""
@@ -130,7 +148,7 @@ images:
       version_added: 0.2.0
       sample: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/bb0dbcf1e3b1f1d1/3f1c5ab2a4c1d0e9
     name:
-      description: Name of the image.
+      description: Name of the image. That of a chart begins with its folder.
       type: str
       sample: nginx
     reference:
@@ -246,6 +264,7 @@ FILTERS = ("names", "tags", "changed_within", "limit")
 
 SPEC: dict[str, dict[str, t.Any]] = {
     "organization": {"type": "str", "required": True},
+    "kind": {"type": "str", "choices": ["image", "chart"], "default": "image"},
     "images": {"type": "list", "elements": "str"},
     "names": {"type": "list", "elements": "str"},
     "tags": {"type": "list", "elements": "str"},
@@ -271,8 +290,10 @@ def checked_choice(params: dict[str, t.Any]) -> Choice:
             raise InputError(
                 f"size_platforms has {platform!r}.", hint="Write os/architecture, as in linux/amd64, or all."
             )
+    if params["size_platforms"] and params["kind"] == "chart":
+        raise InputError("size_platforms is set for charts.", hint="Charts have no platforms: leave it out.")
     within = seconds(params["changed_within"], "changed_within") if params["changed_within"] else 0
-    names, tags = params["names"] or ["*"], params["tags"] or [DEFAULT_TAG]
+    names, tags = params["names"] or ["*"], params["tags"] or ([DEFAULT_TAG] if params["kind"] == "image" else [])
     return Choice(tuple(names), tuple(tags), within, params["limit"] or 0)
 
 
@@ -297,7 +318,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     transport = make_transport(module)
     session = open_chainguard(module, open_sts(module, transport), transport)
     organization = Iam(session).organization(params["organization"])
-    catalogue = Catalogue(session, organization)
+    catalogue = Catalogue(session, organization, params["kind"])
     found = look(catalogue, params, choice, came)
     if params["size_platforms"]:
         found["images"] = [

@@ -184,6 +184,7 @@ class Stories:
     everything: Everything
     repair: Repair
     access: Access
+    untouched: Untouched
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +196,8 @@ def stories(running_lab: Lab, running_plain_lab: Lab, tmp_path_factory: pytest.T
             repair = pool.submit(tell_repair, Story(Lab(process.state), play_too))
             everything = tell_everything(Story(running_lab, play), folders[0])
             access = tell_access(Story(running_plain_lab, play))
-            yield Stories(everything, repair.result(), access)
+            untouched = tell_untouched(Story(running_lab, play))
+            yield Stories(everything, repair.result(), access, untouched)
 
 
 @pytest.fixture
@@ -211,6 +213,11 @@ def repair(stories: Stories) -> Repair:
 @pytest.fixture
 def access(stories: Stories) -> Access:
     return stories.access
+
+
+@pytest.fixture
+def untouched(stories: Stories) -> Untouched:
+    return stories.untouched
 
 
 # --- all sources ------------------------------------------------------------------------------------------------------
@@ -267,7 +274,7 @@ def tell_everything(story: Story, folder: Path) -> Everything:
     )
 
 
-@pytest.mark.parametrize("which", ["everything", "repair", "access"])
+@pytest.mark.parametrize("which", ["everything", "repair", "access", "untouched"])
 def test_no_run_prints_a_secret(stories: Stories, which: str) -> None:
     story = getattr(stories, which)
     # Short ones are wrong passwords that other tests tried at the same lab.
@@ -385,6 +392,85 @@ def test_remove_leaves_both_services_as_they_were(everything: Everything) -> Non
     assert removed.run.code == 0, removed.run.output
     assert (removed.repositories, removed.pull_tokens) == ({}, [])
     assert everything.permissions_after == everything.permissions
+
+
+# --- the catalogue as it is -------------------------------------------------------------------------------------------
+PROVED_BY_DEFAULT = {
+    "containers_public": "chainguard/wolfi-base:latest",
+    "containers": "example.com/jdk:latest",
+    "charts": "example.com/iamguarded-charts/lab-greeting:1.1.0",
+    "packages": "lab-private",
+    "packages_chainguard": "ca-certificates-bundle",
+    "packages_extra": "lab-extra",
+    "java": "org.slf4j:slf4j-api",
+    "java_remediated": "org.springframework.boot:spring-boot",
+    "python": "six",
+    "python_remediated": "werkzeug",
+    "javascript": "ms",
+    "dotnet": "Newtonsoft.Json",
+    "go": "github.com/google/uuid",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Untouched:
+    """All sources, of which the user changed nothing, and charts of an organisation that has none.
+
+    listed: what the second run listed below an organisation or a folder of images and charts.
+    """
+
+    first: Step
+    second: Step
+    listed: list[str]
+    check: Step
+    without_charts: Step
+    credentials: list[str]
+
+
+def tell_untouched(story: Story) -> Untouched:
+    lab = story.lab
+    variables = lab.variables(*SOURCES)
+    first = story.run("setup", variables)
+    before = lab.mark()
+    second = story.run("setup", variables)
+    kinds = [entry["kind"] for entry in lab.journal(before) if "uidp.childrenOf" in entry["query"]]
+    listed = [kind for kind in kinds if kind in ("iam.group.list", "platform.repo.list", "platform.tag.list")]
+    check = story.run("check", variables)
+    lab.reset()
+    without_charts = story.run("setup", lab.variables("charts", **workload(lab), organization=OTHER))
+    return Untouched(first, second, listed, check, without_charts, lab.credentials())
+
+
+@pytest.mark.parametrize("which", ["first", "second", "check"])
+@each_source
+def test_each_source_is_proved_by_its_default(untouched: Untouched, which: str, name: str) -> None:
+    step: Step = getattr(untouched, which)
+    assert step.run.code == 0, step.run.output
+    found = proved(step, name)
+    reference = found["artifact"] if "artifact" in found else found["image"].partition("@")[0]
+    assert (found["ok"], reference) == (True, PROVED_BY_DEFAULT[name])
+    assert found["bytes"] > 0
+    assert found["fresh"] is True or which != "first"
+
+
+def test_remediated_libraries_are_those_that_chainguard_mended(untouched: Untouched) -> None:
+    versions = [proved(untouched.first, name)["version"] for name in ("java_remediated", "python_remediated")]
+    assert versions == ["3.2.12-0.cgr.1", "3.0.3+cgr.1"]
+
+
+def test_a_second_run_of_the_untouched_catalogue_changes_nothing(untouched: Untouched) -> None:
+    assert (untouched.second.run.changed, untouched.second.writes) == ([], [])
+
+
+def test_a_chart_is_found_in_three_listings(untouched: Untouched) -> None:
+    of_images, of_charts = ["platform.repo.list"], ["iam.group.list", "platform.repo.list", "platform.tag.list"]
+    assert untouched.listed == of_images + of_charts
+
+
+def test_an_organization_without_charts_is_told(untouched: Untouched) -> None:
+    run = untouched.without_charts.run
+    assert run.code == 0, run.output
+    assert "no chart was found in the organisation" in run.told("cgr-charts")[0]
 
 
 # --- one wrong setting in each source -----------------------------------------------------------------------------------
@@ -595,15 +681,25 @@ class Access:
     removed_from_other: list[Json]
 
 
+OTHER = "other.example.org"
 OTHER_PYTHON = {
     "key": "other-python",
     "package_type": "pypi",
     "url": "https://libraries.cgr.dev/",
     "settings": {**LIBRARY, "pyPIRegistryUrl": "https://libraries.cgr.dev/", "pyPIRepositorySuffix": "python/simple"},
     "pull_token": "python",
-    "organization": "other.example.org",
+    "organization": OTHER,
     "artifacts": ["lab-greeting"],
 }
+
+
+def workload(lab: Lab) -> Json:
+    """Return the variables that log in as somebody of both organisations."""
+    return {
+        "chainguard_api_token": None,
+        "chainguard_identity": lab.workload["identity"],
+        "chainguard_identity_token": lab.workload["oidc_token"],
+    }
 
 
 def tell_access(story: Story) -> Access:
@@ -616,14 +712,9 @@ def tell_access(story: Story) -> Access:
     allowed = story.run("setup", lab.variables("python", "java_remediated", "java", **reading, users=["reader"]))
 
     lab.reset()
-    workload = {
-        "chainguard_api_token": None,
-        "chainguard_identity": lab.workload["identity"],
-        "chainguard_identity_token": lab.workload["oidc_token"],
-        "overrides": {"python": SOURCES["python"].proved, "other": OTHER_PYTHON},
-    }
-    both = story.run("setup", lab.variables("python", "other", **workload))
-    one_left = story.run("remove", lab.variables("other", **workload, remove_confirmed=True))
+    of_both = {**workload(lab), "overrides": {"python": SOURCES["python"].proved, "other": OTHER_PYTHON}}
+    both = story.run("setup", lab.variables("python", "other", **of_both))
+    one_left = story.run("remove", lab.variables("other", **of_both, remove_confirmed=True))
     organizations = {which: lab.state["chainguard"][which]["uid"] for which in ("organization", "other_organization")}
 
     lab.reset()

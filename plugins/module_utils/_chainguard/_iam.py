@@ -52,6 +52,10 @@ class Iam:
             )
         return found[0]
 
+    def folders(self, organization: str) -> list[Resource]:
+        """Return the folders directly under the organisation."""
+        return list(self._pages("groups", {"uidp.childrenOf": organization}))
+
     def managed_role(self, name: str) -> Resource:
         """Return Chainguard's own role of this name: a customer's role may have the same name, under its organisation."""
         found = [

@@ -2,16 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The images of an organisation, from the Chainguard API. Private to the collection."""
+"""The images and charts of an organisation, from the Chainguard API. Private to the collection."""
 
 from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import itertools
 import typing as t
 from urllib.parse import quote
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Resource, pages
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam, Resource, pages
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import rfc3339, timestamp
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession
 
@@ -23,7 +24,7 @@ _FEW = 10
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """Which of an organisation's images are meant. names and tags are shell patterns.
+    """Which of an organisation's images are meant. names and tags are shell patterns; no tags stand for the one that changed last.
 
     changed_within: seconds, limit: at most so many, those that changed last; 0 is no limit for both.
     """
@@ -35,13 +36,25 @@ class Choice:
 
 
 class Catalogue:
-    """The images of one organisation, and the digests that their tags have now."""
+    """The images of one organisation, or its charts, and the digests that their tags have now.
 
-    def __init__(self, session: ApiSession, organization: Resource) -> None:
+    Images are directly below the organisation. Charts are in its folders for charts, which their names begin with.
+    """
+
+    def __init__(self, session: ApiSession, organization: Resource, kind: t.Literal["image", "chart"]) -> None:
         self._session = session
         self._organization = organization
-        listing = pages(session, "/registry/v2/repos", "repos", {"uidp.childrenOf": organization["uid"]})
-        self._repos: dict[str, str] = {repo["uid"]: repo["name"] for repo in listing}
+        self._repos: dict[str, str] = {}
+        self._changed: dict[str, float] = {}
+        for uid, prefix in ({organization["uid"]: ""} if kind == "image" else self._chart_folders()).items():
+            for repo in pages(session, "/registry/v2/repos", "repos", {"uidp.childrenOf": uid}):
+                self._repos[repo["uid"]] = prefix + repo["name"]
+                self._changed[repo["uid"]] = timestamp(repo.get("updateTime"))
+
+    def _chart_folders(self) -> dict[str, str]:
+        """Return what the names of charts begin with, by the UID of their folder."""
+        names = {folder["uid"]: folder["name"] for folder in Iam(self._session).folders(self._organization["uid"])}
+        return {uid: f"{name}/" for uid, name in names.items() if name == "charts" or name.endswith("-charts")}
 
     def now(self) -> float:
         """Return the service's time, epoch seconds."""
@@ -51,13 +64,26 @@ class Catalogue:
         """Return the images that are meant, sorted by name and tag."""
         repos = {uid for uid, name in self._repos.items() if _matches(name, choice.names)}
         since = self.now() - choice.changed_within if choice.changed_within else 0.0
+        newest = self._with_tags(repos, choice.tags, since) if choice.tags else self._newest_of_each(repos, since)
+        meant = itertools.islice(newest, choice.limit or None)
+        return sorted(meant, key=lambda image: (image["name"], image["tag"]))
+
+    def _with_tags(self, repos: set[str], patterns: tuple[str, ...], since: float) -> list[Resource]:
+        """Return those of the images that have such tags, the one that changed last in front."""
         found = {
             tag["uid"]: self._image(tag)
-            for tag in self._tags(repos, choice.tags, since)
+            for tag in self._tags(repos, patterns, since)
             if _repo(tag) in repos and timestamp(tag.get("updateTime")) >= since
         }
-        newest = sorted(found.values(), key=lambda image: timestamp(image["updated"]), reverse=True)
-        return sorted(newest[: choice.limit or None], key=lambda image: (image["name"], image["tag"]))
+        return sorted(found.values(), key=lambda image: timestamp(image["updated"]), reverse=True)
+
+    def _newest_of_each(self, repos: set[str], since: float) -> t.Iterator[Resource]:
+        """Yield each of the images with the tag that changed last, the image that changed last in front. Lists no more than is taken."""
+        for uid in sorted(repos, key=lambda uid: (-self._changed[uid], uid)):
+            tags = self._list({"uidp.childrenOf": uid})
+            newest = max(tags, key=lambda tag: timestamp(tag.get("updateTime")), default=None)
+            if newest is not None and timestamp(newest.get("updateTime")) >= since:
+                yield self._image(newest)
 
     def find(self, wanted: list[str]) -> tuple[list[Resource], dict[str, Resource]]:
         """Return those of the images that are there, sorted by name, and each by how it was written.

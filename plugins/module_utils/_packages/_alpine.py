@@ -34,6 +34,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versio
 _ACCEPT = "application/gzip, application/octet-stream"
 _INDEX = "APKINDEX"
 _LONGEST_LINE = 1 << 20
+_SMALLEST = "*"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +48,12 @@ class _Package:
 
 
 class Alpine(ByPath):
-    """NAME or NAME=VERSION, for one architecture: the package."""
+    """NAME or NAME=VERSION, for one architecture: the package. * is the one that has the smallest file in the index."""
 
     def parse(self, text: str, architecture: str = "") -> Artifact:
         """Return the artifact, or raise InputError."""
-        match = parsed(text, r"([A-Za-z0-9][A-Za-z0-9._+-]*)(?:=([A-Za-z0-9._+~-]+))?", "NAME or NAME=VERSION")
+        name, version = r"\*|[A-Za-z0-9][A-Za-z0-9._+-]*", r"(?<!\*)=([A-Za-z0-9._+~-]+)"
+        match = parsed(text, rf"({name})(?:{version})?", "NAME, NAME=VERSION, or * for the smallest package")
         if not architecture.replace("_", "").isalnum():
             raise InputError(f"{architecture!r} is not an architecture.", hint="Write it as apk does, such as x86_64.")
         return Artifact(text, match[1], match[2], architecture)
@@ -60,6 +62,8 @@ class Alpine(ByPath):
         """Return the release. Raises VersionMissing, and what Site raises."""
         folder = artifact.architecture
         document = site.document(f"{site.root}/{folder}/{_INDEX}.tar.gz", _ACCEPT)
+        if artifact.name == _SMALLEST:
+            artifact = _smallest(document, folder)
         versions: dict[str, _Package] = {}
         smallest: list[_Package] = []
         for package in _packages(document):
@@ -73,9 +77,16 @@ class Alpine(ByPath):
             raise VersionMissing(wanted, ", ".join(newest_first(versions)[:3]))
         others = [versions[other] for other in newest_first(versions) if other != version]
         spares = heapq.nsmallest(SPARES, [*smallest, *others], key=lambda one: one.size)
-        return Release(
-            version, (_file(site, folder, versions[version]),), tuple(_file(site, folder, one) for one in spares)
-        )
+        files = (_file(site, folder, versions[version]),)
+        return Release(version, files, tuple(_file(site, folder, one) for one in spares), artifact)
+
+
+def _smallest(document: Document, architecture: str) -> Artifact:
+    """Return the package that has the smallest file, whichever version that is. Raises VersionMissing."""
+    found = min(_packages(document), key=lambda one: (one.size, one.name), default=None)
+    if found is None:
+        raise VersionMissing(f"package for {architecture}", "")
+    return Artifact(found.name, found.name, None, architecture)
 
 
 def _file(site: Site, folder: str, package: _Package) -> File:

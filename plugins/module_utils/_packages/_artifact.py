@@ -93,11 +93,13 @@ class Release:
     """One version of an artifact. files: what a client fetches of it, the smallest first.
 
     spares: small files nearby that the artifact does not need, which can show that something comes from upstream.
+    artifact: what was found, for an artifact that leaves its name to the index.
     """
 
     version: str
     files: tuple[File, ...]
     spares: tuple[File, ...] = ()
+    artifact: Artifact | None = None
 
 
 @dataclasses.dataclass(frozen=True)

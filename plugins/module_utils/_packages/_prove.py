@@ -125,6 +125,8 @@ class Prover:
         outcome.started = self._clock()
         try:
             outcome.release = outcome.batch.ecosystem.find(outcome.batch.site, outcome.artifact)
+            # Upstream is asked for the same one, whatever is the smallest there.
+            outcome.artifact = outcome.release.artifact or outcome.artifact
             outcome.stage = "file"
             for fetched in _all_files(outcome.release, lambda file: self._watched(outcome, file)):
                 outcome.files.append(fetched)

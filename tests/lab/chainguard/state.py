@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ OF_BOTH = ("workload",)  # who has their role in the other organisation too
 
 TEN_YEARS = 3653 * 86400
 FIRST_BUILD = 1767225600.0  # images.CREATED
+DAY = 86400.0
 
 Record = dict[str, Any]
 
@@ -55,6 +57,12 @@ def root_uid(name: str) -> str:
 def child_uid(parent: str, name: str = "") -> str:
     """A UIDP below `parent`: always the same for a name, random without one."""
     return f"{parent}/{sha256(f'{parent} {name}'.encode()).hexdigest()[:16] if name else secrets.token_hex(8)}"
+
+
+def uid_of(path: str) -> str:
+    """The UIDP of an organisation, or of a folder, an image or a chart below it: an image has the path that the registry knows it by."""
+    organization, *below = path.split("/")
+    return functools.reduce(child_uid, below, root_uid(organization))
 
 
 def parent_of(uid: str) -> str:
@@ -134,11 +142,18 @@ class Chainguard:
         self.packages = Shelves()
         self.settles_at: dict[str, float] = {}
         self._seed_iam()
-        tags = {name: recipe.tags for name, recipe in images.CATALOGUE.items()}
-        for name, published in {**tags, **charts.CATALOGUE}.items():
-            self.repositories[name] = repository = Repository(name)
-            for tag in published:
-                repository.publish(tag, builder_of(name)(name, tag, 0), FIRST_BUILD)
+        for name, recipe in images.CATALOGUE.items():
+            self._stock(name, dict.fromkeys(recipe.tags, FIRST_BUILD))
+        for name, versions in charts.CATALOGUE.items():
+            folder = name.rpartition("/")[0]
+            self.put(self.groups, "Group", uid_of(folder), {"name": folder.rpartition("/")[2]})
+            self._stock(name, {version: FIRST_BUILD + number * DAY for number, version in enumerate(versions)})
+
+    def _stock(self, name: str, times: dict[str, float]) -> None:
+        """The repository of an image or a chart. times: when each of its tags was published."""
+        self.repositories[name] = repository = Repository(name)
+        for tag, when in times.items():
+            repository.publish(tag, builder_of(name)(name, tag, 0), when)
 
     def _seed_iam(self) -> None:
         for name in (PUBLIC, ORGANIZATION, OTHER_ORGANIZATION):
@@ -206,35 +221,28 @@ class Chainguard:
     def organizations(self) -> set[str]:
         return {group["name"] for uid, group in self.groups.items() if "/" not in uid}
 
-    def _images(self) -> list[tuple[str, Repository]]:
-        """Without the charts, which the API does not list."""
-        return [(name, found) for name, found in self.repositories.items() if name not in charts.CATALOGUE]
-
     def repository_at(self, uid: str) -> Repository:
         """The repository with a UID; KeyError when there is none."""
-        found = {child_uid(root_uid(owner), image): one for (owner, image), one in self._split_images()}
-        return found[uid]
-
-    def _split_images(self) -> list[tuple[tuple[str, str], Repository]]:
-        return [((name.partition("/")[0], name.partition("/")[2]), found) for name, found in self._images()]
+        return {uid_of(name): repository for name, repository in self.repositories.items()}[uid]
 
     @property
     def repos(self) -> dict[str, Record]:
-        """The repositories as the API has them."""
+        """The repositories as the API has them: images below their organisation, charts below a folder of it."""
         rows = {}
-        for (organization, image), repository in self._split_images():
-            uid = child_uid(root_uid(organization), image)
+        for name, repository in self.repositories.items():
+            uid = uid_of(name)
             times = {"createTime": images.CREATED, "updateTime": _latest(self.world, repository)}
-            rows[uid] = blank("Repo") | {"uid": uid, "name": image, "catalogTier": "CATALOG_TIER_BASE", **times}
+            facts = {"name": name.rpartition("/")[2], "catalogTier": "CATALOG_TIER_BASE", **times}
+            rows[uid] = blank("Repo") | {"uid": uid, **facts}
         return rows
 
     @property
     def tags(self) -> dict[str, Record]:
         """The tags of all repositories as the API has them."""
         rows = {}
-        for (organization, image), repository in self._split_images():
+        for name, repository in self.repositories.items():
             for tag, digest in repository.tags.items():
-                uid = child_uid(child_uid(root_uid(organization), image), tag)
+                uid = child_uid(uid_of(name), tag)
                 updated = self.world.clock.rfc3339(repository.updated[tag])
                 rows[uid] = blank("Tag") | {"uid": uid, "name": tag, "digest": digest, "updateTime": updated}
         return rows

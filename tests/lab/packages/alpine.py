@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import Sequence
 from hashlib import sha1, sha256
 
@@ -13,17 +14,21 @@ from .. import archives
 from . import File, Shelf
 
 ARCHITECTURES = ("x86_64", "aarch64")
-# The package of each repository.
-NAMES = {"apk": "lab-private", "chainguard": "lab-greeting", "extra-packages": "lab-extra"}
+# The packages of each repository.
+NAMES = {
+    "apk": ("lab-private",),
+    "chainguard": ("lab-greeting", "ca-certificates-bundle"),
+    "extra-packages": ("lab-extra",),
+}
 
 
 def shelf(root: str, versions: Sequence[str]) -> Shelf:
     files: Shelf = {}
     for architecture in ARCHITECTURES:
         entries = []
-        for version in versions:
-            body, entry = _package(NAMES[root], f"{version}-r0", architecture)
-            files[f"/{root}/{architecture}/{NAMES[root]}-{version}-r0.apk"] = File(body)
+        for name, version in itertools.product(NAMES[root], versions):
+            body, entry = _package(name, f"{version}-r0", architecture)
+            files[f"/{root}/{architecture}/{name}-{version}-r0.apk"] = File(body)
             entries.append(entry)
         index = {"DESCRIPTION": root.encode(), "APKINDEX": "\n".join(entries).encode()}
         packed = archives.gzip(archives.tar(index))

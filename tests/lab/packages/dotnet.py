@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A NuGet package, Lab.Greeting, in a v3 feed: service index, registration and flat container."""
+"""NuGet packages in a v3 feed: service index, registration and flat container."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from .. import archives
 from . import ORIGIN, File, Shelf
 
-NAME, ID = "Lab.Greeting", "lab.greeting"
+NAMES = ("Lab.Greeting", "Newtonsoft.Json")
 _NUSPEC = "http://schemas.microsoft.com/packaging/2013/05/nuspec.xsd"
 _CONTENT_TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
 _RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
@@ -25,18 +25,23 @@ def shelf(root: str, versions: Sequence[str]) -> Shelf:
     rows = [{"@id": f"{ORIGIN}{path}", "@type": name} for name, path in resources.items()]
     files = {
         f"{feed}/index.json": _document({"version": "3.0.0", "resources": rows}),
-        f"{flat}/{ID}/index.json": _document({"versions": list(versions)}),
     }
+    for name in NAMES:
+        files |= _files(name, versions, f"{flat}/{name.lower()}", f"{registration}/{name.lower()}")
+    return files
+
+
+def _files(name: str, versions: Sequence[str], flat: str, registration: str) -> Shelf:
+    """The files of one package, in its folder of the flat container and in that of the registrations."""
+    files = {f"{flat}/index.json": _document({"versions": list(versions)})}
     leaves = []
     for version in versions:
-        path = f"{flat}/{ID}/{version}/{ID}.{version}.nupkg"
-        files[path] = File(_package(version))
-        url = f"{ORIGIN}{registration}/{ID}/{version}.json"
-        entry = {"@id": url, "id": NAME, "version": version, "description": "A greeting of the lab.", "listed": True}
+        path = f"{flat}/{version}/{name.lower()}.{version}.nupkg"
+        files[path] = File(_package(name, version))
+        url = f"{ORIGIN}{registration}/{version}.json"
+        entry = {"@id": url, "id": name, "version": version, "description": "A greeting of the lab.", "listed": True}
         leaves.append({"@id": url, "catalogEntry": entry, "packageContent": f"{ORIGIN}{path}"})
-    files[f"{registration}/{ID}/index.json"] = _document(
-        _registration(f"{ORIGIN}{registration}/{ID}", leaves, versions)
-    )
+    files[f"{registration}/index.json"] = _document(_registration(f"{ORIGIN}{registration}", leaves, versions))
     return files
 
 
@@ -50,17 +55,17 @@ def _registration(url: str, leaves: list[dict[str, Any]], versions: Sequence[str
     return {"@id": f"{url}/index.json", "count": 1, "items": [page]}
 
 
-def _package(version: str) -> bytes:
-    facts = f"<id>{NAME}</id><version>{version}</version><authors>lab</authors><description>A greeting.</description>"
+def _package(name: str, version: str) -> bytes:
+    facts = f"<id>{name}</id><version>{version}</version><authors>lab</authors><description>A greeting.</description>"
     types = "".join(
-        f'<Default Extension="{name}" ContentType="application/octet"/>' for name in ("rels", "nuspec", "txt")
+        f'<Default Extension="{extension}" ContentType="application/octet"/>' for extension in ("rels", "nuspec", "txt")
     )
-    relation = f'<Relationship Id="R1" Type="{_RELATIONS}/manifest" Target="/{NAME}.nuspec"/>'
+    relation = f'<Relationship Id="R1" Type="{_RELATIONS}/manifest" Target="/{name}.nuspec"/>'
     return archives.pack_zip(
         {
             "[Content_Types].xml": f'<Types xmlns="{_CONTENT_TYPES}">{types}</Types>'.encode(),
             "_rels/.rels": f'<Relationships xmlns="{_RELATIONS}">{relation}</Relationships>'.encode(),
-            f"{NAME}.nuspec": f'<package xmlns="{_NUSPEC}"><metadata>{facts}</metadata></package>'.encode(),
+            f"{name}.nuspec": f'<package xmlns="{_NUSPEC}"><metadata>{facts}</metadata></package>'.encode(),
             "content/version.txt": version.encode(),
         }
     )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Maven artifact, com.example:lab-greeting: metadata, POM and JAR, with their checksums."""
+"""Maven artifacts: metadata, POM and JAR, with their checksums."""
 
 from __future__ import annotations
 
@@ -12,20 +12,33 @@ from .. import archives
 from . import File, Shelf
 
 FOLDER = "com/example/lab-greeting"
+# What a repository has besides, with its versions.
+OTHERS = {
+    "java": {"org/slf4j/slf4j-api": ("2.0.16", "2.0.17")},
+    "java-remediated": {"org/springframework/boot/spring-boot": ("3.2.11-0.cgr.1", "3.2.12-0.cgr.1")},
+}
 _ALGORITHMS = ("md5", "sha1", "sha256")
 
 
 def shelf(root: str, versions: Sequence[str]) -> Shelf:
-    files = {"maven-metadata.xml": File(_metadata(versions), "application/xml", stored=False)}
-    for version in versions:
-        name = f"{version}/lab-greeting-{version}"
-        files[f"{name}.pom"] = File(_pom(version), "application/xml")
-        files[f"{name}.jar"] = File(_jar(root, version), "application/java-archive")
+    artifacts = {FOLDER: versions, **OTHERS[root]}
     return {
-        f"/{root}/{FOLDER}/{path}": found
-        for name, file in files.items()
+        f"/{root}/{folder}/{path}": found
+        for folder, of_folder in artifacts.items()
+        for name, file in _files(root, folder, of_folder).items()
         for path, found in {name: file, **_checksums(name, file)}.items()
     }
+
+
+def _files(root: str, folder: str, versions: Sequence[str]) -> Shelf:
+    path, _slash, artifact = folder.rpartition("/")
+    group = path.replace("/", ".")
+    files = {"maven-metadata.xml": File(_metadata(group, artifact, versions), "application/xml", stored=False)}
+    for version in versions:
+        name = f"{version}/{artifact}-{version}"
+        files[f"{name}.pom"] = File(_pom(group, artifact, version), "application/xml")
+        files[f"{name}.jar"] = File(_jar(root, version), "application/java-archive")
+    return files
 
 
 def _checksums(name: str, file: File) -> Shelf:
@@ -35,19 +48,19 @@ def _checksums(name: str, file: File) -> Shelf:
     }
 
 
-def _metadata(versions: Sequence[str]) -> bytes:
+def _metadata(group: str, artifact: str, versions: Sequence[str]) -> bytes:
     rows = "".join(f"<version>{version}</version>" for version in versions)
     return (
-        "<metadata><groupId>com.example</groupId><artifactId>lab-greeting</artifactId><versioning>"
+        f"<metadata><groupId>{group}</groupId><artifactId>{artifact}</artifactId><versioning>"
         f"<latest>{versions[-1]}</latest><release>{versions[-1]}</release><versions>{rows}</versions>"
         "<lastUpdated>20260101000000</lastUpdated></versioning></metadata>\n"
     ).encode()
 
 
-def _pom(version: str) -> bytes:
+def _pom(group: str, artifact: str, version: str) -> bytes:
     return (
         '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
-        f"<groupId>com.example</groupId><artifactId>lab-greeting</artifactId><version>{version}</version></project>\n"
+        f"<groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version></project>\n"
     ).encode()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from .. import archives
 from . import ORIGIN, File, Shelf
 
-NAMES = ("lab-greeting", "@example/greeting")
+NAMES = ("lab-greeting", "@example/greeting", "ms")
 
 
 def shelf(root: str, versions: Sequence[str]) -> Shelf:

@@ -14,10 +14,12 @@ from .. import archives
 from . import File, Shelf
 
 UPSTREAM_VERSION = "2.0.0"
+# What a repository has besides, with its versions.
+OTHERS = {"python": {"six": ("1.16.0", "1.17.0")}, "python-remediated": {"werkzeug": ("3.0.2+cgr.1", "3.0.3+cgr.1")}}
 
 
 def shelf(root: str, versions: Sequence[str]) -> Shelf:
-    shelves = {"lab-greeting": {version: root for version in versions}}
+    shelves = {name: dict.fromkeys(some, root) for name, some in {"lab-greeting": versions, **OTHERS[root]}.items()}
     if root == "python":
         shelves["lab-upstream"] = {UPSTREAM_VERSION: "python-upstream"}
     files = {f"/{root}/simple/": _page({name: f"/{root}/simple/{name}/" for name in shelves})}

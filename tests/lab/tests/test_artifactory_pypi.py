@@ -68,7 +68,7 @@ def test_links_lead_back_and_files_have_the_hash_of_the_index(lab: Lab, python: 
 
 def test_projects(lab: Lab, python: str) -> None:
     answer = client(lab, "puller").get(f"{API}/python/simple/")
-    assert list(links(answer)) == ["lab-greeting", "lab-upstream"]
+    assert list(links(answer)) == ["lab-greeting", "lab-upstream", "six"]
     assert list(links(index(lab, "Lab_Greeting"))) == list(links(index(lab)))
     assert envelope(index(lab, "nothing")) == MISSING
 

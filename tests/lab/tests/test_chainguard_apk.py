@@ -70,7 +70,7 @@ def test_what_is_not_there(lab: Lab, token: PullToken) -> None:
 @pytest.mark.parametrize(("repository", "name"), [("chainguard", "lab-greeting"), ("extra-packages", "lab-extra")])
 def test_the_public_repositories(lab: Lab, repository: str, name: str) -> None:
     client, folder = lab.client("virtualapk"), f"/{lab.org}/{repository}/aarch64"
-    assert {entry["P"] for entry in entries(client.get(f"{folder}/APKINDEX.tar.gz").content)} == {name}
+    assert name in {entry["P"] for entry in entries(client.get(f"{folder}/APKINDEX.tar.gz").content)}
     assert client.get(f"{folder}/{name}-1.0.0-r0.apk").status_code == 302
     for wrong in ("example.com", "0" * 40):
         assert client.get(f"/{wrong}/{repository}/aarch64/APKINDEX.tar.gz").status_code == 404

@@ -119,6 +119,23 @@ def test_java(lab: Lab, java: PullToken) -> None:
     assert b"<artifactId>lab-greeting<" in fetch(lab, JAR.replace(".jar", ".pom"), java)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/java/org/slf4j/slf4j-api/2.0.17/slf4j-api-2.0.17.jar",
+        "/java-remediated/org/springframework/boot/spring-boot/3.2.12-0.cgr.1/spring-boot-3.2.12-0.cgr.1.pom",
+        "/python/simple/six/1.17.0/six-1.17.0-py3-none-any.whl",
+        "/python-remediated/simple/werkzeug/3.0.2+cgr.1/werkzeug-3.0.2+cgr.1-py3-none-any.whl",
+        "/javascript/ms/-/ms-1.1.0.tgz",
+        "/dotnet/v3/flatcontainer/newtonsoft.json/1.1.0/newtonsoft.json.1.1.0.nupkg",
+        "/go/github.com/google/uuid/@v/v1.1.0.zip",
+    ],
+)
+def test_libraries_that_the_world_knows(lab: Lab, pull_token: Make, path: str) -> None:
+    ecosystem = path.split("/")[1].partition("-")[0]
+    assert fetch(lab, path, pull_token(f"libraries.{ecosystem}.pull"))
+
+
 def test_a_new_version(lab: Lab, java: PullToken) -> None:
     published = lab.control("POST", "/chainguard/packages", {"repository": "java", "version": "1.2.0"})
     assert JAR.replace("1.0.0", "1.2.0") in published["paths"] and JAR not in published["paths"]

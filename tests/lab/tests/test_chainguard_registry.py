@@ -335,8 +335,19 @@ def test_a_chart_is_pulled_like_an_image(lab: Lab, pull_token: Make) -> None:
     assert f"sha256:{sha256(lab.client('blobs').get(location).content).hexdigest()}" == layer["digest"]
 
 
-def test_a_chart_needs_a_pull_token_and_is_no_image_of_the_api(lab: Lab) -> None:
+def test_a_chart_needs_a_pull_token(lab: Lab) -> None:
     (name,) = charts.CATALOGUE
     refused(log_in(lab, name), 401, "UNAUTHORIZED")
-    found = lab.api().get("/registry/v2/repos", params={"uidp.childrenOf": lab.org}).json()["repos"]
-    assert {repo["name"] for repo in found} == {"nginx", "python", "jdk"}
+
+
+def test_the_api_lists_charts_in_a_folder_of_the_organization(lab: Lab) -> None:
+    def below(uid: str, path: str) -> list[dict[str, Any]]:
+        answer = lab.api().get(path, params={"uidp.childrenOf": uid}).json()
+        return list(answer[path.rpartition("/")[2]])
+
+    assert {repo["name"] for repo in below(lab.org, "/registry/v2/repos")} == {"nginx", "python", "jdk"}
+    (folder,) = (group for group in below(lab.org, "/iam/v2/groups") if group["name"] == "iamguarded-charts")
+    (chart,) = below(folder["uid"], "/registry/v2/repos")
+    old, new = sorted(below(chart["uid"], "/registry/v2/tags"), key=lambda tag: str(tag["updateTime"]))
+    assert (chart["name"], old["name"], new["name"]) == ("lab-greeting", "1.0.0", "1.1.0")
+    assert new["updateTime"] == chart["updateTime"] > old["updateTime"]

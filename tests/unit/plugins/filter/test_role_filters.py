@@ -21,6 +21,7 @@ KNOWN = {
                "images": ["chainguard/go"], "upstream_url": "https://cgr.dev"},
     "private": {"key": "CGR_private", "package_type": "docker", "url": "https://cgr.dev/", "settings": {"a": True},
                 "pull_token": "oci", "images": []},
+    "charts": {"key": "cgr-charts", "package_type": "helmoci", "url": "https://cgr.dev", "settings": {}, "pull_token": "oci"},
     "apk": {"key": "cgr-apk", "package_type": "alpine", "url": "https://apk.cgr.dev/{organization_name}", "settings": {},
             "pull_token": "apk", "artifacts": ["busybox"], "upstream_url": "https://apk.cgr.dev/{organization_name}"},
     "open": {"key": "cgr-open", "package_type": "alpine", "url": "https://virtualapk.cgr.dev/{organization_uid}/chainguard",
@@ -118,6 +119,25 @@ def test_images_that_are_named_are_asked_for_by_these_names():
     assert (source["images"], source["pinned"]) == (["nginx"], ["example.com/nginx@sha256:3"])
 
 
+CHART = "example.com/iamguarded-charts/redis:22.0.7@sha256:4"
+CHARTS = [
+    {"images": [{"reference": "other/chart@sha256:5"}], "__pull_through_organization": "other.example.org"},
+    {"images": [{"reference": CHART}], "__pull_through_organization": "example.com"},
+]
+
+
+def test_without_a_name_it_is_the_chart_that_changed_last():
+    private, charts = known_of("private", "charts", organization_charts=CHARTS)
+    assert (private["any_chart"], private["pinned"]) == (False, [])
+    assert (charts["any_chart"], charts["proof"]["images"]) == (True, [CHART])
+
+
+def test_a_chart_that_is_named_is_pulled_as_it_is():
+    known = {"charts": {**KNOWN["charts"], "images": ["example.com/charts/redis:1.0.0"]}}
+    (source,) = sources(["charts"], known, URL, organization="example.com", organization_charts=CHARTS)
+    assert (source["any_chart"], source["proof"]["images"]) == (False, ["example.com/charts/redis:1.0.0"])
+
+
 def test_files_are_compared_with_upstream_where_that_needs_no_login():
     known = {
         **KNOWN,
@@ -165,7 +185,8 @@ def test_it_is_told_what_each_proof_showed():
 
 
 def test_a_proof_of_nothing_says_what_to_do():
-    found = findings(known_of("private", "open"), [])
+    found = findings(known_of("private", "open", "charts"), [])
+    assert "no chart was found in the organisation" in found["proved"]["cgr-charts"][0]
     assert "Name one in the source" in found["proved"]["CGR_private"][0]
     assert "the artifacts of the source" in found["proved"]["cgr-open"][0]
 
@@ -190,6 +211,23 @@ def test_a_failure_names_what_is_not_set_as_the_role_does_it():
     assert found["failures"] == [
         "no manifest. CGR_private is not set as this role does it: a should be true. The playbook cgr.pull_through.setup mends that."
     ]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "cause", "told"),
+    [
+        ({"apk": {"key": "cgr-apk"}}, {"code": "version_missing"}, True),
+        ({"apk": {"artifacts": ["busybox"]}}, {"code": "version_missing"}, False),
+        ({}, {"code": "login_refused"}, False),
+        ({}, None, False),
+    ],
+    ids=["default", "named", "another cause", "no cause"],
+)
+def test_a_default_that_is_not_there_is_told(overrides, cause, told):
+    failed = proof("cgr-apk", failed=True, msg="It failed.", artifacts=[{"diagnosis": cause}])
+    (failure,) = findings([one("apk", overrides=overrides)], [failed])["failures"]
+    hint = " busybox is the default of the source apk: pull_through_overrides names another one, as its artifacts."
+    assert failure == f"It failed.{hint if told else ''}"
 
 
 def test_a_proof_that_could_not_begin_fails():

@@ -21,6 +21,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versio
         ["1.9", "1.9.1", "1.10", "2.0"],
         ["1.0.dev1", "1.0a1", "1.0b2", "1.0rc1", "1.0", "1.0.post1", "1.0.1"],
         ["1.0", "1.0+cgr.1", "1.0+cgr.2", "1.0+cgr.10", "1.0.1"],
+        ["3.0.1+cgr.4", "3.0.2", "3.0.2+cgr.1", "3.0.3"],
+        ["3.2.11-0.cgr.4", "3.2.12", "3.2.12-0.cgr.1", "3.2.12-0.cgr.10", "3.2.13"],
         ["v0.9.0-beta.2", "v0.9.0-rc.1", "v0.9.0", "v0.20.0"],
         ["1.2.3_rc1-r0", "1.2.3-r0", "1.2.3-r4", "1.2.3-r10", "1.2.3_p1-r0", "1.2.4-r0"],
         ["1.1.1-r0", "1.1.1b-r0", "1.1.1w-r0", "1.1.2-r0"],
@@ -44,6 +46,8 @@ def test_a_semantic_version_with_a_dash_is_a_prerelease():
     assert newest(["33.3-jre", "33.4-jre"]) == "33.4-jre"
 
 
-@pytest.mark.parametrize("version", ["1.0", "1.2.3-r4", "1.0+cgr.1", "33.4.8-jre", "1.0+beta", "v2.0.0+incompatible"])
+@pytest.mark.parametrize(
+    "version", ["1.0", "1.2.3-r4", "1.0+cgr.1", "3.2.12-0.cgr.1", "33.4.8-jre", "1.0+beta", "v2.0.0+incompatible"]
+)
 def test_what_is_no_prerelease(version):
     assert not is_prerelease(version)

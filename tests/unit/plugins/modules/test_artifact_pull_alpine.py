@@ -98,6 +98,38 @@ def test_a_small_package_nearby_shows_that_the_way_is_open(world, pull):
     assert (shown["fresh"], shown["fresh_evidence"]) == (True, "tiny-1-r0.apk was not in cgr-cache before, and is now.")
 
 
+def test_a_star_is_the_smallest_package_of_each_architecture(world, pull):
+    result = pull("*", architectures=["x86_64", "aarch64"], fresh="required", **DIRECT)
+    assert [(one["artifact"], one["reference"], one["version"], one["ok"]) for one in result["artifacts"]] == [
+        ("tiny", "cgr: tiny (x86_64)", "1-r0", True),
+        ("nginx", "cgr: nginx (aarch64)", "1.2-r9", True),
+    ]
+    assert [one["files"][0]["as_upstream"] for one in result["artifacts"]] == [True, True]
+    assert "cgr: tiny (x86_64): pulled 1-r0;" in result["summary"][0]
+
+
+def test_a_star_is_the_newest_version_of_the_smallest_package(world, pull):
+    publish(world, ("nginx", "1.2-r9"), ("tiny", "1-r0"), ("tiny", "1-r1"), data=b"")
+    (shown,) = pull("*")["artifacts"]
+    assert (shown["artifact"], shown["version"]) == ("tiny", "1-r1")
+
+
+def test_upstream_is_asked_for_the_package_that_a_star_found(world, pull):
+    tiny, checksum = package("tiny", "1-r0")
+    world.upstream.add(
+        "/root/x86_64/APKINDEX.tar.gz", index(("less", "1-r0", 1, ""), ("tiny", "1-r0", len(tiny), checksum))
+    )
+    (shown,) = pull("*", **DIRECT)["artifacts"]
+    assert (shown["artifact"], shown["ok"], shown["stale"]) == ("tiny", True, False)
+
+
+def test_a_star_with_nothing_to_find_is_told(world, pull):
+    publish(world, architecture="aarch64")
+    (shown,) = pull("*", architectures=["aarch64"])["artifacts"]
+    assert (shown["artifact"], shown["diagnosis"]["code"]) == ("*", "version_missing")
+    assert "has no package for aarch64; it has: nothing" in shown["diagnosis"]["cause"]
+
+
 def test_an_index_without_a_signature(world, pull):
     body, checksum = package("nginx", "1.2-r10", signed=False, hashed=False)
     world.through.add(f"{HOME}/x86_64/nginx-1.2-r10.apk", body)
@@ -174,6 +206,8 @@ def test_checksums_that_cannot_be_verified(checksum):
     [
         ({"artifacts": ["a b"]}, "cannot be read"),
         ({"artifacts": ["a>1"]}, "cannot be read"),
+        ({"artifacts": ["*=1"]}, "Write it as NAME, NAME=VERSION, or *"),
+        ({"artifacts": ["a*"]}, "cannot be read"),
         ({"architectures": []}, "architectures is empty"),
         ({"architectures": ["../x"]}, "is not an architecture"),
     ],

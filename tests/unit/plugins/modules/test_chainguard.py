@@ -808,6 +808,7 @@ def test_one_listing_serves_many_images(run_module, monkeypatch):
         ({"pulled": [], "cache_period": -1}, "cache_period is -1"),
         ({"cache_period": 1}, "pulled"),
         ({"size_platforms": ["amd64"]}, "size_platforms has 'amd64'"),
+        ({"size_platforms": ["all"], "kind": "chart"}, "Charts have no platforms"),
     ],
 )
 def test_choices_that_cannot_be_meant(run_module, options, words):
@@ -826,6 +827,73 @@ def test_sizes(run_module, platforms, size, requests):
     assert [image["bytes"] for image in result["images"]] == [size]
     place = f"/registry/v2/repos/{ORG}/node/digests/sha256:node-latest/"
     assert sum(place in url for _method, url in shop.transport.asked) == requests
+
+
+class Charts(Shop):
+    """Two folders with charts, and one without. An empty chart was made last."""
+
+    FOLDERS = ("charts", "iamguarded-charts", "flowcharts")
+    DAYS = {
+        "charts/old": {"0.1.0": 90},
+        "iamguarded-charts/empty": {},
+        "iamguarded-charts/redis": {"22.0.7": 2, "9.1.0": 40},
+        "iamguarded-charts/nginx": {"1.1.0": 3, "1.2.0": 1},
+    }
+
+    def usual(self, request, path):
+        query = {name: values[0] for name, values in parse_qs(urlsplit(request.url).query).items()}
+        parent = query.get("uidp.childrenOf")
+        if path == "/iam/v2/groups" and parent == ORG:
+            return ok({"groups": [{"uid": f"{ORG}/{name}", "name": name} for name in self.FOLDERS]})
+        if path == "/registry/v2/repos":
+            below = {name: tags for name, tags in self.DAYS.items() if f"{ORG}/{name.partition('/')[0]}" == parent}
+            changed = {
+                name: _pull_tokens.rfc3339(NOW - min(tags.values(), default=0) * DAY) for name, tags in below.items()
+            }
+            return ok(
+                {
+                    "repos": [
+                        {"uid": f"{ORG}/{name}", "name": name.partition("/")[2], "updateTime": when}
+                        for name, when in changed.items()
+                    ]
+                }
+            )
+        return super().usual(request, path)
+
+    def is_asked(self, tag, query):
+        where = query.get("uidp.childrenOf") or query["uidp.descendantsOf"]
+        return tag["uid"].startswith(f"{where}/") and query.get("name") in (None, tag["name"])
+
+
+@pytest.mark.parametrize(
+    ("options", "expected", "requests"),
+    [
+        ({}, ["charts/old:0.1.0", "iamguarded-charts/nginx:1.2.0", "iamguarded-charts/redis:22.0.7"], 4),
+        ({"limit": 1}, ["iamguarded-charts/nginx:1.2.0"], 2),
+        ({"names": ["*/redis"], "limit": 1}, ["iamguarded-charts/redis:22.0.7"], 1),
+        ({"changed_within": "30d"}, ["iamguarded-charts/nginx:1.2.0", "iamguarded-charts/redis:22.0.7"], 4),
+        (
+            {"tags": ["9.*", "1.*"]},
+            ["iamguarded-charts/nginx:1.1.0", "iamguarded-charts/nginx:1.2.0", "iamguarded-charts/redis:9.1.0"],
+            4,
+        ),
+        ({"images": ["example.com/iamguarded-charts/redis:9.1.0"]}, ["iamguarded-charts/redis:9.1.0"], 1),
+    ],
+)
+def test_charts_that_are_chosen(run_module, options, expected, requests):
+    shop = Charts()
+    result = run_module(chainguard_image_info, shop.transport, **LOGIN, kind="chart", **options)
+    assert listed(result) == expected
+    assert len(shop.listings()) == requests
+    name, tag = expected[0].split(":")
+    assert result["images"][0]["reference"] == f"example.com/{name}:{tag}@sha256:{name}-{tag}"
+
+
+def test_an_organization_without_a_folder_for_charts(run_module):
+    shop = Charts()
+    shop.FOLDERS = ("flowcharts",)
+    result = run_module(chainguard_image_info, shop.transport, **LOGIN, kind="chart", limit=1)
+    assert (result["images"], shop.listings()) == ([], [])
 
 
 def came(image, digest):
