@@ -201,8 +201,9 @@ def _described(name: str, known: Source, organization: str, registry_url: str, l
     source["pinned"] = _pinned(source, learnt)
     source["needs_organization"] = bool(source.get("pull_token")) or "{organization_" in known["url"]
     source["repository"] = {field: source[field] for field in ("key", "package_type", "url", "settings")}
-    # The proof of images asks for the digests that upstream has, so there is nothing to compare.
-    source["compared"] = bool(source["direct_url"]) and source["package_type"] != "docker"
+    # A proof that asks for the digests which upstream has leaves nothing to compare.
+    pinned = source["package_type"] == "docker" and all("@" in image for image in source["pinned"])
+    source["compared"] = bool(source["direct_url"]) and not pinned
     source["proof"] = _proof(source)
     return source
 
