@@ -249,6 +249,7 @@ def test_a_further_run_changes_and_writes_nothing(beginning: Beginning, which: s
     assert step.writes == []
     assert step.only_token == beginning.first.only_token
     assert step.repositories == beginning.first.repositories
+    assert pulled(step, PUBLIC)["upstream_digest"] == beginning.upstream[PUBLIC]
 
 
 def test_check_is_green_and_writes_nothing(beginning: Beginning) -> None:

@@ -110,6 +110,12 @@ def test_the_proof_asks_for_the_digests_that_upstream_has():
     ]
 
 
+def test_a_public_image_that_was_not_looked_up_is_compared_by_the_proof():
+    (found,) = known_of("public")
+    assert found["proof"]["images"] == found["images"]
+    assert found["proof"]["upstream_url"] == found["direct_url"]
+
+
 def test_images_that_are_named_are_asked_for_by_these_names():
     images = [
         {"images": [], "pinned": {"nginx": "example.com/nginx@sha256:3"}, "__pull_through_organization": "example.com"}
