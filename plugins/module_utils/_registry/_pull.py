@@ -449,7 +449,6 @@ class Puller:
                     new = _Blob(outcome.registry, outcome.name, blob)
                     listed = self._blobs.setdefault((outcome.name, blob.digest), new)
                     self._done.known = len(self._blobs)
-                    self._done.known = len(self._blobs)
                     listed.users.append(_User(outcome, stage, root.digest))
 
     def _fetch(self, blob: _Blob) -> None:
