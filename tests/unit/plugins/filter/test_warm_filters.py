@@ -45,9 +45,17 @@ def test_images_by_name_go_through_their_organization_and_others_through_the_pub
     assert without["homeless"] == ["chainguard/go", "one.example.com.evil/a"]
 
 
-WARMING = {"source": {"key": "cgr-one", "pull_token": "oci"}, "images": ["o/a:1", "o/b:1@sha256:2", "o/c:1"], "sized": []}
+WARMING = {
+    "source": {"key": "cgr-one", "pull_token": "oci"},
+    "images": ["o/a:1", "o/b:1@sha256:2", "o/c:1"],
+    "sized": [],
+}
 WARM_PULL = {
-    "images": [{"image": "o/a:1", "ok": True}, {"image": "o/b:1@sha256:2", "ok": True}, {"image": "o/c:1", "ok": False}],
+    "images": [
+        {"image": "o/a:1", "ok": True},
+        {"image": "o/b:1@sha256:2", "ok": True},
+        {"image": "o/c:1", "ok": False},
+    ],
     "totals": {"bytes": 2048, "seconds": 1.26, "skipped": 0, "failed": 1},
 }
 
