@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import typing as t
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 
 Config = t.Dict[str, t.Any]
 Action = t.Literal["none", "create", "update", "delete"]
@@ -31,6 +34,13 @@ class Plan:
     def diff(self) -> dict[str, Config]:
         """Return the diff as Ansible shows it."""
         return {"before": self.before, "after": self.after}
+
+
+def refuse_twice(names: t.Sequence[str]) -> None:
+    """Raise InputError when a list form names something more than once."""
+    twice = sorted(name for name, count in collections.Counter(names).items() if count > 1)
+    if twice:
+        raise InputError(f"{', '.join(twice)} is in the list more than once.")
 
 
 def same(left: t.Any, right: t.Any) -> bool:

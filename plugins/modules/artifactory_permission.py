@@ -33,9 +33,8 @@ attributes:
     support: full
 options:
   name:
-    description: Name of the permission. At most 64 characters.
+    description: Name of the permission. At most 64 characters. Needed without O(permissions).
     type: str
-    required: true
   state:
     description:
       - Whether there has to be a permission of that name for repositories.
@@ -89,6 +88,45 @@ options:
     type: list
     elements: dict
     suboptions: *grantee
+  permissions:
+    version_added: 0.2.0
+    description:
+      - Several permissions in one task, each with the options that a single one has. Four are worked on at the same time.
+      - One that fails does not stop the others. The module fails in the end.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: See O(name).
+        type: str
+        required: true
+      state:
+        description: See O(state).
+        type: str
+        choices: [present, absent]
+        default: present
+      repositories:
+        description: See O(repositories).
+        type: list
+        elements: str
+      include_patterns:
+        description: See O(include_patterns).
+        type: list
+        elements: str
+      exclude_patterns:
+        description: See O(exclude_patterns).
+        type: list
+        elements: str
+      users:
+        description: See O(users).
+        type: list
+        elements: dict
+        suboptions: *grantee
+      groups:
+        description: See O(groups).
+        type: list
+        elements: dict
+        suboptions: *grantee
 notes:
   - From Artifactory 7.72.0 on, permissions are managed over the Access API, which takes an administrator's access token. Before, user name and
     password will do. The module asks the server for its version.
@@ -124,6 +162,20 @@ EXAMPLES = r"""
       - name: platform
         actions: [read, write, delete, manage]
 
+- name: Several permissions in one task
+  cgr.pull_through.artifactory_permission:
+    permissions:
+      - name: pull-images
+        repositories: [cgr-public, cgr-private]
+        groups:
+          - name: builds
+            actions: [read, write]
+      - name: pull-libraries
+        repositories: [cgr-python, cgr-java]
+        groups:
+          - name: developers
+            actions: [read, write]
+
 - name: A permission that is no longer needed
   cgr.pull_through.artifactory_permission:
     name: old-permission
@@ -133,13 +185,25 @@ EXAMPLES = r"""
 RETURN = r"""
 permission:
   description: The permission as the module was asked for it, as it is now. Empty when there is none.
-  returned: success
+  returned: success, with O(name)
   type: dict
   sample:
     name: pull-chainguard
     repositories: [cgr-private, cgr-public]
     groups:
       builds: [delete, read, write]
+permissions:
+  version_added: 0.2.0
+  description:
+    - What came of each of O(permissions), in their order. Also returned when the module fails because of one.
+    - Each has C(name), C(changed), C(failed), and C(permission) with C(diff), or C(msg) with C(error).
+  returned: with O(permissions)
+  type: list
+  elements: dict
+  sample:
+    - name: pull-images
+      failed: false
+      changed: false
 error:
   description: What is known of the failure. The keys method, url, status and said are there when a request failed.
   returned: failure
@@ -150,12 +214,15 @@ error:
     status: 403
 """
 
+import concurrent.futures
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     ARTIFACTORY_SPEC,
     HTTP_SPEC,
+    item_results,
+    list_form,
     open_artifactory,
     require_libraries,
     run,
@@ -166,14 +233,17 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._per
     PermissionsApi,
     permissions_api,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError, attempted
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import (
     Config,
     Plan,
     not_stored,
     plan_absent,
     plan_present,
+    refuse_twice,
 )
+
+THREADS = 4
 
 GRANTEES: dict[str, t.Any] = {
     "type": "list",
@@ -185,7 +255,7 @@ GRANTEES: dict[str, t.Any] = {
 }
 
 SPEC: dict[str, dict[str, t.Any]] = {
-    "name": {"type": "str", "required": True},
+    "name": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "repositories": {"type": "list", "elements": "str"},
     "include_patterns": {"type": "list", "elements": "str"},
@@ -222,20 +292,45 @@ def apply_plan(api: PermissionsApi, plan: Plan, wanted: Config, current: Permiss
         )
 
 
+def converge(api: PermissionsApi, state: str, wanted: Config, *, check: bool) -> dict[str, t.Any]:
+    """Plan one permission and, unless check is true, apply."""
+    current = api.get(wanted["name"])
+    plan = make_plan(state, current, wanted)
+    if plan.changed and not check:
+        apply_plan(api, plan, wanted, current)
+    return {"changed": plan.changed, "permission": {} if state == "absent" else wanted, "diff": plan.diff()}
+
+
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
-    """Plan and, outside of check mode, apply."""
+    """Converge what is asked for, in the form in which it is."""
+    items = module.params["permissions"]
+    if items is not None:
+        return execute_all(module, items)
     wanted = wanted_grant(module.params)
     api = permissions_api(open_artifactory(module))
-    current = api.get(wanted["name"])
-    plan = make_plan(module.params["state"], current, wanted)
-    if plan.changed and not module.check_mode:
-        apply_plan(api, plan, wanted, current)
-    permission = {} if module.params["state"] == "absent" else wanted
-    return {"changed": plan.changed, "permission": permission, "diff": plan.diff()}
+    return converge(api, module.params["state"], wanted, check=module.check_mode)
+
+
+def execute_all(module: AnsibleModule, items: list[dict[str, t.Any]]) -> dict[str, t.Any]:
+    """Do the same for several permissions, which do not depend on one another."""
+    wanted = [wanted_grant(item) for item in items]
+    names = [one["name"] for one in wanted]
+    refuse_twice(names)
+    api = permissions_api(open_artifactory(module))
+
+    def one_of_several(index: int) -> dict[str, t.Any]:
+        state, grant = items[index]["state"], wanted[index]
+        return {"name": names[index], **attempted(lambda: converge(api, state, grant, check=module.check_mode))}
+
+    with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+        results = list(pool.map(one_of_several, range(len(items))))
+    return item_results(module, "permissions", results, names)
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={**SPEC, **ARTIFACTORY_SPEC, **HTTP_SPEC}, supports_check_mode=True)
+    form = list_form(SPEC, "permissions", "name")
+    form["argument_spec"].update(**ARTIFACTORY_SPEC, **HTTP_SPEC)
+    module = AnsibleModule(**form, supports_check_mode=True)
     require_libraries(module)
     run(module, execute)
 

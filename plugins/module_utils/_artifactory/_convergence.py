@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import collections
 import concurrent.futures
 import dataclasses
 import typing as t
@@ -16,14 +15,9 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
     check_stored,
     send_plan,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
-    InputError,
-    PullThroughError,
-    RequestError,
-    attempted,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError, RequestError, attempted
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession
-from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config, Plan
+from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config, Plan, refuse_twice
 
 BATCH = 100
 # Each write saves the whole configuration of the server, so more at once only wait for each other.
@@ -80,7 +74,7 @@ def converge_all(
     wanted: the repositories; plan: plans the one at a place in that list. in_order: see converge.
     """
     keys = [str(one["key"]) for one in wanted]
-    _refuse_twice(keys)
+    refuse_twice(keys)
     plans: dict[str, Plan] = {}
 
     def planned(index: int) -> dict[str, t.Any]:
@@ -95,13 +89,6 @@ def converge_all(
         if error is not None:
             result.update(failed=True, msg=str(error), error=error.details())
     return results
-
-
-def _refuse_twice(keys: t.Sequence[str]) -> None:
-    counts = collections.Counter(keys)
-    twice = sorted(key for key, count in counts.items() if count > 1)
-    if twice:
-        raise InputError(f"{', '.join(twice)} is in the list more than once.")
 
 
 def converge(api: Snapshot, changes: t.Sequence[Change], *, in_order: bool = False) -> dict[str, PullThroughError]:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from scripted import ScriptedAnswer, ScriptedTransport
 from scripted_artifactory import BASE, FORBIDDEN, LOGIN, methods
@@ -306,3 +308,86 @@ def test_absent_already(run_module, version, now):
     transport = ScriptedTransport(version, now)
     assert run_module(module, transport, **GONE)["changed"] is False
     assert methods(transport) == ["GET", "GET"]
+
+
+class Permissions:
+    """Permissions in memory, over the Access API. refuses: names that may not be written."""
+
+    def __init__(self, *names, refuses=()):
+        self.stored = {name: {"artifact": ARTIFACT} for name in names}
+        self.refuses = refuses
+        self.transport = ScriptedTransport(by=self.answer)
+
+    def answer(self, request):
+        if request.url == VERSION:
+            return NEW
+        name = request.url.removeprefix(f"{ALL}/").partition("/")[0]
+        if request.method == "GET":
+            resources = self.stored.get(name)
+            return ScriptedAnswer(200, {"name": name, "resources": resources}) if resources else ABSENT
+        if request.method == "DELETE":
+            del self.stored[name]
+            return DONE
+        body = json.loads(request.body)
+        name = body.get("name", name)
+        if name in self.refuses:
+            return FORBIDDEN
+        self.stored[name] = body.get("resources") or {"artifact": body}
+        return CREATED
+
+    @property
+    def writes(self):
+        return [method for method, _url in self.transport.asked if method != "GET"]
+
+
+BUILDS = [{"name": "builds", "actions": ["read", "write"]}]
+SEVERAL = {
+    **LOGIN,
+    "permissions": [
+        {"name": "new", "repositories": ["cgr-public"], "groups": BUILDS},
+        {"name": "same", "groups": BUILDS},
+        {"name": "gone", "state": "absent"},
+    ],
+}
+
+
+def test_several_permissions_in_one_task(run_module):
+    predicted = run_module(module, Permissions("same", "gone").transport, check=True, **SEVERAL)
+    artifactory = Permissions("same", "gone")
+    result = run_module(module, artifactory.transport, **SEVERAL)
+    assert [one["changed"] for one in result["permissions"]] == [True, False, True]
+    assert result["permissions"][0]["permission"] == {
+        "name": "new",
+        "repositories": ["cgr-public"],
+        "groups": {"builds": ["read", "write"]},
+    }
+    assert set(artifactory.stored) == {"new", "same"}
+    assert sorted(artifactory.writes) == ["DELETE", "POST"]
+    assert (predicted["permissions"], predicted["diff"]) == (result["permissions"], result["diff"])
+    assert [diff["after_header"] for diff in result["diff"]] == ["new", "gone"]
+    again = Permissions("same")
+    again.stored = artifactory.stored
+    assert run_module(module, again.transport, **SEVERAL)["changed"] is False
+    assert again.writes == []
+
+
+def test_one_permission_that_fails_does_not_stop_the_others(run_module):
+    artifactory = Permissions("gone", refuses=["new"])
+    result = run_module(module, artifactory.transport, **SEVERAL)
+    assert [one["failed"] for one in result["permissions"]] == [True, True, False]
+    assert result["permissions"][0]["error"]["status"] == 403
+    assert "new: POST" in result["msg"] and "same: There is no permission 'same' on repositories" in result["msg"]
+    assert artifactory.stored == {}
+
+
+@pytest.mark.parametrize(
+    ("permissions", "says"),
+    [
+        ([{"name": "a", "repositories": ["b"]}, {"name": "a", "state": "absent"}], "a is in the list more than once"),
+        ([{"name": "a", "repositories": ["b"]}, {"name": "c/d"}], "name is not valid"),
+    ],
+)
+def test_several_are_looked_at_before_the_first_request(run_module, permissions, says):
+    transport = ScriptedTransport()
+    assert says in run_module(module, transport, **LOGIN, permissions=permissions)["msg"]
+    assert transport.asked == []
