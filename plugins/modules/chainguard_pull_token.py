@@ -342,6 +342,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     Refused,
     attempted,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._plan import refuse_twice
 
 THREADS = 4
 
@@ -414,6 +415,8 @@ def all_tokens(platform: Platform, items: list[dict[str, t.Any]]) -> dict[str, t
     for item in items:
         if item["organization"] is None:
             raise InputError(f"organization is missing for the token {item['name']!r}.")
+    # Two for one purpose would each make a token, and revoke that of the other.
+    refuse_twice([f"{item['name']} for {item['used_by'] or 'no place'} in {item['organization']}" for item in items])
     for name in dict.fromkeys(item["organization"] for item in items):
         try:
             surveys[name] = Survey(platform.iam, platform.iam.organization(name), whole=True)

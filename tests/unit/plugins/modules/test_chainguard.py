@@ -1068,6 +1068,9 @@ def test_several_are_revoked_with_one_look(run_module):
         pytest.param({"name": "pull cgr-private"}, "mutually exclusive", id="both-forms"),
         pytest.param({"tokens": [{"name": "UPPER"}]}, "name is not valid", id="bad-name"),
         pytest.param(
+            {"tokens": [SEVERAL[0], {**SEVERAL[0], "in_use": []}]}, "is in the list more than once", id="twice"
+        ),
+        pytest.param(
             {"organization": None}, "organization is missing for the token 'pull cgr-private'", id="no-organization"
         ),
     ],
