@@ -137,11 +137,12 @@ def _read_field(name: str, zero: Any, value: Any) -> Any:
 
 def timestamp(name: str, value: Any) -> float:
     """Epoch seconds of an RFC 3339 time."""
+    # datetime of Python 3.10 reads neither "Z" nor a fraction of other than 3 or 6 digits.
+    match = RFC3339.fullmatch(value) if isinstance(value, str) else None
     try:
-        # datetime of Python 3.10 reads neither "Z" nor a fraction of other than 3 or 6 digits.
-        whole, fraction, zone = RFC3339.fullmatch(value).groups()  # type: ignore[union-attr]
+        whole, fraction, zone = match.groups() if match else ("", "", "")
         return datetime.fromisoformat(whole + zone.replace("Z", "+00:00")).timestamp() + float(fraction or 0)
-    except (AttributeError, TypeError, ValueError) as error:
+    except ValueError as error:
         raise ApiError(INVALID_ARGUMENT, f"proto: invalid google.protobuf.Timestamp for {name}: {value!r}") from error
 
 

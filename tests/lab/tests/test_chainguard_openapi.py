@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from jsonschema import Draft7Validator, FormatChecker  # type: ignore[import-untyped]
+from jsonschema import Draft7Validator, FormatChecker  # type: ignore[import-untyped]  # it has no types
 
 from .conftest import Lab, PullToken
 
