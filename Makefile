@@ -20,7 +20,7 @@ test: environment ## all of the following seven, counted
 
 unit: ## the unit tests of plugins/, with their coverage
 lab-test: ## the tests of the simulated services
-lint: ## ansible-lint, the antsibull linters, galaxy-importer, black, mypy, licences
+lint: ## ansible-lint, the antsibull linters, galaxy-importer, black, mypy, licenses
 sanity: ## ansible-test sanity, on each ansible-core whose Python is found
 integration: ## ansible-test integration, against the simulated services
 system: ## the role, the playbooks and real clients, against the simulated services

@@ -48,14 +48,14 @@ Source = t.Dict[str, t.Any]
 PINNED = "The digest asked for is the one that Chainguard serves now."
 
 # The causes that artifact_pull gives when a repository has no such artifact, or none is known to be there.
-ABSENT = ("unknown_upstream", "version_missing", "not_from_upstream", "not_served")
+ABSENT = ("upstream_not_found", "version_missing", "upstream_fetch_failed", "not_found")
 
 
 def _nothing(source: Source) -> str:
     if source["private"]:
-        return "Nothing: the organisation has no image with the tag latest. Name one in the source."
+        return "Nothing: the organization has no image with the tag latest. Name one in the source."
     if source["any_chart"]:
-        return "Nothing: no chart was found in the organisation. Name one in the images of the source."
+        return "Nothing: no chart was found in the organization. Name one in the images of the source."
     return f"Nothing: name what to pull in the {'images' if source['is_registry'] else 'artifacts'} of the source."
 
 
@@ -66,14 +66,14 @@ def _lines(source: Source, result: Source | None) -> list[str]:
         lines.append(PINNED)
     if source["made"].get("due") is False:
         lines.append(f"The pull token stays: {source['made']['reason']}.")
-    if source.get("in_use"):
-        lines.append(f"The pull token works: {source['in_use']['standing']}.")
+    if source.get("active_identities"):
+        lines.append(f"The pull token works: {source['active_identities']['summary']}.")
     return lines
 
 
 def _dead_token(source: Source) -> str:
     return (
-        f"The pull token that Artifactory uses for {source['key']} does not work for {source['pull_token']}: {source['in_use']['standing']}. "
+        f"The pull token that Artifactory uses for {source['key']} does not work for {source['pull_token']}: {source['active_identities']['summary']}. "
         "What is cached still comes, anything else does not. Mend it with the playbook cgr.pull_through.setup."
     )
 
@@ -94,7 +94,7 @@ def _default(source: Source, result: Source) -> str:
     if not source.get("by_default") or causes.isdisjoint(ABSENT):
         return ""
     named = ", ".join(source["artifacts"])
-    return f" {named} is the default of the source {source['name']}: pull_through_overrides names another one, as its artifacts."
+    return f" {named} is the default of the source {source['name']}: pull_through_source_overrides names another one, as its artifacts."
 
 
 def findings(sources: list[Source], proofs: list[Source]) -> dict[str, t.Any]:

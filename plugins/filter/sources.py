@@ -10,7 +10,7 @@ short_description: Work out what the role pull_through has to know of each sourc
 version_added: 0.2.0
 author: cgr.pull_through contributors (@cgr)
 description:
-  - Joins the catalogue with what was learnt from Artifactory and Chainguard so far. Asks nobody.
+  - Joins the catalog with what was learnt from Artifactory and Chainguard so far. Asks nobody.
   - It is made for the role P(cgr.pull_through.pull_through#role).
 positional: _input
 options:
@@ -20,15 +20,15 @@ options:
     elements: str
     required: true
   known:
-    description: The catalogue, each source by its name.
+    description: The catalog, each source by its name.
     type: dict
     required: true
   overrides:
-    description: What of the catalogue the user changed, in the same form. What is pulled by default is told from what was named by it.
+    description: What of the catalog the user changed, in the same form. What is pulled by default is told from what was named by it.
     type: dict
     default: {}
   organization:
-    description: Name or UID of the organisation of those sources that name none.
+    description: Name or UID of the organization of those sources that name none.
     type: str
     default: ""
   artifactory_url:
@@ -49,7 +49,7 @@ options:
     elements: dict
     default: []
   organizations:
-    description: Organisations whose name and UID are known.
+    description: Organizations whose name and UID are known.
     type: list
     elements: dict
     default: []
@@ -73,12 +73,12 @@ options:
     elements: dict
     default: []
   organization_images:
-    description: The images of organisations, in which C(__pull_through_organization) tells which.
+    description: The images of organizations, in which C(__pull_through_organization) tells which.
     type: list
     elements: dict
     default: []
   organization_charts:
-    description: The chart of each organisation that changed last, as in O(organization_images).
+    description: The chart of each organization that changed last, as in O(organization_images).
     type: list
     elements: dict
     default: []
@@ -90,14 +90,14 @@ EXAMPLES = r"""
     msg: "{{ sources | map(attribute='repository') }}"
   vars:
     sources: >-
-      {{ ['containers_public', 'python'] | cgr.pull_through.sources(known=pull_through_catalogue, organization='example.com',
+      {{ ['containers_public', 'python'] | cgr.pull_through.sources(known=pull_through_catalog, organization='example.com',
                                                                     artifactory_url='https://artifactory.example.com') }}
 """
 
 RETURN = r"""
 _value:
   description:
-    - The sources, each with the fields of the catalogue, its place in Artifactory and at Chainguard, what is planned or was done for it,
+    - The sources, each with the fields of the catalog, its place in Artifactory and at Chainguard, what is planned or was done for it,
       and what its proof pulls. Never a password.
   type: list
   elements: dict
@@ -111,11 +111,11 @@ from ansible.errors import AnsibleFilterError
 Source = t.Dict[str, t.Any]
 
 REGISTRIES = ("docker", "helmoci", "oci")
-_TOKEN_FACTS = ("due", "live", "username", "reason", "superseded", "replaces", "changed", "failed", "msg")
+_TOKEN_FACTS = ("due", "valid", "username", "reason", "superseded", "replaces", "changed", "failed", "msg")
 
 
 def _named(organizations: list[Source], owner: str) -> Source:
-    """Return an organisation's name and UID. Of one that nobody had to ask for, what the user gave is as good."""
+    """Return an organization's name and UID. Of one that nobody had to ask for, what the user gave is as good."""
     found = (one for one in organizations if owner in (one["name"], one["uid"]))
     return next(found, {"name": owner, "uid": owner})
 
@@ -134,14 +134,14 @@ def _token(source: Source, before: Source, artifactory_url: str) -> Source:
     return {
         "organization": source["owner"],
         "name": name,
-        "repository": source["pull_token"],
-        "used_by": _place(artifactory_url, source["key"]),
-        "in_use": [before.get("username") or ""],
+        "ecosystem": source["pull_token"],
+        "consumer": _place(artifactory_url, source["key"]),
+        "active_identities": [before.get("username") or ""],
     }
 
 
 def _of_owner(source: Source, results: list[Source]) -> Source:
-    """Return what was found in the organisation of a source."""
+    """Return what was found in the organization of a source."""
     return next((one for one in results if one["__pull_through_organization"] == source["owner"]), {})
 
 
@@ -150,7 +150,7 @@ def _pinned(source: Source, learnt: dict[str, t.Any]) -> list[str]:
     named = source["images"]
     found = _of_owner(source, learnt["organization_charts" if source["any_chart"] else "organization_images"])
     if source["private"] and named:
-        return [found["pinned"][image] for image in named if image in found.get("pinned", {})]
+        return [found["references_by_name"][image] for image in named if image in found.get("references_by_name", {})]
     if source["private"] or source["any_chart"]:
         return [one["reference"] for one in found.get("images", [])[:1]]
     public: list[Source] = learnt["public_images"]
@@ -163,7 +163,7 @@ def _proof(source: Source) -> Source:
     what = {"images": source["pinned"]} if source["is_registry"] else {"artifacts": source.get("artifacts") or []}
     if not any(what.values()):
         return {}
-    proof = {"repository": source["key"], "fresh": "preferred", **what}
+    proof = {"repository": source["key"], "from_upstream": "preferred", **what}
     if not source["is_registry"]:
         proof["package_type"] = source["package_type"]
     if source["compared"] and not source.get("pull_token"):
@@ -177,8 +177,8 @@ def _in_use(source: Source, listed: list[Source]) -> Source:
     tokens = [
         token for one in listed if one["__pull_through_organization"] == source["owner"] for token in one["tokens"]
     ]
-    gone = "it is gone: it was revoked, or is of another organisation" if username else "there is none"
-    missing = {"live": False, "repository_types": [], "standing": gone}
+    gone = "it is gone: it was revoked, or is of another organization" if username else "there is none"
+    missing = {"valid": False, "ecosystems": [], "summary": gone}
     return next((token for token in tokens if token["uid"] == username), missing)
 
 
@@ -213,13 +213,13 @@ def _made(told: Source, revoke_adopted: bool) -> Source:
     # The password stays out: what a task loops over is printed with its result.
     facts = {fact: told[fact] for fact in _TOKEN_FACTS if fact in told}
     made: Source = {"changed": False, "failed": False, "superseded": [], **facts}
-    replaced = made.get("replaces") or {"ours": True}
-    by_hand = not replaced["ours"]
+    replaced = made.get("replaces") or {"managed": True}
+    by_hand = not replaced["managed"]
     says = str(made.get("reason") or made.get("msg") or "")
     if made["changed"]:
         says = f"A new pull token: {says}."
     if made["changed"] and by_hand:
-        lives_on = f"lives on until {replaced['expires']}, unless pull_through_revoke_adopted is true"
+        lives_on = f"lives on until {replaced['expires']}, unless pull_through_revoke_unmanaged is true"
         fate = "is revoked in the end" if revoke_adopted else lives_on
         says = f"{says} The one that it replaces, {replaced['uid']}, was made by hand and {fate}."
     return {**made, "says": says, "adopted": [replaced["uid"]] if by_hand and revoke_adopted else []}
@@ -230,14 +230,15 @@ def _with_token(source: Source, index: int, artifactory_url: str, told: Source, 
 
     index: its place among the sources with a pull token. told: what came of it.
     """
-    in_use = {} if listed is None else _in_use(source, listed)
+    active_identities = {} if listed is None else _in_use(source, listed)
     return {
         **source,
         "token": _token(source, source["before"], artifactory_url),
         "token_index": index,
         "made": told,
-        "in_use": in_use,
-        "works": not in_use or (in_use["live"] and source["pull_token"] in in_use["repository_types"]),
+        "active_identities": active_identities,
+        "works": not active_identities
+        or (active_identities["valid"] and source["pull_token"] in active_identities["ecosystems"]),
     }
 
 

@@ -21,7 +21,7 @@ options:
     elements: str
     required: true
   known:
-    description: The catalogue of virtual repositories, each by its name.
+    description: The catalog of virtual repositories, each by its name.
     type: dict
     required: true
   sources:
@@ -36,7 +36,7 @@ EXAMPLES = r"""
   cgr.pull_through.artifactory_virtual_repository:
     virtuals: "{{ virtuals | map(attribute='virtual') }}"
   vars:
-    virtuals: "{{ ['java'] | cgr.pull_through.virtuals(known=pull_through_virtual_catalogue, sources=sources) }}"
+    virtuals: "{{ ['java'] | cgr.pull_through.virtuals(known=pull_through_virtual_catalog, sources=sources) }}"
 """
 
 RETURN = r"""

@@ -60,7 +60,7 @@ Result = t.Dict[str, t.Any]
 
 
 def _plan(repository: Result, pull: Result) -> str:
-    """Return how much would be pulled. The catalogue tells the sizes of an organisation's images, and a plan those of others."""
+    """Return how much would be pulled. The catalog tells the sizes of an organization's images, and a plan those of others."""
     images, sized = repository["images"], repository["sized"]
     size = (pull.get("plan") or {}).get("bytes") or 0
     unknown = 0 if size else len(images) - len(sized)
@@ -81,7 +81,7 @@ def _done(repository: Result, pull: Result, came: list[str]) -> str:
 
 def _freshness(tags: list[Result]) -> str:
     present = sum(tag.get("builds_behind") == 0 for tag in tags)
-    late = sum(bool(tag.get("late")) for tag in tags)
+    late = sum(bool(tag.get("overdue")) for tag in tags)
     return f"{present} of {len(tags)} tags are the present build, {late} are too old."
 
 

@@ -22,16 +22,16 @@ class ClientCert:
 
     cert: str
     key: str | None
-    places: frozenset[Place]
+    origins: frozenset[Place]
 
-    def shown_to(self, url: str) -> str | tuple[str, str] | None:
+    def for_url(self, url: str) -> str | tuple[str, str] | None:
         """Return what requests takes as its cert for a URL; None for every server but those that it is meant for."""
-        if _place(url) not in self.places:
+        if _place(url) not in self.origins:
             return None
         return (self.cert, self.key) if self.key else self.cert
 
 
-def checked_client_cert(cert: str | None, key: str | None, urls: t.Iterable[str]) -> ClientCert | None:
+def load_client_cert(cert: str | None, key: str | None, urls: t.Iterable[str]) -> ClientCert | None:
     """Return the certificate for the servers of some URLs, None when there is none, or raise InputError."""
     if not cert:
         if key:

@@ -17,23 +17,23 @@ import dataclasses
 import typing as t
 from urllib.parse import urlsplit
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import NotFromUpstreamError
+from ansible_collections.cgr.pull_through.plugins.module_utils._download import DownloadError
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    HTTPStatusError,
+    InvalidContentError,
     PullThroughError,
-    Refused,
     RequestError,
-    Unanswered,
-    Unusable,
+    TransportError,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import DownloadRefused
-from ansible_collections.cgr.pull_through.plugins.module_utils._fresh import NotFresh
-from ansible_collections.cgr.pull_through.plugins.module_utils._limits import LimitReached
-from ansible_collections.cgr.pull_through.plugins.module_utils._patience import Skipped
+from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import LimitExceededError
+from ansible_collections.cgr.pull_through.plugins.module_utils._retry import SkippedError
 
 Result = t.Dict[str, t.Any]
 
 
 @dataclasses.dataclass(frozen=True)
-class Configuration:
+class RepositoryConfig:
     """What could be read of the repository's configuration: unasked, unreadable, missing or known."""
 
     state: t.Literal["unasked", "unreadable", "missing", "known"] = "unasked"
@@ -45,21 +45,21 @@ class Evidence:
     """What is known of one download.
 
     stage: what was being done. asked: as the user wrote it. host: what is downloaded from.
-    problem: refused, unanswered, not_fresh, other, or the reason why a body could not be used.
+    problem: refused, unanswered, served_from_cache, other, or the reason why a body could not be used.
     method, status, said, error_host, html, by_token_service: of the request that failed. anonymous: it had no login.
     message, hint: of the error.
     config_state: unasked, unreadable, missing or known; then config has Artifactory's names.
-    upstream: unasked, found, refused or unreachable. upstream_status, upstream_said: as it refused.
+    upstream: unasked, found, refused or unreachable. upstream_status, upstream_message: as it refused.
     """
 
     stage: str
     problem: str
-    asked: str
+    requested_reference: str
     host: str
     repository: str = ""
     method: str = "GET"
     status: int = 0
-    said: str = ""
+    response_message: str = ""
     error_host: str = ""
     html: bool = False
     by_token_service: bool = False
@@ -71,7 +71,7 @@ class Evidence:
     upstream_host: str = ""
     upstream: t.Literal["unasked", "found", "refused", "unreachable"] = "unasked"
     upstream_status: int = 0
-    upstream_said: str = ""
+    upstream_message: str = ""
     upstream_anonymous: bool = False
 
     @property
@@ -90,12 +90,12 @@ class Evidence:
         return str(self.config.get("url", ""))
 
     @property
-    def remembered(self) -> str:
+    def negative_cache_period(self) -> str:
         """How long Artifactory remembers that something was not there."""
         return f"{self.config.get('missedRetrievalCachePeriodSecs', 1800)} seconds"
 
     @property
-    def looks_again(self) -> str:
+    def metadata_cache_period(self) -> str:
         """How long what can change may be older in the cache than it is upstream."""
         seconds = self.config.get("retrievalCachePeriodSecs")
         return (
@@ -105,39 +105,41 @@ class Evidence:
         )
 
     @property
-    def clear(self) -> str:
+    def expire_text(self) -> str:
         """How to get rid of a failure that is remembered."""
         how = "with cgr.pull_through.artifactory_repository_cache or Zap Caches in the UI, which need Manage or Delete"
-        return f"expire the cache of {self.repository} ({how}) or wait {self.remembered}"
+        return f"expire the cache of {self.repository} ({how}) or wait {self.negative_cache_period}"
 
 
-def of_error(error: PullThroughError) -> dict[str, t.Any]:
+def evidence_from_error(error: PullThroughError) -> dict[str, t.Any]:
     """Return the part of the evidence that an error holds, by the names of Evidence."""
     found: dict[str, t.Any] = {"message": error.message, "hint": error.hint}
     if isinstance(error, RequestError):
         # The sentences name hosts and what was asked for by themselves; the URL is in the error's details.
         message = error.message.removeprefix(f"{error.method} {error.url}: ")
         found.update(message=message, method=error.method, error_host=urlsplit(error.url).netloc)
-    if isinstance(error, Refused):
-        found.update(problem="refused", status=error.status, said=error.said)
-    if isinstance(error, DownloadRefused):
+    if isinstance(error, HTTPStatusError):
+        found.update(problem="refused", status=error.status, response_message=error.response_message)
+    if isinstance(error, DownloadError):
         found.update(html=error.html, by_token_service=error.by_token_service)
-    elif isinstance(error, Unusable):
+    elif isinstance(error, InvalidContentError):
         found["problem"] = error.reason
-    elif isinstance(error, Unanswered):
+    elif isinstance(error, TransportError):
         found["problem"] = "unanswered"
-    elif isinstance(error, NotFresh):
-        found["problem"] = "not_fresh"
+    elif isinstance(error, NotFromUpstreamError):
+        found["problem"] = "served_from_cache"
     return found
 
 
-def of_upstream(host: str, *, anonymous: bool, found: bool, error: PullThroughError | None) -> dict[str, t.Any]:
+def evidence_from_upstream(
+    host: str, *, anonymous: bool, found: bool, error: PullThroughError | None
+) -> dict[str, t.Any]:
     """Return the part of the evidence that upstream's answer holds, by the names of Evidence."""
     known: dict[str, t.Any] = {"upstream_host": host, "upstream_anonymous": anonymous}
     if found:
         known["upstream"] = "found"
-    elif isinstance(error, Refused):
-        known.update(upstream="refused", upstream_status=error.status, upstream_said=error.said)
+    elif isinstance(error, HTTPStatusError):
+        known.update(upstream="refused", upstream_status=error.status, upstream_message=error.response_message)
     elif error is not None:
         known["upstream"] = "unreachable"
     return known
@@ -175,24 +177,26 @@ def first_match(rules: t.Iterable[Rule], evidence: Evidence) -> Diagnosis:
     return next(rule for rule in rules if rule.applies(evidence)).diagnosis(evidence)
 
 
-def of_skipped(why: str, cause: Diagnosis) -> Diagnosis:
+def skipped_diagnosis(why: str, cause: Diagnosis) -> Diagnosis:
     """Return the diagnosis of what was not tried because of a cause."""
     return Diagnosis("skipped", f"Not tried, as {why}. {cause.cause}", cause.fix)
 
 
-def of_limit(error: LimitReached) -> Diagnosis:
+def limit_diagnosis(error: LimitExceededError) -> Diagnosis:
     """Return the diagnosis of what was not pulled because of a limit that the user set."""
     return Diagnosis("limit", error.message, "Raise the limit, or run again for the rest.")
 
 
 def status_of(error: PullThroughError | None, success: str) -> str:
     """Return the status to show for something that ended with or without an error."""
-    return success if error is None else "skipped" if isinstance(error, (Skipped, LimitReached)) else "failed"
+    return (
+        success if error is None else "skipped" if isinstance(error, (SkippedError, LimitExceededError)) else "failed"
+    )
 
 
 def is_ok(error: PullThroughError | None) -> bool | None:
     """Return whether all could be shown; None for what a limit left out, which is neither shown nor wrong."""
-    return None if isinstance(error, LimitReached) else error is None
+    return None if isinstance(error, LimitExceededError) else error is None
 
 
 def failure_message(results: t.Sequence[Result], what: str, name: str) -> str:
@@ -214,7 +218,7 @@ def _sentence(text: str) -> str:
     return text if not text or text[-1] in ".!?" else f"{text}."
 
 
-def both(*conditions: Condition) -> Condition:
+def all_of(*conditions: Condition) -> Condition:
     return lambda e: all(condition(e) for condition in conditions)
 
 
@@ -234,21 +238,21 @@ def refused(*statuses: int) -> Condition:
     return lambda e: e.problem == "refused" and e.status in statuses
 
 
-def says(*words: str) -> Condition:
-    return lambda e: any(word.lower() in e.said.lower() for word in words)
+def message_contains(*words: str) -> Condition:
+    return lambda e: any(word.lower() in e.response_message.lower() for word in words)
 
 
-def not_served(e: Evidence) -> bool:
+def is_upstream_failure_response(e: Evidence) -> bool:
     """Whether it is an answer that Artifactory has for what it did not get from upstream."""
     return e.problem == "refused" and 400 <= e.status < 500 and e.status not in (401, 429)
 
 
-def configured(condition: Condition) -> Condition:
-    return both(not_served, lambda e: e.config_state == "known", condition)
+def with_config(condition: Condition) -> Condition:
+    return all_of(is_upstream_failure_response, lambda e: e.config_state == "known", condition)
 
 
 def upstream_refuses(*statuses: int) -> Condition:
-    return lambda e: not_served(e) and e.upstream == "refused" and e.upstream_status in statuses
+    return lambda e: is_upstream_failure_response(e) and e.upstream == "refused" and e.upstream_status in statuses
 
 
 def lacks_username(e: Evidence) -> bool:
@@ -257,30 +261,30 @@ def lacks_username(e: Evidence) -> bool:
 
 
 # The question that upstream is asked after a pull that worked. What it answers says nothing of the repository.
-UPSTREAM_QUESTION = (
+UPSTREAM_COMPARISON = (
     Rule(
         "upstream_unreachable",
-        both(at_stage("upstream"), unanswered()),
+        all_of(at_stage("upstream"), unanswered()),
         "{e.upstream_host} cannot be asked from where this module runs: {e.message}",
         "Open the way to it, or leave upstream_url out; whether Artifactory reaches it is another matter. {e.hint}",
     ),
     Rule(
-        "upstream_login_missing",
-        both(at_stage("upstream"), refused(401, 403), lambda e: e.upstream_anonymous),
-        "{e.upstream_host} shows {e.asked} only after a login (status {e.status}), so nothing could be compared",
+        "upstream_unauthenticated",
+        all_of(at_stage("upstream"), refused(401, 403), lambda e: e.upstream_anonymous),
+        "{e.upstream_host} shows {e.requested_reference} only after a login (status {e.status}), so nothing could be compared",
         "Set upstream_username and upstream_password to a pull token, or leave upstream_url out for what is private",
     ),
     Rule(
-        "upstream_login_refused",
-        both(at_stage("upstream"), refused(400, 401, 403)),
-        "{e.upstream_host} does not let upstream_username have {e.asked} (status {e.status}): {e.said}",
+        "upstream_credentials_rejected",
+        all_of(at_stage("upstream"), refused(400, 401, 403)),
+        "{e.upstream_host} does not let upstream_username have {e.requested_reference} (status {e.status}): {e.response_message}",
         "The pull token has expired or was revoked, its username is not the identity's ID, "
-        "or the organisation does not have this",
+        "or the organization does not have this",
     ),
     Rule(
-        "upstream_missing",
-        both(at_stage("upstream"), lambda e: refused(404, 410)(e) or e.problem == "version"),
-        "{e.upstream_host} has no {e.asked} any more; the repository serves one from its cache",
+        "upstream_gone",
+        all_of(at_stage("upstream"), lambda e: refused(404, 410)(e) or e.problem == "version"),
+        "{e.upstream_host} has no {e.requested_reference} any more; the repository serves one from its cache",
         "Use one that upstream has: this one gets no updates, and is lost when the cache is cleaned",
     ),
     Rule(
@@ -291,11 +295,11 @@ UPSTREAM_QUESTION = (
     ),
 )
 
-NO_ANSWER = (
+CONNECTION_RULES = (
     Rule(
         "client_certificate",
-        both(lambda e: e.html, says("SSL certificate")),
-        "{e.error_host} demands a client certificate: {e.said}",
+        all_of(lambda e: e.html, message_contains("SSL certificate")),
+        "{e.error_host} demands a client certificate: {e.response_message}",
         "Set client_cert, and client_key if the key is in another file, and check that it is valid",
     ),
     Rule("tls", unanswered("certificate", "TLS"), "{e.message}", "{e.hint}"),
@@ -303,32 +307,36 @@ NO_ANSWER = (
     Rule("unreachable", unanswered(), "{e.message}", "{e.hint} Look also for a proxy or a load balancer on the way"),
 )
 
-CLEAR_WORDS = (
+KNOWN_MESSAGES = (
     Rule(
         "policy",
-        says("Xray", "blocking policy", "Curation"),
-        "A policy blocks {e.asked}: {e.said}",
+        message_contains("Xray", "blocking policy", "Curation"),
+        "A policy blocks {e.requested_reference}: {e.response_message}",
         "Ask who owns the policy, or wait for the scan to end",
     ),
     Rule(
         "assumed_offline",
-        says("is assumed offline"),
-        "Artifactory could not reach the upstream of {e.repository}, and does not try again for a while: {e.said}",
+        message_contains("is assumed offline"),
+        "Artifactory could not reach the upstream of {e.repository}, and does not try again for a while: {e.response_message}",
         "Mend the way from Artifactory to upstream, then wait for assumedOfflinePeriodSecs",
     ),
 )
 
 PERMISSION = (
     Rule(
-        "may_not_evict",
-        both(refused(403), lambda e: e.method == "DELETE"),
-        "The login may not delete from {e.repository}-cache: {e.said}",
+        "delete_denied",
+        all_of(refused(403), lambda e: e.method == "DELETE"),
+        "The login may not delete from {e.repository}-cache: {e.response_message}",
         "Give it Delete on {e.repository}, or pull something that is not cached yet",
     ),
     Rule(
-        "may_not_cache",
-        both(refused(403), lambda e: e.stage in ("outdated", "pinned", "fresh") or says("not permitted to deploy")(e)),
-        "The user may read what is cached, but not make {e.repository} fetch what is not: {e.said}",
+        "deploy_cache_denied",
+        all_of(
+            refused(403),
+            lambda e: e.stage in ("outdated", "pinned", "from_upstream")
+            or message_contains("not permitted to deploy")(e),
+        ),
+        "The user may read what is cached, but not make {e.repository} fetch what is not: {e.response_message}",
         "Give the user Deploy/Cache on {e.repository}, besides Read",
     ),
 )
@@ -336,20 +344,20 @@ PERMISSION = (
 # What is known of the repository without a request through it.
 NO_REPOSITORY = Rule(
     "repository_missing",
-    both(not_served, lambda e: e.config_state == "missing"),
+    all_of(is_upstream_failure_response, lambda e: e.config_state == "missing"),
     "Artifactory has no repository {e.repository}",
     "Check the key, or create the repository",
 )
-SWITCHED_OFF = (
+REPOSITORY_DISABLED = (
     Rule(
         "blacked_out",
-        configured(lambda e: e.config.get("blackedOut") is True),
+        with_config(lambda e: e.config.get("blackedOut") is True),
         "{e.repository} is blacked out: it serves nobody",
         "Set blackedOut to false",
     ),
     Rule(
         "offline",
-        configured(lambda e: e.config.get("offline") is True),
+        with_config(lambda e: e.config.get("offline") is True),
         "{e.repository} is set offline: it serves what is cached, and asks nobody for the rest",
         "Set offline to false",
     ),
@@ -357,20 +365,20 @@ SWITCHED_OFF = (
 FORBIDDEN = Rule(
     "forbidden",
     refused(403),
-    "The user may not pull this from {e.place}: {e.said}",
+    "The user may not pull this from {e.place}: {e.response_message}",
     "Give the user Read and Deploy/Cache on {e.place}: with Read alone, only what is cached already can be pulled",
 )
 
-HIDDEN_BY_CACHE = (
+MASKED_BY_CACHE = (
     Rule(
-        "not_fresh",
-        has_problem("not_fresh"),
+        "served_from_cache",
+        has_problem("served_from_cache"),
         "{e.message}",
         "Set evict to true (this needs Delete on the repository), or pull something that is not cached yet",
     ),
     Rule(
-        "masked",
-        at_stage("outdated", "fresh"),
+        "masked_by_cache",
+        at_stage("outdated", "from_upstream"),
         "{e.repository} serves what is cached, but does not get from upstream what is not: {e.message}",
         "Check the login stored in {e.repository}, its url, and the way from Artifactory to upstream",
     ),
@@ -380,15 +388,15 @@ SERVER = (
     Rule(
         "rate_limited",
         refused(429),
-        "{e.error_host} limits the rate of requests: {e.said}",
+        "{e.error_host} limits the rate of requests: {e.response_message}",
         "Use fewer threads, or run again later",
     ),
     Rule(
         "server_error",
         lambda e: e.status >= 500,
-        "{e.error_host} has an error of its own (status {e.status}): {e.said}",
+        "{e.error_host} has an error of its own (status {e.status}): {e.response_message}",
         "Look into its log; an Artifactory that waits for a slow upstream needs a higher socketTimeoutMillis",
     ),
 )
 
-ANYTHING = Rule("failed", lambda e: True, "{e.message}", "{e.hint}")
+FALLBACK = Rule("failed", lambda e: True, "{e.message}", "{e.hint}")

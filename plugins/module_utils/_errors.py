@@ -13,7 +13,7 @@ _TOKEN = re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}(\.[\w-]*)?")
 _SAID_LIMIT = 300
 
 
-def without_tokens(text: str) -> str:
+def redact_tokens(text: str) -> str:
     """Return the text with anything that looks like a JSON web token blanked out."""
     return _TOKEN.sub("(token removed)", text)
 
@@ -22,7 +22,7 @@ class PullThroughError(Exception):
     """Something that the user has to know: what went wrong, and what to do about it."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        self.message = without_tokens(message)
+        self.message = redact_tokens(message)
         self.hint = hint
         super().__init__(" ".join(filter(None, (self.message, hint))))
 
@@ -47,33 +47,35 @@ class RequestError(PullThroughError):
         return {**super().details(), "method": self.method, "url": self.url, "status": None}
 
 
-class Unanswered(RequestError):
+class TransportError(RequestError):
     """A request without an answer. Whether it did its work is not known.
 
     passing: whether it may go through when it is tried again, as it is.
     """
 
-    def __init__(self, message: str, *, method: str, url: str, hint: str = "", passing: bool = True) -> None:
+    def __init__(self, message: str, *, method: str, url: str, hint: str = "", transient: bool = True) -> None:
         super().__init__(message, method=method, url=url, hint=hint)
-        self.passing = passing
+        self.transient = transient
 
 
-class Refused(RequestError):
+class HTTPStatusError(RequestError):
     """A request that the service answered with something else than success."""
 
-    def __init__(self, status: int, said: str, *, method: str, url: str, hint: str = "") -> None:
+    def __init__(self, status: int, response_message: str, *, method: str, url: str, hint: str = "") -> None:
         self.status = status
-        self.said = without_tokens(" ".join(said.split()))[:_SAID_LIMIT]
-        words = f"status {status}" + (f", the service said: {self.said}" if self.said else " and no text")
+        self.response_message = redact_tokens(" ".join(response_message.split()))[:_SAID_LIMIT]
+        words = f"status {status}" + (
+            f", the service said: {self.response_message}" if self.response_message else " and no text"
+        )
         if words[-1] not in ".!?":
             words += "."
         super().__init__(words, method=method, url=url, hint=hint)
 
     def details(self) -> dict[str, t.Any]:
-        return {**super().details(), "status": self.status, "said": self.said}
+        return {**super().details(), "status": self.status, "response_message": self.response_message}
 
 
-class Unusable(RequestError):
+class InvalidContentError(RequestError):
     """A successful answer whose body is not what was asked for.
 
     reason: digest, size, html, schema1 or content.
@@ -84,7 +86,7 @@ class Unusable(RequestError):
         self.reason = reason
 
 
-def attempted(function: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
+def capture_failure(function: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
     """Return the result of one thing of several, or what went wrong with it, which does not stop the others."""
     try:
         return {"failed": False, **function()}

@@ -20,9 +20,18 @@ import time
 import typing as t
 from urllib.parse import urlencode, urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, Refused, Unanswered
 from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import ClientCert
-from ansible_collections.cgr.pull_through.plugins.module_utils._unanswered import SET_CLIENT_CERT, Proxy, Reason, reason
+from ansible_collections.cgr.pull_through.plugins.module_utils._connection_errors import (
+    SET_CLIENT_CERT,
+    ConnectionFailure,
+    Proxy,
+    reason,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    HTTPStatusError,
+    InputError,
+    TransportError,
+)
 
 try:
     import requests
@@ -35,9 +44,9 @@ except ImportError as exc:
 CHUNK = 1 << 20
 USER_AGENT = "cgr.pull_through (Ansible collection)"
 _BODY_LIMIT = 64 << 20
-_LONGEST_PAUSE = 60.0
-_BUSY = frozenset({429, 502, 503, 504})
-_REPEATABLE = frozenset({"GET", "HEAD", "DELETE"})
+_MAX_BACKOFF = 60.0
+_RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
+_IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "DELETE"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +59,7 @@ class Request:
     body: bytes | None = dataclasses.field(default=None, repr=False)
 
 
-class Answer(t.Protocol):
+class StreamedResponse(t.Protocol):
     """What came back. Header names are case-insensitive."""
 
     status: int
@@ -69,17 +78,17 @@ class Answer(t.Protocol):
 class Transport(t.Protocol):
     """Sends one request and follows nothing. Raises Unanswered. Safe to use from several threads."""
 
-    def send(self, request: Request) -> Answer:
+    def send(self, request: Request) -> StreamedResponse:
         """Return the answer with its body still unread."""
 
 
-def shown_url(url: str) -> str:
+def redact_url(url: str) -> str:
     """Return the URL as it may be shown: no user, no password, no query (which can be a signature)."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
-def checked_base_url(url: str, option: str) -> str:
+def validate_base_url(url: str, option: str) -> str:
     """Return the URL without a trailing slash, or raise InputError: https or http, a host, no credentials, no query."""
     try:
         parts = urlsplit(url)
@@ -88,12 +97,12 @@ def checked_base_url(url: str, option: str) -> str:
         usable = False
     if not usable:
         raise InputError(
-            f"{option} is not a URL: {shown_url(url) if '//' in url else url!r}.",
+            f"{option} is not a URL: {redact_url(url) if '//' in url else url!r}.",
             hint="Write it as https://host or https://host:port.",
         )
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise InputError(
-            f"{option} must not contain credentials, a query or a fragment: {shown_url(url)}.",
+            f"{option} must not contain credentials, a query or a fragment: {redact_url(url)}.",
             hint="Credentials have options of their own, which keep them out of logs.",
         )
     return url.rstrip("/")
@@ -111,7 +120,7 @@ class _RequestsAnswer:
         self.status = response.status_code
         self.headers: t.Mapping[str, str] = response.headers
 
-    def _raw(self, size: int, *, decode: bool) -> t.Iterator[bytes]:
+    def _stream(self, size: int, *, decode: bool) -> t.Iterator[bytes]:
         try:
             yield from self._response.raw.stream(size, decode_content=decode)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
@@ -121,14 +130,14 @@ class _RequestsAnswer:
 
     def read(self, limit: int = _BODY_LIMIT) -> bytes:
         body = bytearray()
-        for chunk in self._raw(CHUNK, decode=True):
+        for chunk in self._stream(CHUNK, decode=True):
             body += chunk
             if len(body) >= limit:
                 break
         return bytes(body[:limit])
 
     def chunks(self, size: int = CHUNK) -> t.Iterator[bytes]:
-        return self._raw(size, decode=False)
+        return self._stream(size, decode=False)
 
     def close(self) -> None:
         self._response.close()
@@ -157,7 +166,7 @@ class RequestsTransport:
             self._local.session = requests.Session()
         return t.cast("requests.Session", self._local.session)
 
-    def send(self, request: Request) -> Answer:
+    def send(self, request: Request) -> StreamedResponse:
         # A body that a server compresses unasked would no longer have the digest that the registry promised.
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **request.headers}
         try:
@@ -166,47 +175,47 @@ class RequestsTransport:
                 request.url,
                 headers=headers,
                 data=request.body,
-                auth=_leave_headers_alone,
+                auth=_no_netrc_auth,
                 allow_redirects=False,
                 stream=True,
                 timeout=self._timeout,
                 verify=self._verify,
-                cert=self._client_cert.shown_to(request.url) if self._client_cert else None,
+                cert=self._client_cert.for_url(request.url) if self._client_cert else None,
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
             raise _unanswered(exc, request) from exc
         # Without TLS, what a proxy has to say comes like any answer.
         if response.status_code == 407 and (proxy := Proxy.of(request.url)):
             response.close()
-            raise _without_answer(proxy.refused(urlsplit(request.url).netloc.rpartition("@")[2], 407), request)
+            raise _transport_error(proxy.refused(urlsplit(request.url).netloc.rpartition("@")[2], 407), request)
         return _RequestsAnswer(response, request)
 
 
-def _leave_headers_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
+def _no_netrc_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Stand in as requests' auth: without one, a matching entry in ~/.netrc replaces our Authorization header."""
     return request
 
 
-def _unanswered(exc: BaseException, request: Request) -> Unanswered:
-    return _without_answer(reason(exc, request.url), request)
+def _unanswered(exc: BaseException, request: Request) -> TransportError:
+    return _transport_error(reason(exc, request.url), request)
 
 
-def _without_answer(why: Reason, request: Request) -> Unanswered:
-    return Unanswered(
-        why.message, method=request.method, url=shown_url(request.url), hint=why.hint, passing=why.passing
+def _transport_error(why: ConnectionFailure, request: Request) -> TransportError:
+    return TransportError(
+        why.message, method=request.method, url=redact_url(request.url), hint=why.hint, transient=why.transient
     )
 
 
-def pause_before(attempt: int, headers: t.Mapping[str, str] | None = None) -> float:
+def backoff(attempt: int, headers: t.Mapping[str, str] | None = None) -> float:
     """Return the seconds to wait before the next attempt: what the server asks for, else 1, 2, 4, … with jitter; at most 60."""
     asked = (headers or {}).get("Retry-After", "")
     if asked.isdigit():
-        return min(float(asked), _LONGEST_PAUSE)
-    return min(2.0 ** (attempt - 1), _LONGEST_PAUSE) * random.uniform(0.8, 1.2)
+        return min(float(asked), _MAX_BACKOFF)
+    return min(2.0 ** (attempt - 1), _MAX_BACKOFF) * random.uniform(0.8, 1.2)
 
 
 @dataclasses.dataclass(frozen=True)
-class Reply:
+class Response:
     """An answer that was read whole."""
 
     status: int
@@ -221,18 +230,18 @@ class Reply:
             return None
 
 
-class Service(t.Protocol):
+class ApiErrorParser(t.Protocol):
     """What a session has to know of the service that it talks to."""
 
     name: str
 
-    def said(self, reply: Reply) -> str:
+    def response_message(self, reply: Response) -> str:
         """Return the words of an error reply."""
 
-    def hint(self, reply: Reply) -> str:
+    def hint(self, reply: Response) -> str:
         """Return the likely cause of an error reply, and what to do."""
 
-    def busy(self, reply: Reply) -> bool:
+    def is_retryable(self, reply: Response) -> bool:
         """Return whether the same request can succeed in a moment, over and above 429, 502, 503 and 504."""
 
 
@@ -242,7 +251,7 @@ class ApiSession:
     def __init__(
         self,
         base_url: str,
-        service: Service,
+        service: ApiErrorParser,
         *,
         transport: Transport,
         authorization: t.Callable[[], str] | None = None,
@@ -270,8 +279,8 @@ class ApiSession:
         body: t.Any = None,
         form: t.Mapping[str, t.Any] | None = None,
         text: str | None = None,
-        repeatable: bool | None = None,
-        absent: t.Callable[[Reply], bool] = lambda reply: reply.status == 404,
+        idempotent: bool | None = None,
+        absent: t.Callable[[Response], bool] = lambda reply: reply.status == 404,
         absent_ok: bool = False,
     ) -> t.Any:
         """Send a request and return the decoded body.
@@ -282,7 +291,7 @@ class ApiSession:
         url = self.base_url + path + (f"?{urlencode(query, doseq=True)}" if query else "")
         content = _encoded(body, form) if text is None else text.encode()
         request = Request(method, url, self._headers(body, form, text), content)
-        reply = self._send(request, method in _REPEATABLE if repeatable is None else repeatable)
+        reply = self._send(request, method in _IDEMPOTENT_METHODS if idempotent is None else idempotent)
         if absent_ok and absent(reply):
             return None
         if 300 <= reply.status < 400:
@@ -292,17 +301,17 @@ class ApiSession:
         decoded, html = reply.json(), "html" in reply.headers.get("Content-Type", "")
         # A write may be answered with a sentence.
         if html or (decoded is None and (method == "GET" or form is not None)):
-            said = "an HTML page" if html else "something that is not JSON"
+            response_message = "an HTML page" if html else "something that is not JSON"
             hint = f"This is no answer of {self.service.name}'s API: check the URL, and whether a login page or a proxy answers instead."
-            raise Refused(reply.status, said, method=method, url=shown_url(url), hint=hint)
+            raise HTTPStatusError(reply.status, response_message, method=method, url=redact_url(url), hint=hint)
         return decoded
 
     def create(self, method: str, path: str, body: t.Any, *, exists: t.Callable[[], bool]) -> None:
         """Send a creation. When the answer leaves it open whether it was done, it is not sent again: exists() tells."""
         try:
-            self.call(method, path, body=body, repeatable=False)
-        except (Refused, Unanswered) as exc:
-            unsure = isinstance(exc, Unanswered) or exc.status >= 500
+            self.call(method, path, body=body, idempotent=False)
+        except (HTTPStatusError, TransportError) as exc:
+            unsure = isinstance(exc, TransportError) or exc.status >= 500
             if not unsure or not exists():
                 raise
 
@@ -318,49 +327,55 @@ class ApiSession:
             headers["Content-Type"] = "text/plain"
         return headers
 
-    def _send(self, request: Request, repeatable: bool) -> Reply:
+    def _send(self, request: Request, idempotent: bool) -> Response:
         for attempt in range(1, self._tries + 1):
             last = attempt == self._tries
             try:
                 answer = self._transport.send(request)
-                reply = Reply(answer.status, answer.headers, answer.read().decode("utf-8", "replace"))
-            except Unanswered as exc:
-                if last or not repeatable or not exc.passing:
+                reply = Response(answer.status, answer.headers, answer.read().decode("utf-8", "replace"))
+            except TransportError as exc:
+                if last or not idempotent or not exc.transient:
                     raise
-                self._sleep(pause_before(attempt))
+                self._sleep(backoff(attempt))
                 continue
-            self._note_time(reply)
+            self._update_clock_skew(reply)
             # 429 says that nothing was done; the others leave it open.
-            again = reply.status == 429 or (repeatable and reply.status in _BUSY) or self.service.busy(reply)
+            again = (
+                reply.status == 429
+                or (idempotent and reply.status in _RETRYABLE_STATUSES)
+                or self.service.is_retryable(reply)
+            )
             if last or not again:
                 return reply
-            self._sleep(pause_before(attempt, reply.headers))
+            self._sleep(backoff(attempt, reply.headers))
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _note_time(self, reply: Reply) -> None:
+    def _update_clock_skew(self, reply: Response) -> None:
         try:
             told = email.utils.parsedate_to_datetime(reply.headers.get("Date", "")).timestamp()
         except (TypeError, ValueError):
             return
         self._clock_skew = told - time.time()
 
-    def _redirected(self, request: Request, reply: Reply) -> Refused:
-        target = shown_url(reply.headers.get("Location", ""))
+    def _redirected(self, request: Request, reply: Response) -> HTTPStatusError:
+        target = redact_url(reply.headers.get("Location", ""))
         hint = f"Set the URL of {self.service.name} to where it really is: redirects are not followed, as they lose writes."
-        return Refused(
-            reply.status, f"a redirect to {target}", method=request.method, url=shown_url(request.url), hint=hint
+        return HTTPStatusError(
+            reply.status, f"a redirect to {target}", method=request.method, url=redact_url(request.url), hint=hint
         )
 
-    def _refused(self, request: Request, reply: Reply) -> Refused:
+    def _refused(self, request: Request, reply: Response) -> HTTPStatusError:
         hint = self.service.hint(reply)
         if "html" in reply.headers.get("Content-Type", ""):
             title = re.search(r"<title>(.*?)</title>", reply.text, re.IGNORECASE | re.DOTALL)
-            said = f"an HTML page{f' titled {title[1].strip()!r}' if title else ''}"
+            response_message = f"an HTML page{f' titled {title[1].strip()!r}' if title else ''}"
             # In the words of nginx, which answers so instead of ending the handshake.
-            hint = SET_CLIENT_CERT if "SSL certificate" in said else hint
+            hint = SET_CLIENT_CERT if "SSL certificate" in response_message else hint
         else:
-            said = self.service.said(reply)
-        return Refused(reply.status, said, method=request.method, url=shown_url(request.url), hint=hint)
+            response_message = self.service.response_message(reply)
+        return HTTPStatusError(
+            reply.status, response_message, method=request.method, url=redact_url(request.url), hint=hint
+        )
 
 
 def _encoded(body: t.Any, form: t.Mapping[str, t.Any] | None) -> bytes | None:

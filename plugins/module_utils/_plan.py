@@ -36,19 +36,19 @@ class Plan:
         return {"before": self.before, "after": self.after}
 
 
-def refuse_twice(names: t.Sequence[str]) -> None:
+def validate_unique(names: t.Sequence[str]) -> None:
     """Raise InputError when a list form names something more than once."""
     twice = sorted(name for name, count in collections.Counter(names).items() if count > 1)
     if twice:
         raise InputError(f"{', '.join(twice)} is in the list more than once.")
 
 
-def same(left: t.Any, right: t.Any) -> bool:
+def values_equal(left: t.Any, right: t.Any) -> bool:
     """Return whether two values of a setting mean the same. A service leaves out what is null or empty."""
     if left in (None, "", [], {}) and right in (None, "", [], {}):
         return True
     if isinstance(left, dict) and isinstance(right, dict):
-        return all(same(left.get(name), right.get(name)) for name in left.keys() | right.keys())
+        return all(values_equal(left.get(name), right.get(name)) for name in left.keys() | right.keys())
     return bool(left == right)
 
 
@@ -57,7 +57,7 @@ def plan_present(
     desired: Config,
     *,
     secret: Config | None = None,
-    push_secret: bool = False,
+    force_secret: bool = False,
     marker: str = "",
 ) -> Plan:
     """Compare only what the user set, send only what differs.
@@ -69,18 +69,18 @@ def plan_present(
     sent = dict.fromkeys(secret, SECRET_SENT)
     if current is None:
         return Plan("create", {**desired, **secret}, {}, {**desired, **sent})
-    differing = {name: value for name, value in desired.items() if not same(current.get(name), value)}
+    differing = {name: value for name, value in desired.items() if not values_equal(current.get(name), value)}
     before = {name: current.get(name) for name in differing}
-    if secret and (push_secret or marker in differing):
+    if secret and (force_secret or marker in differing):
         return Plan("update", {**differing, **secret}, before, {**differing, **sent})
     if not differing:
         return Plan("none")
     return Plan("update", differing, before, differing)
 
 
-def not_stored(sent: Config, stored: Config) -> list[str]:
+def settings_not_applied(sent: Config, stored: Config) -> list[str]:
     """Return the names of the settings that a service does not have as they were sent."""
-    return sorted(name for name, value in sent.items() if not same(stored.get(name), value))
+    return sorted(name for name, value in sent.items() if not values_equal(stored.get(name), value))
 
 
 def plan_absent(current: Config | None, shown: t.Iterable[str]) -> Plan:

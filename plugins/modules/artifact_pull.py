@@ -16,7 +16,7 @@ description:
   - Each file is compared with the checksum that the index promises, and with O(upstream_url) also with what upstream
     serves directly. A web page in place of a file, such as a redirect that Artifactory kept, is found and named.
   - A file that comes from the cache proves little, as Artifactory goes on serving it after the upstream login died.
-    With O(fresh) the module shows that something came from upstream during this run.
+    With O(from_upstream) the module shows that something came from upstream during this run.
   - When a pull fails, it says what the likely cause is and how to mend it. Artifactory answers the same 404 for most
     causes, so the repository's configuration and upstream are asked as well.
   - For images, Helm charts and other things in registries, use M(cgr.pull_through.registry_pull).
@@ -65,8 +65,8 @@ options:
         type: list
         elements: str
         default: [x86_64]
-      fresh:
-        description: As O(fresh), for this repository.
+      from_upstream:
+        description: As O(from_upstream), for this repository.
         type: str
         choices: [ignored, preferred, required]
         default: ignored
@@ -115,11 +115,11 @@ options:
     type: list
     elements: str
     default: [x86_64]
-  fresh:
+  from_upstream:
     description:
       - Whether something of each artifact has to come from upstream during this run.
       - V(ignored) does not look.
-      - V(preferred) looks into the cache before and after, and reports it as RV(artifacts[].fresh).
+      - V(preferred) looks into the cache before and after, and reports it as RV(artifacts[].from_upstream).
       - V(required) fails for an artifact of which nothing can be shown to have come from upstream.
       - If all that is pulled was in the cache, a small file nearby that is not is looked for and pulled, such as one of
         another version. If that does not come, only the cache still works, and the artifact fails, with V(preferred)
@@ -130,7 +130,7 @@ options:
     default: ignored
   evict:
     description:
-      - With O(fresh=required), and if everything of an artifact is in the cache, delete its smallest file from the cache
+      - With O(from_upstream=required), and if everything of an artifact is in the cache, delete its smallest file from the cache
         and pull it again.
       - This needs permission to delete from the repository. If upstream cannot be reached, the file is gone from the
         cache until it can be.
@@ -144,7 +144,7 @@ options:
         V(go), V(https://libraries.cgr.dev/java/) for V(maven), V(https://libraries.cgr.dev/javascript/) for V(npm),
         V(https://libraries.cgr.dev/dotnet/v3/index.json) for V(nuget), and
         V(https://libraries.cgr.dev/python/simple/) for V(pypi).
-      - If its newest version is another one, that is reported as RV(artifacts[].stale). If a file has another checksum
+      - If its newest version is another one, that is reported as RV(artifacts[].outdated). If a file has another checksum
         there, the artifact fails.
     type: str
   upstream_username:
@@ -183,7 +183,7 @@ EXAMPLES = r"""
     package_type: maven
     artifacts:
       - org.slf4j:slf4j-api
-    fresh: required
+    from_upstream: required
     evict: true
   register: proof
 
@@ -309,14 +309,14 @@ artifacts:
           description: Its checksum.
           type: str
           sample: 7b751d952061954d5abfed7181c1f645d336091b679891591d63329c622eb832
-        promised:
+        verified_checksums:
           description:
             - Names of the checksums that the index promises and the file has. Empty if the index promises none.
             - V(apk) stands for that of an APK package, which covers its control segment, and through that its data.
           type: list
           elements: str
           sample: [sha1]
-        as_upstream:
+        matches_upstream:
           description:
             - Whether the same file came directly from O(upstream_url). Not set if they were not compared, as for what a
               Go proxy tells about a version, which may be worded in another way.
@@ -326,15 +326,15 @@ artifacts:
       description: The version that O(upstream_url) has. Not set if it was not asked, or did not tell.
       type: str
       sample: 2.0.17
-    stale:
+    outdated:
       description: Whether upstream has a newer version than the repository. Not set if they could not be compared.
       type: bool
       sample: false
-    fresh:
+    from_upstream:
       description: Whether something of the artifact came from upstream during this run. Not set if that is not known.
       type: bool
       sample: true
-    fresh_evidence:
+    from_upstream_evidence:
       description: Why it is known, or not.
       type: str
       sample: slf4j-api-2.0.17.pom was not in cgr-java-cache before, and is now.
@@ -355,13 +355,13 @@ artifacts:
     diagnosis:
       description:
         - The cause of what went wrong and how to mend it, in words, with a RV(artifacts[].diagnosis.code) for programs.
-        - Also set for an artifact that was pulled but is RV(artifacts[].stale). Otherwise not set.
+        - Also set for an artifact that was pulled but is RV(artifacts[].outdated). Otherwise not set.
       type: dict
       contains:
         code:
           description: Name of the cause.
           type: str
-          sample: redirect_kept
+          sample: redirect_cached
         cause:
           description: What is wrong.
           type: str
@@ -376,7 +376,7 @@ summary:
   type: list
   elements: str
   sample:
-    - "cgr-java: org.slf4j:slf4j-api: pulled 2.0.17; 2 files, 2 with the checksum promised, 2 as upstream's, 0.1 MB; fresh from upstream."
+    - "cgr-java: org.slf4j:slf4j-api: pulled 2.0.17; 2 files, 2 with the checksum promised, 2 as upstream's, 0.1 MB; from upstream."
 totals:
   description:
     - The sum of it, over all repositories. C(failed) counts the artifacts that are not RV(artifacts[].ok), C(skipped) those that were not tried.
@@ -400,44 +400,53 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
-    ARTIFACTORY_SPEC,
-    HTTP_SPEC,
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import ARTIFACTORY_SPEC, HTTP_SPEC
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import KEY_LIMIT, validate_key
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Result
+from ansible_collections.cgr.pull_through.plugins.module_utils._download import Credentials
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport, validate_base_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     artifactory_base_url,
     make_transport,
     require_libraries,
     run,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import KEY_LIMIT, checked_key
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Result
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
-from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import Login
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport, checked_base_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._alpine import Alpine
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._artifact import Artifact
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._golang import GoProxy
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._maven import Maven
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import ArtifactSpec
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._npm import Npm
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._nuget import NuGet
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._prove import Batch, Ecosystem, Outcome, Prover
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._pypi import PyPi
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._report import Reporter, summary, untried
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._site import Site
-from ansible_collections.cgr.pull_through.plugins.module_utils._patience import CircuitBreaker
-from ansible_collections.cgr.pull_through.plugins.module_utils._pulling import (
-    NEEDED_BY,
-    PROOF_SPEC,
-    TOGETHER,
-    Configurations,
-    Params,
-    checked_threads,
-    conclude,
-    open_all,
-    open_witness,
-    part,
-    pulls_option,
-    refuse_blind_proof,
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._puller import (
+    Ecosystem,
+    Puller,
+    PullJob,
+    PullResult,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._pypi import PyPi
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._report import (
+    ResultBuilder,
+    skipped_result,
+    summary,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import RepositoryClient
+from ansible_collections.cgr.pull_through.plugins.module_utils._pull_module import (
+    PROOF_SPEC,
+    REQUIRED_BY,
+    REQUIRED_TOGETHER,
+    Params,
+    RepositoryConfigCache,
+    build_jobs,
+    create_cache_probe,
+    exit_with_results,
+    pulls_option,
+    repository_result,
+    validate_from_upstream,
+    validate_threads,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._retry import CircuitBreaker
 
 ECOSYSTEMS: dict[str, Ecosystem] = {
     "alpine": Alpine(),
@@ -462,10 +471,10 @@ SPEC: dict[str, dict[str, t.Any]] = {
 }
 
 # The circuit breaker of a server, by its host and login.
-Breaker = t.Callable[[str, Login], CircuitBreaker]
+Breaker = t.Callable[[str, Credentials], CircuitBreaker]
 
 
-def checked_artifacts(params: Params) -> list[Artifact]:
+def parse_artifacts(params: Params) -> list[ArtifactSpec]:
     """Return the artifacts without repetitions, or raise InputError."""
     ecosystem = ECOSYSTEMS[params["package_type"]]
     if not params["artifacts"]:
@@ -477,16 +486,16 @@ def checked_artifacts(params: Params) -> list[Artifact]:
     return [ecosystem.parse(text, architecture) for text, architecture in pairs]
 
 
-def artifactory_login(params: Params) -> Login:
+def artifactory_login(params: Params) -> Credentials:
     """Return the login for Artifactory. Without a token or a password, nobody logs in."""
     if params["artifactory_access_token"]:
-        return Login(bearer=params["artifactory_access_token"])
-    return Login(params["artifactory_username"] or "", params["artifactory_password"] or "")
+        return Credentials(bearer=params["artifactory_access_token"])
+    return Credentials(params["artifactory_username"] or "", params["artifactory_password"] or "")
 
 
 def open_sites(
     module: AnsibleModule, params: Params, transport: Transport, breaker: Breaker
-) -> tuple[Site, Site | None]:
+) -> tuple[RepositoryClient, RepositoryClient | None]:
     """Return the place to pull from, and the one to compare it with, if there is one. Raises InputError."""
     upstream = open_upstream(params, transport, breaker)
     if params["repository"]:
@@ -498,65 +507,73 @@ def open_sites(
     return upstream, None
 
 
-def open_repository(module: AnsibleModule, params: Params, transport: Transport, breaker: Breaker) -> Site:
+def open_repository(module: AnsibleModule, params: Params, transport: Transport, breaker: Breaker) -> RepositoryClient:
     """Return the repository, as clients see it. Raises InputError."""
     ecosystem, login = ECOSYSTEMS[params["package_type"]], artifactory_login(params)
-    home = ecosystem.home(artifactory_base_url(module), checked_key(params["repository"], limit=KEY_LIMIT))
-    shared = breaker(urlsplit(home).netloc, login)
-    return Site(ecosystem.root(home), login, transport=transport, home=home, breaker=shared)
+    repository_url = ecosystem.repository_url(
+        artifactory_base_url(module), validate_key(params["repository"], limit=KEY_LIMIT)
+    )
+    shared = breaker(urlsplit(repository_url).netloc, login)
+    return RepositoryClient(
+        ecosystem.root(repository_url), login, transport=transport, repository_url=repository_url, breaker=shared
+    )
 
 
-def open_upstream(params: Params, transport: Transport, breaker: Breaker) -> Site | None:
+def open_upstream(params: Params, transport: Transport, breaker: Breaker) -> RepositoryClient | None:
     """Return upstream, if its URL is given. Raises InputError."""
     if not params["upstream_url"]:
         return None
-    root = checked_base_url(params["upstream_url"], "upstream_url")
-    login = Login(params["upstream_username"] or "", params["upstream_password"] or "")
-    return Site(root, login, transport=transport, breaker=breaker(urlsplit(root).netloc, login))
+    root = validate_base_url(params["upstream_url"], "upstream_url")
+    login = Credentials(params["upstream_username"] or "", params["upstream_password"] or "")
+    return RepositoryClient(root, login, transport=transport, breaker=breaker(urlsplit(root).netloc, login))
 
 
-def open_batch(module: AnsibleModule, params: Params, transport: Transport, breaker: Breaker) -> tuple[Params, Batch]:
+def build_job(module: AnsibleModule, params: Params, transport: Transport, breaker: Breaker) -> tuple[Params, PullJob]:
     """Return the options of one repository, and its artifacts with what it takes to pull them. Raises InputError."""
-    refuse_blind_proof(params)
-    artifacts = checked_artifacts(params)
+    validate_from_upstream(params)
+    artifacts = parse_artifacts(params)
     site, upstream = open_sites(module, params, transport, breaker)
-    batch = Batch(
+    batch = PullJob(
         params["package_type"],
         ECOSYSTEMS[params["package_type"]],
         site,
         artifacts,
         repository=params["repository"] or "",
-        fresh=params["fresh"],
+        from_upstream=params["from_upstream"],
         evict=params["evict"],
         upstream=upstream,
     )
     return params, batch
 
 
-def not_pulled(batch: Batch) -> Result:
+def check_mode_result(batch: PullJob) -> Result:
     """Return the part of the result for one repository in check mode."""
-    results = [untried(artifact, batch.repository or batch.site.host) for artifact in batch.artifacts]
-    return part("artifacts", results, [f"{one['reference']}: not pulled in check mode." for one in results], [], 0)
+    results = [skipped_result(artifact, batch.repository or batch.site.host) for artifact in batch.artifacts]
+    return repository_result(
+        "artifacts", results, [f"{one['reference']}: not pulled in check mode." for one in results], [], 0
+    )
 
 
-def pulled(batch: Batch, outcomes: list[Outcome], reporter: Reporter) -> Result:
+def pulled(batch: PullJob, outcomes: list[PullResult], reporter: ResultBuilder) -> Result:
     """Return the part of the result for one repository."""
     results = [reporter.result(outcome) for outcome in outcomes]
     counters = [one.counter for one in (batch.site, batch.upstream) if one is not None]
     seconds = max(outcome.finished for outcome in outcomes) - min(outcome.started for outcome in outcomes)
-    return part("artifacts", results, [summary(result) for result in results if result["ok"]], counters, seconds)
+    return repository_result(
+        "artifacts", results, [summary(result) for result in results if result["ok"]], counters, seconds
+    )
 
 
-def pull(module: AnsibleModule, opened: list[tuple[Params, Batch]], transport: Transport) -> list[Result]:
+def pull(module: AnsibleModule, opened: list[tuple[Params, PullJob]], transport: Transport) -> list[Result]:
     """Pull the artifacts and return the part of the result for each repository."""
-    configurations = Configurations(module, transport)
+    configurations = RepositoryConfigCache(module, transport)
     batches = [
-        dataclasses.replace(batch, witness=open_witness(module, transport, params, configurations))
+        dataclasses.replace(batch, cache_probe=create_cache_probe(module, transport, params, configurations))
         for params, batch in opened
     ]
-    found = zip(opened, batches, Prover(module.params["threads"]).pull(batches))
+    found = zip(opened, batches, Puller(module.params["threads"]).pull(batches))
     return [
-        pulled(batch, outcomes, Reporter(batch, functools.partial(configurations.of, params)))
+        pulled(batch, outcomes, ResultBuilder(batch, functools.partial(configurations.of, params)))
         for (params, _unseen), batch, outcomes in found
     ]
 
@@ -564,14 +581,14 @@ def pull(module: AnsibleModule, opened: list[tuple[Params, Batch]], transport: T
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Check the options, pull, word what came of it."""
     started, transport = time.monotonic(), make_transport(module)
-    checked_threads(module.params["threads"])
+    validate_threads(module.params["threads"])
     breaker = functools.lru_cache(maxsize=None)(lambda _host, login: CircuitBreaker(login))
-    opened = open_all(module, lambda params: open_batch(module, params, transport, breaker))
+    opened = build_jobs(module, lambda params: build_job(module, params, transport, breaker))
     if module.check_mode:
-        parts = [not_pulled(batch) for _params, batch in opened]
+        parts = [check_mode_result(batch) for _params, batch in opened]
     else:
         parts = pull(module, opened, transport)
-    return conclude(module, parts, time.monotonic() - started)
+    return exit_with_results(module, parts, time.monotonic() - started)
 
 
 def main() -> None:
@@ -579,8 +596,8 @@ def main() -> None:
         argument_spec={**SPEC, **ARTIFACTORY_SPEC, **HTTP_SPEC},
         mutually_exclusive=[("pulls", name) for name in EACH_SPEC],
         required_one_of=[("artifacts", "pulls")],
-        required_together=TOGETHER,
-        required_by={**NEEDED_BY, "artifacts": ["package_type"]},
+        required_together=REQUIRED_TOGETHER,
+        required_by={**REQUIRED_BY, "artifacts": ["package_type"]},
         supports_check_mode=True,
     )
     require_libraries(module)

@@ -138,20 +138,20 @@ error:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
-    ARTIFACTORY_SPEC,
-    HTTP_SPEC,
-    open_artifactory,
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import ARTIFACTORY_SPEC, HTTP_SPEC
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._access_tokens import (
+    TokensApi,
+    build_scope,
+    user_of,
+    validate_token_id,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    create_artifactory_session,
     require_libraries,
     run,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._tokens import (
-    TokensApi,
-    checked_scope,
-    checked_token_id,
-    user_of,
-)
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config, plan_absent, plan_present
 
 SPEC: dict[str, dict[str, t.Any]] = {
@@ -165,7 +165,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
 }
 
 
-def wanted_token(params: dict[str, t.Any]) -> Config:
+def desired_token(params: dict[str, t.Any]) -> Config:
     """Return the token as the API wants it, or raise InputError."""
     if params["expires_in"] < 1:
         raise InputError(
@@ -173,11 +173,11 @@ def wanted_token(params: dict[str, t.Any]) -> Config:
             hint="Set it to 1 or more: a token without an end is not short-lived.",
         )
     optional = {name: params[name] for name in ("username", "description") if params[name]}
-    scope = checked_scope(params["scope"], params["groups"])
+    scope = build_scope(params["scope"], params["groups"])
     return {**optional, "scope": scope, "expires_in": params["expires_in"], "refreshable": False}
 
 
-def make(module: AnsibleModule, api: TokensApi, wanted: Config) -> dict[str, t.Any]:
+def create_token(module: AnsibleModule, api: TokensApi, wanted: Config) -> dict[str, t.Any]:
     """Make a token, outside of check mode."""
     result = {
         "changed": True,
@@ -203,10 +203,10 @@ def revoke(module: AnsibleModule, api: TokensApi, token_id: str) -> dict[str, t.
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Check the input, then make or revoke."""
     if module.params["state"] == "absent":
-        token_id = checked_token_id(module.params["token_id"])
-        return revoke(module, TokensApi(open_artifactory(module)), token_id)
-    wanted = wanted_token(module.params)
-    return make(module, TokensApi(open_artifactory(module)), wanted)
+        token_id = validate_token_id(module.params["token_id"])
+        return revoke(module, TokensApi(create_artifactory_session(module)), token_id)
+    wanted = desired_token(module.params)
+    return create_token(module, TokensApi(create_artifactory_session(module)), wanted)
 
 
 def main() -> None:

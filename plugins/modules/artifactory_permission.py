@@ -146,7 +146,7 @@ EXAMPLES = r"""
       - name: builds
         actions: [read, write, delete]
 
-- name: Some images of the organisation, for one user more
+- name: Some images of the organization, for one user more
   cgr.pull_through.artifactory_permission:
     name: pull-base-images
     repositories: [cgr-private]
@@ -218,29 +218,39 @@ import concurrent.futures
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     ARTIFACTORY_SPEC,
     HTTP_SPEC,
-    item_results,
-    list_form,
-    open_artifactory,
-    require_libraries,
-    run,
+    bulk_argument_spec,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._grants import ACTIONS, wanted_grant
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._permission_spec import (
+    ACTIONS,
+    desired_permission,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._permissions import (
     Permission,
     PermissionsApi,
     permissions_api,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError, attempted
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    InputError,
+    PullThroughError,
+    capture_failure,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    create_artifactory_session,
+    exit_bulk,
+    require_libraries,
+    run,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import (
     Config,
     Plan,
-    not_stored,
     plan_absent,
     plan_present,
-    refuse_twice,
+    settings_not_applied,
+    validate_unique,
 )
 
 THREADS = 4
@@ -284,7 +294,7 @@ def apply_plan(api: PermissionsApi, plan: Plan, wanted: Config, current: Permiss
         return
     api.write(wanted, current)
     stored = api.get(wanted["name"])
-    lost = not_stored(wanted, (stored and stored.grant) or {})
+    lost = settings_not_applied(wanted, (stored and stored.grant) or {})
     if lost:
         raise PullThroughError(
             f"Artifactory accepted the permission {wanted['name']!r} but did not store {', '.join(lost)} as sent.",
@@ -305,30 +315,30 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Converge what is asked for, in the form in which it is."""
     items = module.params["permissions"]
     if items is not None:
-        return execute_all(module, items)
-    wanted = wanted_grant(module.params)
-    api = permissions_api(open_artifactory(module))
+        return execute_bulk(module, items)
+    wanted = desired_permission(module.params)
+    api = permissions_api(create_artifactory_session(module))
     return converge(api, module.params["state"], wanted, check=module.check_mode)
 
 
-def execute_all(module: AnsibleModule, items: list[dict[str, t.Any]]) -> dict[str, t.Any]:
+def execute_bulk(module: AnsibleModule, items: list[dict[str, t.Any]]) -> dict[str, t.Any]:
     """Do the same for several permissions, which do not depend on one another."""
-    wanted = [wanted_grant(item) for item in items]
+    wanted = [desired_permission(item) for item in items]
     names = [one["name"] for one in wanted]
-    refuse_twice(names)
-    api = permissions_api(open_artifactory(module))
+    validate_unique(names)
+    api = permissions_api(create_artifactory_session(module))
 
     def one_of_several(index: int) -> dict[str, t.Any]:
         state, grant = items[index]["state"], wanted[index]
-        return {"name": names[index], **attempted(lambda: converge(api, state, grant, check=module.check_mode))}
+        return {"name": names[index], **capture_failure(lambda: converge(api, state, grant, check=module.check_mode))}
 
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
         results = list(pool.map(one_of_several, range(len(items))))
-    return item_results(module, "permissions", results, names)
+    return exit_bulk(module, "permissions", results, names)
 
 
 def main() -> None:
-    form = list_form(SPEC, "permissions", "name")
+    form = bulk_argument_spec(SPEC, "permissions", "name")
     form["argument_spec"].update(**ARTIFACTORY_SPEC, **HTTP_SPEC)
     module = AnsibleModule(**form, supports_check_mode=True)
     require_libraries(module)

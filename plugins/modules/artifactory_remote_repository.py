@@ -146,7 +146,7 @@ EXAMPLES = r"""
       enableTokenAuthentication: true
       blockMismatchingMimeTypes: true
 
-- name: Images of the organisation, with a pull token
+- name: Images of the organization, with a pull token
   cgr.pull_through.artifactory_remote_repository:
     key: cgr-private
     url: https://cgr.dev/
@@ -210,27 +210,30 @@ error:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     ARTIFACTORY_SPEC,
     HTTP_SPEC,
-    item_results,
-    list_form,
-    open_artifactory,
-    require_libraries,
-    run,
+    bulk_argument_spec,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._convergence import Snapshot, converge_all
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._bulk import RepositorySnapshot, apply_all
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
     REMOTE_KEY_LIMIT,
     RepositoriesApi,
-    checked_key,
-    checked_upstream,
+    validate_key,
+    validate_upstream_url,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_plans import (
     apply_plan,
+    desired_config,
     plan_removal,
     plan_repository,
-    wanted_config,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    create_artifactory_session,
+    exit_bulk,
+    require_libraries,
+    run,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config, Plan
 
@@ -252,12 +255,12 @@ SPEC: dict[str, dict[str, t.Any]] = {
 }
 
 
-def desired_config(params: dict[str, t.Any]) -> Config:
+def desired_repository(params: dict[str, t.Any]) -> Config:
     """Return what the user wants, in the names of the REST API, or raise InputError."""
-    checked_key(params["key"], limit=REMOTE_KEY_LIMIT)
-    url = params["url"] and checked_upstream(params["url"], params["package_type"].lower())
+    validate_key(params["key"], limit=REMOTE_KEY_LIMIT)
+    url = params["url"] and validate_upstream_url(params["url"], params["package_type"].lower())
     typed = {"url": url, "username": params["username"], "description": params["description"]}
-    return wanted_config("remote", params, typed)
+    return desired_config("remote", params, typed)
 
 
 def make_plan(api: RepositoriesApi, params: dict[str, t.Any], desired: Config) -> Plan:
@@ -265,15 +268,17 @@ def make_plan(api: RepositoriesApi, params: dict[str, t.Any], desired: Config) -
     if params["state"] == "absent":
         return plan_removal(api, desired)
     secret = {"password": params["password"]} if params["password"] else None
-    return plan_repository(api, desired, needed="url", secret=secret, push_secret=params["update_password"] == "always")
+    return plan_repository(
+        api, desired, needed="url", secret=secret, force_secret=params["update_password"] == "always"
+    )
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Plan and, outside of check mode, apply."""
     if module.params["repositories"] is not None:
-        return execute_all(module, module.params["repositories"])
-    desired = desired_config(module.params)
-    api = RepositoriesApi(open_artifactory(module))
+        return execute_bulk(module, module.params["repositories"])
+    desired = desired_repository(module.params)
+    api = RepositoriesApi(create_artifactory_session(module))
     plan = make_plan(api, module.params, desired)
     if plan.changed and not module.check_mode:
         apply_plan(api, module.params["key"], plan)
@@ -281,18 +286,16 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     return {"changed": plan.changed, "repository": repository, "diff": plan.diff()}
 
 
-def execute_all(module: AnsibleModule, items: list[dict[str, t.Any]]) -> dict[str, t.Any]:
+def execute_bulk(module: AnsibleModule, items: list[dict[str, t.Any]]) -> dict[str, t.Any]:
     """Do the same for several repositories."""
-    wanted = [desired_config(item) for item in items]
-    api = Snapshot(open_artifactory(module))
-    results = converge_all(
-        api, wanted, lambda index: make_plan(api, items[index], wanted[index]), check=module.check_mode
-    )
-    return item_results(module, "repositories", results, [item["key"] for item in items])
+    wanted = [desired_repository(item) for item in items]
+    api = RepositorySnapshot(create_artifactory_session(module))
+    results = apply_all(api, wanted, lambda index: make_plan(api, items[index], wanted[index]), check=module.check_mode)
+    return exit_bulk(module, "repositories", results, [item["key"] for item in items])
 
 
 def main() -> None:
-    form = list_form(SPEC, "repositories", "key", required_by={"password": ["username"]})
+    form = bulk_argument_spec(SPEC, "repositories", "key", required_by={"password": ["username"]})
     form["argument_spec"].update(**ARTIFACTORY_SPEC, **HTTP_SPEC)
     module = AnsibleModule(**form, supports_check_mode=True)
     require_libraries(module)

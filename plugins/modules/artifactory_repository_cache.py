@@ -37,10 +37,10 @@ options:
   paths:
     description:
       - Files and folders in the cache, such as V(example.com/nginx/latest). Everything below a folder is meant too.
-      - With O(state=expired), the whole cache unless it is set. With O(state=absent), either this or O(whole) is required.
+      - With O(state=expired), the whole cache unless it is set. With O(state=absent), either this or O(entire_cache) is required.
     type: list
     elements: str
-  whole:
+  entire_cache:
     version_added: 0.2.0
     description:
       - With O(state=absent), delete everything that is in the cache. All of it has to come from upstream again.
@@ -78,7 +78,7 @@ EXAMPLES = r"""
 - name: Remove all that was cached while bypassHeadRequests was off
   cgr.pull_through.artifactory_repository_cache:
     key: cgr-java
-    whole: true
+    entire_cache: true
     state: absent
 """
 
@@ -94,33 +94,33 @@ paths:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
-    ARTIFACTORY_SPEC,
-    HTTP_SPEC,
-    open_artifactory,
-    require_libraries,
-    run,
-)
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import ARTIFACTORY_SPEC, HTTP_SPEC
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
     REMOTE_KEY_LIMIT,
-    checked_key,
+    validate_key,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    create_artifactory_session,
+    require_libraries,
+    run,
+)
 
 SPEC: dict[str, dict[str, t.Any]] = {
     "key": {"type": "str", "required": True, "no_log": False},
     "paths": {"type": "list", "elements": "str"},
-    "whole": {"type": "bool", "default": False},
+    "entire_cache": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["expired", "absent"], "required": True},
 }
 
 
-def checked_paths(params: dict[str, t.Any]) -> list[str]:
+def validate_paths(params: dict[str, t.Any]) -> list[str]:
     """Return the paths that are named, or raise InputError."""
-    if params["state"] == "expired" and params["whole"]:
+    if params["state"] == "expired" and params["entire_cache"]:
         raise InputError("whole is for state=absent; state=expired is about the whole cache anyway, without paths.")
-    if params["state"] == "absent" and params["paths"] is None and not params["whole"]:
+    if params["state"] == "absent" and params["paths"] is None and not params["entire_cache"]:
         raise InputError("state=absent needs paths, or whole.")
     paths = [path.strip("/") for path in params["paths"] or []]
     if params["state"] == "absent" and not all(paths):
@@ -131,11 +131,11 @@ def checked_paths(params: dict[str, t.Any]) -> list[str]:
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Check the input, then expire or delete."""
     params = module.params
-    key = checked_key(params["key"], limit=REMOTE_KEY_LIMIT)
-    paths = checked_paths(params)
-    cache = CacheApi(open_artifactory(module))
+    key = validate_key(params["key"], limit=REMOTE_KEY_LIMIT)
+    paths = validate_paths(params)
+    cache = CacheApi(create_artifactory_session(module))
     if params["state"] == "absent":
-        return delete(module, cache, key, cache.top(key) if params["whole"] else paths)
+        return delete(module, cache, key, cache.list_root(key) if params["entire_cache"] else paths)
     paths = paths or [""]
     if not module.check_mode:
         for path in paths:
@@ -155,7 +155,7 @@ def delete(module: AnsibleModule, cache: CacheApi, key: str, paths: list[str]) -
 def main() -> None:
     module = AnsibleModule(
         argument_spec={**SPEC, **ARTIFACTORY_SPEC, **HTTP_SPEC},
-        mutually_exclusive=[("paths", "whole")],
+        mutually_exclusive=[("paths", "entire_cache")],
         supports_check_mode=True,
     )
     require_libraries(module)

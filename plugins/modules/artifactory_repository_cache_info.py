@@ -113,20 +113,20 @@ bytes:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
-    ARTIFACTORY_SPEC,
-    HTTP_SPEC,
-    open_artifactory,
-    require_libraries,
-    run,
-)
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import ARTIFACTORY_SPEC, HTTP_SPEC
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._markers import of_files
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
     REMOTE_KEY_LIMIT,
-    checked_key,
+    validate_key,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    create_artifactory_session,
+    require_libraries,
+    run,
+)
 
 SPEC: dict[str, dict[str, t.Any]] = {
     "key": {"type": "str", "required": True, "no_log": False},
@@ -148,8 +148,8 @@ def require_cache(cache: CacheApi, key: str) -> None:
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Look, search, count."""
-    key, counting = checked_key(module.params["key"], limit=REMOTE_KEY_LIMIT), module.params["count_files"]
-    cache = CacheApi(open_artifactory(module))
+    key, counting = validate_key(module.params["key"], limit=REMOTE_KEY_LIMIT), module.params["count_files"]
+    cache = CacheApi(create_artifactory_session(module))
     require_cache(cache, key)
     files, searched = cache.files(key, only_markers=not counting)
     markers = of_files(files)

@@ -83,15 +83,15 @@ result:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
-    ARTIFACTORY_SPEC,
-    HTTP_SPEC,
-    open_artifactory,
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import ARTIFACTORY_SPEC, HTTP_SPEC
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._jmespath import JMESPATH_MISSING, compile_query
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    create_artifactory_session,
     require_libraries,
     run,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
-from ansible_collections.cgr.pull_through.plugins.module_utils._query import JMESPATH_MISSING, compiled
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 
 SPEC: dict[str, dict[str, t.Any]] = {
@@ -102,7 +102,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
 }
 
 
-def fits(repository: Config, params: dict[str, t.Any]) -> bool:
+def matches(repository: Config, params: dict[str, t.Any]) -> bool:
     """Return whether a repository is one that was asked for."""
     wanted = {"rclass": params["rclass"], "packageType": params["package_type"] and params["package_type"].lower()}
     of_kind = all(not value or str(repository.get(name)).lower() == value for name, value in wanted.items())
@@ -111,9 +111,9 @@ def fits(repository: Config, params: dict[str, t.Any]) -> bool:
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Read, filter, query."""
-    query = compiled(module.params["query"]) if module.params["query"] else None
-    api = RepositoriesApi(open_artifactory(module))
-    repositories = [one for one in api.list_all() if fits(one, module.params)]
+    query = compile_query(module.params["query"]) if module.params["query"] else None
+    api = RepositoriesApi(create_artifactory_session(module))
+    repositories = [one for one in api.list_all() if matches(one, module.params)]
     result: dict[str, t.Any] = {"changed": False, "repositories": repositories}
     if query is not None:
         result["result"] = query(repositories)

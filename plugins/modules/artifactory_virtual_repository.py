@@ -36,7 +36,7 @@ options:
   key:
     description:
       - Key of the repository. At most 64 characters.
-      - One of O(key) and O(virtuals) is required.
+      - One of O(key) and O(virtual_repositories) is required.
     type: str
   state:
     description:
@@ -76,7 +76,7 @@ options:
         settings that it does not know.
     type: dict
     default: {}
-  virtuals:
+  virtual_repositories:
     version_added: 0.2.0
     description:
       - Several repositories in one task, each with the options that a single one has, in the order in which they are made.
@@ -141,7 +141,7 @@ EXAMPLES = r"""
 
 - name: Several repositories in one task
   cgr.pull_through.artifactory_virtual_repository:
-    virtuals:
+    virtual_repositories:
       - key: cgr-python-all
         package_type: pypi
         repositories: [cgr-python-remediated, cgr-python]
@@ -165,12 +165,12 @@ repository:
     rclass: virtual
     packageType: docker
     repositories: [cgr-private, cgr-public]
-virtuals:
+virtual_repositories:
   version_added: 0.2.0
   description:
-    - What came of each of O(virtuals), in their order. Also returned when the module fails because of one.
+    - What came of each of O(virtual_repositories), in their order. Also returned when the module fails because of one.
     - Each has C(key), C(changed), C(failed), and C(repository) with C(diff), or C(msg) with C(error).
-  returned: with O(virtuals)
+  returned: with O(virtual_repositories)
   type: list
   elements: dict
   sample:
@@ -189,33 +189,36 @@ error:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     ARTIFACTORY_SPEC,
     HTTP_SPEC,
-    item_results,
-    list_form,
-    open_artifactory,
-    require_libraries,
-    run,
+    bulk_argument_spec,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._convergence import Snapshot, converge_all
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._members import (
-    checked_members,
-    hazards,
-    refuse_members,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._bulk import RepositorySnapshot, apply_all
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
     KEY_LIMIT,
     RepositoriesApi,
-    checked_key,
+    validate_key,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_plans import (
     apply_plan,
+    desired_config,
     plan_removal,
     plan_repository,
-    wanted_config,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._virtual_members import (
+    member_warnings,
+    validate_member_kinds,
+    validate_members,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    create_artifactory_session,
+    exit_bulk,
+    require_libraries,
+    run,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config, Plan
 
 SPEC: dict[str, dict[str, t.Any]] = {
@@ -229,16 +232,16 @@ SPEC: dict[str, dict[str, t.Any]] = {
 }
 
 
-def desired_config(params: dict[str, t.Any]) -> Config:
+def desired_repository(params: dict[str, t.Any]) -> Config:
     """Return what the user wants, in the names of the REST API, or raise InputError."""
-    checked_key(params["key"], limit=KEY_LIMIT)
+    validate_key(params["key"], limit=KEY_LIMIT)
     members = params["repositories"]
     typed = {
-        "repositories": None if members is None else checked_members(params["key"], members),
+        "repositories": None if members is None else validate_members(params["key"], members),
         "defaultDeploymentRepo": params["default_deployment_repository"],
         "description": params["description"],
     }
-    return wanted_config("virtual", params, typed)
+    return desired_config("virtual", params, typed)
 
 
 def make_plan(
@@ -249,15 +252,15 @@ def make_plan(
         return plan_removal(api, desired)
     plan = plan_repository(api, desired, needed="repositories")
     if desired.get("repositories"):
-        look_at_members(module, api, desired, coming)
+        check_members(module, api, desired, coming)
     return plan
 
 
-def look_at_members(module: AnsibleModule, api: RepositoriesApi, desired: Config, coming: t.Collection[str]) -> None:
+def check_members(module: AnsibleModule, api: RepositoriesApi, desired: Config, coming: t.Collection[str]) -> None:
     """Warn of what spoils the repository; raise InputError for what cannot be a member."""
-    found = api.with_members(desired["repositories"])
-    refuse_members(desired, found)
-    for text in hazards(found):
+    found = api.resolve_members(desired["repositories"])
+    validate_member_kinds(desired, found)
+    for text in member_warnings(found):
         module.warn(text)
     missing = [key for key in desired["repositories"] if key not in found and key not in coming]
     if not missing:
@@ -270,21 +273,21 @@ def look_at_members(module: AnsibleModule, api: RepositoriesApi, desired: Config
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Plan and, outside of check mode, apply."""
-    if module.params["virtuals"] is not None:
-        return execute_all(module, module.params["virtuals"])
-    desired, state = desired_config(module.params), module.params["state"]
-    api = RepositoriesApi(open_artifactory(module))
+    if module.params["virtual_repositories"] is not None:
+        return execute_bulk(module, module.params["virtual_repositories"])
+    desired, state = desired_repository(module.params), module.params["state"]
+    api = RepositoriesApi(create_artifactory_session(module))
     plan = make_plan(module, api, state, desired)
     if plan.changed and not module.check_mode:
         apply_plan(api, desired["key"], plan)
     return {"changed": plan.changed, "repository": {} if state == "absent" else desired, "diff": plan.diff()}
 
 
-def execute_all(module: AnsibleModule, items: list[dict[str, t.Any]]) -> dict[str, t.Any]:
+def execute_bulk(module: AnsibleModule, items: list[dict[str, t.Any]]) -> dict[str, t.Any]:
     """Do the same for several repositories. One after the other, as one may be a member of the next."""
-    wanted = [desired_config(item) for item in items]
-    api = Snapshot(open_artifactory(module))
-    results = converge_all(
+    wanted = [desired_repository(item) for item in items]
+    api = RepositorySnapshot(create_artifactory_session(module))
+    results = apply_all(
         api,
         wanted,
         lambda index: make_plan(
@@ -293,11 +296,11 @@ def execute_all(module: AnsibleModule, items: list[dict[str, t.Any]]) -> dict[st
         check=module.check_mode,
         in_order=True,
     )
-    return item_results(module, "virtuals", results, [item["key"] for item in items])
+    return exit_bulk(module, "virtual_repositories", results, [item["key"] for item in items])
 
 
 def main() -> None:
-    form = list_form(SPEC, "virtuals", "key")
+    form = bulk_argument_spec(SPEC, "virtual_repositories", "key")
     form["argument_spec"].update(**ARTIFACTORY_SPEC, **HTTP_SPEC)
     module = AnsibleModule(**form, supports_check_mode=True)
     require_libraries(module)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: chainguard_image_info
-short_description: List the images or charts of a Chainguard organisation
+short_description: List the images or charts of a Chainguard organization
 version_added: 0.1.0
 description:
-  - Lists the images of an organisation with their tags' present digests. Takes one listing of the images, and one more for each tag that is asked for.
+  - Lists the images of an organization with their tags' present digests. Takes one listing of the images, and one more for each tag that is asked for.
   - Also tells how old images are that were pulled through a cache.
   - With O(kind=chart), the same for Helm charts, wherever images are spoken of.
 author: cgr.pull_through contributors (@cgr)
@@ -23,14 +23,14 @@ extends_documentation_fragment:
   - cgr.pull_through._attributes.info
 options:
   organization:
-    description: Name or UID of the Chainguard organisation.
+    description: Name or UID of the Chainguard organization.
     type: str
     required: true
   kind:
     version_added: 0.2.0
     description:
       - Whether to list container images, or Helm charts.
-      - V(chart) looks into the organisation's folders that are named C(charts) or end in C(-charts). This takes a listing of the folders,
+      - V(chart) looks into the organization's folders that are named C(charts) or end in C(-charts). This takes a listing of the folders,
         and one of the charts for each. The name of a chart begins with that of its folder, as in V(iamguarded-charts/redis).
       - That charts are found in this way was tried with a simulation only, and not with the real service.
     type: str
@@ -38,9 +38,9 @@ options:
     default: image
   images:
     description:
-      - Only these images, each as C(name), C(name:tag), or with the organisation's name in front as in a C(docker pull).
+      - Only these images, each as C(name), C(name:tag), or with the organization's name in front as in a C(docker pull).
         Without a tag, V(latest) is meant, which charts need not have.
-      - Without this option, all images of the organisation that O(names), O(tags), O(changed_within) and O(limit) leave, which are
+      - Without this option, all images of the organization that O(names), O(tags), O(changed_within) and O(limit) leave, which are
         those with the tag V(latest) by default, or all charts.
     type: list
     elements: str
@@ -67,10 +67,10 @@ options:
     version_added: 0.2.0
     description: At most so many, those that changed last.
     type: int
-  pulled:
+  compare_images:
     version_added: 0.2.0
     description:
-      - What RV(cgr.pull_through.registry_pull#module:images) told of images that were just pulled through a cache. RV(freshness) then
+      - What RV(cgr.pull_through.registry_pull#module:images) told of images that were just pulled through a cache. RV(tag_age) then
         tells how far they are behind Chainguard, and RV(images) are those that were pulled.
       - Only images with a tag are looked at, and those that came. Images of others are in RV(unknown).
       - This takes one more request for each image that is not the present build.
@@ -81,7 +81,7 @@ options:
     description:
       - For how many seconds the cache may keep a tag without asking Chainguard. It is C(retrievalCachePeriodSecs) of the remote
         repository in Artifactory. Within it, to be behind is normal.
-      - Without it, RV(freshness[].late) is set for present builds only.
+      - Without it, RV(tag_age[].overdue) is set for present builds only.
     type: int
   size_platforms:
     version_added: 0.2.0
@@ -103,22 +103,22 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What the organisation can pull
+- name: What the organization can pull
   cgr.pull_through.chainguard_image_info:
     organization: example.com
-  register: catalogue
+  register: catalog
 
 - name: Pull the present build of each image through Artifactory
   cgr.pull_through.registry_pull:
     artifactory_url: https://artifactory.example.com
     repository: cgr-private
-    images: "{{ catalogue.images | map(attribute='reference') }}"
+    images: "{{ catalog.images | map(attribute='reference') }}"
   register: pull
 
 - name: Is what came as new as it has to be?
   cgr.pull_through.chainguard_image_info:
     organization: example.com
-    pulled: "{{ pull.images }}"
+    compare_images: "{{ pull.images }}"
     cache_period: 21600
 
 - name: All versions of Python and Node.js that changed since last week
@@ -175,21 +175,21 @@ images:
       type: int
       version_added: 0.2.0
       sample: 71303168
-pinned:
+references_by_name:
   description: For each of O(images) that is there, as it was given, its reference with the digest.
   returned: success
   type: dict
   sample:
     nginx: example.com/nginx:latest@sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
-unknown:
-  description: Those of O(images) or O(pulled) that the organisation does not have, or not with this tag.
+not_found:
+  description: Those of O(images) or O(compare_images) that the organization does not have, or not with this tag.
   returned: success
   type: list
   elements: str
   sample: []
-freshness:
-  description: How far each of O(pulled) is behind Chainguard.
-  returned: when O(pulled) is set
+tag_age:
+  description: How far each of O(compare_images) is behind Chainguard.
+  returned: when O(compare_images) is set
   type: list
   elements: dict
   version_added: 0.2.0
@@ -214,14 +214,14 @@ freshness:
       description: For how many hours it has been replaced. V(0) for the present build. Not set if that is not known.
       type: float
       sample: 30.5
-    late:
+    overdue:
       description:
         - Whether that is longer than O(cache_period), by more than five minutes. It then is a fault. Artifactory cannot get the present
           build, and hides that by serving an old copy.
         - Not set if it is not known.
       type: bool
       sample: true
-    standing:
+    summary:
       description: The same in words.
       type: str
       sample: "nginx:latest is 2 builds and 3.5 hours behind Chainguard, within the 6.0 hours that the cache may keep a tag, which is normal."
@@ -231,7 +231,7 @@ result:
   type: raw
   sample: []
 organization:
-  description: The organisation.
+  description: The organization.
   returned: success
   type: dict
   sample:
@@ -244,21 +244,25 @@ import re
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
-    CHAINGUARD_SPEC,
-    HTTP_SPEC,
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import CHAINGUARD_SPEC, HTTP_SPEC
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._catalog import (
+    DEFAULT_TAG,
+    ImageCatalog,
+    ImageFilter,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam, Resource
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import seconds
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._tag_age import compare, digests_by_image
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._jmespath import JMESPATH_MISSING, compile_query
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    create_chainguard_session,
+    create_sts_client,
     make_transport,
-    open_chainguard,
-    open_sts,
     require_libraries,
     run,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._freshness import compare, tagged
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam, Resource
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._images import DEFAULT_TAG, Catalogue, Choice
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import seconds
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
-from ansible_collections.cgr.pull_through.plugins.module_utils._query import JMESPATH_MISSING, compiled
 
 FILTERS = ("names", "tags", "changed_within", "limit")
 
@@ -270,14 +274,14 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "tags": {"type": "list", "elements": "str"},
     "changed_within": {"type": "str"},
     "limit": {"type": "int"},
-    "pulled": {"type": "list", "elements": "dict"},
+    "compare_images": {"type": "list", "elements": "dict"},
     "cache_period": {"type": "int"},
     "size_platforms": {"type": "list", "elements": "str"},
     "query": {"type": "str"},
 }
 
 
-def checked_choice(params: dict[str, t.Any]) -> Choice:
+def build_image_filter(params: dict[str, t.Any]) -> ImageFilter:
     """Return which images are meant, or raise InputError."""
     for option in ("names", "tags"):
         if params[option] is not None and (not params[option] or "" in params[option]):
@@ -294,35 +298,37 @@ def checked_choice(params: dict[str, t.Any]) -> Choice:
         raise InputError("size_platforms is set for charts.", hint="Charts have no platforms: leave it out.")
     within = seconds(params["changed_within"], "changed_within") if params["changed_within"] else 0
     names, tags = params["names"] or ["*"], params["tags"] or ([DEFAULT_TAG] if params["kind"] == "image" else [])
-    return Choice(tuple(names), tuple(tags), within, params["limit"] or 0)
+    return ImageFilter(tuple(names), tuple(tags), within, params["limit"] or 0)
 
 
-def look(catalogue: Catalogue, params: dict[str, t.Any], choice: Choice, came: dict[str, str]) -> dict[str, t.Any]:
+def gather_images(
+    catalog: ImageCatalog, params: dict[str, t.Any], choice: ImageFilter, came: dict[str, str]
+) -> dict[str, t.Any]:
     """Return the part of the result that is about images. came: digests of what was pulled, by image."""
-    if params["images"] is None and params["pulled"] is None:
-        return {"images": catalogue.choose(choice), "pinned": {}, "unknown": []}
-    wanted: list[str] = params["images"] if params["pulled"] is None else list(came)
-    images, there = catalogue.find(wanted)
+    if params["images"] is None and params["compare_images"] is None:
+        return {"images": catalog.select(choice), "references_by_name": {}, "not_found": []}
+    wanted: list[str] = params["images"] if params["compare_images"] is None else list(came)
+    images, there = catalog.find(wanted)
     pinned: dict[str, Resource] = {one: image["reference"] for one, image in there.items()}
-    found = {"images": images, "pinned": pinned, "unknown": [one for one in wanted if one not in there]}
-    if params["pulled"] is not None:
-        found["freshness"] = compare(catalogue, came, there, params["cache_period"])
+    found = {"images": images, "references_by_name": pinned, "not_found": [one for one in wanted if one not in there]}
+    if params["compare_images"] is not None:
+        found["tag_age"] = compare(catalog, came, there, params["cache_period"])
     return found
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Read, filter, query."""
     params = module.params
-    query = compiled(params["query"]) if params["query"] else None
-    choice, came = checked_choice(params), tagged(params["pulled"] or [])
+    query = compile_query(params["query"]) if params["query"] else None
+    choice, came = build_image_filter(params), digests_by_image(params["compare_images"] or [])
     transport = make_transport(module)
-    session = open_chainguard(module, open_sts(module, transport), transport)
+    session = create_chainguard_session(module, create_sts_client(module, transport), transport)
     organization = Iam(session).organization(params["organization"])
-    catalogue = Catalogue(session, organization, params["kind"])
-    found = look(catalogue, params, choice, came)
+    catalog = ImageCatalog(session, organization, params["kind"])
+    found = gather_images(catalog, params, choice, came)
     if params["size_platforms"]:
         found["images"] = [
-            {**image, "bytes": catalogue.size(image, params["size_platforms"])} for image in found["images"]
+            {**image, "bytes": catalog.size(image, params["size_platforms"])} for image in found["images"]
         ]
     named = {"name": organization["name"], "uid": organization["uid"]}
     result: dict[str, t.Any] = {"changed": False, **found, "organization": named}
@@ -334,8 +340,8 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={**SPEC, **CHAINGUARD_SPEC, **HTTP_SPEC},
-        mutually_exclusive=[("images", "pulled"), *itertools.product(("images", "pulled"), FILTERS)],
-        required_by={"cache_period": ["pulled"]},
+        mutually_exclusive=[("images", "compare_images"), *itertools.product(("images", "compare_images"), FILTERS)],
+        required_by={"cache_period": ["compare_images"]},
         supports_check_mode=True,
     )
     require_libraries(module, ("jmespath", JMESPATH_MISSING if module.params["query"] else None))

@@ -12,7 +12,7 @@ short_description: Make, renew and revoke a Chainguard pull token
 version_added: 0.1.0
 description:
   - Makes sure that there is a pull token that lives long enough, and makes a new one only when there is none.
-  - A pull token is an identity with a static key, directly under the organisation, that is bound to one role. The key is made
+  - A pull token is an identity with a static key, directly under the organization, that is bound to one role. The key is made
     in memory, signs the token, and is forgotten. The user name is the UID of the identity, the password is the signed token.
   - Before anything is made, the module looks at what the login may do, and names each capability that is missing.
   - A new token is proved before it is returned. The module logs in with it at Chainguard's token service, and takes it back when that fails.
@@ -33,10 +33,10 @@ attributes:
     details: Shows the token's name, role, expiry and owner, never its password.
   idempotent:
     support: full
-    details: Except with O(renew=true), which makes a new token each time.
+    details: Except with O(force_rotation=true), which makes a new token each time.
 options:
   organization:
-    description: Name or UID of the Chainguard organisation. Required with O(name). With O(tokens), that of those which name none.
+    description: Name or UID of the Chainguard organization. Required with O(name). With O(tokens), that of those which name none.
     type: str
   name:
     description:
@@ -48,12 +48,12 @@ options:
     type: str
     choices: [oci, apk, java, python, javascript, dotnet, go]
     default: oci
-  used_by:
+  consumer:
     description:
       - What logs in with the token, for example the URL of Artifactory and the key of the repository.
       - It goes into the identity's description, as a marker. Only tokens with exactly this marker count as made for this place, and only those are revoked.
     type: str
-  in_use:
+  active_identities:
     description:
       - UIDs of the identities that are known to be in use, usually the present user name of the remote repository. Anything
         that is not such a UID is left out.
@@ -72,16 +72,16 @@ options:
       - A token is replaced when no more than this is left of its life. Half of O(ttl) unless it is set.
       - Choose at least (runs that may be missed + 1) × the interval between runs.
     type: str
-  interval:
+  run_interval:
     description:
       - How often this runs, such as V(7d). The module then warns when O(renew_before) is less than twice that, since a token could
         then expire because a single run was missed.
     type: str
-  renew:
+  force_rotation:
     description: Make a new token now, whatever is left of the present one.
     type: bool
     default: false
-  settle:
+  propagation_timeout:
     description: Seconds to wait until all of Chainguard knows a new identity.
     type: int
     default: 30
@@ -103,7 +103,7 @@ options:
         stays until it expires.
     type: bool
     default: true
-  grace:
+  grace_period:
     version_added: 0.2.0
     description:
       - How long a new token has to be in use before what it replaced is named in RV(superseded), such as V(1d). It is then up
@@ -128,7 +128,7 @@ options:
     type: list
     elements: str
     default: []
-  foreign:
+  unmanaged:
     version_added: 0.2.0
     description:
       - With O(state=absent) and O(identities), also revoke those that do not carry the marker, such as a token that somebody made by hand.
@@ -138,7 +138,7 @@ options:
     version_added: 0.2.0
     description:
       - Several tokens in one task, each with its own purpose. All other options count for each of them.
-      - What there is in an organisation is read once for all of its tokens.
+      - What there is in an organization is read once for all of its tokens.
       - One that fails does not stop the others. The module fails in the end.
     type: list
     elements: dict
@@ -151,15 +151,15 @@ options:
         type: str
         required: true
       repository:
-        description: See O(repository).
+        description: See O(ecosystem).
         type: str
         choices: [oci, apk, java, python, javascript, dotnet, go]
         default: oci
-      used_by:
-        description: See O(used_by).
+      consumer:
+        description: See O(consumer).
         type: str
-      in_use:
-        description: See O(in_use).
+      active_identities:
+        description: See O(active_identities).
         type: list
         elements: str
       identities:
@@ -171,8 +171,8 @@ options:
         type: list
         elements: str
         default: []
-      foreign:
-        description: See O(foreign).
+      unmanaged:
+        description: See O(unmanaged).
         type: bool
         default: false
 requirements:
@@ -190,12 +190,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: A token for the images of the organisation
+- name: A token for the images of the organization
   cgr.pull_through.chainguard_pull_token:
     organization: example.com
     name: pull cgr-private
-    used_by: https://artifactory.example.com/cgr-private
-    in_use: "{{ [repository.username | default('')] }}"
+    consumer: https://artifactory.example.com/cgr-private
+    active_identities: "{{ [repository.username | default('')] }}"
   register: pull_token
   no_log: true
 
@@ -204,13 +204,13 @@ EXAMPLES = r"""
     organization: example.com
     tokens:
       - name: pull cgr-java
-        repository: java
-        used_by: https://artifactory.example.com/cgr-java
-        in_use: ["{{ java.username }}"]
+        ecosystem: java
+        consumer: https://artifactory.example.com/cgr-java
+        active_identities: ["{{ java.username }}"]
       - name: pull cgr-python
-        repository: python
-        used_by: https://artifactory.example.com/cgr-python
-        in_use: ["{{ python.username }}"]
+        ecosystem: python
+        consumer: https://artifactory.example.com/cgr-python
+        active_identities: ["{{ python.username }}"]
   register: pull_tokens
   no_log: true
 
@@ -218,7 +218,7 @@ EXAMPLES = r"""
   cgr.pull_through.chainguard_pull_token:
     organization: example.com
     name: pull cgr-private
-    used_by: https://artifactory.example.com/cgr-private
+    consumer: https://artifactory.example.com/cgr-private
     keep: "{{ [pull_token.username] }}"
     state: absent
 """
@@ -227,7 +227,7 @@ RETURN = r"""
 username:
   description:
     - User name of the token, which is the UID of its identity.
-    - In check mode, for a token that would be made, the organisation's UID with C(/new-identity) behind.
+    - In check mode, for a token that would be made, the organization's UID with C(/new-identity) behind.
   returned: with O(state=present)
   type: str
   sample: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
@@ -246,7 +246,7 @@ due:
   returned: with O(state=present)
   type: bool
   sample: false
-live:
+valid:
   description: Whether there was a token that worked already, before this task. A token that is only due for renewal is live.
   returned: with O(state=present)
   type: bool
@@ -272,12 +272,12 @@ token:
   sample:
     uid: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
     name: pull cgr-private
-    ours: true
-    used_by: https://artifactory.example.com/cgr-private
+    managed: true
+    consumer: https://artifactory.example.com/cgr-private
     expires: "2026-12-23T00:00:00Z"
     days_left: 30.0
 organization:
-  description: The organisation.
+  description: The organization.
   returned: success, with O(name)
   type: dict
   sample:
@@ -309,40 +309,46 @@ import dataclasses
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     CHAINGUARD_SPEC,
     HTTP_SPEC,
-    item_results,
-    list_form,
+    bulk_argument_spec,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import Sts
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._capabilities import LOOK, REVOKE
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._issue import Chainctl
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import CRYPTOGRAPHY_MISSING
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import (
+    TOKEN_TYPES,
+    PullToken,
+    TokenSpec,
+    marker,
+    parse_lifetime,
+    seconds,
+    validate_name,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._rotation import (
+    RotationPolicy,
+    TokenRotation,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._snapshot import OrganizationSnapshot
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    HTTPStatusError,
+    InputError,
+    PullThroughError,
+    capture_failure,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    create_chainguard_session,
+    create_sts_client,
+    exit_bulk,
     make_transport,
-    open_chainguard,
-    open_sts,
     require_libraries,
     run,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._capabilities import LOOK, REVOKE
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import CRYPTOGRAPHY_MISSING
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._login import Sts
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._mint import Chainctl
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import (
-    KINDS,
-    PullToken,
-    Purpose,
-    checked_name,
-    marker,
-    seconds,
-    token_life,
-)
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._survey import Survey
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._upkeep import Policy, Upkeep
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
-    InputError,
-    PullThroughError,
-    Refused,
-    attempted,
-)
-from ansible_collections.cgr.pull_through.plugins.module_utils._plan import refuse_twice
+from ansible_collections.cgr.pull_through.plugins.module_utils._plan import validate_unique
 
 THREADS = 4
 
@@ -350,101 +356,110 @@ ORGANIZATION: dict[str, dict[str, t.Any]] = {"organization": {"type": "str"}}
 TOKEN_SPEC: dict[str, dict[str, t.Any]] = {
     **ORGANIZATION,
     "name": {"type": "str"},
-    "repository": {"type": "str", "choices": list(KINDS), "default": "oci"},
-    "used_by": {"type": "str"},
-    "in_use": {"type": "list", "elements": "str"},
+    "ecosystem": {"type": "str", "choices": list(TOKEN_TYPES), "default": "oci"},
+    "consumer": {"type": "str"},
+    "active_identities": {"type": "list", "elements": "str"},
     "identities": {"type": "list", "elements": "str"},
     "keep": {"type": "list", "elements": "str", "default": [], "no_log": False},
-    "foreign": {"type": "bool", "default": False},
+    "unmanaged": {"type": "bool", "default": False},
 }
 COMMON_SPEC: dict[str, dict[str, t.Any]] = {
     **ORGANIZATION,
     "ttl": {"type": "str", "default": "720h"},
     "renew_before": {"type": "str"},
-    "interval": {"type": "str"},
-    "renew": {"type": "bool", "default": False},
-    "settle": {"type": "int", "default": 30},
+    "run_interval": {"type": "str"},
+    "force_rotation": {"type": "bool", "default": False},
+    "propagation_timeout": {"type": "int", "default": 30},
     "method": {"type": "str", "choices": ["api", "chainctl"], "default": "api"},
     "revoke": {"type": "bool", "default": True},
-    "grace": {"type": "str", "default": "0s"},
+    "grace_period": {"type": "str", "default": "0s"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 
 
 @dataclasses.dataclass(frozen=True)
-class Platform:
+class Context:
     """What all tokens of a task share."""
 
     module: AnsibleModule
     iam: Iam
     sts: Sts
-    policy: Policy
+    policy: RotationPolicy
     chainctl: Chainctl | None
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
-    """Check the input, find the organisations, then make or revoke."""
+    """Check the input, find the organizations, then make or revoke."""
     params = module.params
     items = [params] if params["tokens"] is None else params["tokens"]
     for item in items:
-        checked_name(item["name"])
-        marker(item["used_by"])
+        validate_name(item["name"])
+        marker(item["consumer"])
     platform = open_platform(module)
     if params["tokens"] is None:
-        return one_token(platform, params, Survey(platform.iam, platform.iam.organization(params["organization"])))
+        return one_token(
+            platform, params, OrganizationSnapshot(platform.iam, platform.iam.organization(params["organization"]))
+        )
     return all_tokens(
         platform, [{**item, "organization": item["organization"] or params["organization"]} for item in items]
     )
 
 
-def open_platform(module: AnsibleModule) -> Platform:
+def open_platform(module: AnsibleModule) -> Context:
     """Check the options that all tokens share, and prepare the session. Sends nothing yet."""
     params = module.params
-    grace = seconds(params["grace"], "grace")
-    policy = Policy(*token_life(params["ttl"], params["renew_before"]), grace, params["settle"], params["revoke"])
-    warn_of_gaps(module, policy.renew_before)
+    grace_period = seconds(params["grace_period"], "grace_period")
+    policy = RotationPolicy(
+        *parse_lifetime(params["ttl"], params["renew_before"]),
+        grace_period,
+        params["propagation_timeout"],
+        params["revoke"],
+    )
+    warn_if_interval_too_long(module, policy.renew_before)
     chainctl = find_chainctl(module)
     transport = make_transport(module)
-    sts = open_sts(module, transport)
-    return Platform(module, Iam(open_chainguard(module, sts, transport)), sts, policy, chainctl)
+    sts = create_sts_client(module, transport)
+    return Context(module, Iam(create_chainguard_session(module, sts, transport)), sts, policy, chainctl)
 
 
-def all_tokens(platform: Platform, items: list[dict[str, t.Any]]) -> dict[str, t.Any]:
-    """Do the same for several tokens, some at a time. What there is in an organisation is read once for all of them."""
-    surveys: dict[str, Survey | PullThroughError] = {}
+def all_tokens(platform: Context, items: list[dict[str, t.Any]]) -> dict[str, t.Any]:
+    """Do the same for several tokens, some at a time. What there is in an organization is read once for all of them."""
+    snapshots: dict[str, OrganizationSnapshot | PullThroughError] = {}
     for item in items:
         if item["organization"] is None:
             raise InputError(f"organization is missing for the token {item['name']!r}.")
     # Two for one purpose would each make a token, and revoke that of the other.
-    refuse_twice([f"{item['name']} for {item['used_by'] or 'no place'} in {item['organization']}" for item in items])
+    validate_unique(
+        [f"{item['name']} for {item['consumer'] or 'no place'} in {item['organization']}" for item in items]
+    )
     for name in dict.fromkeys(item["organization"] for item in items):
         try:
-            surveys[name] = Survey(platform.iam, platform.iam.organization(name), whole=True)
+            snapshots[name] = OrganizationSnapshot(platform.iam, platform.iam.organization(name), whole=True)
         except PullThroughError as exc:
-            surveys[name] = exc
+            snapshots[name] = exc
 
     def one(item: dict[str, t.Any]) -> dict[str, t.Any]:
-        survey = surveys[item["organization"]]
-        if isinstance(survey, PullThroughError):
-            raise survey
-        return one_token(platform, item, survey)
+        snapshot = snapshots[item["organization"]]
+        if isinstance(snapshot, PullThroughError):
+            raise snapshot
+        return one_token(platform, item, snapshot)
 
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
-        results = list(pool.map(lambda item: {"name": item["name"], **attempted(lambda: one(item))}, items))
-    return item_results(platform.module, "tokens", results, [item["name"] for item in items])
+        results = list(pool.map(lambda item: {"name": item["name"], **capture_failure(lambda: one(item))}, items))
+    return exit_bulk(platform.module, "tokens", results, [item["name"] for item in items])
 
 
-def one_token(platform: Platform, item: dict[str, t.Any], survey: Survey) -> dict[str, t.Any]:
+def one_token(platform: Context, item: dict[str, t.Any], snapshot: OrganizationSnapshot) -> dict[str, t.Any]:
     """Make or revoke the tokens for one purpose."""
-    module, organization = platform.module, survey.organization
-    purpose = Purpose(survey.uid, KINDS[item["repository"]], item["name"], marker(item["used_by"]))
-    upkeep = Upkeep(survey, platform.sts, purpose, platform.policy, platform.chainctl)
+    module, organization = platform.module, snapshot.organization
+    purpose = TokenSpec(snapshot.uid, TOKEN_TYPES[item["ecosystem"]], item["name"], marker(item["consumer"]))
+    upkeep = TokenRotation(snapshot, platform.sts, purpose, platform.policy, platform.chainctl)
     absent = module.params["state"] == "absent"
     try:
-        result = revoke(module, item, survey.iam, upkeep) if absent else ensure(module, item, survey.iam, upkeep)
-    except Refused as exc:
+        result = revoke(module, item, snapshot.iam, upkeep) if absent else ensure(module, item, snapshot.iam, upkeep)
+    except HTTPStatusError as exc:
         if exc.status == 403:
-            upkeep.refuse_too_few(LOOK | REVOKE if absent else LOOK)
+            upkeep.require_capabilities(LOOK | REVOKE if absent else LOOK)
         raise
     return {**result, "organization": {"name": organization["name"], "uid": organization["uid"]}}
 
@@ -464,22 +479,22 @@ def find_chainctl(module: AnsibleModule) -> Chainctl | None:
     return Chainctl(program, platform, module.run_command)
 
 
-def warn_of_gaps(module: AnsibleModule, renew_before: int) -> None:
+def warn_if_interval_too_long(module: AnsibleModule, renew_before: int) -> None:
     """Warn when a token can expire because one run was missed."""
-    interval = module.params["interval"]
-    if interval and renew_before < 2 * seconds(interval, "interval"):
+    interval = module.params["run_interval"]
+    if interval and renew_before < 2 * seconds(interval, "run_interval"):
         module.warn(
             f"A pull token is renewed when {renew_before // 3600}h are left, which is less than two intervals of {interval}: "
             "one missed run can let it expire. Raise renew_before or ttl, or run this more often."
         )
 
 
-def ensure(module: AnsibleModule, item: dict[str, t.Any], iam: Iam, upkeep: Upkeep) -> dict[str, t.Any]:
+def ensure(module: AnsibleModule, item: dict[str, t.Any], iam: Iam, upkeep: TokenRotation) -> dict[str, t.Any]:
     """Keep the token that may stay, else make one."""
-    need = upkeep.look(item["in_use"], renew=module.params["renew"])
-    result = {"due": need.due, "live": need.verdict.live, "superseded": need.superseded, "replaces": {}}
-    if need.stays is not None:
-        return {"changed": False, **result, **described(iam, need.stays, need.reason)}
+    need = upkeep.plan(item["active_identities"], renew=module.params["force_rotation"])
+    result = {"due": need.due, "valid": need.verdict.valid, "superseded": need.superseded, "replaces": {}}
+    if need.kept_token is not None:
+        return {"changed": False, **result, **format_kept_token(iam, need.kept_token, need.reason)}
     current = need.verdict.current
     result["replaces"] = current.shown(iam.now()) if current is not None else {}
     result["reason"] = need.reason
@@ -491,25 +506,25 @@ def ensure(module: AnsibleModule, item: dict[str, t.Any], iam: Iam, upkeep: Upke
     if made is not None:
         shown = made.token.shown(iam.now())
         return {"changed": True, **result, "username": made.token.uid, "password": made.password, "token": shown}
-    kept = described(iam, current, "another run is replacing it right now") if current is not None else {}
-    return {"changed": False, "due": True, "live": True, "superseded": [], "replaces": {}, **kept}
+    kept = format_kept_token(iam, current, "another run is replacing it right now") if current is not None else {}
+    return {"changed": False, "due": True, "valid": True, "superseded": [], "replaces": {}, **kept}
 
 
 def wanted(item: dict[str, t.Any], ttl: str) -> dict[str, t.Any]:
     """Return a new token as the diff shows it."""
-    role = KINDS[item["repository"]].role
-    return {"name": item["name"], "role": role, "used_by": item["used_by"] or "", "ttl": ttl}
+    role = TOKEN_TYPES[item["ecosystem"]].role
+    return {"name": item["name"], "role": role, "consumer": item["consumer"] or "", "ttl": ttl}
 
 
-def described(iam: Iam, token: PullToken, reason: str) -> dict[str, t.Any]:
+def format_kept_token(iam: Iam, token: PullToken, reason: str) -> dict[str, t.Any]:
     """Return a token that stays, as the result shows it."""
-    reason = reason if token.ours else f"{reason}; somebody made it by hand"
+    reason = reason if token.managed else f"{reason}; somebody made it by hand"
     return {"username": token.uid, "token": token.shown(iam.now()), "reason": reason}
 
 
-def revoke(module: AnsibleModule, item: dict[str, t.Any], iam: Iam, upkeep: Upkeep) -> dict[str, t.Any]:
+def revoke(module: AnsibleModule, item: dict[str, t.Any], iam: Iam, upkeep: TokenRotation) -> dict[str, t.Any]:
     """Revoke tokens of ours, or those that are named. One that is gone already is no change."""
-    found = upkeep.tokens.to_revoke(item["identities"], item["keep"], foreign=item["foreign"])
+    found = upkeep.tokens.select_revocable(item["identities"], item["keep"], unmanaged=item["unmanaged"])
     before = {token.uid: token.shown(iam.now()) for token in found}
     if not module.check_mode:
         found = [token for token in found if iam.delete_identity(token.uid)]
@@ -517,7 +532,9 @@ def revoke(module: AnsibleModule, item: dict[str, t.Any], iam: Iam, upkeep: Upke
 
 
 def main() -> None:
-    form = list_form(TOKEN_SPEC, "tokens", "name", common=COMMON_SPEC, required_if=[("foreign", True, ["identities"])])
+    form = bulk_argument_spec(
+        TOKEN_SPEC, "tokens", "name", common=COMMON_SPEC, required_if=[("unmanaged", True, ["identities"])]
+    )
     form["argument_spec"]["tokens"]["no_log"] = False
     form["argument_spec"].update(**CHAINGUARD_SPEC, **HTTP_SPEC)
     module = AnsibleModule(**form, required_by={"name": ["organization"]}, supports_check_mode=True)

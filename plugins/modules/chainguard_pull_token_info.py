@@ -8,10 +8,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: chainguard_pull_token_info
-short_description: List the pull tokens of a Chainguard organisation
+short_description: List the pull tokens of a Chainguard organization
 version_added: 0.1.0
 description:
-  - Lists the pull tokens of an organisation, with the days that they have left, what they give access to, and whether this collection made them.
+  - Lists the pull tokens of an organization, with the days that they have left, what they give access to, and whether this collection made them.
   - Finds those that C(chainctl) and others made as well. The platform does not tell pull tokens from other identities with
     a static key. The module goes by the issuer that all pull tokens have.
 author: cgr.pull_through contributors (@cgr)
@@ -23,13 +23,13 @@ extends_documentation_fragment:
   - cgr.pull_through._attributes.info
 options:
   organization:
-    description: Name or UID of the Chainguard organisation.
+    description: Name or UID of the Chainguard organization.
     type: str
     required: true
   name:
     description: Only tokens with exactly this name.
     type: str
-  used_by:
+  consumer:
     description: Only tokens that this collection made for this place. See M(cgr.pull_through.chainguard_pull_token).
     type: str
   remotes:
@@ -61,7 +61,7 @@ EXAMPLES = r"""
 - name: Those that end within two weeks
   cgr.pull_through.chainguard_pull_token_info:
     organization: example.com
-    query: "[?days_left < `14`].{name: name, days_left: days_left, used_by: used_by}"
+    query: "[?days_left < `14`].{name: name, days_left: days_left, consumer: consumer}"
   register: ending
 
 - name: The remote repositories of Artifactory
@@ -73,7 +73,7 @@ EXAMPLES = r"""
   cgr.pull_through.chainguard_pull_token_info:
     organization: example.com
     remotes: "{{ artifactory.repositories }}"
-    query: "[?length(in_use_by) == `0`].{uid: uid, name: name, ours: ours, days_left: days_left}"
+    query: "[?length(used_by_repositories) == `0`].{uid: uid, name: name, managed: managed, days_left: days_left}"
   register: unused
 """
 
@@ -92,11 +92,11 @@ tokens:
       description: Name of the identity.
       type: str
       sample: pull cgr-private
-    ours:
+    managed:
       description: Whether this collection made it.
       type: bool
       sample: true
-    used_by:
+    consumer:
       description: The place that it was made for. Empty when it does not say.
       type: str
       sample: https://artifactory.example.com/cgr-private
@@ -113,23 +113,23 @@ tokens:
       type: list
       elements: str
       sample: [registry.pull]
-    live:
+    valid:
       version_added: 0.2.0
       description: Whether it works, since it has not expired, is bound to the role of a pull token, and has its key.
       type: bool
       sample: true
-    standing:
+    summary:
       version_added: 0.2.0
       description: How long it still works, or why it does not.
       type: str
       sample: 30.0 days are left
-    repository_types:
+    ecosystems:
       version_added: 0.2.0
       description: What it gives access to by these roles, in the words of C(chainctl).
       type: list
       elements: str
       sample: [oci]
-    in_use_by:
+    used_by_repositories:
       version_added: 0.2.0
       description: Keys of those of O(remotes) that log in with it. Only there when O(remotes) is set.
       type: list
@@ -141,7 +141,7 @@ result:
   type: raw
   sample: []
 organization:
-  description: The organisation.
+  description: The organization.
   returned: success
   type: dict
   sample:
@@ -152,29 +152,29 @@ organization:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
-    CHAINGUARD_SPEC,
-    HTTP_SPEC,
-    make_transport,
-    open_chainguard,
-    open_sts,
-    require_libraries,
-    run,
-)
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import CHAINGUARD_SPEC, HTTP_SPEC
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import (
-    KINDS,
+    TOKEN_TYPES,
     PullToken,
     days,
     marker,
     rfc3339,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._query import JMESPATH_MISSING, compiled
+from ansible_collections.cgr.pull_through.plugins.module_utils._jmespath import JMESPATH_MISSING, compile_query
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    create_chainguard_session,
+    create_sts_client,
+    make_transport,
+    require_libraries,
+    run,
+)
 
 SPEC: dict[str, dict[str, t.Any]] = {
     "organization": {"type": "str", "required": True},
     "name": {"type": "str"},
-    "used_by": {"type": "str"},
+    "consumer": {"type": "str"},
     "remotes": {"type": "list", "elements": "dict"},
     "query": {"type": "str"},
 }
@@ -189,9 +189,9 @@ def roles_by_identity(iam: Iam, organization: str) -> dict[str, list[str]]:
     return roles
 
 
-def access(token: PullToken, roles: list[str], now: float) -> dict[str, t.Any]:
+def describe_access(token: PullToken, roles: list[str], now: float) -> dict[str, t.Any]:
     """Return what a token gives access to, and whether it does."""
-    types = [kind.repository for kind in KINDS.values() if kind.role in roles]
+    types = [kind.repository for kind in TOKEN_TYPES.values() if kind.role in roles]
     live = bool(types) and token.has_key and token.expires > now
     if live:
         standing = days(token.expires - now)
@@ -199,30 +199,36 @@ def access(token: PullToken, roles: list[str], now: float) -> dict[str, t.Any]:
         standing = f"it expired on {rfc3339(token.expires)}"
     else:
         standing = "it is not bound to the role of a pull token" if token.has_key else "its key is gone"
-    return {"roles": sorted(roles), "repository_types": types, "live": live, "standing": standing}
+    return {"roles": sorted(roles), "ecosystems": types, "valid": live, "summary": standing}
 
 
-def users(uid: str, remotes: list[dict[str, t.Any]] | None) -> dict[str, t.Any]:
+def repositories_using(uid: str, remotes: list[dict[str, t.Any]] | None) -> dict[str, t.Any]:
     """Return which repositories use a token, when there is something to tell it by."""
     if remotes is None:
         return {}
-    return {"in_use_by": sorted(str(remote.get("key")) for remote in remotes if remote.get("username") == uid)}
+    return {
+        "used_by_repositories": sorted(str(remote.get("key")) for remote in remotes if remote.get("username") == uid)
+    }
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Read tokens and role bindings, join them, query."""
     params = module.params
-    query = compiled(params["query"]) if params["query"] else None
-    wanted = marker(params["used_by"]) if params["used_by"] else None
+    query = compile_query(params["query"]) if params["query"] else None
+    wanted = marker(params["consumer"]) if params["consumer"] else None
     transport = make_transport(module)
-    iam = Iam(open_chainguard(module, open_sts(module, transport), transport))
+    iam = Iam(create_chainguard_session(module, create_sts_client(module, transport), transport))
     organization = iam.organization(params["organization"])
     found = (PullToken.of(one) for one in iam.identities(organization["uid"], name=params["name"]))
     tokens = [token for token in found if token is not None and wanted in (None, token.description)]
     roles = roles_by_identity(iam, organization["uid"])
     now = iam.now()
     shown = [
-        {**token.shown(now), **access(token, roles.get(token.uid, []), now), **users(token.uid, params["remotes"])}
+        {
+            **token.shown(now),
+            **describe_access(token, roles.get(token.uid, []), now),
+            **repositories_using(token.uid, params["remotes"]),
+        }
         for token in sorted(tokens, key=lambda token: token.expires)
     ]
     result: dict[str, t.Any] = {

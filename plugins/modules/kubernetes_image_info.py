@@ -113,15 +113,16 @@ unreadable:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import require_libraries, run
+
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._kubernetes._manifests import (
     YAML_MISSING,
-    Unreadable,
-    below,
+    InvalidManifestError,
     images_of_file,
     manifest_files,
+    strip_prefix,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import require_libraries, run
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import parse_reference
 
 SPEC: dict[str, dict[str, t.Any]] = {
@@ -132,7 +133,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
 
 def image_of(reference: str, prefixes: list[str]) -> str | None:
     """Return the image that a reference means; None when it is from elsewhere, or not valid."""
-    image = below(reference, prefixes)
+    image = strip_prefix(reference, prefixes)
     try:
         return parse_reference(image).text if image else None
     except InputError:
@@ -151,7 +152,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
         try:
             for reference in images_of_file(path):
                 named.setdefault(reference, []).append(path)
-        except Unreadable as exc:
+        except InvalidManifestError as exc:
             unreadable.append({"path": path, "reason": str(exc)})
             module.warn(f"{path} holds no manifest ({exc}), and is left out.")
     found = {reference: image_of(reference, prefixes) for reference in sorted(named)}

@@ -16,7 +16,7 @@ description:
   - Helm charts and other things that registries hold are pulled in the same way. For packages and libraries, use
     M(cgr.pull_through.artifact_pull).
   - An image that comes from the cache proves little, as Artifactory goes on serving it after the upstream login died.
-    With O(fresh) the module shows that something came from upstream during this run, and with O(upstream_url) it
+    With O(from_upstream) the module shows that something came from upstream during this run, and with O(upstream_url) it
     compares digests with what upstream serves now.
   - When a pull fails, it says what the likely cause is and how to mend it. Artifactory answers the same 404 for most
     causes, so the repository's configuration and upstream are asked as well.
@@ -59,8 +59,8 @@ options:
         type: list
         elements: str
         required: true
-      fresh:
-        description: As O(fresh), for this repository.
+      from_upstream:
+        description: As O(from_upstream), for this repository.
         type: str
         choices: [ignored, preferred, required]
         default: ignored
@@ -86,7 +86,7 @@ options:
   repository:
     description:
       - Key of the repository in Artifactory, which stands before the name of each image, as in
-        C(HOST/KEY/ORGANISATION/IMAGE:TAG).
+        C(HOST/KEY/ORGANIZATION/IMAGE:TAG).
       - Leave it out for a registry without such keys.
     type: str
   images:
@@ -116,11 +116,11 @@ options:
     type: list
     elements: str
     default: [linux/amd64]
-  fresh:
+  from_upstream:
     description:
       - Whether something of each image has to come from upstream during this run.
       - V(ignored) does not look.
-      - V(preferred) looks into the cache before and after, and reports it as RV(images[].fresh).
+      - V(preferred) looks into the cache before and after, and reports it as RV(images[].from_upstream).
       - V(required) fails for an image of which nothing can be shown to have come from upstream.
       - If all that is pulled was in the cache, a small manifest of the image that is not is looked for and pulled, such
         as that of another platform or an attestation. If that does not come, only the cache still works, and the image
@@ -131,7 +131,7 @@ options:
     default: ignored
   evict:
     description:
-      - With O(fresh=required), and if everything of an image is in the cache, delete one small manifest from the cache
+      - With O(from_upstream=required), and if everything of an image is in the cache, delete one small manifest from the cache
         and pull it again. It is one that is not pulled otherwise, if there is one.
       - This needs permission to delete from the repository. If upstream cannot be reached, the manifest is gone from
         the cache until it can be.
@@ -142,7 +142,7 @@ options:
       - Registry to ask for the digest of each tag, such as V(https://cgr.dev). It must be reachable from where the
         module runs.
       - If its digest differs, the image is pulled by that digest through the repository too. If that works, the tag is
-        only older, which RV(images[].stale) tells. If not, the image fails, as the cache hides errors of upstream.
+        only older, which RV(images[].outdated) tells. If not, the image fails, as the cache hides errors of upstream.
     type: str
   upstream_username:
     description: User name for O(upstream_url). For Chainguard, that of a pull token. Without it, nobody logs in.
@@ -240,7 +240,7 @@ EXAMPLES = r"""
       - chainguard/wolfi-base
       - chainguard/go:latest-dev
     depth: manifest
-    fresh: required
+    from_upstream: required
     evict: true
     upstream_url: https://cgr.dev
   register: proof
@@ -287,7 +287,7 @@ EXAMPLES = r"""
     pulls:
       - repository: cgr-public
         images: [chainguard/wolfi-base]
-        fresh: required
+        from_upstream: required
         evict: true
       - repository: cgr-charts
         images: [example.com/iamguarded-charts/redis:22.0.7]
@@ -373,15 +373,15 @@ images:
       description: Digest that the tag has at O(upstream_url). Not set if it was not asked, or did not tell.
       type: str
       sample: sha256:8e7c7e3d1d1f4b3b8a8d9c2f1a0e6b5c4d3e2f1a0b9c8d7e6f5a4b3c2d1e0f00
-    stale:
+    outdated:
       description: Whether the two digests differ. Not set if they could not be compared.
       type: bool
       sample: false
-    fresh:
+    from_upstream:
       description: Whether something of the image came from upstream during this run. Not set if that is not known.
       type: bool
       sample: true
-    fresh_evidence:
+    from_upstream_evidence:
       description: Why it is known, or not.
       type: str
       sample: chainguard/go latest was not in cgr-public-cache before, and is now.
@@ -423,7 +423,7 @@ images:
     diagnosis:
       description:
         - The cause of what went wrong and how to mend it, in words, with a RV(images[].diagnosis.code) for programs.
-        - Also set for an image that was pulled but is RV(images[].stale). Otherwise not set.
+        - Also set for an image that was pulled but is RV(images[].outdated). Otherwise not set.
       type: dict
       contains:
         code:
@@ -444,7 +444,7 @@ summary:
   type: list
   elements: str
   sample:
-    - "myproject.jfrog.io/cgr-public/chainguard/go:latest: pulled sha256:8e7c…, as upstream; linux/amd64, 3 layers, 251.7 MB; fresh from upstream."
+    - "myproject.jfrog.io/cgr-public/chainguard/go:latest: pulled sha256:8e7c…, as upstream; linux/amd64, 3 layers, 251.7 MB; from upstream."
 plan:
   description:
     - What would be pulled. C(layers) and C(bytes), those of layers and configurations, are not set unless O(upstream_url)
@@ -482,45 +482,54 @@ import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
-from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
-    ARTIFACTORY_SPEC,
-    HTTP_SPEC,
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import ARTIFACTORY_SPEC, HTTP_SPEC
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import RepositoryConfig, Result
+from ansible_collections.cgr.pull_through.plugins.module_utils._download import Credentials
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport, validate_base_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     artifactory_base_url,
     make_transport,
     require_libraries,
     run,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Configuration, Result
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
-from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import Login
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport, checked_base_url
-from ansible_collections.cgr.pull_through.plugins.module_utils._limits import Limits
-from ansible_collections.cgr.pull_through.plugins.module_utils._patience import CircuitBreaker
-from ansible_collections.cgr.pull_through.plugins.module_utils._progress import ProgressFile
-from ansible_collections.cgr.pull_through.plugins.module_utils._pulling import (
-    NEEDED_BY,
+from ansible_collections.cgr.pull_through.plugins.module_utils._progress_file import ProgressFile
+from ansible_collections.cgr.pull_through.plugins.module_utils._pull_module import (
     PROOF_SPEC,
-    TOGETHER,
-    Configurations,
+    REQUIRED_BY,
+    REQUIRED_TOGETHER,
     Params,
-    checked_threads,
-    conclude,
-    open_all,
-    open_witness,
-    part,
+    RepositoryConfigCache,
+    build_jobs,
+    create_cache_probe,
+    exit_with_results,
     pulls_option,
-    refuse_blind_proof,
+    repository_result,
+    validate_from_upstream,
+    validate_threads,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import Limits
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._checkpoint import Checkpoint
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import parse_platforms
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import Batch, Outcome, Puller, Settings
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import (
+    Puller,
+    PullJob,
+    PullResult,
+    Settings,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import (
     Reference,
-    checked_name,
     parse_reference,
+    validate_name,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._report import Reporter, summary, untried
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._resume import Resume
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._report import (
+    ResultBuilder,
+    skipped_result,
+    summary,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._retry import CircuitBreaker
 
 EACH_SPEC: dict[str, dict[str, t.Any]] = {"images": {"type": "list", "elements": "str"}, **PROOF_SPEC}
 
@@ -544,23 +553,23 @@ SPEC: dict[str, dict[str, t.Any]] = {
 }
 
 # Makes a registry of a URL and a login.
-Connect = t.Callable[[str, Login], Registry]
+Connect = t.Callable[[str, Credentials], Registry]
 
 
-def checked_settings(params: Params) -> Settings:
+def build_settings(params: Params) -> Settings:
     """Return what to do with each image, or raise InputError."""
     if params["referrers"] and params["depth"] != "image":
         raise InputError(f"referrers is on with depth={params['depth']}.", hint="It needs depth=image.")
     return Settings(
         depth=params["depth"],
         platforms=parse_platforms(params["platforms"]),
-        threads=checked_threads(params["threads"]),
+        threads=validate_threads(params["threads"]),
         referrers=params["referrers"],
         canary=params["canary"],
     )
 
 
-def checked_limits(params: Params) -> Limits:
+def build_limits(params: Params) -> Limits:
     """Return the limits of the run, or raise InputError."""
     given = {name: params[name] for name in ("requests_per_second", "bytes_per_second", "max_bytes", "max_seconds")}
     for name, value in given.items():
@@ -569,9 +578,9 @@ def checked_limits(params: Params) -> Limits:
     return Limits(**given)
 
 
-def checked_registry_url(url: str, option: str) -> str:
+def validate_registry_url(url: str, option: str) -> str:
     """Return the URL of a registry, or raise InputError. Container clients know no path before /v2/."""
-    url = checked_base_url(url, option)
+    url = validate_base_url(url, option)
     if url.count("/") > 2:
         raise InputError(f"{option} has a path: {url}.", hint="Write scheme, host and port only, as for docker login.")
     return url
@@ -580,7 +589,7 @@ def checked_registry_url(url: str, option: str) -> str:
 def registry_url(module: AnsibleModule) -> str:
     """Return the URL of the registry to pull from, or raise InputError."""
     if module.params["registry_url"]:
-        return checked_registry_url(module.params["registry_url"], "registry_url")
+        return validate_registry_url(module.params["registry_url"], "registry_url")
     if not module.params["artifactory_url"]:
         raise InputError("There is no registry to pull from.", hint="Set registry_url or artifactory_url.")
     return "/".join(artifactory_base_url(module).split("/")[:3])
@@ -599,18 +608,18 @@ def open_transport(module: AnsibleModule) -> Transport:
     return make_transport(module, *([url] if belongs else []))
 
 
-def registry_login(params: Params, url: str) -> Login:
+def registry_login(params: Params, url: str) -> Credentials:
     """Return the login for a registry. That for Artifactory is shown only to what belongs to it."""
     if params["username"]:
-        return Login(params["username"], params["password"])
+        return Credentials(params["username"], params["password"])
     token, username = params["artifactory_access_token"], params["artifactory_username"]
     belongs = belongs_to_artifactory(params, url)
     if belongs and username:
-        return Login(username, token or params["artifactory_password"] or "")
-    return Login(bearer=token) if belongs and token else Login()
+        return Credentials(username, token or params["artifactory_password"] or "")
+    return Credentials(bearer=token) if belongs and token else Credentials()
 
 
-def checked_references(images: t.Sequence[str], hosts: t.Collection[str]) -> list[Reference]:
+def parse_references(images: t.Sequence[str], hosts: t.Collection[str]) -> list[Reference]:
     """Return the images without repetitions, or raise InputError."""
     if not images:
         raise InputError("images is empty.", hint="Name at least one image: pulling nothing proves nothing.")
@@ -621,57 +630,57 @@ def open_upstream(params: Params, connect: Connect) -> Registry | None:
     """Return the registry to compare with, if there is one. Raises InputError."""
     if not params["upstream_url"]:
         return None
-    login = Login(params["upstream_username"] or "", params["upstream_password"] or "")
-    return connect(checked_registry_url(params["upstream_url"], "upstream_url"), login)
+    login = Credentials(params["upstream_username"] or "", params["upstream_password"] or "")
+    return connect(validate_registry_url(params["upstream_url"], "upstream_url"), login)
 
 
-def open_batch(module: AnsibleModule, params: Params, connect: Connect) -> tuple[Params, Batch]:
+def build_job(module: AnsibleModule, params: Params, connect: Connect) -> tuple[Params, PullJob]:
     """Return the options of one repository, and its images with what it takes to pull them. Raises InputError."""
-    refuse_blind_proof(params)
-    if params["fresh"] != "ignored" and params["depth"] == "resolve":
+    validate_from_upstream(params)
+    if params["from_upstream"] != "ignored" and params["depth"] == "resolve":
         raise InputError(
-            f"fresh={params['fresh']} cannot be shown with depth=resolve, which fetches nothing.",
+            f"from_upstream={params['from_upstream']} cannot be shown with depth=resolve, which fetches nothing.",
             hint="Set depth to manifest or image, or fresh to ignored.",
         )
     url = registry_url(module)
     registry, upstream = connect(url, registry_login(params, url)), open_upstream(params, connect)
-    batch = Batch(
+    batch = PullJob(
         registry,
-        checked_references(params["images"], [one.host for one in (registry, upstream) if one is not None]),
-        repository=checked_name(params["repository"], "The repository key") if params["repository"] else "",
-        fresh=params["fresh"],
+        parse_references(params["images"], [one.host for one in (registry, upstream) if one is not None]),
+        repository=validate_name(params["repository"], "The repository key") if params["repository"] else "",
+        from_upstream=params["from_upstream"],
         evict=params["evict"],
         upstream=upstream,
     )
     return params, batch
 
 
-def not_pulled(batch: Batch, depth: str) -> Result:
+def check_mode_result(batch: PullJob, depth: str) -> Result:
     """Return the part of the result for one repository in check mode, when nobody is asked."""
-    results = [untried(one.text, batch.registry.host, batch.repository) for one in batch.references]
-    return part("images", results, [summary(result, depth) for result in results], [], 0)
+    results = [skipped_result(one.text, batch.registry.host, batch.repository) for one in batch.references]
+    return repository_result("images", results, [summary(result, depth) for result in results], [], 0)
 
 
-def pulled(batch: Batch, outcomes: list[Outcome], results: list[Result], depth: str) -> Result:
+def pulled(batch: PullJob, outcomes: list[PullResult], results: list[Result], depth: str) -> Result:
     """Return the part of the result for one repository."""
     lines = [summary(result, depth) for result in results if result["ok"] is not False]
     counters = [one.counter for one in (batch.registry, batch.upstream) if one is not None]
     seconds = max(outcome.finished for outcome in outcomes) - min(outcome.started for outcome in outcomes)
-    return part("images", results, lines, counters, seconds)
+    return repository_result("images", results, lines, counters, seconds)
 
 
-def foresee(puller: Puller, opened: list[tuple[Params, Batch]], depth: str) -> tuple[list[Result], Result]:
+def plan_pull(puller: Puller, opened: list[tuple[Params, PullJob]], depth: str) -> tuple[list[Result], Result]:
     """Return the part of the result for each repository in check mode, and the plan. Asks upstream alone."""
     batches = [batch for _params, batch in opened]
     plan = {"images": sum(len(batch.references) for batch in batches), "layers": None, "bytes": None}
-    surveys = iter(puller.survey([batch for batch in batches if batch.upstream is not None]))
+    surveys = iter(puller.dry_run([batch for batch in batches if batch.upstream is not None]))
     parts = []
     for batch in batches:
         if batch.upstream is None:
-            parts.append(not_pulled(batch, depth))
+            parts.append(check_mode_result(batch, depth))
         else:
-            outcomes, reporter = next(surveys), Reporter(batch, Configuration)
-            parts.append(pulled(batch, outcomes, [reporter.foreseen(outcome) for outcome in outcomes], depth))
+            outcomes, reporter = next(surveys), ResultBuilder(batch, RepositoryConfig)
+            parts.append(pulled(batch, outcomes, [reporter.planned_result(outcome) for outcome in outcomes], depth))
     if all(batch.upstream is not None for batch in batches):
         blobs = puller.wanted()
         plan["layers"], plan["bytes"] = sum(not blob.is_config for blob in blobs), sum(blob.size for blob in blobs)
@@ -679,19 +688,19 @@ def foresee(puller: Puller, opened: list[tuple[Params, Batch]], depth: str) -> t
 
 
 def pull(
-    module: AnsibleModule, puller: Puller, opened: list[tuple[Params, Batch]], transport: Transport
+    module: AnsibleModule, puller: Puller, opened: list[tuple[Params, PullJob]], transport: Transport
 ) -> list[Result]:
     """Pull the images and return the part of the result for each repository."""
-    configurations, parts = Configurations(module, transport), []
+    configurations, parts = RepositoryConfigCache(module, transport), []
     batches = [
-        dataclasses.replace(batch, witness=open_witness(module, transport, params, configurations))
+        dataclasses.replace(batch, cache_probe=create_cache_probe(module, transport, params, configurations))
         for params, batch in opened
     ]
     path = module.params["progress_file"]
     with ProgressFile(path, puller.progress) if path else contextlib.nullcontext():
         found = puller.pull(batches)
     for (params, _unseen), batch, outcomes in zip(opened, batches, found):
-        reporter = Reporter(batch, functools.partial(configurations.of, params))
+        reporter = ResultBuilder(batch, functools.partial(configurations.of, params))
         results = [reporter.result(outcome) for outcome in outcomes]
         parts.append(pulled(batch, outcomes, results, module.params["depth"]))
     return parts
@@ -700,23 +709,23 @@ def pull(
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Check the options, pull, word what came of it."""
     started, params = time.monotonic(), module.params
-    settings, limits, transport = checked_settings(params), checked_limits(params), open_transport(module)
+    settings, limits, transport = build_settings(params), build_limits(params), open_transport(module)
     breaker = functools.lru_cache(maxsize=None)(lambda _url, login: CircuitBreaker(login))
 
-    def connect(url: str, login: Login) -> Registry:
+    def connect(url: str, login: Credentials) -> Registry:
         return Registry(url, login, transport=transport, breaker=breaker(url, login), limits=limits)
 
-    opened = open_all(module, lambda each: open_batch(module, each, connect))
-    with contextlib.closing(Resume(params["resume_file"], writable=not module.check_mode)) as resume:
+    opened = build_jobs(module, lambda each: build_job(module, each, connect))
+    with contextlib.closing(Checkpoint(params["resume_file"], writable=not module.check_mode)) as resume:
         puller = Puller(settings, limits=limits, resume=resume)
         if module.check_mode:
-            parts, plan = foresee(puller, opened, params["depth"])
-            return conclude(module, parts, time.monotonic() - started, plan=plan)
+            parts, plan = plan_pull(puller, opened, params["depth"])
+            return exit_with_results(module, parts, time.monotonic() - started, plan=plan)
         parts = pull(module, puller, opened, transport)
     if limits.reached:
         left = sum(result["status"] == "skipped" for one in parts for result in one["images"])
         module.warn(f"The run ended as {limits.reached} was reached. Images that were not pulled: {left}.")
-    return conclude(module, parts, time.monotonic() - started, limit=limits.reached or None)
+    return exit_with_results(module, parts, time.monotonic() - started, limit=limits.reached or None)
 
 
 def main() -> None:
@@ -724,8 +733,8 @@ def main() -> None:
         argument_spec={**SPEC, **ARTIFACTORY_SPEC, **HTTP_SPEC},
         mutually_exclusive=[("pulls", name) for name in EACH_SPEC],
         required_one_of=[("images", "pulls")],
-        required_together=[("username", "password"), *TOGETHER],
-        required_by=NEEDED_BY,
+        required_together=[("username", "password"), *REQUIRED_TOGETHER],
+        required_by=REQUIRED_BY,
         supports_check_mode=True,
     )
     require_libraries(module)

@@ -25,8 +25,7 @@ import typing as t
 from pathlib import Path
 
 import httpx
-
-from _figures import ROOT, Figure, show
+from _metrics import ROOT, Figure, show
 from lab.client import LabProcess, started
 
 COLLECTIONS = ROOT / ".cache" / "collections"
@@ -90,9 +89,9 @@ class Subject:
 
     def look(self, wanted: list[Repository]) -> tuple[int, float]:
         """Run the module where nothing is to be done, and return how many requests it sends, and its seconds."""
-        before = int(self.lab.journal()[-1]["n"])
+        before = int(self.lab.request_log()[-1]["n"])
         seconds = self.module(wanted)
-        return sum(entry["service"] == "artifactory" for entry in self.lab.journal(before)), seconds
+        return sum(entry["service"] == "artifactory" for entry in self.lab.request_log(before)), seconds
 
     def peer(self, wanted: list[Repository], *, threads: int, batch: int) -> tuple[float, float]:
         """Send the changes plainly, and return the seconds: of that alone, and with a look at all before and after it.

@@ -26,10 +26,10 @@ import typing as t
 from pathlib import Path
 from urllib.parse import urlencode
 
-from _figures import ROOT, Figure, show
+from _metrics import ROOT, Figure, show
 from lab.client import started
-from rotation.station import USER_AGENT
-from system.laboratory import Lab
+from support.lab_client import LabClient
+from support.rotation_harness import USER_AGENT
 from system.test_sources import PROVED, SOURCES, VIRTUALS
 
 ROUNDS = 5
@@ -41,7 +41,7 @@ PERMISSION = "cgr-pull"
 
 TRIVIAL, PLAIN, PROVEN, BY_HAND = "one trivial task", "setup without proofs", "setup with proofs", "uri_peer.yml"
 
-# The requests with which a proof pulls something, by the kinds of the lab's journal: through Artifactory, and directly.
+# The requests with which a proof pulls something, by the kinds of the lab's request log: through Artifactory, and directly.
 _PULLS = {"docker.manifest", "files.get", "pypi.index", "pypi.file", "npm.get", "nuget.get", "go.get"}
 _DIRECT_PULLS = {"registry.manifest", "virtualapk.get", "platform.repo.list", "platform.tag.list"}
 
@@ -53,7 +53,7 @@ Pull = tuple[str, str]  # the service, and its path with the query
 class Bench:
     """Runs playbooks, and counts what they ask for."""
 
-    def __init__(self, lab: Lab, folder: Path) -> None:
+    def __init__(self, lab: LabClient, folder: Path) -> None:
         self._lab = lab
         self._folder = folder
         collections_path = str(ROOT / ".cache" / "collections")
@@ -66,7 +66,7 @@ class Bench:
         path.write_text(json.dumps(content), encoding="utf-8")
         return path
 
-    def play(self, playbook: str | Path, variables: Path, *, changes: bool = False) -> float:
+    def run_playbook(self, playbook: str | Path, variables: Path, *, changes: bool = False) -> float:
         """Return the wall seconds of a playbook. Ends the benchmark when it fails, or changes something unasked."""
         command = [str(PLAYBOOK), str(playbook), "-e", f"@{variables}"]
         begun = time.monotonic()
@@ -80,16 +80,16 @@ class Bench:
         """Return what a playbook pulls. What it finds in no cache is left out: it is another thing each time."""
         runs = []
         for _run in range(2):
-            mark = self._lab.mark()
-            self.play(playbook, variables)
-            runs.append(dict.fromkeys(filter(None, map(_pull, self._lab.journal(mark)))))
+            mark = self._lab.log_position()
+            self.run_playbook(playbook, variables)
+            runs.append(dict.fromkeys(filter(None, map(_pull, self._lab.request_log(mark)))))
         return [pull for pull in runs[0] if pull in runs[1]]
 
     def counted(self, playbook: str | Path, variables: Path) -> tuple[float, Requests]:
         """Return the wall seconds of a playbook, and the requests that each service got."""
-        mark = self._lab.mark()
-        seconds = self.play(playbook, variables)
-        return seconds, collections.Counter(entry["service"] for entry in self._lab.journal(mark))
+        mark = self._lab.log_position()
+        seconds = self.run_playbook(playbook, variables)
+        return seconds, collections.Counter(entry["service"] for entry in self._lab.request_log(mark))
 
 
 def trivial() -> list[Json]:
@@ -100,7 +100,7 @@ def trivial() -> list[Json]:
 
 
 def _pull(entry: Json) -> Pull | None:
-    """Return what a module pulled, from an entry of the journal; None for anything else."""
+    """Return what a module pulled, from an entry of the request log; None for anything else."""
     kinds = _PULLS if entry["service"] == "artifactory" else _DIRECT_PULLS
     ours = entry["user_agent"].startswith(USER_AGENT)
     if not ours or entry["kind"] not in kinds or entry["status"] not in (200, 302):
@@ -108,7 +108,7 @@ def _pull(entry: Json) -> Pull | None:
     return entry["service"], "?".join(filter(None, (entry["path"], urlencode(entry["query"]))))
 
 
-def peer_variables(lab: Lab, pulled: t.Sequence[Pull]) -> Json:
+def peer_variables(lab: LabClient, pulled: t.Sequence[Pull]) -> Json:
     """Return what uri_peer.yml has to know, to find everything as `setup` left it. pulled: what it has to pull."""
     repositories = []
     for source in SOURCES.values():
@@ -135,17 +135,17 @@ def peer_variables(lab: Lab, pulled: t.Sequence[Pull]) -> Json:
 
 
 def count_pulls() -> int:
-    """Return how many pulls the proofs are made of. The public images are named in the catalogue, and count as one."""
+    """Return how many pulls the proofs are made of. The public images are named in the catalog, and count as one."""
     of_source = {source.key: sum(map(len, source.proved.values())) or 1 for source in SOURCES.values()}
     return sum(of_source.values()) + sum(of_source[key] for _key, _type, keys in VIRTUALS.values() for key in keys)
 
 
-def measured(bench: Bench, lab: Lab) -> list[Figure]:
+def measured(bench: Bench, lab: LabClient) -> list[Figure]:
     """Set everything up, and run all in turns."""
-    wanted = {"overrides": PROVED, "virtuals": list(VIRTUALS), "users": ["reader"], "depth": "manifest"}
+    wanted = {"source_overrides": PROVED, "virtuals": list(VIRTUALS), "users": ["reader"], "depth": "manifest"}
     proven = bench.write("proven.json", lab.variables(*SOURCES, **wanted))
-    plain = bench.write("plain.json", lab.variables(*SOURCES, **wanted, prove=False))
-    print(f"setup of an empty Artifactory: {bench.play(SETUP, proven, changes=True):.1f} s", flush=True)
+    plain = bench.write("plain.json", lab.variables(*SOURCES, **wanted, verify_unchanged=False))
+    print(f"setup of an empty Artifactory: {bench.run_playbook(SETUP, proven, changes=True):.1f} s", flush=True)
     by_hand = bench.write("by_hand.json", peer_variables(lab, bench.pulled(SETUP, proven)))
     runs: dict[str, tuple[str | Path, Path]] = {
         TRIVIAL: (bench.write("trivial.json", trivial()), by_hand),
@@ -170,7 +170,7 @@ def measured(bench: Bench, lab: Lab) -> list[Figure]:
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name, started() as process:
-        lab = Lab(process.state)
+        lab = LabClient(process.state)
         show(measured(Bench(lab, Path(name)), lab))
 
 

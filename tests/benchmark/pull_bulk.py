@@ -18,8 +18,8 @@ import time
 import typing as t
 from pathlib import Path
 
-from _figures import Figure, show
-from _rig import Store, certificate, memory, program, registry, registry_pull, run
+from _harness import Store, certificate, memory, program, registry, registry_pull, run
+from _metrics import Figure, show
 
 ROUNDS = 5
 LAYERS = 12

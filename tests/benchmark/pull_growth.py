@@ -13,8 +13,8 @@ import os
 import statistics
 import typing as t
 
-from _figures import Figure, show
-from _rig import Run, Store, memory, registry, registry_pull
+from _harness import Run, Store, memory, registry, registry_pull
+from _metrics import Figure, show
 
 ROUNDS = 5
 COUNTS = (10, 100, 1000)

@@ -15,8 +15,8 @@ import statistics
 import typing as t
 from pathlib import Path
 
-from _figures import Figure, show
-from _rig import Store, delayed, memory, program, registry, registry_pull, run
+from _harness import Store, delayed, memory, program, registry, registry_pull, run
+from _metrics import Figure, show
 
 ROUNDS = 5
 ROUND_TRIP = 0.020

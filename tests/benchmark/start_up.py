@@ -19,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from _figures import ROOT, Figure, show
+from _metrics import ROOT, Figure, show
 
 ROUNDS = 5
 MOST_SECONDS = 0.150
@@ -32,9 +32,9 @@ def payloads(folder: Path) -> dict[str, Path]:
     ours = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("[a-z]*.py"))
     names = [TRIVIAL, *(f"cgr.pull_through.{name}" for name in ours)]
     variables = {"ansible_python_interpreter": sys.executable, "ansible_remote_tmp": str(folder / "sent")}
-    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables}
+    run_playbook = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables}
     tasks = [{"name": name, name: {}, "ignore_errors": True} for name in names]
-    (folder / "play.yml").write_text(json.dumps([{**play, "tasks": tasks}]), encoding="utf-8")
+    (folder / "play.yml").write_text(json.dumps([{**run_playbook, "tasks": tasks}]), encoding="utf-8")
     environment = {
         **os.environ,
         "ANSIBLE_KEEP_REMOTE_FILES": "1",

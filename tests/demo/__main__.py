@@ -56,8 +56,8 @@ def run_playbook(name: str, variables: Path, state: State) -> None:
 
 
 def tell_requests(lab: LabProcess, since: int) -> int:
-    """Print how many requests the services got after an entry of their journal, and return the last one's number."""
-    news, writes = lab.journal(since), lab.writes(since)
+    """Print how many requests the services got after an entry of their request log, and return the last one's number."""
+    news, writes = lab.request_log(since), lab.writes(since)
     print(f"The services got {len(news)} requests. {len(writes) or 'None'} of them changed something.")
     return int(news[-1]["n"])
 

@@ -12,8 +12,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from .serve import HALVES, SERVICES, running
-from .world import World
+from .serve import PRODUCTS, SERVICES, running
+from .simulator import Simulator
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -23,7 +23,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--artifactory-version", metavar="X.Y.Z")
     parser.add_argument("--artifactory-edition", choices=["pro", "jcr", "oss"])
     parser.add_argument("--propagation", type=float, metavar="SECONDS", help="until new identities and bindings count")
-    parser.add_argument("--ready-file", type=Path, help="written once all services answer")
+    parser.add_argument("--state-file", type=Path, help="written once all services answer")
     for service in SERVICES:
         parser.add_argument(f"--port-{service}", type=int, default=0, metavar="N")
     return parser.parse_args()
@@ -31,17 +31,19 @@ def parse_arguments() -> argparse.Namespace:
 
 async def main(arguments: argparse.Namespace) -> None:
     given: dict[str, Any] = vars(arguments)
-    knobs = ("artifactory_version", "artifactory_edition", "propagation")
-    settings = {name: given[name] for name in knobs if given[name] is not None}
-    world = World(HALVES, tls=not arguments.http, client_certificates=arguments.client_certificates, settings=settings)
+    names = ("artifactory_version", "artifactory_edition", "propagation")
+    settings = {name: given[name] for name in names if given[name] is not None}
+    simulator = Simulator(
+        PRODUCTS, tls=not arguments.http, client_certificates=arguments.client_certificates, settings=settings
+    )
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    async with running(world, {service: given[f"port_{service}"] for service in SERVICES}):
-        for service, address in world.addresses.items():
+    async with running(simulator, {service: given[f"port_{service}"] for service in SERVICES}):
+        for service, address in simulator.addresses.items():
             print(f"{service:12} {address}", flush=True)
-        if arguments.ready_file:
-            _write(arguments.ready_file, json.dumps(world.describe(), indent=2))
+        if arguments.state_file:
+            _write(arguments.state_file, json.dumps(simulator.describe(), indent=2))
         await ended.wait()
 
 

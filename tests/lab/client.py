@@ -23,7 +23,7 @@ LOGINS = ("sts.", "docker.token", "registry.token")  # kinds of requests that ar
 
 
 class LabProcess:
-    """A running lab. `state` is what its ready file says."""
+    """A running lab. `state` is what its state file says."""
 
     def __init__(self, state: dict[str, Any]) -> None:
         self.state = state
@@ -38,13 +38,13 @@ class LabProcess:
         with urllib.request.urlopen(request, context=self._tls, timeout=PATIENCE) as answer:
             return json.load(answer)
 
-    def journal(self, since: int = 0) -> list[dict[str, Any]]:
+    def request_log(self, since: int = 0) -> list[dict[str, Any]]:
         """What the services were asked, after the entry with this number."""
-        return list(self.control("GET", f"/journal?since={since}"))
+        return list(self.control("GET", f"/request_log?since={since}"))
 
     def writes(self, since: int = 0) -> list[dict[str, Any]]:
-        """Those of the journal that are neither reads nor logins."""
-        return [entry for entry in self.journal(since) if is_write(entry)]
+        """Those of the request log that are neither reads nor logins."""
+        return [entry for entry in self.request_log(since) if is_write(entry)]
 
 
 def is_write(entry: dict[str, Any]) -> bool:
@@ -56,7 +56,7 @@ def started(*arguments: str) -> Iterator[LabProcess]:
     """Start `python -m lab` with these arguments, and end it in the end."""
     with tempfile.TemporaryDirectory(prefix="lab-") as folder:
         ready, log = Path(folder, "ready.json"), Path(folder, "log")
-        command = [sys.executable, "-m", "lab", "--ready-file", str(ready), *arguments]
+        command = [sys.executable, "-m", "lab", "--state-file", str(ready), *arguments]
         with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
             try:
                 deadline = time.monotonic() + PATIENCE

@@ -13,13 +13,13 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from .faults import Rule
-from .world import World
+from .simulator import Simulator
 
 
-def build(world: World) -> Starlette:
-    routes: list[BaseRoute] = _routes(world)
-    for half in world.halves.values():
-        routes += half.routes(world)
+def build(simulator: Simulator) -> Starlette:
+    routes: list[BaseRoute] = _routes(simulator)
+    for product in simulator.products.values():
+        routes += product.routes(simulator)
     return Starlette(routes=routes, exception_handlers={ValueError: _bad_request, KeyError: _bad_request})
 
 
@@ -27,56 +27,56 @@ async def _bad_request(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": str(error)}, 400)
 
 
-def _routes(world: World) -> list[BaseRoute]:
+def _routes(simulator: Simulator) -> list[BaseRoute]:
     async def state(_request: Request) -> JSONResponse:
-        return JSONResponse(world.describe())
+        return JSONResponse(simulator.describe())
 
-    async def read_journal(request: Request) -> JSONResponse:
-        return JSONResponse(world.journal.since(int(request.query_params.get("since", 0))))
+    async def read_request_log(request: Request) -> JSONResponse:
+        return JSONResponse(simulator.request_log.since(int(request.query_params.get("since", 0))))
 
-    async def clear_journal(_request: Request) -> JSONResponse:
-        world.journal.clear()
+    async def clear_request_log(_request: Request) -> JSONResponse:
+        simulator.request_log.clear()
         return JSONResponse({})
 
     async def read_clock(_request: Request) -> JSONResponse:
-        return JSONResponse({"now": world.clock.now()})
+        return JSONResponse({"now": simulator.clock.now()})
 
     async def move_clock(request: Request) -> JSONResponse:
         body = await request.json()
         if "set" in body:
-            world.clock.set(float(body["set"]))
+            simulator.clock.set(float(body["set"]))
         else:
-            world.clock.advance(float(body["advance"]))
+            simulator.clock.advance(float(body["advance"]))
         return await read_clock(request)
 
     async def list_faults(_request: Request) -> JSONResponse:
-        return JSONResponse([_fault(rule) for rule in world.faults.rules])
+        return JSONResponse([_fault(rule) for rule in simulator.faults.rules])
 
     async def add_fault(request: Request) -> JSONResponse:
-        return JSONResponse(_fault(world.faults.add(await request.json())))
+        return JSONResponse(_fault(simulator.faults.add(await request.json())))
 
     async def clear_faults(_request: Request) -> JSONResponse:
-        world.faults.clear()
+        simulator.faults.clear()
         return JSONResponse({})
 
     async def list_credentials(_request: Request) -> JSONResponse:
-        return JSONResponse(sorted(world.credentials))
+        return JSONResponse(sorted(simulator.credentials))
 
     async def read_settings(_request: Request) -> JSONResponse:
-        return JSONResponse(world.settings)
+        return JSONResponse(simulator.settings)
 
     async def change_settings(request: Request) -> JSONResponse:
-        world.configure(await request.json())
+        simulator.configure(await request.json())
         return await read_settings(request)
 
     async def reset(_request: Request) -> JSONResponse:
-        world.reset()
+        simulator.reset()
         return JSONResponse({})
 
     return [
         Route("/state", state),
-        Route("/journal", read_journal),
-        Route("/journal", clear_journal, methods=["DELETE"]),
+        Route("/request_log", read_request_log),
+        Route("/request_log", clear_request_log, methods=["DELETE"]),
         Route("/clock", read_clock),
         Route("/clock", move_clock, methods=["POST"]),
         Route("/faults", list_faults),

@@ -27,22 +27,22 @@ MIB = 1 << 20
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ImageSpec:
     """`bulk`: the sizes in MiB of the layers that all builds and platforms of the image share."""
 
     tags: tuple[str, ...]
     bulk: tuple[int, ...] = (1,)
 
 
-# An organisation's images are known to the registry as <organisation>/<name>. Each tag is a build of its own.
-CATALOGUE: dict[str, Recipe] = {
-    "chainguard/wolfi-base": Recipe(("latest", "latest-dev")),
-    "chainguard/go": Recipe(("latest", "latest-dev", "1.25", "1.25-dev"), (2, 1)),
-    "example.com/nginx": Recipe(
+# An organization's images are known to the registry as <organization>/<name>. Each tag is a build of its own.
+CATALOG: dict[str, ImageSpec] = {
+    "chainguard/wolfi-base": ImageSpec(("latest", "latest-dev")),
+    "chainguard/go": ImageSpec(("latest", "latest-dev", "1.25", "1.25-dev"), (2, 1)),
+    "example.com/nginx": ImageSpec(
         ("latest", "latest-dev", "1.27", "1.27-dev", "1.27.3", "1.27.3-r1", "1.27.3-20260101"),
     ),
-    "example.com/python": Recipe(("latest", "latest-dev", "3.13", "3.13-dev", "3.12"), (2, 2)),
-    "example.com/jdk": Recipe(("latest", "latest-dev", "openjdk-21"), (32, 16, 16)),
+    "example.com/python": ImageSpec(("latest", "latest-dev", "3.13", "3.13-dev", "3.12"), (2, 2)),
+    "example.com/jdk": ImageSpec(("latest", "latest-dev", "openjdk-21"), (32, 16, 16)),
 }
 
 
@@ -70,7 +70,7 @@ EMPTY = Content.of("application/vnd.oci.empty.v1+json", b"{}")
 
 
 @dataclass(frozen=True)
-class Build:
+class BuiltImage:
     """One build of an image. `manifests` holds the index first, then one per platform, then their attestations."""
 
     manifests: tuple[Content, ...]
@@ -82,13 +82,13 @@ class Build:
 
 
 @cache
-def build(name: str, tag: str, serial: int = 0) -> Build:
+def build(name: str, tag: str, serial: int = 0) -> BuiltImage:
     """The build number `serial` of a tag: every number gives other digests."""
     manifests: list[Content] = []
     attestations: list[Content] = []
     descriptors: list[dict[str, Any]] = []
     blobs: list[Content] = []
-    shared = [_bulk_layer(name, number, size) for number, size in enumerate(CATALOGUE[name].bulk)]
+    shared = [_bulk_layer(name, number, size) for number, size in enumerate(CATALOG[name].bulk)]
     for architecture in ARCHITECTURES:
         layers = [*shared, _release_layer(name, tag, serial, architecture)]
         config = _config(architecture, [diff_id for _layer, diff_id in layers])
@@ -103,7 +103,7 @@ def build(name: str, tag: str, serial: int = 0) -> Build:
     for manifest, attestation in zip(manifests, attestations):
         descriptors.append(attestation.descriptor(annotations=_attests(manifest), platform=_UNKNOWN))
     index = Content.json(INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": descriptors})
-    return Build((index, *manifests, *attestations), tuple(blobs))
+    return BuiltImage((index, *manifests, *attestations), tuple(blobs))
 
 
 _UNKNOWN = {"architecture": "unknown", "os": "unknown"}

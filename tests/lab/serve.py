@@ -20,9 +20,9 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import artifactory, chainguard, control
-from .world import Half, World
+from .simulator import Product, Simulator
 
-HALVES: dict[str, Half] = {"artifactory": artifactory, "chainguard": chainguard}
+PRODUCTS: dict[str, Product] = {"artifactory": artifactory, "chainguard": chainguard}
 SERVICES = ("artifactory", "api", "registry", "libraries", "apk", "virtualapk", "blobs", "control")
 
 # What nginx, the usual reverse proxy before Artifactory, says where it demands a client certificate (ssl_verify_client on).
@@ -34,13 +34,13 @@ _NO_CERTIFICATE = (
 
 
 class Service:
-    """ASGI middleware: faults, journal, the `Date` of the lab's clock, and a plain 500 when a handler breaks.
+    """ASGI middleware: faults, request log, the `Date` of the lab's clock, and a plain 500 when a handler breaks.
 
-    Handlers may set `request.state.kind` (the route's name unless set) and `request.state.user` for the journal.
+    Handlers may set `request.state.kind` (the route's name unless set) and `request.state.user` for the request log.
     """
 
-    def __init__(self, app: Starlette, name: str, world: World) -> None:
-        self._app, self._name, self._world = app, name, world
+    def __init__(self, app: Starlette, name: str, simulator: Simulator) -> None:
+        self._app, self._name, self._world = app, name, simulator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = self._kind(scope)
@@ -88,7 +88,7 @@ class Service:
 
     def _record(self, scope: Scope, status: int | None) -> None:
         request = Request(scope)
-        self._world.journal.add(
+        self._world.request_log.add(
             time=self._world.clock.now(),
             service=self._name,
             method=request.method,
@@ -132,24 +132,24 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def running(world: World, ports: Mapping[str, int] | None = None) -> AsyncIterator[None]:
+async def running(simulator: Simulator, ports: Mapping[str, int] | None = None) -> AsyncIterator[None]:
     """The lab, up and seeded. `ports` by service; the OS chooses those not given."""
     sockets = {name: _listen((ports or {}).get(name, 0)) for name in SERVICES}
     for name, bound in sockets.items():
         host = "localhost" if name == "blobs" else "127.0.0.1"
-        world.addresses[name] = f"{world.scheme}://{host}:{bound.getsockname()[1]}"
-    world.reset()
-    apps = {"control": control.build(world)}
-    for half in world.halves.values():
-        apps.update(half.build(world))
-    servers = {name: _Server(_config(world, name, app)) for name, app in apps.items()}
+        simulator.addresses[name] = f"{simulator.scheme}://{host}:{bound.getsockname()[1]}"
+    simulator.reset()
+    apps = {"control": control.build(simulator)}
+    for product in simulator.products.values():
+        apps.update(product.build(simulator))
+    servers = {name: _Server(_config(simulator, name, app)) for name, app in apps.items()}
     tasks = [asyncio.create_task(server.serve([sockets[name]])) for name, server in servers.items()]
     try:
         while not all(server.started for server in servers.values()):
             await asyncio.sleep(0.005)
         yield
     finally:
-        await world.close()
+        await simulator.close()
         for server in servers.values():
             server.should_exit = True
         await asyncio.gather(*tasks)
@@ -162,10 +162,10 @@ def _listen(port: int) -> socket.socket:
     return bound
 
 
-def _config(world: World, name: str, app: Starlette) -> uvicorn.Config:
-    tls = world.server_tls
+def _config(simulator: Simulator, name: str, app: Starlette) -> uvicorn.Config:
+    tls = simulator.server_tls
     return uvicorn.Config(
-        app if name == "control" else Service(app, name, world),
+        app if name == "control" else Service(app, name, simulator),
         http="h11",
         interface="asgi3",
         lifespan="off",

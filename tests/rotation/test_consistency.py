@@ -6,36 +6,37 @@
 
 from __future__ import annotations
 
-from rotation.conftest import Show, Stations
-from rotation.station import KEY, Station
+from support.rotation_harness import KEY, RotationHarness
+
+from rotation.conftest import HarnessPool, Report
 
 PROPAGATION = (0.5, 2.0, 5.0, 8.0)  # seconds
 
 
-def rotate_slowly(station: Station, seconds: float) -> list[str]:
+def rotate_slowly(harness: RotationHarness, seconds: float) -> list[str]:
     """Rotate while new identities and bindings are refused for some seconds, and return what went wrong."""
     when = f"{seconds:g} s"
-    client = station.begin()
-    station.lab.advance(days=16)
-    station.lab.configure(propagation=seconds)
-    mark = station.lab.mark()
+    client = harness.reset()
+    harness.lab.advance(days=16)
+    harness.lab.configure(propagation=seconds)
+    mark = harness.lab.log_position()
     with client.pulling(when):
-        ended = station.run("rotate")
+        ended = harness.run("rotate")
     client.pull(f"{when}, in the end")
     made, stored = (
-        next(entry["time"] for entry in station.lab.journal(mark) if entry["kind"] == kind)
+        next(entry["time"] for entry in harness.lab.request_log(mark) if entry["kind"] == kind)
         for kind in ("iam.role_binding.create", "artifactory.repository.update")
     )
     checks = {
         f"{when}: it ended with {ended.code}: {ended.output[-800:]}": ended.code != 0,
         f"{when}: Artifactory got the token after {stored - made:.1f} s": stored - made < seconds,
     }
-    return [problem for problem, found in checks.items() if found] + station.at_rest(when) + client.failures
+    return [problem for problem, found in checks.items() if found] + harness.assert_single_token(when) + client.failures
 
 
-def test_new_tokens_that_are_not_known_at_once(stations: Stations, show: Show) -> None:
-    outcomes = stations.map(rotate_slowly, PROPAGATION)
+def test_new_tokens_that_are_not_known_at_once(harnesses: HarnessPool, report: Report) -> None:
+    outcomes = harnesses.map(rotate_slowly, PROPAGATION)
     known = " s, ".join(f"{seconds:g}" for seconds in PROPAGATION)
-    show(
+    report(
         5, f"Eventual consistency of {KEY}'s token", f"known after {known} s", [one for all in outcomes for one in all]
     )

@@ -6,24 +6,25 @@
 
 from __future__ import annotations
 
-from rotation.conftest import Show, Stations
-from rotation.station import Client, Station
+from support.rotation_harness import Client, RotationHarness
+
+from rotation.conftest import HarnessPool, Report
 
 ROTATIONS, WORKERS = 10, 4
 
 
-def rotate_under_load(station: Station, rotations: int) -> tuple[Client, list[str]]:
-    client, failures = station.begin(), []
+def rotate_under_load(harness: RotationHarness, rotations: int) -> tuple[Client, list[str]]:
+    client, failures = harness.reset(), []
     with client.pulling("under load", workers=WORKERS, pause=0):
         for number in range(1, rotations + 1):
-            used = station.username
-            ended = station.run("rotate", rotate_now=True)
-            if ended.code != 0 or station.username == used:
-                failures.append(f"rotation {number} ended with {ended.code}, from {used} to {station.username}")
-            failures += station.at_rest(f"after rotation {number}")
+            used = harness.username
+            ended = harness.run("rotate", force_rotation=True)
+            if ended.code != 0 or harness.username == used:
+                failures.append(f"rotation {number} ended with {ended.code}, from {used} to {harness.username}")
+            failures += harness.assert_single_token(f"after rotation {number}")
     return client, failures + client.failures
 
 
-def test_rotations_under_load(stations: Stations, show: Show) -> None:
-    ((client, failures),) = stations.map(rotate_under_load, [ROTATIONS])
-    show(2, "Under load", f"{ROTATIONS} rotations, {WORKERS} workers, {client.pulls} pulls", failures)
+def test_rotations_under_load(harnesses: HarnessPool, report: Report) -> None:
+    ((client, failures),) = harnesses.map(rotate_under_load, [ROTATIONS])
+    report(2, "Under load", f"{ROTATIONS} rotations, {WORKERS} workers, {client.pulls} pulls", failures)

@@ -10,40 +10,41 @@ import dataclasses
 import json
 import typing as t
 
-from rotation.conftest import Show, Stations
-from rotation.station import KEY, Station
+from support.rotation_harness import KEY, RotationHarness
+
+from rotation.conftest import HarnessPool, Report
 
 IMAGE, CACHED, UNCACHED = "example.com/nginx", "latest", "1.27"
 
 
-def revoke(station: Station) -> None:
-    station.lab.revoke(station.username)
+def revoke(harness: RotationHarness) -> None:
+    harness.lab.revoke(harness.username)
 
 
-def expire(station: Station) -> None:
-    station.lab.advance(days=31)
+def expire(harness: RotationHarness) -> None:
+    harness.lab.advance(days=31)
 
 
-def unbind(station: Station) -> None:
+def unbind(harness: RotationHarness) -> None:
     """Take its role away."""
-    (binding,) = [one for one in station.lab.bindings() if one["identityUid"] == station.username]
-    station.lab.chainguard("DELETE", f"/iam/v2/roleBindings/{binding['uid']}")
+    (binding,) = [one for one in harness.lab.bindings() if one["identityUid"] == harness.username]
+    harness.lab.chainguard("DELETE", f"/iam/v2/roleBindings/{binding['uid']}")
 
 
-def replace_key(station: Station) -> None:
+def replace_key(harness: RotationHarness) -> None:
     """Give the identity another key than the one that signed the password."""
-    (token,) = station.lab.pull_tokens()
+    (token,) = harness.lab.pull_tokens()
     (key,) = json.loads(token["staticKeys"]["issuerKeys"])["keys"]
     other = {**key, "n": key["n"][:-8] + "AAAAAAAQ"}
     keys = {**token["staticKeys"], "issuerKeys": json.dumps({"keys": [other]})}
-    station.lab.chainguard("PATCH", f"/iam/v2/identities/{token['uid']}?updateMask=staticKeys", {"staticKeys": keys})
+    harness.lab.chainguard("PATCH", f"/iam/v2/identities/{token['uid']}?updateMask=staticKeys", {"staticKeys": keys})
 
 
 @dataclasses.dataclass(frozen=True)
 class Death:
     """How a token dies, and what has to be said of it."""
 
-    kill: t.Callable[[Station], None]
+    kill: t.Callable[[RotationHarness], None]
     words: str
 
 
@@ -55,18 +56,18 @@ DEATHS = (
 )
 
 
-def die(station: Station, death: Death) -> list[str]:
+def die(harness: RotationHarness, death: Death) -> list[str]:
     """Let the token die below a warm cache, and return what is not noticed or mended."""
-    name, lab = death.kill.__name__, station.lab
-    client = station.begin()
+    name, lab = death.kill.__name__, harness.lab
+    client = harness.reset()
     warm = lab.pull(KEY, IMAGE, CACHED)
-    death.kill(station)
+    death.kill(harness)
     # Until then, what Artifactory got from the registry's token service works on.
     lab.advance(days=0.01)
     cached, missed = lab.pull(KEY, IMAGE, CACHED), lab.pull(KEY, IMAGE, UNCACHED)
-    check = station.run("check")
+    check = harness.run("verify")
     overrides = {"containers": {"images": [f"nginx:{UNCACHED}"]}}
-    setup = station.run("setup", overrides=overrides)
+    setup = harness.run("setup", source_overrides=overrides)
     client.pull(f"{name}, mended")
     checks = {
         f"{name}: the cache does not serve what it has ({warm}, {cached})": (warm, cached) != (200, 200),
@@ -75,13 +76,13 @@ def die(station: Station, death: Death) -> list[str]:
         f"{name}: check does not say {death.words!r}: {check.output[-800:]}": death.words not in check.output,
         f"{name}: setup ended with {setup.code}: {setup.output[-800:]}": setup.code != 0,
     }
-    return [problem for problem, found in checks.items() if found] + station.at_rest(name) + client.failures
+    return [problem for problem, found in checks.items() if found] + harness.assert_single_token(name) + client.failures
 
 
-def test_a_warm_cache_hides_no_dead_token(stations: Stations, show: Show) -> None:
-    outcomes = stations.map(die, DEATHS)
+def test_a_warm_cache_hides_no_dead_token(harnesses: HarnessPool, report: Report) -> None:
+    outcomes = harnesses.map(die, DEATHS)
     deaths = ", ".join(death.kill.__name__ for death in DEATHS)
-    show(
+    report(
         6,
         "A warm cache hides no dead token",
         f"{len(DEATHS)} deaths ({deaths})",

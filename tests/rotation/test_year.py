@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from rotation.conftest import Show, Stations
+from rotation.conftest import HarnessPool, Report
 from rotation.year import SCHEDULES
 
 
-def test_a_simulated_year(stations: Stations, show: Show) -> None:
-    years = stations.years()
+def test_a_simulated_year(harnesses: HarnessPool, report: Report) -> None:
+    years = harnesses.years()
     cases = "; ".join(
         f"{schedule.what}: {schedule.runs} runs ({year.missed} missed), {year.renewals} renewals, {year.client.pulls} pulls"
         for schedule, year in zip(SCHEDULES, years)
@@ -22,4 +22,4 @@ def test_a_simulated_year(stations: Stations, show: Show) -> None:
         for schedule, year in zip(SCHEDULES, years)
         if year.missed != len(schedule.missed)
     ]
-    show(1, "A simulated year", cases, failures)
+    report(1, "A simulated year", cases, failures)

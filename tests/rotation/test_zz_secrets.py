@@ -6,14 +6,15 @@
 
 from __future__ import annotations
 
-from rotation.conftest import Show, Stations
-from rotation.station import Station
-from system.secret_scan import Scanner, TokenScanner
+from support.rotation_harness import RotationHarness
+from support.secret_scan import Scanner, TokenScanner
+
+from rotation.conftest import HarnessPool, Report
 
 
-def fixed_secrets(station: Station) -> dict[str, str]:
+def fixed_secrets(harness: RotationHarness) -> dict[str, str]:
     """Return what a user gives the role, and the keys of the lab."""
-    lab = station.lab
+    lab = harness.lab
     return {
         **{f"access token of {name}": user["token"] for name, user in lab.users.items()},
         **{f"password of {name}": user["password"] for name, user in lab.users.items()},
@@ -21,25 +22,25 @@ def fixed_secrets(station: Station) -> dict[str, str]:
     }
 
 
-def test_no_secret_shows(stations: Stations, show: Show) -> None:
-    stations.watch.stop()
+def test_no_secret_shows(harnesses: HarnessPool, report: Report) -> None:
+    harnesses.watch.stop()
     secrets = {
         f"{name} ({number})": secret
-        for number, one in enumerate(stations.all)
+        for number, one in enumerate(harnesses.all)
         for name, secret in fixed_secrets(one).items()
     }
     tokens = {
         token
-        for station in stations.all
-        for token in station.lab.control("GET", "/credentials")
+        for harness in harnesses.all
+        for token in harness.lab.control("GET", "/credentials")
         if token.count(".") == 2
     }
     scanner, token_scanner = Scanner(secrets), TokenScanner(tokens)
-    outputs = [output.encode() for station in stations.all for output in station.outputs]
+    outputs = [output.encode() for harness in harnesses.all for output in harness.outputs]
     places = {
         "an output": outputs,
-        "a file": [data for _place, data in stations.watch.files],
-        "a command line": list(stations.watch.commands),
+        "a file": [data for _place, data in harnesses.watch.files],
+        "a command line": list(harnesses.watch.commands),
     }
     failures = [
         f"{place} shows {scanner.find(data) or token_scanner.find(data)}"
@@ -49,4 +50,4 @@ def test_no_secret_shows(stations: Stations, show: Show) -> None:
     ]
     assert outputs and tokens and all(places.values())
     looked = ", ".join(f"{len(all_data)} times {place}" for place, all_data in places.items())
-    show(7, "No secret shows", f"{looked}; {len(secrets) + len(tokens)} secrets", failures)
+    report(7, "No secret shows", f"{looked}; {len(secrets) + len(tokens)} secrets", failures)

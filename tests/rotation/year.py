@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import random
 
-from rotation.station import Client, Station
+from support.rotation_harness import Client, RotationHarness
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,41 +49,41 @@ class Year:
     failures: list[str] = dataclasses.field(default_factory=list)
 
 
-def live_through(station: Station, schedule: Schedule) -> Year:
-    year = Year(station.begin(token_ttl=schedule.ttl))
+def simulate(harness: RotationHarness, schedule: Schedule) -> Year:
+    year = Year(harness.reset(token_ttl=schedule.ttl))
     chance = random.Random(schedule.runs)
     for number in range(1, schedule.runs + 1):
-        pass_time(station, schedule, year, chance)
+        advance_time(harness, schedule, year, chance)
         worst = year.age >= schedule.renewed_at
         if worst and year.missed < len(schedule.missed) and year.renewals + 1 == schedule.missed[year.missed]:
             year.missed += 1
             year.client.pull(f"after the missed run {number}")
         else:
-            keep(station, schedule, year, f"run {number}")
+            run_scheduled(harness, schedule, year, f"run {number}")
     year.failures += year.client.failures
     return year
 
 
-def pass_time(station: Station, schedule: Schedule, year: Year, chance: random.Random) -> None:
+def advance_time(harness: RotationHarness, schedule: Schedule, year: Year, chance: random.Random) -> None:
     """Let the time until the next run pass, with pulls at random times."""
     moments = sorted(chance.uniform(0, schedule.every) for _number in range(3))
     for before, moment in zip([0.0, *moments], [*moments, float(schedule.every)]):
-        station.lab.advance(days=moment - before)
+        harness.lab.advance(days=moment - before)
         year.client.pull(f"at the age of {year.age} + {moment:.2f} days")
     year.age += schedule.every
 
 
-def keep(station: Station, schedule: Schedule, year: Year, when: str) -> None:
+def run_scheduled(harness: RotationHarness, schedule: Schedule, year: Year, when: str) -> None:
     """Run the playbook, and see whether it did what the age of the token asks for, and no more."""
-    used, mark = station.username, station.lab.mark()
-    ended = station.run(schedule.playbook, token_ttl=schedule.ttl, interval=f"{schedule.every}d")
+    used, mark = harness.username, harness.lab.log_position()
+    ended = harness.run(schedule.playbook, token_ttl=schedule.ttl, run_interval=f"{schedule.every}d")
     year.client.pull(f"after {when}")
-    replaced, due = station.username != used, year.age >= schedule.renewed_at
+    replaced, due = harness.username != used, year.age >= schedule.renewed_at
     checks = {
         f"{when}: it ended with {ended.code}": ended.code != 0,
         f"{when}: a token of {year.age} days was {'' if replaced else 'not '}replaced": replaced != due,
-        f"{when}: there were more than two tokens": station.most_tokens(mark, 1) > 2,
+        f"{when}: there were more than two tokens": harness.most_tokens(mark, 1) > 2,
     }
-    year.failures += [problem for problem, found in checks.items() if found] + station.at_rest(when)
+    year.failures += [problem for problem, found in checks.items() if found] + harness.assert_single_token(when)
     year.age = 0 if replaced else year.age
     year.renewals += replaced

@@ -9,38 +9,37 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-
 from lab.client import started
-from system.laboratory import Lab
-from system.playing import Player
+from support.lab_client import LabClient
+from support.playbook_runner import PlaybookRunner
 
 
 @pytest.fixture(scope="session")
-def running_lab() -> t.Iterator[Lab]:
+def running_lab() -> t.Iterator[LabClient]:
     """The lab, over TLS, in whatever state it is. Who shares it among several tests resets it first."""
     with started() as process:
-        yield Lab(process.state)
+        yield LabClient(process.state)
 
 
 @pytest.fixture(scope="session")
-def running_plain_lab() -> t.Iterator[Lab]:
+def running_plain_lab() -> t.Iterator[LabClient]:
     """A second one, over plain HTTP, for what needs two Artifactory instances."""
     with started("--http") as process:
-        yield Lab(process.state)
+        yield LabClient(process.state)
 
 
 @pytest.fixture
-def lab(running_lab: Lab) -> Lab:
+def lab(running_lab: LabClient) -> LabClient:
     running_lab.reset()
     return running_lab
 
 
 @pytest.fixture
-def plain_lab(running_plain_lab: Lab) -> Lab:
+def plain_lab(running_plain_lab: LabClient) -> LabClient:
     running_plain_lab.reset()
     return running_plain_lab
 
 
 @pytest.fixture(scope="session")
-def play(tmp_path_factory: pytest.TempPathFactory) -> Player:
-    return Player(lambda: tmp_path_factory.mktemp("run"))
+def run_playbook(tmp_path_factory: pytest.TempPathFactory) -> PlaybookRunner:
+    return PlaybookRunner(lambda: tmp_path_factory.mktemp("run"))

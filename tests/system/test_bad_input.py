@@ -16,10 +16,9 @@ from urllib.parse import unquote
 
 import pytest
 import trustme
-
-from system.laboratory import Json, Lab
-from system.playing import Player, Run
-from system.services import redirecting_to
+from support.lab_client import Json, LabClient
+from support.playbook_runner import PlaybookRunner, Run
+from support.services import redirecting_to
 
 BOTH = ("containers_public", "containers")
 
@@ -49,7 +48,7 @@ MISTAKES = {
     ),
     "unknown-source": Mistake(("nonsense", "containers_public, containers"), sources=(*BOTH, "nonsense")),
     "unknown-organization": Mistake(
-        ("no organisation 'nobody.example.net'",), variables={"organization": "nobody.example.net"}
+        ("no organization 'nobody.example.net'",), variables={"organization": "nobody.example.net"}
     ),
     "no-organization": Mistake(("pull_through_organization",), variables={"organization": ""}),
     "unknown-private-image": Mistake(("example.com has no nonsense",), private={"images": ["nonsense"]}),
@@ -86,21 +85,21 @@ class Bad:
 
 
 @pytest.fixture(scope="module")
-def bad(running_lab: Lab, running_plain_lab: Lab, play: Player) -> Bad:
+def bad(running_lab: LabClient, running_plain_lab: LabClient, run_playbook: PlaybookRunner) -> Bad:
     lab, other = running_lab, running_plain_lab
     lab.reset()
     other.reset()
     other.configure(artifactory_edition="jcr")
     lab.create_repository("taken-npm", packageType="npm", url="https://registry.npmjs.org")
     lab.create_repository("taken-local", rclass="local")
-    before = lab.mark()
+    before = lab.log_position()
     with redirecting_to(lab.artifactory_url) as http_url:
         inventory = {name: variables_of(name, lab, other, http_url) for name in MISTAKES}
-        run = play("cgr.pull_through.setup", {"pull_through_hosts": "all"}, "-vvv", inventory=inventory)
+        run = run_playbook("cgr.pull_through.setup", {"pull_through_hosts": "all"}, "-vvv", inventory=inventory)
     return Bad(run, lab.writes(before) + other.writes())
 
 
-def variables_of(name: str, lab: Lab, other: Lab, http_url: str) -> Json:
+def variables_of(name: str, lab: LabClient, other: LabClient, http_url: str) -> Json:
     """Return the variables of one host. Some mistakes need what is known only now."""
     known_now: dict[str, Json] = {
         "readers-token": {"artifactory_access_token": lab.users["reader"]["token"]},
@@ -112,7 +111,7 @@ def variables_of(name: str, lab: Lab, other: Lab, http_url: str) -> Json:
         "containers_public": {"key": f"public-{name}", **mistake.public},
         "containers": {"key": f"private-{name}", "images": ["nginx"], **mistake.private},
     }
-    more: Json = {"overrides": overrides, "depth": "manifest", **mistake.variables, **known_now.get(name, {})}
+    more: Json = {"source_overrides": overrides, "depth": "manifest", **mistake.variables, **known_now.get(name, {})}
     return (other if name == "free-edition" else lab).variables(*mistake.sources, **more)
 
 
@@ -139,7 +138,9 @@ def test_no_mistake_writes_anything_to_chainguard(bad: Bad) -> None:
     assert [(entry["method"], entry["path"]) for entry in bad.writes if entry["service"] == "api"] == []
 
 
-def test_the_ca_option_mends_an_untrusted_certificate(lab: Lab, play: Player, tmp_path: Path) -> None:
+def test_the_ca_option_mends_an_untrusted_certificate(
+    lab: LabClient, run_playbook: PlaybookRunner, tmp_path: Path
+) -> None:
     """Also where the environment names a bundle, which for requests wins over a session's own setting."""
     login = dict(lab.defaults()["group/cgr.pull_through.artifactory"])
     trusted = login.pop("ca_path")
@@ -148,7 +149,7 @@ def test_the_ca_option_mends_an_untrusted_certificate(lab: Lab, play: Player, tm
     another = tmp_path / "another.pem"
     trustme.CA().cert_pem.write_to_path(str(another))
     tasks = [{"name": "Without it", **look}, {"name": "With it", **mended}]
-    run = play.tasks(tasks, {}, REQUESTS_CA_BUNDLE=str(another))
+    run = run_playbook.tasks(tasks, {}, REQUESTS_CA_BUNDLE=str(another))
     assert run.task("Without it").status == "failed"
     assert "set ca_path" in run.failure()
     assert run.task("With it").status == "ok", run.output
@@ -162,7 +163,7 @@ LIBRARIES: dict[str, Json] = {
 
 
 @pytest.fixture(scope="module")
-def bare_python(running_lab: Lab, play: Player, tmp_path_factory: pytest.TempPathFactory) -> Bad:
+def bare_python(running_lab: LabClient, run_playbook: PlaybookRunner, tmp_path_factory: pytest.TempPathFactory) -> Bad:
     """A run in which each task has a Python that cannot import one library."""
     running_lab.reset()
     folder = tmp_path_factory.mktemp("without")
@@ -170,7 +171,7 @@ def bare_python(running_lab: Lab, play: Player, tmp_path_factory: pytest.TempPat
         {"name": library, **task, "environment": {"PYTHONPATH": str(without(library, folder / library))}}
         for library, task in LIBRARIES.items()
     ]
-    run = play.tasks(tasks, running_lab.defaults(), "-vvv")
+    run = run_playbook.tasks(tasks, running_lab.defaults(), "-vvv")
     return Bad(run, running_lab.writes())
 
 

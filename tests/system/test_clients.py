@@ -19,15 +19,14 @@ import pyartifactory
 import pytest
 from artifactory import ArtifactoryPath
 from dohq_artifactory import RepositoryRemote, RepositoryVirtual
+from lab.tests.programs import program
 from pyartifactory.exception import RepositoryNotFoundError
 from pyartifactory.models import RemoteRepository, VirtualRepository
 from pyartifactory.models.repository import PackageTypeEnum
-
-from lab.tests.programs import program
-from system.developer import CONTAINERS_CONF
-from system.laboratory import ANONYMOUS, Json, Lab
-from system.playing import Player, Run, clean_environment, private_file
-from system.services import TokenService, docker_registry
+from support.developer import CONTAINERS_CONF
+from support.lab_client import ANONYMOUS, Json, LabClient
+from support.playbook_runner import PlaybookRunner, Run, clean_environment, private_file
+from support.services import TokenService, docker_registry
 
 PUBLIC, PRIVATE = "cgr-public", "cgr-private"
 
@@ -39,17 +38,17 @@ class Image:
     key: str
     name: str
 
-    def through(self, lab: Lab) -> str:
+    def through(self, lab: LabClient) -> str:
         """Return the image as users name it who pull through Artifactory."""
         return f"{lab.host}/{self.key}/{self.name}:latest"
 
-    def digest(self, lab: Lab) -> str:
+    def digest(self, lab: LabClient) -> str:
         """Return the digest that Chainguard's own registry has."""
         return lab.upstream_digest(self.name, login=workload(lab) if self.key == PRIVATE else ANONYMOUS)
 
 
-def workload(lab: Lab) -> tuple[str, str]:
-    """Return a login that may pull the organisation's images."""
+def workload(lab: LabClient) -> tuple[str, str]:
+    """Return a login that may pull the organization's images."""
     return lab.workload["identity"], lab.workload["oidc_token"]
 
 
@@ -60,7 +59,7 @@ IMAGES = [
 
 
 @pytest.fixture(scope="module")
-def served(running_lab: Lab) -> Lab:
+def served(running_lab: LabClient) -> LabClient:
     """A lab in whose Artifactory both repositories are."""
     running_lab.reset()
     username, password = workload(running_lab)
@@ -92,7 +91,7 @@ class Client:
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
 
-    def log_in(self, lab: Lab) -> Client:
+    def log_in(self, lab: LabClient) -> Client:
         """Log in to Artifactory as `docker login` does, with a user and their access token."""
         words = ("login", *self.certificates(), "--username", "puller", "--password-stdin", lab.host)
         self(*words, given=lab.users["puller"]["token"])
@@ -103,7 +102,7 @@ class Client:
         return f"--{prefix}cert-dir", str(self.folder / "certificates")
 
 
-def client(lab: Lab, folder: Path, *command: str) -> Client:
+def client(lab: LabClient, folder: Path, *command: str) -> Client:
     (folder / "certificates").mkdir()
     assert lab.ca_path
     shutil.copy(lab.ca_path, folder / "certificates" / "ca.crt")
@@ -119,21 +118,21 @@ def client(lab: Lab, folder: Path, *command: str) -> Client:
 
 
 @pytest.fixture(scope="module")
-def skopeo(served: Lab, tmp_path_factory: pytest.TempPathFactory) -> Client:
+def skopeo(served: LabClient, tmp_path_factory: pytest.TempPathFactory) -> Client:
     folder = tmp_path_factory.mktemp("skopeo")
     command = (program("skopeo"), "--policy", str(folder / "policy.json"))
     return client(served, folder, *command).log_in(served)
 
 
 @pytest.fixture(scope="module")
-def podman(served: Lab, tmp_path_factory: pytest.TempPathFactory) -> Client:
+def podman(served: LabClient, tmp_path_factory: pytest.TempPathFactory) -> Client:
     folder = tmp_path_factory.mktemp("podman")
     storage = ("--root", str(folder / "storage"), "--runroot", str(folder / "run"), "--storage-driver", "vfs")
     return client(served, folder, program("podman"), *storage).log_in(served)
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_skopeo_inspects_an_image(served: Lab, skopeo: Client, image: Image) -> None:
+def test_skopeo_inspects_an_image(served: LabClient, skopeo: Client, image: Image) -> None:
     told = json.loads(skopeo("inspect", *skopeo.certificates(), f"docker://{image.through(served)}"))
     assert told["Digest"] == image.digest(served)
     assert told["Name"] == f"{served.host}/{image.key}/{image.name}"
@@ -142,7 +141,9 @@ def test_skopeo_inspects_an_image(served: Lab, skopeo: Client, image: Image) -> 
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_skopeo_copies_an_image_with_all_platforms(served: Lab, skopeo: Client, image: Image, tmp_path: Path) -> None:
+def test_skopeo_copies_an_image_with_all_platforms(
+    served: LabClient, skopeo: Client, image: Image, tmp_path: Path
+) -> None:
     skopeo("copy", "--all", *skopeo.certificates("src-"), f"docker://{image.through(served)}", f"dir:{tmp_path}/copy")
     index = (tmp_path / "copy" / "manifest.json").read_bytes()
     assert f"sha256:{hashlib.sha256(index).hexdigest()}" == image.digest(served)
@@ -150,7 +151,7 @@ def test_skopeo_copies_an_image_with_all_platforms(served: Lab, skopeo: Client, 
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_podman_pulls_an_image(served: Lab, podman: Client, image: Image) -> None:
+def test_podman_pulls_an_image(served: LabClient, podman: Client, image: Image) -> None:
     reference = image.through(served)
     policy = ("--signature-policy", str(podman.folder / "policy.json"))
     podman("pull", "--quiet", *policy, *podman.certificates(), reference)
@@ -161,12 +162,12 @@ def test_podman_pulls_an_image(served: Lab, podman: Client, image: Image) -> Non
 
 # --- Python clients of the REST API -----------------------------------------------------------------------------------
 @pytest.fixture
-def rest(served: Lab) -> pyartifactory.Artifactory:
+def rest(served: LabClient) -> pyartifactory.Artifactory:
     url, trusted = f"{served.artifactory_url}/artifactory", str(served.ca_path)
     return pyartifactory.Artifactory(url=url, access_token=served.admin_token, verify=trusted)
 
 
-def test_pyartifactory_manages_a_remote_repository(served: Lab, rest: pyartifactory.Artifactory) -> None:
+def test_pyartifactory_manages_a_remote_repository(served: LabClient, rest: pyartifactory.Artifactory) -> None:
     remote = functools.partial(RemoteRepository, key="pya", packageType=PackageTypeEnum.docker, url="https://cgr.dev/")
     created = rest.repositories.create_repo(remote(description="made"))
     assert (created.key, created.packageType, created.url) == ("pya", "docker", "https://cgr.dev/")
@@ -179,7 +180,7 @@ def test_pyartifactory_manages_a_remote_repository(served: Lab, rest: pyartifact
         rest.repositories.get_repo("pya")
 
 
-def test_pyartifactory_manages_a_virtual_repository(served: Lab, rest: pyartifactory.Artifactory) -> None:
+def test_pyartifactory_manages_a_virtual_repository(served: LabClient, rest: pyartifactory.Artifactory) -> None:
     virtual = functools.partial(VirtualRepository, key="pya-virtual", packageType=PackageTypeEnum.docker)
     created = rest.repositories.create_repo(virtual(repositories=[PUBLIC]))
     assert created.repositories == [PUBLIC]
@@ -192,13 +193,13 @@ def test_pyartifactory_manages_a_virtual_repository(served: Lab, rest: pyartifac
 
 
 @pytest.fixture
-def path(served: Lab, monkeypatch: pytest.MonkeyPatch) -> ArtifactoryPath:
+def path(served: LabClient, monkeypatch: pytest.MonkeyPatch) -> ArtifactoryPath:
     login = ("admin", served.users["admin"]["password"])
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(served.ca_path))  # what it says of repositories ignores its own verify
     return ArtifactoryPath(f"{served.artifactory_url}/artifactory", auth=login)
 
 
-def test_dohq_artifactory_manages_a_remote_repository(served: Lab, path: ArtifactoryPath) -> None:
+def test_dohq_artifactory_manages_a_remote_repository(served: LabClient, path: ArtifactoryPath) -> None:
     remote = RepositoryRemote(path, "dohq-remote", url="https://cgr.dev/", package_type="docker")
     assert remote.read() is False
     remote.create()
@@ -211,7 +212,7 @@ def test_dohq_artifactory_manages_a_remote_repository(served: Lab, path: Artifac
     assert remote.read() is False
 
 
-def test_dohq_artifactory_manages_a_virtual_repository(served: Lab, path: ArtifactoryPath) -> None:
+def test_dohq_artifactory_manages_a_virtual_repository(served: LabClient, path: ArtifactoryPath) -> None:
     virtual = RepositoryVirtual(path, "dohq-virtual", repositories=[PUBLIC], package_type="docker")
     virtual.create()
     virtual.add_repository(PRIVATE)
@@ -239,7 +240,9 @@ class Pulls:
 
 
 @pytest.fixture(scope="module")
-def pulls(served: Lab, skopeo: Client, play: Player, tmp_path_factory: pytest.TempPathFactory) -> Pulls:
+def pulls(
+    served: LabClient, skopeo: Client, run_playbook: PlaybookRunner, tmp_path_factory: pytest.TempPathFactory
+) -> Pulls:
     """One content, served by two processes: one asks nobody, the other wants tokens."""
     registry, folder = program("docker-registry"), tmp_path_factory.mktemp("docker-registry")
     service = TokenService(folder)
@@ -255,7 +258,7 @@ def pulls(served: Lab, skopeo: Client, play: Player, tmp_path_factory: pytest.Te
         served.create_repository("in-front-of-plain", url=plain)
         served.create_repository("in-front-of-closed", url=closed, username=user, password=password)
         login, upstream = {"username": user, "password": password}, {"upstream_url": plain}
-        proof = {"fresh": "required", **upstream}
+        proof = {"from_upstream": "required", **upstream}
         ways: dict[str, Json] = {
             "plain": {"registry_url": plain, "platforms": ["all"]},
             "closed": {"registry_url": closed, **login},
@@ -267,7 +270,7 @@ def pulls(served: Lab, skopeo: Client, play: Player, tmp_path_factory: pytest.Te
         tasks = [
             {"name": name, "cgr.pull_through.registry_pull": {"images": [NAME], **way}} for name, way in ways.items()
         ]
-        run = play.tasks(tasks, served.defaults("manager"))
+        run = run_playbook.tasks(tasks, served.defaults("manager"))
     return Pulls(run, served.upstream_digest("chainguard/go"))
 
 
@@ -286,17 +289,17 @@ def test_registry_pull_finds_all_platforms(pulls: Pulls) -> None:
 @pytest.mark.parametrize("way", ["Artifactory, plain", "Artifactory, closed"])
 def test_registry_pull_proves_that_artifactory_asked_docker_registry(pulls: Pulls, way: str) -> None:
     image = pulls.image(way)
-    assert image["fresh"] is True
+    assert image["from_upstream"] is True
     assert image["upstream_digest"] == pulls.digest
 
 
 @pytest.mark.parametrize("way", ["plain", "closed"])
 def test_without_artifactory_freshness_is_not_known(pulls: Pulls, way: str) -> None:
-    assert pulls.image(way)["fresh"] is None
+    assert pulls.image(way)["from_upstream"] is None
 
 
 @pytest.mark.parametrize(
-    ("way", "code"), [("closed, wrong password", "login_refused"), ("closed, no login", "login_missing")]
+    ("way", "code"), [("closed, wrong password", "credentials_rejected"), ("closed, no login", "unauthenticated")]
 )
 def test_a_token_service_that_refuses_is_told_from_a_missing_login(pulls: Pulls, way: str, code: str) -> None:
     assert pulls.run.task(way).status == "failed"

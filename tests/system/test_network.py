@@ -15,13 +15,12 @@ import typing as t
 from pathlib import Path
 
 import pytest
-
 from lab.client import started
-from lab.world import ARTIFACTORY_HOST, BLOBS_HOST
-from system.forward_proxy import ForwardProxy, names_of
-from system.laboratory import Json, Lab
-from system.playing import COLLECTIONS, Player, Run
-from system.secret_scan import Scanner
+from lab.simulator import ARTIFACTORY_HOST, BLOBS_HOST
+from support.forward_proxy import ForwardProxy, names_of
+from support.lab_client import Json, LabClient
+from support.playbook_runner import COLLECTIONS, PlaybookRunner, Run
+from support.secret_scan import Scanner
 
 PASSWORD = "the-pass word:of/the@proxy"
 ENCODED = "the-pass%20word%3Aof%2Fthe%40proxy"
@@ -37,7 +36,7 @@ IMAGES = {"package_type": "docker", "url": "https://cgr.dev/", "settings": {"ena
 
 
 # One task for each module, in an order that works, and all the hosts that it talks to. A new module needs a line here.
-def tasks_of(lab: Lab) -> dict[str, tuple[Json, set[str]]]:
+def tasks_of(lab: LabClient) -> dict[str, tuple[Json, set[str]]]:
     apk = f"https://virtualapk.cgr.dev/{lab.organization['uid']}/chainguard"
     artifactory = {ARTIFACTORY_HOST}
     return {
@@ -70,7 +69,7 @@ def tasks_of(lab: Lab) -> dict[str, tuple[Json, set[str]]]:
 
 
 # Not talked to by default values: that a module reads Artifactory's login is told by its options.
-def logins(lab: Lab) -> Json:
+def logins(lab: LabClient) -> Json:
     trust = {"ca_path": lab.ca_path}
     return {
         "group/cgr.pull_through.artifactory": {
@@ -88,10 +87,10 @@ def logins(lab: Lab) -> Json:
 
 
 @pytest.fixture(scope="module")
-def strict_lab() -> t.Iterator[Lab]:
+def strict_lab() -> t.Iterator[LabClient]:
     """One whose Artifactory demands a client certificate, and which all others ask for one."""
     with started("--client-certificates") as process:
-        yield Lab(process.state)
+        yield LabClient(process.state)
 
 
 # --- each module ------------------------------------------------------------------------------------------------------
@@ -102,16 +101,16 @@ class Modules:
     tasks: dict[str, tuple[Json, set[str]]]
     proxy: ForwardProxy
     run: Run
-    journal: list[Json]
+    request_log: list[Json]
 
 
 @pytest.fixture(scope="module")
-def modules(strict_lab: Lab, play: Player) -> Modules:
+def modules(strict_lab: LabClient, run_playbook: PlaybookRunner) -> Modules:
     lab = strict_lab
     tasks = tasks_of(lab)
     lab.create_repository("apk", packageType="alpine", url=tasks["artifact_pull"][0]["upstream_url"])
     lab.artifactory("POST", "/repositories/apk", {"disableUrlNormalization": True})
-    before = lab.mark()
+    before = lab.log_position()
     with ForwardProxy(names_of(lab), password=PASSWORD).running() as proxy:
         listed = [
             {
@@ -124,8 +123,8 @@ def modules(strict_lab: Lab, play: Player) -> Modules:
             for way, missing in WAYS.items()
             if way != "no certificate" or ARTIFACTORY_HOST in hosts
         ]
-        run = play.tasks(listed, logins(lab))
-    return Modules(tasks, proxy, run, lab.journal(before))
+        run = run_playbook.tasks(listed, logins(lab))
+    return Modules(tasks, proxy, run, lab.request_log(before))
 
 
 WAYS: dict[str, Json] = {"right": {}, "no CA": {"ca_path": ""}, "no certificate": {"client_cert": ""}}
@@ -155,7 +154,7 @@ def test_each_module_says_that_artifactory_demands_a_certificate(modules: Module
 
 
 def test_only_artifactory_is_shown_the_client_certificate(modules: Modules) -> None:
-    asked = [entry for entry in modules.journal if entry["user_agent"].startswith("cgr.pull_through")]
+    asked = [entry for entry in modules.request_log if entry["user_agent"].startswith("cgr.pull_through")]
     services = {entry["service"] for entry in asked}
     assert {entry["service"] for entry in asked if entry["certificate"]} == {"artifactory"}
     assert all(entry["certificate"] or entry["status"] == 400 for entry in asked if entry["service"] == "artifactory")
@@ -180,24 +179,26 @@ class Setups:
 
 
 @pytest.fixture(scope="module")
-def setups(strict_lab: Lab, play: Player) -> Setups:
+def setups(strict_lab: LabClient, run_playbook: PlaybookRunner) -> Setups:
     lab = strict_lab
     lab.reset()
     proxied = variables(lab, ARTIFACTORY)
     with ForwardProxy(names_of(lab), password=PASSWORD).running() as proxy:
         right, wrong = ({"HTTPS_PROXY": proxy.url("setup", one)} for one in (ENCODED, "a-wrong-password"))
-        refused = play(SETUP, proxied, "-vvv", environment=wrong)
+        refused = run_playbook(SETUP, proxied, "-vvv", environment=wrong)
         refused_writes = lab.writes()
-        through = play(SETUP, proxied, environment=right)
-        services = {entry["service"] for entry in lab.journal() if entry["user_agent"].startswith("cgr.pull_through")}
-        through_hosts, before = proxy.hosts(), lab.mark()
-        again = play(SETUP, proxied, environment=right)
+        through = run_playbook(SETUP, proxied, environment=right)
+        services = {
+            entry["service"] for entry in lab.request_log() if entry["user_agent"].startswith("cgr.pull_through")
+        }
+        through_hosts, before = proxy.hosts(), lab.log_position()
+        again = run_playbook(SETUP, proxied, environment=right)
         again_writes = lab.writes(before)
 
         lab.reset()
         proxy.seen.clear()
         environment = {**right, "NO_PROXY": "127.0.0.1,.example.org"}
-        beside = play(SETUP, variables(lab, lab.artifactory_url), environment=environment)
+        beside = run_playbook(SETUP, variables(lab, lab.artifactory_url), environment=environment)
     return Setups(
         through,
         through_hosts,
@@ -217,7 +218,7 @@ SECRETS = {"password of the proxy": PASSWORD, "the same, encoded": ENCODED, "a w
 UPSTREAM_HOSTS = {*CHAINGUARD_HOSTS, "cgr.dev", "libraries.cgr.dev", BLOBS_HOST}
 
 
-def variables(lab: Lab, artifactory_url: str) -> Json:
+def variables(lab: LabClient, artifactory_url: str) -> Json:
     """Return what a user writes: the real names of Chainguard's hosts are the defaults."""
     defaults = ("api_url", "issuer_url", "registry_url", "libraries_url", "apk_url", "virtualapk_url")
     return lab.variables(
@@ -225,7 +226,7 @@ def variables(lab: Lab, artifactory_url: str) -> Json:
         "java",
         artifactory_url=artifactory_url,
         artifactory_client_cert=lab.state["client_cert_path"],
-        overrides={"containers": {"images": ["nginx"]}, "java": {"artifacts": ["com.example:lab-greeting"]}},
+        source_overrides={"containers": {"images": ["nginx"]}, "java": {"artifacts": ["com.example:lab-greeting"]}},
         **{f"chainguard_{name}": None for name in defaults},
     )
 
@@ -284,7 +285,7 @@ TROUBLES = {
 
 
 @pytest.fixture(scope="module")
-def troubled(running_plain_lab: Lab, strict_lab: Lab, play: Player) -> Run:
+def troubled(running_plain_lab: LabClient, strict_lab: LabClient, run_playbook: PlaybookRunner) -> Run:
     running_plain_lab.reset()
     plain, names = names_of(running_plain_lab), names_of(strict_lab)
     with (
@@ -303,7 +304,7 @@ def troubled(running_plain_lab: Lab, strict_lab: Lab, play: Player) -> Run:
             }
             for name, one in TROUBLES.items()
         ]
-        return play.tasks(tasks, logins(strict_lab))
+        return run_playbook.tasks(tasks, logins(strict_lab))
 
 
 @pytest.mark.parametrize("name", TROUBLES)
@@ -318,7 +319,9 @@ def test_no_trouble_shows_a_password(troubled: Run) -> None:
 
 
 # --- chainctl ---------------------------------------------------------------------------------------------------------
-def test_chainctl_is_run_with_the_same_proxy(strict_lab: Lab, play: Player, tmp_path: Path) -> None:
+def test_chainctl_is_run_with_the_same_proxy(
+    strict_lab: LabClient, run_playbook: PlaybookRunner, tmp_path: Path
+) -> None:
     program = tmp_path / "chainctl"
     program.write_text(f'#!/bin/sh\necho "$HTTPS_PROXY" > {tmp_path}/proxy\necho {strict_lab.api_tokens["owner"]}\n')
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
@@ -326,6 +329,6 @@ def test_chainctl_is_run_with_the_same_proxy(strict_lab: Lab, play: Player, tmp_
         defaults = logins(strict_lab)
         del defaults["group/cgr.pull_through.chainguard"]["chainguard_api_token"]
         task = {"name": "Look", "cgr.pull_through.chainguard_image_info": {"chainctl": str(program)}}
-        run = play.tasks([task], defaults, HTTPS_PROXY=proxy.url())
+        run = run_playbook.tasks([task], defaults, HTTPS_PROXY=proxy.url())
         assert run.task("Look").status == "ok", run.output
         assert (tmp_path / "proxy").read_text(encoding="utf-8").strip() == proxy.url()

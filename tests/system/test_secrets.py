@@ -14,10 +14,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-
-from system.laboratory import Json, Lab
-from system.playing import LONGEST_RUN, Player, Run, clean_environment, private_file
-from system.secret_scan import Scanner, TokenScanner, Watch
+from support.lab_client import Json, LabClient
+from support.playbook_runner import LONGEST_RUN, PlaybookRunner, Run, clean_environment, private_file
+from support.secret_scan import Scanner, TokenScanner, Watch
 
 KEY = "cgr-private"
 SECRET = "a-secret/with+odd?characters"
@@ -97,12 +96,12 @@ class Evidence:
 
 
 @pytest.fixture(scope="module")
-def evidence(running_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+def evidence(running_lab: LabClient, tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     """Set up by ansible-runner, set up again, mend and renew, fail, and check, each as talkative as Ansible can be."""
     lab, runs, passwords = running_lab, dict[str, Run](), set[str]()
     lab.reset()
     folder = tmp_path_factory.mktemp("secrets")
-    play = Player(lambda: Path(tempfile.mkdtemp(dir=folder)))
+    run_playbook = PlaybookRunner(lambda: Path(tempfile.mkdtemp(dir=folder)))
     loud = ("-vvvv", "--diff")
     by_identity = {
         "chainguard_api_token": None,
@@ -116,7 +115,9 @@ def evidence(running_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Evid
     }
 
     def variables(**more: str | None) -> Json:
-        return lab.variables("containers", depth="manifest", overrides={"containers": {"images": ["nginx"]}}, **more)
+        return lab.variables(
+            "containers", depth="manifest", source_overrides={"containers": {"images": ["nginx"]}}, **more
+        )
 
     def note(name: str, run: Run) -> None:
         runs[name] = run
@@ -124,14 +125,14 @@ def evidence(running_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Evid
 
     with Watch(folder) as watch:
         note("runner", run_by_runner(folder / "runner", variables(), loud))
-        note("again", play("cgr.pull_through.setup", variables(**by_identity), *loud))
-        lab.tamper(KEY, url="https://cgr.dev/chainguard", enableTokenAuthentication=False)
+        note("again", run_playbook("cgr.pull_through.setup", variables(**by_identity), *loud))
+        lab.set_config(KEY, url="https://cgr.dev/chainguard", enableTokenAuthentication=False)
         lab.advance(days=20)
-        note("renewal", play("cgr.pull_through.setup", variables(**by_password), *loud))
+        note("renewal", run_playbook("cgr.pull_through.setup", variables(**by_password), *loud))
         lab.advance(days=20)
         echo = f"no such header: Authorization: Bearer {lab.admin_token}"
-        lab.fail({"status": 400, "body": echo}, service="artifactory", kind="artifactory.repository.update")
-        note("failure", play("cgr.pull_through.setup", variables(), *loud))
+        lab.inject_fault({"status": 400, "body": echo}, service="artifactory", kind="artifactory.repository.update")
+        note("failure", run_playbook("cgr.pull_through.setup", variables(), *loud))
 
     secrets = {
         "Artifactory's access token": lab.admin_token,

@@ -12,9 +12,8 @@ import re
 from pathlib import Path
 
 import pytest
-
-from system.laboratory import Json, Lab
-from system.playing import Player, Run
+from support.lab_client import Json, LabClient
+from support.playbook_runner import PlaybookRunner, Run
 
 PUBLIC, PRIVATE = "cgr-public", "cgr-private"
 BOTH = ("containers_public", "containers")
@@ -58,16 +57,16 @@ class Step:
         return [entry["kind"] for entry in self.writes]
 
 
-class Story:
+class Scenario:
     """Runs playbooks against a lab, and notes what each did."""
 
-    def __init__(self, lab: Lab, play: Player) -> None:
+    def __init__(self, lab: LabClient, run_playbook: PlaybookRunner) -> None:
         lab.reset()
         self.lab = lab
-        self._play = play
+        self._play = run_playbook
 
     def run(self, playbook: str, variables: Json, *arguments: str) -> Step:
-        before = self.lab.mark()
+        before = self.lab.log_position()
         run = self._play(f"cgr.pull_through.{playbook}", variables, *arguments)
         return Step(run, self.lab.writes(before), self.lab.repositories(), self.lab.pull_tokens())
 
@@ -81,14 +80,17 @@ class Stories:
 
 @pytest.fixture(scope="module")
 def stories(
-    running_lab: Lab, running_plain_lab: Lab, play: Player, tmp_path_factory: pytest.TempPathFactory
+    running_lab: LabClient,
+    running_plain_lab: LabClient,
+    run_playbook: PlaybookRunner,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Stories:
     """Two at a time, each with a lab of its own."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        later = pool.submit(tell_later, Story(running_plain_lab, play))
-        story = Story(running_lab, play)
-        beginning = tell_beginning(story, tmp_path_factory.mktemp("logins"))
-        repair = tell_repair(story)
+        later = pool.submit(tell_later, Scenario(running_plain_lab, run_playbook))
+        scenario = Scenario(running_lab, run_playbook)
+        beginning = tell_beginning(scenario, tmp_path_factory.mktemp("logins"))
+        repair = tell_repair(scenario)
         return Stories(beginning, later.result(), repair)
 
 
@@ -133,21 +135,21 @@ class Beginning:
     upstream: dict[str, str]
 
 
-def tell_beginning(story: Story, folder: Path) -> Beginning:
+def tell_beginning(scenario: Scenario, folder: Path) -> Beginning:
     """The runs log in to Chainguard in all ways that there are, which must not make a difference."""
-    lab = story.lab
+    lab = scenario.lab
     token_file, chainctl = folder / "oidc-token", folder / "chainctl"
     token_file.write_text(lab.workload["oidc_token"] + "\n", encoding="utf-8")
     chainctl.write_text(CHAINCTL.format(token=lab.api_tokens["owner"]), encoding="utf-8")
     chainctl.chmod(0o700)
     identity = {"chainguard_api_token": None, "chainguard_identity": lab.workload["identity"]}
 
-    predicted = story.run("setup", lab.variables(*BOTH), "--check", "--diff")
-    first = story.run("setup", lab.variables(*BOTH))
+    predicted = scenario.run("setup", lab.variables(*BOTH), "--check", "--diff")
+    first = scenario.run("setup", lab.variables(*BOTH))
     token = {"chainguard_identity_token": lab.workload["oidc_token"]}
-    second = story.run("setup", lab.variables(*BOTH, **identity, **token))
-    third = story.run("setup", lab.variables(*BOTH, **identity, chainguard_identity_token_file=str(token_file)))
-    check = story.run("check", lab.variables(*BOTH, chainguard_api_token=None, chainctl=str(chainctl)))
+    second = scenario.run("setup", lab.variables(*BOTH, **identity, **token))
+    third = scenario.run("setup", lab.variables(*BOTH, **identity, chainguard_identity_token_file=str(token_file)))
+    check = scenario.run("verify", lab.variables(*BOTH, chainguard_api_token=None, chainctl=str(chainctl)))
     private = image_and_tag(pulled(first, PRIVATE)["image"])
     upstream = {
         PUBLIC: lab.upstream_digest(PUBLIC_IMAGE),
@@ -191,7 +193,7 @@ def test_the_stored_settings_are_those_of_the_guides_and_no_others(beginning: Be
 def test_a_fresh_pull_proves_each_repository_with_the_digest_of_upstream(beginning: Beginning, key: str) -> None:
     image = pulled(beginning.first, key)
     assert image["digest"] == beginning.upstream[key]
-    assert image["fresh"] is True
+    assert image["from_upstream"] is True
     assert image["layers"] > 0
     assert image["platforms"].keys() == {"linux/amd64"}
     assert any(beginning.upstream[key] in line for line in what_it_proves(beginning.first, key))
@@ -202,7 +204,7 @@ def what_it_proves(step: Step, key: str) -> list[str]:
     return step.run.told(key)
 
 
-def test_it_ends_with_what_to_type_next(beginning: Beginning, running_lab: Lab) -> None:
+def test_it_ends_with_what_to_type_next(beginning: Beginning, running_lab: LabClient) -> None:
     lines = beginning.first.run.task("What to type next").result["msg"]
     name, tag = image_and_tag(pulled(beginning.first, PRIVATE)["image"])
     assert lines[:3] == [
@@ -271,36 +273,38 @@ class Later:
     unwritten: Step
     meanwhile: int
     renewed: Step
-    afterwards: int
+    afterward: int
     dead: Step
 
 
-def tell_later(story: Story) -> Later:
-    lab = story.lab
+def tell_later(scenario: Scenario) -> Later:
+    lab = scenario.lab
 
     def variables(image: str) -> Json:
-        return lab.variables("containers", depth="manifest", overrides={"containers": {"images": [image]}})
+        return lab.variables("containers", depth="manifest", source_overrides={"containers": {"images": [image]}})
 
-    first = story.run("setup", variables("nginx"))
+    first = scenario.run("setup", variables("nginx"))
     lab.advance(days=20)
 
-    lab.fail({"status": 403, "body": NOT_YOURS}, service="registry", kind="registry.token")
-    refused = story.run("setup", variables("nginx"))
-    lab.mend()
-    lab.fail({"status": 500, "body": "the disk is full"}, service="artifactory", kind="artifactory.repository.update")
-    lab.fail({"status": 500}, service="api", kind="iam.identity.delete")
-    unwritten = story.run("setup", variables("nginx"))
-    lab.mend()
+    lab.inject_fault({"status": 403, "body": NOT_YOURS}, service="registry", kind="registry.token")
+    refused = scenario.run("setup", variables("nginx"))
+    lab.clear_faults()
+    lab.inject_fault(
+        {"status": 500, "body": "the disk is full"}, service="artifactory", kind="artifactory.repository.update"
+    )
+    lab.inject_fault({"status": 500}, service="api", kind="iam.identity.delete")
+    unwritten = scenario.run("setup", variables("nginx"))
+    lab.clear_faults()
     meanwhile = lab.pull(PRIVATE, "example.com/nginx", "1.27")
 
     # An orphan that is younger could belong to a run that goes on.
     lab.advance(days=0.02)
-    renewed = story.run("setup", variables("nginx"))
-    afterwards = lab.pull(PRIVATE, "example.com/nginx", "1.27-dev")
+    renewed = scenario.run("setup", variables("nginx"))
+    afterward = lab.pull(PRIVATE, "example.com/nginx", "1.27-dev")
 
     lab.revoke(renewed.login[0])
-    dead = story.run("check", variables("python"))
-    return Later(first, refused, unwritten, meanwhile, renewed, afterwards, dead)
+    dead = scenario.run("verify", variables("python"))
+    return Later(first, refused, unwritten, meanwhile, renewed, afterward, dead)
 
 
 NOT_YOURS = {"errors": [{"code": "FORBIDDEN", "message": "not for you"}]}
@@ -346,8 +350,8 @@ def test_an_old_token_is_replaced_and_revoked_with_the_orphan_of_the_broken_run(
 
 
 def test_the_renewed_token_is_proved_past_the_cache(later: Later) -> None:
-    assert pulled(later.renewed, PRIVATE)["fresh"] is True
-    assert later.afterwards == 200
+    assert pulled(later.renewed, PRIVATE)["from_upstream"] is True
+    assert later.afterward == 200
 
 
 def test_a_renewal_shows_the_user_name_and_no_password(later: Later) -> None:
@@ -380,11 +384,11 @@ class Repair:
     after: Step
 
 
-def tell_repair(story: Story) -> Repair:
+def tell_repair(scenario: Scenario) -> Repair:
     """Goes on where tell_beginning() ends. The proof pulls just what could not be pulled in between."""
-    lab, before = story.lab, story.lab.repositories()
+    lab, before = scenario.lab, scenario.lab.repositories()
     for key, settings in CHANGED_BY_HAND.items():
-        lab.tamper(key, **settings)
+        lab.set_config(key, **settings)
     statuses = {
         PUBLIC: lab.pull(PUBLIC, PUBLIC_IMAGE, "latest-dev"),
         PRIVATE: lab.pull(PRIVATE, "example.com/nginx", "latest-dev"),
@@ -392,7 +396,7 @@ def tell_repair(story: Story) -> Repair:
     lab.advance(days=0.02)
     images = {"containers_public": f"{PUBLIC_IMAGE}:latest-dev", "containers": "nginx:latest-dev"}
     overrides = {source: {"images": [image]} for source, image in images.items()}
-    after = story.run("setup", lab.variables(*BOTH, depth="manifest", overrides=overrides), "--diff")
+    after = scenario.run("setup", lab.variables(*BOTH, depth="manifest", source_overrides=overrides), "--diff")
     return Repair(before, statuses, after)
 
 
@@ -416,7 +420,7 @@ def test_the_repair_is_proved_in_spite_of_the_negative_cache(repair: Repair, key
     assert repair.after.run.code == 0, repair.after.run.output
     image = pulled(repair.after, key)
     assert image_and_tag(image["image"])[1] == "latest-dev"
-    assert image["fresh"] is True
+    assert image["from_upstream"] is True
 
 
 def test_a_lost_user_name_costs_one_new_token_and_no_orphan(repair: Repair) -> None:
@@ -424,11 +428,15 @@ def test_a_lost_user_name_costs_one_new_token_and_no_orphan(repair: Repair) -> N
 
 
 # --- several instances ------------------------------------------------------------------------------------------------
-def test_one_run_serves_several_artifactory_instances(lab: Lab, plain_lab: Lab, play: Player) -> None:
+def test_one_run_serves_several_artifactory_instances(
+    lab: LabClient, plain_lab: LabClient, run_playbook: PlaybookRunner
+) -> None:
     labs = {"over-tls": lab, "over-http": plain_lab}
     nginx = {"containers": {"images": ["nginx"]}}
-    inventory = {name: one.variables("containers", depth="manifest", overrides=nginx) for name, one in labs.items()}
-    run = play("cgr.pull_through.setup", {"pull_through_hosts": "all"}, inventory=inventory)
+    inventory = {
+        name: one.variables("containers", depth="manifest", source_overrides=nginx) for name, one in labs.items()
+    }
+    run = run_playbook("cgr.pull_through.setup", {"pull_through_hosts": "all"}, inventory=inventory)
     assert run.code == 0, run.output
     for name, one in labs.items():
         (token,) = one.pull_tokens()
@@ -437,5 +445,5 @@ def test_one_run_serves_several_artifactory_instances(lab: Lab, plain_lab: Lab, 
         assert stored["username"] == token["uid"]
         assert one.host in token["description"]
         assert image["reference"].startswith(f"{one.host}/{PRIVATE}/example.com/nginx")
-        assert image["fresh"] is True
+        assert image["from_upstream"] is True
         assert image["digest"] == one.upstream_digest("example.com/nginx", login=(token["uid"], stored["password"]))

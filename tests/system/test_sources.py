@@ -18,15 +18,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from lab.client import started
 from lab.tests.programs import program
-from rotation.station import WarmAnsible
-from system.developer import CLIENTS, Developer
-from system.laboratory import Json, Lab
-from system.playing import LONGEST_RUN, Run, read_record, recorded_in
-from system.secret_scan import Scanner
-from system.test_setup import PRIVATE, PUBLIC, WRITE, Step, Story
+from support.developer import CLIENTS, Developer
+from support.lab_client import Json, LabClient
+from support.playbook_runner import LONGEST_RUN, Run, read_record, recorded_in
+from support.rotation_harness import WarmAnsible
+from support.secret_scan import Scanner
+
+from system.test_setup import PRIVATE, PUBLIC, WRITE, Scenario, Step
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "pull_through"
 LINES = "What to type next"
@@ -159,13 +159,13 @@ def warm_player(folder: Path) -> t.Iterator[t.Callable[..., Run]]:
     record = kept / "tasks.jsonl"
     with WarmAnsible(home, kept, patience=LONGEST_RUN, **recorded_in(record)) as ansible:
 
-        def play(playbook: str, variables: Json, *arguments: str) -> Run:
+        def run_playbook(playbook: str, variables: Json, *arguments: str) -> Run:
             record.write_text("", encoding="utf-8")
             ended = ansible.start(playbook.rpartition(".")[2], variables, *arguments).wait()
             assert ended.code is not None
             return Run(ended.code, ended.output, read_record(record), kept)
 
-        yield play
+        yield run_playbook
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,15 +177,17 @@ class Stories:
 
 
 @pytest.fixture(scope="module")
-def stories(running_lab: Lab, running_plain_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Stories]:
+def stories(
+    running_lab: LabClient, running_plain_lab: LabClient, tmp_path_factory: pytest.TempPathFactory
+) -> t.Iterator[Stories]:
     """Two at a time, each with a lab of its own."""
     folders = [tmp_path_factory.mktemp("warm") for _number in range(2)]
     with concurrent.futures.ThreadPoolExecutor() as pool, started() as process:
-        with warm_player(folders[0]) as play, warm_player(folders[1]) as play_too:
-            repair = pool.submit(tell_repair, Story(Lab(process.state), play_too))
-            everything = tell_everything(Story(running_lab, play), folders[0])
-            access = tell_access(Story(running_plain_lab, play))
-            untouched = tell_untouched(Story(running_lab, play))
+        with warm_player(folders[0]) as run_playbook, warm_player(folders[1]) as play_too:
+            repair = pool.submit(tell_repair, Scenario(LabClient(process.state), play_too))
+            everything = tell_everything(Scenario(running_lab, run_playbook), folders[0])
+            access = tell_access(Scenario(running_plain_lab, run_playbook))
+            untouched = tell_untouched(Scenario(running_lab, run_playbook))
             yield Stories(everything, repair.result(), access, untouched)
 
 
@@ -230,21 +232,21 @@ class Everything:
     credentials: list[str]
 
 
-def tell_everything(story: Story, folder: Path) -> Everything:
-    lab, file = story.lab, folder / "lines.txt"
-    wanted = {"overrides": PROVED, "virtuals": list(VIRTUALS), "users": ["reader"], "groups": ["readers"]}
-    variables = lab.variables(*SOURCES, **wanted, lines_file=str(file), depth="manifest")
+def tell_everything(scenario: Scenario, folder: Path) -> Everything:
+    lab, file = scenario.lab, folder / "lines.txt"
+    wanted = {"source_overrides": PROVED, "virtuals": list(VIRTUALS), "users": ["reader"], "groups": ["readers"]}
+    variables = lab.variables(*SOURCES, **wanted, client_setup_file=str(file), depth="manifest")
     permissions = lab.permissions()
 
-    predicted = story.run("setup", variables, "--check")
-    first = story.run("setup", variables)
+    predicted = scenario.run("setup", variables, "--check")
+    first = scenario.run("setup", variables)
     granted, bindings = lab.permissions(), lab.bindings()
     jars = {key: lab.file(f"{key}/{JAR}") for key in ("cgr-java", "cgr-java-remediated", "cgr-java-all")}
     clients = Developer(lab, folder / "developer").run_all(first.run.task(LINES).result["msg"])
-    second = story.run("setup", variables)
-    check = story.run("check", variables)
+    second = scenario.run("setup", variables)
+    check = scenario.run("verify", variables)
 
-    removed = story.run("remove", {**variables, "pull_through_remove_confirmed": True})
+    removed = scenario.run("remove", {**variables, "pull_through_remove_confirmed": True})
     return Everything(
         permissions,
         predicted,
@@ -265,12 +267,12 @@ def tell_everything(story: Story, folder: Path) -> Everything:
 
 @pytest.mark.parametrize("which", ["everything", "repair", "access", "untouched"])
 def test_no_run_prints_a_secret(stories: Stories, which: str) -> None:
-    story = getattr(stories, which)
+    scenario = getattr(stories, which)
     # Short ones are wrong passwords that other tests tried at the same lab.
-    scanner = Scanner({secret[-12:]: secret for secret in story.credentials if len(secret) >= 12})
-    found = [*vars(story).values(), *getattr(story, "checks", {}).values()]
+    scanner = Scanner({secret[-12:]: secret for secret in scenario.credentials if len(secret) >= 12})
+    found = [*vars(scenario).values(), *getattr(scenario, "checks", {}).values()]
     outputs = [step.run.output for step in found if isinstance(step, Step)]
-    assert len(outputs) > 2 and len(story.credentials) > 2
+    assert len(outputs) > 2 and len(scenario.credentials) > 2
     assert [output for output in outputs if scanner.find(output.encode())] == []
 
 
@@ -312,11 +314,11 @@ def test_each_private_source_has_a_pull_token_with_one_role_of_its_own(everythin
 @each_source
 def test_each_source_is_proved_fresh_and_is_what_upstream_has(everything: Everything, name: str) -> None:
     found = proved(everything.first, name)
-    assert (found["ok"], found["fresh"]) == (True, True)
+    assert (found["ok"], found["from_upstream"]) == (True, True)
     if "artifact" in found:
         assert (found["upstream_version"], found["stale"]) == (found["version"], False)
         # A Go proxy may word what it tells about a version as it likes.
-        assert all(file["as_upstream"] for file in found["files"] if not file["name"].endswith(".info"))
+        assert all(file["matches_upstream"] for file in found["files"] if not file["name"].endswith(".info"))
     elif name == "charts":
         assert found["upstream_digest"] == found["digest"]
     else:
@@ -384,7 +386,7 @@ def test_remove_leaves_both_services_as_they_were(everything: Everything) -> Non
     assert everything.permissions_after == everything.permissions
 
 
-# --- the catalogue as it is -------------------------------------------------------------------------------------------
+# --- the catalog as it is -------------------------------------------------------------------------------------------
 PROVED_BY_DEFAULT = {
     "containers_public": "chainguard/wolfi-base:latest",
     "containers": "example.com/jdk:latest",
@@ -404,9 +406,9 @@ PROVED_BY_DEFAULT = {
 
 @dataclasses.dataclass(frozen=True)
 class Untouched:
-    """All sources, of which the user changed nothing, and charts of an organisation that has none.
+    """All sources, of which the user changed nothing, and charts of an organization that has none.
 
-    listed: what the second run listed below an organisation or a folder of images and charts.
+    listed: what the second run listed below an organization or a folder of images and charts.
     """
 
     first: Step
@@ -417,17 +419,17 @@ class Untouched:
     credentials: list[str]
 
 
-def tell_untouched(story: Story) -> Untouched:
-    lab = story.lab
+def tell_untouched(scenario: Scenario) -> Untouched:
+    lab = scenario.lab
     variables = lab.variables(*SOURCES)
-    first = story.run("setup", variables)
-    before = lab.mark()
-    second = story.run("setup", variables)
-    kinds = [entry["kind"] for entry in lab.journal(before) if "uidp.childrenOf" in entry["query"]]
+    first = scenario.run("setup", variables)
+    before = lab.log_position()
+    second = scenario.run("setup", variables)
+    kinds = [entry["kind"] for entry in lab.request_log(before) if "uidp.childrenOf" in entry["query"]]
     listed = [kind for kind in kinds if kind in ("iam.group.list", "platform.repo.list", "platform.tag.list")]
-    check = story.run("check", variables)
+    check = scenario.run("verify", variables)
     lab.reset()
-    without_charts = story.run("setup", lab.variables("charts", **workload(lab), organization=OTHER))
+    without_charts = scenario.run("setup", lab.variables("charts", **workload(lab), organization=OTHER))
     return Untouched(first, second, listed, check, without_charts, lab.credentials())
 
 
@@ -440,7 +442,7 @@ def test_each_source_is_proved_by_its_default(untouched: Untouched, which: str, 
     reference = found["artifact"] if "artifact" in found else found["image"].partition("@")[0]
     assert (found["ok"], reference) == (True, PROVED_BY_DEFAULT[name])
     assert found["bytes"] > 0
-    assert found["fresh"] is True or which != "first"
+    assert found["from_upstream"] is True or which != "first"
 
 
 def test_remediated_libraries_are_those_that_chainguard_mended(untouched: Untouched) -> None:
@@ -460,7 +462,7 @@ def test_a_chart_is_found_in_three_listings(untouched: Untouched) -> None:
 def test_an_organization_without_charts_is_told(untouched: Untouched) -> None:
     run = untouched.without_charts.run
     assert run.code == 0, run.output
-    assert "no chart was found in the organisation" in run.told("cgr-charts")[0]
+    assert "no chart was found in the organization" in run.told("cgr-charts")[0]
 
 
 # --- wrong settings -----------------------------------------------------------------------------------------------------
@@ -499,30 +501,30 @@ class Repair:
     checks: by the name of the source and the setting.
     """
 
-    lab: Lab
+    lab: LabClient
     first: Step
     checks: dict[tuple[str, str], Step]
     mended: Step
     credentials: list[str]
 
 
-def tell_repair(story: Story) -> Repair:
+def tell_repair(scenario: Scenario) -> Repair:
     """In the checks only the setting can be why something does not come: nothing is cached, and no failure is remembered."""
-    lab = story.lab
-    variables = lab.variables(*SOURCES, overrides=PROVED, depth="manifest")
-    first = story.run("setup", variables)
+    lab = scenario.lab
+    variables = lab.variables(*SOURCES, source_overrides=PROVED, depth="manifest")
+    first = scenario.run("setup", variables)
     checks: dict[tuple[str, str], Step] = {}
     for wrongs in in_rounds(WRONG_SETTINGS):
         for source in SOURCES.values():
             stored = first.repositories[source.key]
-            lab.tamper(source.key, **{setting: stored[setting] for setting in source.settings}, **{MISSED: 0})
+            lab.set_config(source.key, **{setting: stored[setting] for setting in source.settings}, **{MISSED: 0})
             lab.control("DELETE", f"/artifactory/cache/{source.key}")
         for name, setting in wrongs:
-            lab.tamper(SOURCES[name].key, **{setting: WRONG[setting]})
-        checks.update(dict.fromkeys(wrongs, story.run("check", variables)))
+            lab.set_config(SOURCES[name].key, **{setting: WRONG[setting]})
+        checks.update(dict.fromkeys(wrongs, scenario.run("verify", variables)))
     for source in SOURCES.values():
-        lab.tamper(source.key, **{MISSED: first.repositories[source.key][MISSED]})
-    return Repair(lab, first, checks, story.run("setup", variables), lab.credentials())
+        lab.set_config(source.key, **{MISSED: first.repositories[source.key][MISSED]})
+    return Repair(lab, first, checks, scenario.run("setup", variables), lab.credentials())
 
 
 def in_rounds(wrongs: t.Sequence[tuple[str, str]]) -> list[list[tuple[str, str]]]:
@@ -552,7 +554,7 @@ def test_the_next_setup_mends_a_wrong_setting_and_proves_it(repair: Repair, name
     assert mended.run.code == 0, mended.run.output
     assert f"{WRITE} | {source.key}" in mended.run.changed
     assert mended.repositories[source.key] == repair.first.repositories[source.key]
-    assert proved(mended, name)["fresh"] is True
+    assert proved(mended, name)["from_upstream"] is True
 
 
 def test_a_cache_that_holds_web_pages_is_emptied(repair: Repair) -> None:
@@ -593,7 +595,7 @@ FETCHED = {
 PORTAL = {"status": 200, "body": "<html>Log in</html>", "headers": {"Content-Type": "text/html"}}
 
 
-def fetched(lab: Lab, name: str) -> list[bytes]:
+def fetched(lab: LabClient, name: str) -> list[bytes]:
     """Return what a user gets of a source whose cache is empty, without what is refused."""
     lab.control("DELETE", f"/artifactory/cache/{SOURCES[name].key}")
     answers = [lab.download(path, MANIFEST) for path in FETCHED[name]]
@@ -601,23 +603,23 @@ def fetched(lab: Lab, name: str) -> list[bytes]:
 
 
 @contextlib.contextmanager
-def spoiled(repair: Repair, name: str, **settings: t.Any) -> t.Iterator[Lab]:
+def spoiled(repair: Repair, name: str, **settings: t.Any) -> t.Iterator[LabClient]:
     """Set something wrong by hand, and put it right in the end. No negative cache is in the way, then and after that."""
     key = SOURCES[name].key
     right = {setting: repair.mended.repositories[key][setting] for setting in settings}
-    repair.lab.tamper(key, **settings, **{MISSED: 0})
+    repair.lab.set_config(key, **settings, **{MISSED: 0})
     try:
         yield repair.lab
     finally:
-        repair.lab.tamper(key, **right)
+        repair.lab.set_config(key, **right)
         repair.lab.control("DELETE", f"/artifactory/cache/{key}")
 
 
 def test_each_setting_of_the_catalogue_has_its_test() -> None:
-    catalogue = (ROLE / "defaults" / "main" / "catalogue.yml").read_text(encoding="utf-8")
+    catalog = (ROLE / "defaults" / "main" / "catalog.yml").read_text(encoding="utf-8")
     known = set(WRONG) - {"url"} | OTHERS
-    parts = [part for name, part in yaml.safe_load(catalogue).items() if name.startswith("__")]
-    parts += [source["settings"] for source in yaml.safe_load(catalogue)["pull_through_catalogue"].values()]
+    parts = [part for name, part in yaml.safe_load(catalog).items() if name.startswith("__")]
+    parts += [source["settings"] for source in yaml.safe_load(catalog)["pull_through_catalog"].values()]
     found = {name for part in parts if isinstance(part, dict) for name in part}
     found |= {name for part in parts if isinstance(part, str) for name in re.findall(r"'(\w+)':", part)}
     assert found == known
@@ -635,7 +637,7 @@ def test_each_setting_keeps_users_from_harm(repair: Repair, name: str, setting: 
 def test_snapshots_that_there_are_none_of_are_not_asked_for(repair: Repair) -> None:
     path = "cgr-java/com/example/lab-greeting/2.0.0-SNAPSHOT/maven-metadata.xml"
 
-    def asked(lab: Lab) -> int:
+    def asked(lab: LabClient) -> int:
         before = lab.control("GET", "/artifactory/upstream").get("cgr-java", {})
         assert lab.download(path).status_code == 404
         after = lab.control("GET", "/artifactory/upstream").get("cgr-java", {})
@@ -663,11 +665,11 @@ def test_the_page_of_a_captive_portal_is_not_kept_as_an_image(repair: Repair, na
     """What the portal said is gone with it, unless it passed for an image."""
     key, (path,) = SOURCES[name].key, FETCHED[name]
 
-    def behind_a_portal(lab: Lab) -> tuple[bytes | None, bytes]:
+    def behind_a_portal(lab: LabClient) -> tuple[bytes | None, bytes]:
         lab.control("DELETE", f"/artifactory/cache/{key}")
-        lab.fail(PORTAL, service="registry", kind="registry.manifest", user_agent="^Artifactory")
+        lab.inject_fault(PORTAL, service="registry", kind="registry.manifest", user_agent="^Artifactory")
         with_portal = lab.download(path, MANIFEST)
-        lab.mend()
+        lab.clear_faults()
         return with_portal.content if with_portal.status_code == 200 else None, lab.download(path, MANIFEST).content
 
     (right,) = fetched(repair.lab, name)
@@ -680,7 +682,7 @@ def test_the_page_of_a_captive_portal_is_not_kept_as_an_image(repair: Repair, na
 # --- who pulls, and whose tokens there are ----------------------------------------------------------------------------
 @dataclasses.dataclass(frozen=True)
 class Access:
-    """A user who may only read; two organisations behind one Artifactory; one organisation behind two of them."""
+    """A user who may only read; two organizations behind one Artifactory; one organization behind two of them."""
 
     read_only: Step
     allowed: Step
@@ -706,8 +708,8 @@ OTHER_PYTHON = {
 }
 
 
-def workload(lab: Lab) -> Json:
-    """Return the variables that log in as somebody of both organisations."""
+def workload(lab: LabClient) -> Json:
+    """Return the variables that log in as somebody of both organizations."""
     return {
         "chainguard_api_token": None,
         "chainguard_identity": lab.workload["identity"],
@@ -715,33 +717,33 @@ def workload(lab: Lab) -> Json:
     }
 
 
-def tell_access(story: Story) -> Access:
-    lab = story.lab
-    reading = {"overrides": PROVED, "check_username": "reader"}
-    read_only = story.run("setup", lab.variables("java", **reading))
+def tell_access(scenario: Scenario) -> Access:
+    lab = scenario.lab
+    reading = {"source_overrides": PROVED, "verify_username": "reader"}
+    read_only = scenario.run("setup", lab.variables("java", **reading))
     # Something that the cache does not have, nor gets from the role's own pull.
     lab.control("POST", "/chainguard/packages", {"repository": "java", "version": "1.2.0"})
     lab.advance(days=0.1)
-    allowed = story.run("setup", lab.variables("python", "java_remediated", "java", **reading, users=["reader"]))
+    allowed = scenario.run("setup", lab.variables("python", "java_remediated", "java", **reading, users=["reader"]))
 
     lab.reset()
-    of_both = {**workload(lab), "overrides": {"python": SOURCES["python"].proved, "other": OTHER_PYTHON}}
-    both = story.run("setup", lab.variables("python", "other", **of_both))
-    one_left = story.run("remove", lab.variables("other", **of_both, remove_confirmed=True))
+    of_both = {**workload(lab), "source_overrides": {"python": SOURCES["python"].proved, "other": OTHER_PYTHON}}
+    both = scenario.run("setup", lab.variables("python", "other", **of_both))
+    one_left = scenario.run("remove", lab.variables("other", **of_both, remove_confirmed=True))
     organizations = {which: lab.state["chainguard"][which]["uid"] for which in ("organization", "other_organization")}
 
     lab.reset()
     with started("--http") as process:
         # Its upstreams know nothing of this lab's tokens, so nothing is pulled.
-        unproved = {"overrides": {"go": {"artifacts": []}}}
+        unproved = {"source_overrides": {"go": {"artifacts": []}}}
         here = lab.variables("go", **unproved)
-        there = {**here, "pull_through_artifactory_url": Lab(process.state).artifactory_url}
-        there["pull_through_artifactory_access_token"] = Lab(process.state).admin_token
+        there = {**here, "pull_through_artifactory_url": LabClient(process.state).artifactory_url}
+        there["pull_through_artifactory_access_token"] = LabClient(process.state).admin_token
         steps = [
-            story.run("setup", here),
-            story.run("setup", there),
-            story.run("rotate", {**here, "pull_through_rotate_now": True}),
-            story.run("remove", {**there, "pull_through_remove_confirmed": True}),
+            scenario.run("setup", here),
+            scenario.run("setup", there),
+            scenario.run("rotate", {**here, "pull_through_force_rotation": True}),
+            scenario.run("remove", {**there, "pull_through_remove_confirmed": True}),
         ]
     for step in steps:
         assert step.run.code == 0, step.run.output
@@ -759,7 +761,7 @@ def test_with_the_permission_the_user_pulls(access: Access) -> None:
     allowed = access.allowed
     assert allowed.run.code == 0, allowed.run.output
     (found,) = allowed.run.proofs("cgr-java", user="reader")
-    assert (found["ok"], found["fresh"]) == (True, True)
+    assert (found["ok"], found["from_upstream"]) == (True, True)
     assert "Let users and groups pull" in allowed.run.changed
 
 

@@ -13,13 +13,12 @@ import typing as t
 from pathlib import Path
 
 import pytest
-
-from system.laboratory import Json, Lab, basic
-from system.playing import Player, Run
+from support.lab_client import Json, LabClient, basic
+from support.playbook_runner import PlaybookRunner, Run
 
 PUBLIC, PRIVATE = "cgr-public", "cgr-private"
 BOTH = ("containers_public", "containers")
-CATALOGUE = ["example.com/jdk", "example.com/nginx", "example.com/python"]
+CATALOG = ["example.com/jdk", "example.com/nginx", "example.com/python"]
 INDEX = "application/vnd.oci.image.index.v1+json"
 EVERYTHING = {"warm_platforms": ["all"]}
 
@@ -27,28 +26,30 @@ EVERYTHING = {"warm_platforms": ["all"]}
 class Site:
     """A set-up Artifactory, and warm-ups of it."""
 
-    def __init__(self, lab: Lab, play: Player) -> None:
+    def __init__(self, lab: LabClient, run_playbook: PlaybookRunner) -> None:
         self.lab = lab
-        self._play = play
+        self._play = run_playbook
         self._mark = 0
         done = self._play("cgr.pull_through.setup", lab.variables(*BOTH, depth="manifest"))
         assert done.code == 0, done.output
 
     def warm(self, *arguments: str, **variables: t.Any) -> Run:
-        self._mark = self.lab.mark()
+        self._mark = self.lab.log_position()
         return self._play("cgr.pull_through.warm", self.lab.variables(*BOTH, **variables), *arguments)
 
     def check(self) -> Run:
         nginx = {"containers": {"images": ["nginx"]}}
-        return self._play("cgr.pull_through.check", self.lab.variables("containers", depth="manifest", overrides=nginx))
+        return self._play(
+            "cgr.pull_through.verify", self.lab.variables("containers", depth="manifest", source_overrides=nginx)
+        )
 
-    def journal(self) -> list[Json]:
+    def request_log(self) -> list[Json]:
         """Return the requests that the last warm-up led to."""
-        return self.lab.journal(self._mark)
+        return self.lab.request_log(self._mark)
 
     def sent(self) -> collections.Counter[str]:
         """Return how many of them are of each kind."""
-        return collections.Counter(entry["kind"] for entry in self.journal())
+        return collections.Counter(entry["kind"] for entry in self.request_log())
 
     def cached(self, key: str) -> list[str]:
         return list(self.lab.control("GET", f"/artifactory/cache/{key}"))
@@ -62,24 +63,24 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def set_up(running_lab: Lab, play: Player) -> Site:
+def set_up(running_lab: LabClient, run_playbook: PlaybookRunner) -> Site:
     running_lab.reset()
-    return Site(running_lab, play)
+    return Site(running_lab, run_playbook)
 
 
 @pytest.fixture
 def site(set_up: Site) -> Site:
     """The same for all tests, with empty caches, and so much later that no miss is remembered."""
-    set_up.lab.mend()
+    set_up.lab.clear_faults()
     set_up.lab.advance(days=0.1)
     set_up.empty()
     return set_up
 
 
-def platforms(lab: Lab, image: str) -> list[str]:
+def platforms(lab: LabClient, image: str) -> list[str]:
     """Return the digests of the manifests of an image's platforms, and cache its index."""
     headers = {"Authorization": basic("puller", lab.users["puller"]["token"]), "Accept": INDEX}
-    answer = lab.ask("GET", f"{lab.artifactory_url}/v2/{PRIVATE}/{image}/manifests/latest", headers=headers)
+    answer = lab.request("GET", f"{lab.artifactory_url}/v2/{PRIVATE}/{image}/manifests/latest", headers=headers)
     return [one["digest"] for one in answer.raise_for_status().json()["manifests"]]
 
 
@@ -100,7 +101,7 @@ def markers(site: Site) -> list[str]:
 def test_the_whole_catalogue_and_then_nothing_more(site: Site) -> None:
     first = site.warm(**EVERYTHING)
     assert first.code == 0, first.output
-    assert manifests_of(site, PRIVATE) == {f"{image}:latest" for image in CATALOGUE}
+    assert manifests_of(site, PRIVATE) == {f"{image}:latest" for image in CATALOG}
     assert markers(site) == []
     assert "3 of 3 images came" in told(first) and "3 of 3 tags are the present build" in told(first)
     before = site.sent()
@@ -132,7 +133,7 @@ def test_a_run_that_was_stopped_goes_on(site: Site, tmp_path: Path) -> None:
     rest = site.warm(warm_names=["nginx", "python"], **remembered)
     assert rest.code == 0, rest.output
     assert "2 of 2 images came" in told(rest) and markers(site) == []
-    asked = [entry["path"] for entry in site.journal() if entry["kind"] == "docker.blob"]
+    asked = [entry["path"] for entry in site.request_log() if entry["kind"] == "docker.blob"]
     assert before > 0 and asked and not [path for path in asked if "example.com/nginx" in path]
 
     again = site.warm(warm_names=["nginx", "python"], **remembered)
@@ -171,7 +172,7 @@ def test_the_prediction_is_what_comes(site: Site) -> None:
     """Nothing is shared here but the layers of one image, so that the sizes add up."""
     predicted = site.warm("--check", warm_names=["nginx", "python"])
     real = site.warm(warm_names=["nginx", "python"])
-    sizes = predicted.task("Look at the catalogue of each organisation").result["results"][0]["images"]
+    sizes = predicted.task("Look at the catalog of each organization").result["results"][0]["images"]
     pulled = real.task(f"Pull through Artifactory | {PRIVATE}").result["images"]
     assert [one["reference"] for one in sizes] == [one["image"] for one in pulled]
     for one, other in zip(sizes, pulled):
@@ -180,10 +181,10 @@ def test_the_prediction_is_what_comes(site: Site) -> None:
 
 
 def test_a_first_image_that_does_not_come_stops_the_others(site: Site) -> None:
-    site.lab.fail({"status": 404}, service="registry", kind="registry.manifest")
+    site.lab.inject_fault({"status": 404}, service="registry", kind="registry.manifest")
     run = site.warm()
     assert run.code == 2
-    asked = {entry["path"] for entry in site.journal() if entry["kind"] == "docker.manifest"}
+    asked = {entry["path"] for entry in site.request_log() if entry["kind"] == "docker.manifest"}
     assert not [path for path in asked if "example.com/python" in path]
     assert "0 of 3 images came" in told(run) and "could not be pulled" in run.failure()
 
@@ -238,14 +239,14 @@ def test_a_cache_that_is_behind(site: Site) -> None:
     assert normal.code == 0, normal.output
     assert "1 build and 0.0 hours behind" in normal.output and "which is normal" in normal.output
 
-    site.lab.fail({"status": 404}, service="registry", kind="registry.manifest")
+    site.lab.inject_fault({"status": 404}, service="registry", kind="registry.manifest")
     site.lab.advance(days=1)
     late = site.warm(**wanted)
     assert late.code == 2
     assert "1 build and 24.0 hours behind" in late.failure() and "serves an old copy" in late.failure()
     assert "1 are too old" in told(late)
 
-    site.lab.mend()
+    site.lab.clear_faults()
     mended = site.warm(**wanted)
     assert mended.code == 0, mended.output
     assert json.dumps(mended.task("Ask for the tags | cgr-private").result).count(new) > 0
@@ -259,7 +260,7 @@ def test_the_check_tells_of_a_tag_that_is_behind(site: Site) -> None:
     assert normal.code == 0, normal.output
     assert "1 build and 0.0 hours behind" in normal.output and "which is normal" in normal.output
 
-    site.lab.fail({"status": 404}, service="registry", path="/manifests/latest$")
+    site.lab.inject_fault({"status": 404}, service="registry", path="/manifests/latest$")
     site.lab.advance(days=1)
     late = site.check()
     assert late.code == 2

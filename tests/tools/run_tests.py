@@ -20,9 +20,8 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
-from lab.client import started
-
 from environments import CACHE, find_pythons, make_environment, make_test_environment
+from lab.client import started
 from source_tree import copy_tree
 from stage import LOGS, Counts, Stage
 
@@ -68,7 +67,7 @@ def rotation(stage: Stage) -> None:
 def lint(stage: Stage) -> None:
     programs = make_environment("lint", "lint")
     tree = copy_tree("lint")
-    stage.check("licences", VENV / "python", "tests/tools/check_licences.py")
+    stage.check("licenses", VENV / "python", "tests/tools/check_licenses.py")
     stage.check("black", programs / "black", "--check", "plugins", "tests")
     stage.check("mypy", programs / "mypy")
     stage.check("antsibull-changelog", programs / "antsibull-changelog", "lint", cwd=tree)
@@ -101,7 +100,7 @@ def sanity(stage: Stage) -> None:
 
 
 def integration(stage: Stage) -> None:
-    """Run each target with a lab of its own at hand: `lab` in their variables is what its ready file says."""
+    """Run each target with a lab of its own at hand: `lab` in their variables is what its state file says."""
     tree = copy_tree("integration")
     ansible_test: list[str | Path] = [VENV / "ansible-test", "integration", "--local", "--color", "no"]
     listing = stage.run(*ansible_test, "--list-targets", cwd=tree, path=[VENV]).output.splitlines()

@@ -27,7 +27,7 @@ DIRECT = {"upstream_url": f"{UPSTREAM}/root/", "upstream_username": "org/id", "u
 REDIRECT = f'<a href="{STORAGE}/signed?X-Amz-Signature=secret">Found</a>.\n\n'
 
 
-class Shelf:
+class PackageIndex:
     """Files by their path on one server. Call it with a request: the others are not found.
 
     plays: answers to be given first, by path; each is used once, the last of a list as often as it is asked for.
@@ -66,9 +66,9 @@ class World:
 
     def __init__(self, package_type: str, home: str) -> None:
         self.home = home
-        self.through = Shelf()
-        self.upstream = Shelf()
-        self.storage = Shelf()
+        self.through = PackageIndex()
+        self.upstream = PackageIndex()
+        self.storage = PackageIndex()
         self.cached: set[str] = set()
         self.cache_path: t.Callable[[str], str] = lambda path: path.removeprefix(f"{home}/")
         self.config: Play = ScriptedAnswer(200, self.configuration(package_type))

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from scripted import Play, ScriptedAnswer
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unanswered
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import TransportError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import CHUNK, Request
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import OCI_INDEX, OCI_MANIFEST
 
@@ -40,7 +40,9 @@ class CutAnswer(ScriptedAnswer):
 
     def chunks(self, size: int = CHUNK) -> t.Iterator[bytes]:
         yield self.body[: len(self.body) // 2]
-        raise Unanswered("registry.example.com cut the connection.", method="GET", url="https://registry.example.com/")
+        raise TransportError(
+            "registry.example.com cut the connection.", method="GET", url="https://registry.example.com/"
+        )
 
 
 class FakeRegistry:

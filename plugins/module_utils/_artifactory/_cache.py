@@ -14,7 +14,7 @@ import json
 import typing as t
 from urllib.parse import quote
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Refused
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession
 
 _MARKER = ".marker"
@@ -43,7 +43,7 @@ class CacheApi:
         """Return whether a file or folder is in the cache; None when this login may not look. Asks no upstream."""
         try:
             self._session.call("GET", f"/artifactory/api/storage/{_quoted(key, path)}")
-        except Refused as exc:
+        except HTTPStatusError as exc:
             if exc.status == 404:
                 return False
             if exc.status == 403:
@@ -51,7 +51,7 @@ class CacheApi:
             raise
         return True
 
-    def top(self, key: str) -> list[str]:
+    def list_root(self, key: str) -> list[str]:
         """Return the names of all files and folders at the top of the cache."""
         root = self._session.call("GET", f"/artifactory/api/storage/{_quoted(key, '')}", absent_ok=True)
         return [child["uri"].strip("/") for child in (root or {}).get("children", [])]
@@ -63,7 +63,7 @@ class CacheApi:
         """
         try:
             found, searched = self._search(key, only_markers), True
-        except Refused as exc:
+        except HTTPStatusError as exc:
             if exc.status == 401:
                 raise
             found, searched = self._listing(key), False
@@ -75,7 +75,7 @@ class CacheApi:
         # Without these three fields, a search by anyone but an administrator is refused.
         fields = ["repo", "path", "name"] + ([] if only_markers else ["size"])
         query = f"items.find({json.dumps(criteria)}).include({','.join(map(json.dumps, fields))})"
-        reply = self._session.call("POST", "/artifactory/api/search/aql", text=query, repeatable=True)
+        reply = self._session.call("POST", "/artifactory/api/search/aql", text=query, idempotent=True)
         return [CachedFile(_joined(item), item.get("size")) for item in _rows(reply, "results")]
 
     def _listing(self, key: str) -> list[CachedFile]:
@@ -89,7 +89,7 @@ class CacheApi:
 
     def expire(self, key: str, path: str) -> None:
         """Have what can change below a path asked for again, and what was not found forgotten. Empty: everything."""
-        self._session.call("POST", f"/artifactory/api/zap/{_quoted(key, path)}", repeatable=True)
+        self._session.call("POST", f"/artifactory/api/zap/{_quoted(key, path)}", idempotent=True)
 
 
 def _quoted(key: str, path: str) -> str:

@@ -95,7 +95,7 @@ class AccessPermissions(_Permissions):
             body = {"name": name, "resources": {"artifact": section}}
             self._session.create("POST", self._all, body, exists=lambda: self.get(name) is not None)
         else:
-            self._session.call("PUT", f"{self._path(name)}/artifact", body=section, repeatable=True)
+            self._session.call("PUT", f"{self._path(name)}/artifact", body=section, idempotent=True)
 
     def remove(self, name: str, current: Permission) -> None:
         part = "/artifact" if current.others else ""
@@ -104,14 +104,14 @@ class AccessPermissions(_Permissions):
     @staticmethod
     def _grant(name: str, section: Config) -> Config:
         targets: Config = section.get("targets") or {}
-        patterns = {kind: _common(targets, kind) for kind in _DEFAULTS}
-        return {"name": name, "repositories": sorted(targets), **patterns, **_plain(section.get("actions"))}
+        patterns = {kind: _shared_patterns(targets, kind) for kind in _DEFAULTS}
+        return {"name": name, "repositories": sorted(targets), **patterns, **_normalize_actions(section.get("actions"))}
 
     @staticmethod
     def _section(grant: Config, before: Config) -> Config:
         targets: Config = before.get("targets") or {}
         return {
-            "actions": _granted(grant, before.get("actions"), str.upper),
+            "actions": _serialize_actions(grant, before.get("actions"), str.upper),
             "targets": {
                 repository: {kind: grant.get(kind, _inherited(targets, repository, kind)) for kind in _DEFAULTS}
                 for repository in grant.get("repositories", targets)
@@ -148,20 +148,20 @@ class ClassicPermissions(_Permissions):
 
     def _replace(self, name: str, parts: Config) -> None:
         # A part that is not sent is deleted: those of others go back as they were read.
-        self._session.call("PUT", self._path(name), body={"name": name, **parts}, repeatable=True)
+        self._session.call("PUT", self._path(name), body={"name": name, **parts}, idempotent=True)
 
     @staticmethod
     def _grant(name: str, section: Config) -> Config:
         patterns = {kind: _sorted(section.get(theirs)) for kind, theirs in _CLASSIC.items()}
         repositories = _sorted(section.get("repositories"))
-        return {"name": name, "repositories": repositories, **patterns, **_plain(section.get("actions"))}
+        return {"name": name, "repositories": repositories, **patterns, **_normalize_actions(section.get("actions"))}
 
     @staticmethod
     def _section(grant: Config, before: Config) -> Config:
         return {
             **{theirs: grant.get(kind, before.get(theirs, _DEFAULTS[kind])) for kind, theirs in _CLASSIC.items()},
             "repositories": grant.get("repositories", before.get("repositories")),
-            "actions": _granted(grant, before.get("actions"), str),
+            "actions": _serialize_actions(grant, before.get("actions"), str),
         }
 
 
@@ -170,7 +170,7 @@ def _sorted(words: t.Iterable[str] | None) -> list[str]:
     return sorted(filter(None, words or ()))
 
 
-def _plain(actions: Config | None) -> Config:
+def _normalize_actions(actions: Config | None) -> Config:
     """Return who may do what, in our words. Who may do nothing is left out."""
     actions = actions or {}
     return {
@@ -179,7 +179,7 @@ def _plain(actions: Config | None) -> Config:
     }
 
 
-def _granted(grant: Config, actions: Config | None, spell: t.Callable[[str], str]) -> Config:
+def _serialize_actions(grant: Config, actions: Config | None, spell: t.Callable[[str], str]) -> Config:
     """Return who may do what in the words of an API: as the grant says, else as it was."""
     granted = dict(actions or {})
     for who in grant.keys() & set(_WHO):
@@ -187,7 +187,7 @@ def _granted(grant: Config, actions: Config | None, spell: t.Callable[[str], str
     return {who: granted.get(who) or {} for who in _WHO}
 
 
-def _common(targets: Config, kind: str) -> t.Any:
+def _shared_patterns(targets: Config, kind: str) -> t.Any:
     """Return the patterns that all repositories share; by repository where they differ."""
     each = {repository: _sorted(patterns.get(kind)) for repository, patterns in targets.items()}
     first = next(iter(each.values()), [])
@@ -198,5 +198,5 @@ def _inherited(targets: Config, repository: str, kind: str) -> t.Any:
     """Return a repository's patterns as they were; for a new one those that all others share, else the default."""
     if repository in targets:
         return targets[repository].get(kind, _DEFAULTS[kind])
-    common = _common(targets, kind)
+    common = _shared_patterns(targets, kind)
     return common if common and isinstance(common, list) else _DEFAULTS[kind]

@@ -11,7 +11,7 @@ import typing as t
 from urllib.parse import quote, urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession, Reply
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession, Response
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 
 # A remote's cache is a repository of its own, "<key>-cache", and a key may have 64 characters.
@@ -31,7 +31,7 @@ class ArtifactoryService:
 
     name = "Artifactory"
 
-    def said(self, reply: Reply) -> str:
+    def response_message(self, reply: Response) -> str:
         decoded = reply.json()
         if not isinstance(decoded, dict):
             return reply.text
@@ -39,9 +39,9 @@ class ArtifactoryService:
             return "; ".join(_words(error) or str(error) for error in decoded["errors"] if isinstance(error, dict))
         return _words(decoded) or reply.text
 
-    def hint(self, reply: Reply) -> str:
+    def hint(self, reply: Response) -> str:
         if _NO_EDITION in reply.text:
-            return "The API for this begins with the Pro edition; this server is another edition, or has no active licence."
+            return "The API for this begins with the Pro edition; this server is another edition, or has no active license."
         if reply.status == 401:
             return "Artifactory does not know this login: check artifactory_access_token (expired, revoked, or of another server?) or user and password."
         if reply.status == 403:
@@ -50,7 +50,7 @@ class ArtifactoryService:
             return "Check artifactory_url: the base URL, without /artifactory/api or a repository key."
         return ""
 
-    def busy(self, reply: Reply) -> bool:
+    def is_retryable(self, reply: Response) -> bool:
         # Two writes of the central configuration met; the server asks to try again.
         return reply.status >= 400 and "Could not merge and save new descriptor" in reply.text
 
@@ -60,7 +60,7 @@ def _words(error: t.Mapping[str, t.Any]) -> str:
     return ": ".join(str(error[part]) for part in ("message", "detail") if error.get(part))
 
 
-def no_such_repository(reply: Reply) -> bool:
+def no_such_repository(reply: Response) -> bool:
     """Return whether the reply says that there is no such repository.
 
     Artifactory answers a bare 400 for an unknown key, but 400 also says "not in this edition" and "not valid".
@@ -68,11 +68,11 @@ def no_such_repository(reply: Reply) -> bool:
     """
     if reply.status == 404:
         return True
-    message = ArtifactoryService().said(reply).strip().rstrip(".").lower()
+    message = ArtifactoryService().response_message(reply).strip().rstrip(".").lower()
     return reply.status == 400 and (message == "bad request" or "does not exist" in message or "not found" in message)
 
 
-def checked_key(key: str, *, limit: int) -> str:
+def validate_key(key: str, *, limit: int) -> str:
     """Return the repository key, or raise InputError."""
     if len(key) > limit:
         raise InputError(f"The repository key {key!r} has {len(key)} characters; at most {limit} are allowed.")
@@ -84,7 +84,7 @@ def checked_key(key: str, *, limit: int) -> str:
     return key
 
 
-def checked_upstream(url: str, package_type: str) -> str:
+def validate_upstream_url(url: str, package_type: str) -> str:
     """Return the URL of a remote, or raise InputError for one that Artifactory takes and can then not pull from."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -109,7 +109,7 @@ class RepositoriesApi:
     def get(self, key: str) -> Config | None:
         """Return one repository's configuration without secrets; None when there is none."""
         found = self._session.call("GET", _path(key), absent=no_such_repository, absent_ok=True)
-        return None if found is None else readable(found)
+        return None if found is None else normalize_config(found)
 
     def list_all(self) -> list[Config]:
         """Return the configuration of all repositories, sorted by key: one request from 7.61.3 on, else one for each.
@@ -124,7 +124,7 @@ class RepositoriesApi:
         each = (self.get(row["key"]) for row in sorted(rows, key=lambda row: str(row["key"])))
         return [one for one in each if one is not None]
 
-    def with_members(self, keys: t.Iterable[str]) -> dict[str, Config]:
+    def resolve_members(self, keys: t.Iterable[str]) -> dict[str, Config]:
         """Return those of the repositories that exist, and what is behind the virtual ones among them, by key.
 
         One request from 7.61.3 on, else one for each of them. Raises Refused as list_all does.
@@ -145,7 +145,7 @@ class RepositoriesApi:
                 pending += repository.get("repositories") or []
         return found
 
-    def pulled_through(self) -> dict[str, Config] | None:
+    def list_proxied(self) -> dict[str, Config] | None:
         """Return the remote and virtual repositories by key, in one request; None where the server is too old for that.
 
         Raises Refused for a login that is no administrator's.
@@ -160,7 +160,9 @@ class RepositoriesApi:
         )
         if grouped is None:
             return None
-        return [readable({**one, "rclass": group.lower()}) for group, members in grouped.items() for one in members]
+        return [
+            normalize_config({**one, "rclass": group.lower()}) for group, members in grouped.items() for one in members
+        ]
 
     def require_admin(self) -> None:
         """Raise Refused unless the login is an administrator's: better before the first write than in the middle."""
@@ -186,11 +188,11 @@ class RepositoriesApi:
 
     def update_batch(self, changes: list[Config]) -> None:
         """Merge changes into repositories, all or none. From 7.104.2 on."""
-        self._session.call("POST", _BATCH, body=changes, repeatable=True)
+        self._session.call("POST", _BATCH, body=changes, idempotent=True)
 
     def update(self, key: str, changes: Config) -> None:
         """Merge the changes into a repository: what is not named stays as it is, so this can be sent twice."""
-        self._session.call("POST", _path(key), body={"key": key, **changes}, repeatable=True)
+        self._session.call("POST", _path(key), body={"key": key, **changes}, idempotent=True)
 
     def delete(self, key: str) -> None:
         """Delete a repository and what it holds. One that is gone already is fine."""
@@ -201,7 +203,7 @@ def _path(key: str) -> str:
     return f"/artifactory/api/repositories/{quote(key, safe='')}"
 
 
-def readable(config: Config) -> Config:
+def normalize_config(config: Config) -> Config:
     """Return a configuration as it can be compared and shown.
 
     Without the password (cipher text for an administrator), with rclass instead of the second dialect's type, and

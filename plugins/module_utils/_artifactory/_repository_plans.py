@@ -16,16 +16,16 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import In
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import (
     Config,
     Plan,
-    not_stored,
     plan_absent,
     plan_present,
+    settings_not_applied,
 )
 
 _IMMUTABLE = ("rclass", "packageType")
 _PARTIAL = frozenset({"key", "packageType", "description", "rclass", "url", "repositories"})
 
 
-def wanted_config(rclass: str, params: t.Mapping[str, t.Any], typed: t.Mapping[str, t.Any]) -> Config:
+def desired_config(rclass: str, params: t.Mapping[str, t.Any], typed: t.Mapping[str, t.Any]) -> Config:
     """Return what the user wants, in the names of the REST API: the typed options that are set, and the free settings.
 
     Raises InputError for a setting that has an option.
@@ -39,7 +39,7 @@ def wanted_config(rclass: str, params: t.Mapping[str, t.Any], typed: t.Mapping[s
 
 
 def plan_repository(
-    api: RepositoriesApi, desired: Config, *, needed: str, secret: Config | None = None, push_secret: bool = False
+    api: RepositoriesApi, desired: Config, *, needed: str, secret: Config | None = None, force_secret: bool = False
 ) -> Plan:
     """Look at the repository that has to be there, and plan. Only reads.
 
@@ -51,16 +51,16 @@ def plan_repository(
             raise InputError(f"There is no repository {desired['key']}, and creating one needs {needed}.")
         api.require_admin()
         return plan_present(None, desired, secret=secret)
-    _refuse_other_kind(current, desired, _IMMUTABLE)
-    _refuse_partial_read(current, desired)
-    changeable = {name: value for name, value in _whole_objects(current, desired).items() if name not in _IMMUTABLE}
-    return plan_present(current, changeable, secret=secret, push_secret=push_secret, marker="username")
+    _validate_type_unchanged(current, desired, _IMMUTABLE)
+    _require_full_config(current, desired)
+    changeable = {name: value for name, value in _merge_nested(current, desired).items() if name not in _IMMUTABLE}
+    return plan_present(current, changeable, secret=secret, force_secret=force_secret, marker="username")
 
 
 def plan_removal(api: RepositoriesApi, desired: Config) -> Plan:
     """Look at the repository that must not be there, and plan. Only reads."""
     current = api.get(desired["key"])
-    _refuse_other_kind(current, desired, ("rclass",))
+    _validate_type_unchanged(current, desired, ("rclass",))
     return plan_absent(current, ("key", "rclass", "packageType", "url", "repositories"))
 
 
@@ -68,7 +68,7 @@ def apply_plan(api: RepositoriesApi, key: str, plan: Plan) -> None:
     """Send a plan, then read it back."""
     send_plan(api, key, plan)
     if plan.action != "delete":
-        check_stored(key, plan, api.get(key))
+        verify_applied(key, plan, api.get(key))
 
 
 def send_plan(api: RepositoriesApi, key: str, plan: Plan) -> None:
@@ -81,10 +81,10 @@ def send_plan(api: RepositoriesApi, key: str, plan: Plan) -> None:
         api.update(key, plan.payload)
 
 
-def check_stored(key: str, plan: Plan, stored: Config | None) -> None:
+def verify_applied(key: str, plan: Plan, stored: Config | None) -> None:
     """Raise PullThroughError for settings that were lost: the server ignores those that it does not know without a word."""
     sent = {name: value for name, value in plan.payload.items() if name not in SECRETS}
-    lost = not_stored(sent, stored or {})
+    lost = settings_not_applied(sent, stored or {})
     # One that is neither old nor ours was written by another run in this moment. It is up to the caller to look at it once more.
     if "username" in lost and (stored or {}).get("username") not in (None, "", plan.before.get("username")):
         lost.remove("username")
@@ -95,7 +95,7 @@ def check_stored(key: str, plan: Plan, stored: Config | None) -> None:
         )
 
 
-def _refuse_other_kind(current: Config | None, desired: Config, names: t.Iterable[str]) -> None:
+def _validate_type_unchanged(current: Config | None, desired: Config, names: t.Iterable[str]) -> None:
     """Raise InputError when the key is taken by a repository that differs in one of names, which are for life."""
     for name in names:
         if current is not None and str(current.get(name)).lower() != desired[name]:
@@ -105,7 +105,7 @@ def _refuse_other_kind(current: Config | None, desired: Config, names: t.Iterabl
             )
 
 
-def _refuse_partial_read(current: Config, desired: Config) -> None:
+def _require_full_config(current: Config, desired: Config) -> None:
     """Raise PullThroughError when a configuration is only its public part, which is what a non-administrator gets."""
     if set(current) <= _PARTIAL and not set(desired) <= _PARTIAL:
         raise PullThroughError(
@@ -114,7 +114,7 @@ def _refuse_partial_read(current: Config, desired: Config) -> None:
         )
 
 
-def _whole_objects(current: Config, desired: Config) -> Config:
+def _merge_nested(current: Config, desired: Config) -> Config:
     """Return desired with each nested object filled up from current: the server replaces such an object whole."""
     filled = dict(desired)
     for name, value in desired.items():

@@ -17,7 +17,7 @@ REVOKE = frozenset({"identity.delete"})
 _FAMILIES = ("CAP_IAM_", "CAP_TENANT_", "CAP_")
 
 
-def dotted(capability: str) -> str:
+def capability_name(capability: str) -> str:
     """Return the name that people and chainctl use: CAP_IAM_ROLE_BINDINGS_LIST is role_bindings.list."""
     family = next((family for family in _FAMILIES if capability.startswith(family)), "")
     if not family:
@@ -32,9 +32,9 @@ def create_role_command(organization: str, needed: t.Collection[str]) -> str:
     return f"chainctl iam roles create pull-through --parent {organization} --capabilities {','.join(sorted(needed))}"
 
 
-def refuse_too_few(held: t.Collection[str], needed: t.Collection[str], organization: str) -> None:
+def require_capabilities(granted_capabilities: t.Collection[str], needed: t.Collection[str], organization: str) -> None:
     """Raise PullThroughError that names what is missing. held may be empty, which means that it is not known."""
-    missing = sorted(set(needed) - set(held)) if held else []
+    missing = sorted(set(needed) - set(granted_capabilities)) if granted_capabilities else []
     if not missing:
         return
     hint = (

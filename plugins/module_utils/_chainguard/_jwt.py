@@ -24,7 +24,7 @@ except ImportError as exc:
 _KEY_BITS = 4096
 
 
-def claims(token: str, what: str) -> dict[str, t.Any]:
+def decode_claims(token: str, what: str) -> dict[str, t.Any]:
     """Return the claims of a token without checking its signature. Raises InputError when it is none; what names it."""
     try:
         payload = token.split(".")[1]

@@ -22,7 +22,7 @@ _ENDINGS = (".yaml", ".yml", ".json")
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 
 
-class Unreadable(Exception):
+class InvalidManifestError(Exception):
     """A file that holds no YAML; says where and why without its content, which can be a secret."""
 
 
@@ -51,11 +51,11 @@ def images_of_file(path: str) -> list[str]:
             documents = list(yaml.load_all(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except yaml.MarkedYAMLError as exc:
         where = f" in line {exc.problem_mark.line + 1}" if exc.problem_mark else ""
-        raise Unreadable(f"{exc.problem or 'no YAML'}{where}") from exc
+        raise InvalidManifestError(f"{exc.problem or 'no YAML'}{where}") from exc
     except (yaml.YAMLError, ValueError, RecursionError) as exc:
-        raise Unreadable("no YAML") from exc
+        raise InvalidManifestError("no YAML") from exc
     except OSError as exc:
-        raise Unreadable(exc.strerror or "it cannot be opened") from exc
+        raise InvalidManifestError(exc.strerror or "it cannot be opened") from exc
     return images_of(documents)
 
 
@@ -93,7 +93,7 @@ def _members(value: t.Any) -> list[dict[t.Any, t.Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def below(reference: str, prefixes: t.Iterable[str]) -> str | None:
+def strip_prefix(reference: str, prefixes: t.Iterable[str]) -> str | None:
     """Return what stands behind the longest of the prefixes; None when none of them fits."""
     for prefix in sorted((prefix.strip("/") for prefix in prefixes), key=len, reverse=True):
         if reference.startswith(f"{prefix}/"):

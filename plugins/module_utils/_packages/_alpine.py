@@ -16,19 +16,25 @@ import typing as t
 import zlib
 from urllib.parse import quote
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, Unusable
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import shown_url
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._apk import Checked, known_checksum
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._artifact import (
-    SPARES,
-    Artifact,
-    File,
-    Release,
-    VersionMissing,
-    parsed,
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, InvalidContentError
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import redact_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._apk_checksum import (
+    ApkVerifier,
+    known_checksum,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._layouts import ByPath
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._site import Document, Site
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
+    MAX_FALLBACK_FILES,
+    ArtifactSpec,
+    Release,
+    RemoteFile,
+    VersionNotFoundError,
+    match_artifact,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import (
+    Document,
+    RepositoryClient,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._urls import PathLayout
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import newest, newest_first
 
 _ACCEPT = "application/gzip, application/octet-stream"
@@ -47,18 +53,18 @@ class _Package:
     checksum: str
 
 
-class Alpine(ByPath):
+class Alpine(PathLayout):
     """NAME or NAME=VERSION, for one architecture: the package. * is the one that has the smallest file in the index."""
 
-    def parse(self, text: str, architecture: str = "") -> Artifact:
+    def parse(self, text: str, architecture: str = "") -> ArtifactSpec:
         """Return the artifact, or raise InputError."""
         name, version = r"\*|[A-Za-z0-9][A-Za-z0-9._+-]*", r"(?<!\*)=([A-Za-z0-9._+~-]+)"
-        match = parsed(text, rf"({name})(?:{version})?", "NAME, NAME=VERSION, or * for the smallest package")
+        match = match_artifact(text, rf"({name})(?:{version})?", "NAME, NAME=VERSION, or * for the smallest package")
         if not architecture.replace("_", "").isalnum():
             raise InputError(f"{architecture!r} is not an architecture.", hint="Write it as apk does, such as x86_64.")
-        return Artifact(text, match[1], match[2], architecture)
+        return ArtifactSpec(text, match[1], match[2], architecture)
 
-    def find(self, site: Site, artifact: Artifact) -> Release:
+    def find(self, site: RepositoryClient, artifact: ArtifactSpec) -> Release:
         """Return the release. Raises VersionMissing, and what Site raises."""
         folder = artifact.architecture
         document = site.document(f"{site.root}/{folder}/{_INDEX}.tar.gz", _ACCEPT)
@@ -70,30 +76,36 @@ class Alpine(ByPath):
             if package.name == artifact.name:
                 versions[package.version] = package
             else:
-                smallest = heapq.nsmallest(SPARES, [*smallest, package], key=lambda one: one.size)
+                smallest = heapq.nsmallest(MAX_FALLBACK_FILES, [*smallest, package], key=lambda one: one.size)
         version = artifact.version or newest(versions)
         if version not in versions:
             wanted = artifact.label if artifact.version else f"package {artifact.name} for {folder}"
-            raise VersionMissing(wanted, ", ".join(newest_first(versions)[:3]))
+            raise VersionNotFoundError(wanted, ", ".join(newest_first(versions)[:3]))
         others = [versions[other] for other in newest_first(versions) if other != version]
-        spares = heapq.nsmallest(SPARES, [*smallest, *others], key=lambda one: one.size)
+        fallback_files = heapq.nsmallest(MAX_FALLBACK_FILES, [*smallest, *others], key=lambda one: one.size)
         files = (_file(site, folder, versions[version]),)
-        return Release(version, files, tuple(_file(site, folder, one) for one in spares), artifact)
+        return Release(version, files, tuple(_file(site, folder, one) for one in fallback_files), artifact)
 
 
-def _smallest(document: Document, architecture: str) -> Artifact:
+def _smallest(document: Document, architecture: str) -> ArtifactSpec:
     """Return the package that has the smallest file, whichever version that is. Raises VersionMissing."""
     found = min(_packages(document), key=lambda one: (one.size, one.name), default=None)
     if found is None:
-        raise VersionMissing(f"package for {architecture}", "")
-    return Artifact(found.name, found.name, None, architecture)
+        raise VersionNotFoundError(f"package for {architecture}", "")
+    return ArtifactSpec(found.name, found.name, None, architecture)
 
 
-def _file(site: Site, folder: str, package: _Package) -> File:
+def _file(site: RepositoryClient, folder: str, package: _Package) -> RemoteFile:
     path = f"{folder}/{package.name}-{package.version}.apk"
     known = known_checksum(package.checksum)
-    seal = functools.partial(Checked, *known) if known else None
-    return File(path.rpartition("/")[2], f"{site.root}/{quote(path)}", (path,), size=package.size, seal=seal)
+    content_verifier = functools.partial(ApkVerifier, *known) if known else None
+    return RemoteFile(
+        path.rpartition("/")[2],
+        f"{site.root}/{quote(path)}",
+        (path,),
+        size=package.size,
+        content_verifier=content_verifier,
+    )
 
 
 def _packages(document: Document) -> t.Iterator[_Package]:
@@ -108,8 +120,10 @@ def _packages(document: Document) -> t.Iterator[_Package]:
                     yield from _entries(text)
                     return
     except (OSError, EOFError, tarfile.TarError, zlib.error, KeyError, ValueError) as exc:
-        raise Unusable("content", f"an index that cannot be read ({exc}).", url=shown_url(document.url)) from exc
-    raise Unusable("content", f"an archive without {_INDEX}.", url=shown_url(document.url))
+        raise InvalidContentError(
+            "content", f"an index that cannot be read ({exc}).", url=redact_url(document.url)
+        ) from exc
+    raise InvalidContentError("content", f"an archive without {_INDEX}.", url=redact_url(document.url))
 
 
 def _entries(text: t.IO[bytes]) -> t.Iterator[_Package]:

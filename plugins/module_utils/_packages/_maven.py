@@ -11,18 +11,21 @@ import typing as t
 from urllib.parse import quote
 from xml.etree import ElementTree
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, Unusable
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import shown_url
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._artifact import (
-    SPARES,
-    Artifact,
-    File,
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, InvalidContentError
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import redact_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
+    MAX_FALLBACK_FILES,
+    ArtifactSpec,
     Release,
-    VersionMissing,
-    parsed,
+    RemoteFile,
+    VersionNotFoundError,
+    match_artifact,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._layouts import ByPath
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._site import Document, Site
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import (
+    Document,
+    RepositoryClient,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._urls import PathLayout
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import newest, newest_first
 
 _XML = "application/xml, text/xml"
@@ -32,17 +35,17 @@ _WORD = r"[A-Za-z0-9_.-]+"
 _EXTENSIONS = ("war", "ear", "rar", "aar", "zip")
 
 
-class Maven(ByPath):
+class Maven(PathLayout):
     """GROUP:ARTIFACT or GROUP:ARTIFACT:VERSION: the POM, and the file that it describes."""
 
-    def parse(self, text: str, architecture: str = "") -> Artifact:
+    def parse(self, text: str, architecture: str = "") -> ArtifactSpec:
         """Return the artifact, or raise InputError."""
-        match = parsed(text, rf"({_WORD}:{_WORD})(?::({_WORD}))?", "GROUP:ARTIFACT or GROUP:ARTIFACT:VERSION")
+        match = match_artifact(text, rf"({_WORD}:{_WORD})(?::({_WORD}))?", "GROUP:ARTIFACT or GROUP:ARTIFACT:VERSION")
         if (match[2] or "").endswith("-SNAPSHOT"):
             raise InputError(f"The artifact {text!r} is a snapshot.", hint="Name a release: snapshots are not served.")
-        return Artifact(text, match[1], match[2])
+        return ArtifactSpec(text, match[1], match[2])
 
-    def find(self, site: Site, artifact: Artifact) -> Release:
+    def find(self, site: RepositoryClient, artifact: ArtifactSpec) -> Release:
         """Return the release. Raises VersionMissing, and what Site raises."""
         group, _colon, name = artifact.name.partition(":")
         folder = f"{group.replace('.', '/')}/{name}"
@@ -51,16 +54,18 @@ class Maven(ByPath):
             versions, released = _metadata(site.document(url, _XML))
             version = released or newest(versions)
             if version is None:
-                raise VersionMissing(f"version of {artifact.name}", "")
+                raise VersionNotFoundError(f"version of {artifact.name}", "")
         else:
             # A client does not need it for a version that is known.
-            document = site.document_if_any(url, _XML)
+            document = site.get_document_or_none(url, _XML)
             versions, version = _metadata(document)[0] if document else [], artifact.version
         others = [other for other in newest_first(versions) if other != version]
         pom = _file(
-            site, folder, name, version, "pom", leads_to=functools.partial(_described, site, folder, name, version)
+            site, folder, name, version, "pom", next_files=functools.partial(_described, site, folder, name, version)
         )
-        return Release(version, (pom,), tuple(_file(site, folder, name, other, "pom") for other in others[:SPARES]))
+        return Release(
+            version, (pom,), tuple(_file(site, folder, name, other, "pom") for other in others[:MAX_FALLBACK_FILES])
+        )
 
 
 def _metadata(document: Document) -> tuple[list[str], str]:
@@ -72,7 +77,7 @@ def _metadata(document: Document) -> tuple[list[str], str]:
     return versions, (versioning.findtext("{*}release") or "").strip()
 
 
-def _described(site: Site, folder: str, name: str, version: str, body: bytes) -> tuple[File, ...]:
+def _described(site: RepositoryClient, folder: str, name: str, version: str, body: bytes) -> tuple[RemoteFile, ...]:
     """Return the file that a POM describes. A POM for others to build on describes none."""
     pom = _xml(body, "project", f"{site.root}/{folder}/{version}/{name}-{version}.pom")
     packaging = (pom.findtext("{*}packaging") or "jar").strip()
@@ -81,11 +86,11 @@ def _described(site: Site, folder: str, name: str, version: str, body: bytes) ->
     return (_file(site, folder, name, version, packaging if packaging in _EXTENSIONS else "jar"),)
 
 
-def _file(site: Site, folder: str, name: str, version: str, extension: str, **more: t.Any) -> File:
+def _file(site: RepositoryClient, folder: str, name: str, version: str, extension: str, **more: t.Any) -> RemoteFile:
     path = f"{folder}/{version}/{name}-{version}.{extension}"
     url = f"{site.root}/{quote(path)}"
-    sidecars = tuple((algorithm, f"{url}.{algorithm}") for algorithm in ("sha256", "sha1"))
-    return File(path.rpartition("/")[2], url, (path,), sidecars=sidecars, **more)
+    checksum_urls = tuple((algorithm, f"{url}.{algorithm}") for algorithm in ("sha256", "sha1"))
+    return RemoteFile(path.rpartition("/")[2], url, (path,), checksum_urls=checksum_urls, **more)
 
 
 def _xml(body: bytes, root: str, url: str) -> ElementTree.Element:
@@ -95,7 +100,7 @@ def _xml(body: bytes, root: str, url: str) -> ElementTree.Element:
             raise ElementTree.ParseError("it declares entities")
         found = ElementTree.fromstring(body)
     except ElementTree.ParseError as exc:
-        raise Unusable("content", f"a document that is no XML ({exc}).", url=shown_url(url)) from exc
+        raise InvalidContentError("content", f"a document that is no XML ({exc}).", url=redact_url(url)) from exc
     if found.tag.rpartition("}")[2] != root:
-        raise Unusable("content", f"an XML document that is no {root}.", url=shown_url(url))
+        raise InvalidContentError("content", f"an XML document that is no {root}.", url=redact_url(url))
     return found

@@ -13,19 +13,19 @@ import base64
 import dataclasses
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unusable
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import shown_url
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._artifact import (
-    SPARES,
-    Artifact,
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import redact_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
+    MAX_FALLBACK_FILES,
+    ArtifactSpec,
     Checksum,
-    File,
     Release,
-    VersionMissing,
-    parsed,
+    RemoteFile,
+    VersionNotFoundError,
+    match_artifact,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._layouts import ByApi
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._site import Site
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import RepositoryClient
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._urls import ApiLayout
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import newest, newest_first
 
 _FLAT = "PackageBaseAddress/"
@@ -40,41 +40,41 @@ class _Package:
     promise: Checksum | None = None
 
 
-class NuGet(ByApi):
+class NuGet(ApiLayout):
     """ID or ID@VERSION: the package."""
 
     api = "nuget/v3"
     index = "/index.json"
 
-    def parse(self, text: str, architecture: str = "") -> Artifact:
+    def parse(self, text: str, architecture: str = "") -> ArtifactSpec:
         """Return the artifact, or raise InputError."""
-        match = parsed(text, r"([A-Za-z0-9_][A-Za-z0-9._-]*)(?:@([0-9][A-Za-z0-9.+-]*))?", "ID or ID@VERSION")
-        return Artifact(text, match[1].lower(), match[2].lower() if match[2] else None)
+        match = match_artifact(text, r"([A-Za-z0-9_][A-Za-z0-9._-]*)(?:@([0-9][A-Za-z0-9.+-]*))?", "ID or ID@VERSION")
+        return ArtifactSpec(text, match[1].lower(), match[2].lower() if match[2] else None)
 
-    def find(self, site: Site, artifact: Artifact) -> Release:
+    def find(self, site: RepositoryClient, artifact: ArtifactSpec) -> Release:
         """Return the release. Raises VersionMissing, and what Site raises."""
         packages = _packages(site, artifact.name)
         version = artifact.version or newest(packages, semantic=True)
         if version not in packages:
-            raise VersionMissing(artifact.text, ", ".join(newest_first(packages)[:3]))
+            raise VersionNotFoundError(artifact.text, ", ".join(newest_first(packages)[:3]))
         others = [other for other in newest_first(packages) if other != version]
-        files = [_file(site, artifact.name, one, packages[one]) for one in (version, *others[:SPARES])]
+        files = [_file(site, artifact.name, one, packages[one]) for one in (version, *others[:MAX_FALLBACK_FILES])]
         return Release(version, (files[0],), tuple(files[1:]))
 
 
-def _packages(site: Site, name: str) -> dict[str, _Package]:
+def _packages(site: RepositoryClient, name: str) -> dict[str, _Package]:
     """Return the packages of an ID by their version in lower case."""
     try:
         resources = {str(one["@type"]): str(one["@id"]).rstrip("/") for one in site.json(site.root)["resources"]}
         if flat := _resource(resources, _FLAT):
-            base = site.own(f"{flat}/{name}")
+            base = site.rewrite_url(f"{flat}/{name}")
             versions = [str(version).lower() for version in site.json(f"{base}/index.json")["versions"]]
             return {version: _Package(f"{base}/{version}/{name}.{version}.nupkg") for version in versions}
         if registration := _resource(resources, _REGISTRATION):
-            return dict(_registered(site, site.own(f"{registration}/{name}/index.json")))
+            return dict(_registered(site, site.rewrite_url(f"{registration}/{name}/index.json")))
     except (KeyError, TypeError, AttributeError) as exc:
-        raise Unusable("content", f"a feed that is not valid ({exc}).", url=shown_url(site.root)) from exc
-    raise Unusable("content", "a feed that does not say where packages are.", url=shown_url(site.root))
+        raise InvalidContentError("content", f"a feed that is not valid ({exc}).", url=redact_url(site.root)) from exc
+    raise InvalidContentError("content", "a feed that does not say where packages are.", url=redact_url(site.root))
 
 
 def _resource(resources: t.Mapping[str, str], kind: str) -> str:
@@ -82,10 +82,10 @@ def _resource(resources: t.Mapping[str, str], kind: str) -> str:
     return max((item for item in resources.items() if item[0].startswith(kind)), default=("", ""))[1]
 
 
-def _registered(site: Site, url: str) -> t.Iterator[tuple[str, _Package]]:
+def _registered(site: RepositoryClient, url: str) -> t.Iterator[tuple[str, _Package]]:
     """Yield version and package of each entry of a registration, whose pages can be documents of their own."""
     for page in site.json(url)["items"]:
-        leaves = page["items"] if page.get("items") else site.json(site.own(page["@id"]))["items"]
+        leaves = page["items"] if page.get("items") else site.json(site.rewrite_url(page["@id"]))["items"]
         for leaf in leaves:
             entry = leaf["catalogEntry"]
             version = str(entry["version"]).partition("+")[0].lower()
@@ -100,7 +100,9 @@ def _promise(entry: t.Mapping[str, t.Any]) -> Checksum | None:
     return Checksum.of(str(entry.get("packageHashAlgorithm") or ""), value)
 
 
-def _file(site: Site, name: str, version: str, package: _Package) -> File:
+def _file(site: RepositoryClient, name: str, version: str, package: _Package) -> RemoteFile:
     file = f"{name}.{version}.nupkg"
-    promised = (package.promise,) if package.promise else ()
-    return File(file, site.own(package.url), (file, f"{name}/{version}/{file}"), promised=promised)
+    expected_checksums = (package.promise,) if package.promise else ()
+    return RemoteFile(
+        file, site.rewrite_url(package.url), (file, f"{name}/{version}/{file}"), expected_checksums=expected_checksums
+    )

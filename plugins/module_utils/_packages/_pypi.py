@@ -12,19 +12,22 @@ import re
 import typing as t
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unusable
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import shown_url
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._artifact import (
-    SPARES,
-    Artifact,
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import redact_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
+    MAX_FALLBACK_FILES,
+    ArtifactSpec,
     Checksum,
-    File,
     Release,
-    VersionMissing,
-    parsed,
+    RemoteFile,
+    VersionNotFoundError,
+    match_artifact,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._layouts import ByApi
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._site import Document, Site
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import (
+    Document,
+    RepositoryClient,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._urls import ApiLayout
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import newest, newest_first
 
 _ACCEPT = "application/vnd.pypi.simple.v1+html, text/html"
@@ -46,25 +49,25 @@ class _Link:
         return self.name.endswith(("-none-any.whl", *_SDISTS))
 
 
-class PyPi(ByApi):
+class PyPi(ApiLayout):
     """NAME or NAME==VERSION: one file, a wheel for each machine before a source and that before a wheel for one."""
 
     api = "pypi"
     index = "/simple"
 
-    def parse(self, text: str, architecture: str = "") -> Artifact:
+    def parse(self, text: str, architecture: str = "") -> ArtifactSpec:
         """Return the artifact, or raise InputError."""
-        match = parsed(text, rf"({_WORD})(?:==([A-Za-z0-9.!+_-]+))?", "NAME or NAME==VERSION")
-        return Artifact(text, re.sub(r"[-_.]+", "-", match[1]).lower(), match[2])
+        match = match_artifact(text, rf"({_WORD})(?:==([A-Za-z0-9.!+_-]+))?", "NAME or NAME==VERSION")
+        return ArtifactSpec(text, re.sub(r"[-_.]+", "-", match[1]).lower(), match[2])
 
-    def find(self, site: Site, artifact: Artifact) -> Release:
+    def find(self, site: RepositoryClient, artifact: ArtifactSpec) -> Release:
         """Return the release. Raises VersionMissing, and what Site raises."""
         document = site.document(f"{site.root}/{artifact.name}/", _ACCEPT, html=True)
         versions = _by_version(artifact.name, _links(document))
         version = artifact.version or newest(version for version, links in versions.items() if not links[0].yanked)
         if version not in versions:
             wanted = artifact.text if artifact.version else f"version of {artifact.name}"
-            raise VersionMissing(wanted, ", ".join(newest_first(versions)[:3]))
+            raise VersionNotFoundError(wanted, ", ".join(newest_first(versions)[:3]))
         links = versions[version]
         others = [
             link
@@ -72,8 +75,8 @@ class PyPi(ByApi):
             for link in versions[other]
             if link.is_portable and link != links[0]
         ]
-        spares = tuple(_file(site, document, link) for link in others[:SPARES])
-        return Release(version, (_file(site, document, links[0]),), spares)
+        fallback_files = tuple(_file(site, document, link) for link in others[:MAX_FALLBACK_FILES])
+        return Release(version, (_file(site, document, links[0]),), fallback_files)
 
 
 class _Page(html.parser.HTMLParser):
@@ -100,7 +103,7 @@ def _links(document: Document) -> list[_Link]:
     page.feed(document.body.decode("utf-8", "replace"))
     files = [link for link in page.links if link.name.endswith((".whl", *_SDISTS))]
     if page.links and not files:
-        raise Unusable("html", "a web page that is no index of files.", url=shown_url(document.url))
+        raise InvalidContentError("html", "a web page that is no index of files.", url=redact_url(document.url))
     return files
 
 
@@ -128,15 +131,17 @@ def _preference(link: _Link) -> tuple[bool, bool, bool, str]:
     return (link.yanked, not link.is_portable, not link.name.endswith(".whl"), link.name)
 
 
-def _file(site: Site, document: Document, link: _Link) -> File:
+def _file(site: RepositoryClient, document: Document, link: _Link) -> RemoteFile:
     try:
         url, fragment = urldefrag(urljoin(document.url, link.href))
     except ValueError as exc:
-        raise Unusable("content", f"an index with a link that is none ({exc}).", url=shown_url(document.url)) from exc
-    url = site.own(url)
+        raise InvalidContentError(
+            "content", f"an index with a link that is none ({exc}).", url=redact_url(document.url)
+        ) from exc
+    url = site.rewrite_url(url)
     algorithm, _equals, value = fragment.partition("=")
     promise = Checksum.of(algorithm, value)
     # Artifactory keeps a file under the path that upstream has it at, which can begin with packages/ as well.
     path = unquote(urlsplit(url).path).partition("/packages/")[2]
     paths = tuple(dict.fromkeys((path, path.removeprefix("packages/"), f"packages/{path}")))
-    return File(link.name, url, paths, promised=(promise,) if promise else ())
+    return RemoteFile(link.name, url, paths, expected_checksums=(promise,) if promise else ())

@@ -10,77 +10,84 @@ import dataclasses
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import (
-    Configuration,
     Diagnosis,
+    RepositoryConfig,
     Result,
-    of_error,
-    of_skipped,
-    of_upstream,
+    evidence_from_error,
+    evidence_from_upstream,
+    skipped_diagnosis,
     status_of,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import shown_url
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._artifact import Artifact, VersionMissing
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._diagnose import STALE, Evidence, diagnose
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._prove import Batch, Differs, Outcome
-from ansible_collections.cgr.pull_through.plugins.module_utils._patience import Skipped
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import redact_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
+    ArtifactSpec,
+    VersionNotFoundError,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._puller import (
+    ChecksumMismatchError,
+    PullJob,
+    PullResult,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._rules import OUTDATED, Evidence, diagnose
+from ansible_collections.cgr.pull_through.plugins.module_utils._retry import SkippedError
 
 
-class Reporter:
+class ResultBuilder:
     """Words the outcomes of one batch.
 
     configuration is called only when there is something to explain.
     """
 
-    def __init__(self, batch: Batch, configuration: t.Callable[[], Configuration]) -> None:
+    def __init__(self, batch: PullJob, configuration: t.Callable[[], RepositoryConfig]) -> None:
         self._package_type = batch.package_type
         self._site = batch.site
         self._upstream = batch.upstream
         self._repository = batch.repository
         self._configuration = configuration
 
-    def result(self, outcome: Outcome) -> Result:
+    def result(self, outcome: PullResult) -> Result:
         """Return one artifact's part of the module's result."""
         diagnosis = self._diagnosis(outcome)
         return {
-            **untried(outcome.artifact, self._repository or self._site.host),
+            **skipped_result(outcome.artifact, self._repository or self._site.host),
             "status": status_of(outcome.error, "pulled"),
             "ok": outcome.error is None,
             "version": outcome.release.version if outcome.release else outcome.artifact.version,
             "files": [
                 {
                     "name": fetched.file.name,
-                    "url": shown_url(fetched.file.url),
+                    "url": redact_url(fetched.file.url),
                     "size": fetched.size,
                     "sha256": fetched.digests["sha256"],
-                    "promised": list(fetched.promised),
-                    "as_upstream": outcome.compared.get(fetched.file.name),
+                    "verified_checksums": list(fetched.expected_checksums),
+                    "matches_upstream": outcome.compared.get(fetched.file.name),
                 }
                 for fetched in outcome.files
             ],
             "upstream_version": outcome.upstream_version,
-            "stale": outcome.stale,
-            "fresh": outcome.sighting.fresh,
-            "fresh_evidence": outcome.sighting.evidence,
+            "outdated": outcome.is_outdated,
+            "from_upstream": outcome.observation.from_upstream,
+            "from_upstream_evidence": outcome.observation.evidence,
             "bytes": sum(fetched.size for fetched in outcome.files),
             "seconds": round(outcome.finished - outcome.started, 3),
             "error": outcome.error.details() if outcome.error else None,
             "diagnosis": dataclasses.asdict(diagnosis) if diagnosis else None,
         }
 
-    def _diagnosis(self, outcome: Outcome) -> Diagnosis | None:
-        if isinstance(outcome.error, Skipped):
-            return of_skipped(outcome.error.why, diagnose(self._evidence(outcome, outcome.error.cause)))
+    def _diagnosis(self, outcome: PullResult) -> Diagnosis | None:
+        if isinstance(outcome.error, SkippedError):
+            return skipped_diagnosis(outcome.error.why, diagnose(self._evidence(outcome, outcome.error.cause)))
         if outcome.error is not None:
             return diagnose(self._evidence(outcome, outcome.error))
-        return STALE.diagnosis(self._evidence(outcome, None)) if outcome.stale else None
+        return OUTDATED.diagnosis(self._evidence(outcome, None)) if outcome.is_outdated else None
 
-    def _evidence(self, outcome: Outcome, error: PullThroughError | None) -> Evidence:
+    def _evidence(self, outcome: PullResult, error: PullThroughError | None) -> Evidence:
         configuration = self._configuration()
         evidence = Evidence(
             stage=outcome.stage,
             problem="other",
-            asked=outcome.artifact.label,
+            requested_reference=outcome.artifact.label,
             host=self._site.host,
             repository=self._repository,
             anonymous=self._site.login.is_anonymous,
@@ -91,23 +98,23 @@ class Reporter:
         if outcome.at is not None:
             evidence = dataclasses.replace(evidence, path=outcome.at.paths[0])
         if self._upstream is not None:
-            known = of_upstream(
+            known = evidence_from_upstream(
                 self._upstream.host,
                 anonymous=self._upstream.login.is_anonymous,
                 found=outcome.upstream_version is not None,
                 error=outcome.upstream_error,
             )
             evidence = dataclasses.replace(evidence, upstream_url=self._upstream.root, **known)
-        if isinstance(error, VersionMissing):
+        if isinstance(error, VersionNotFoundError):
             evidence = dataclasses.replace(evidence, problem="version", missing=error.wanted, found=error.found)
-        elif isinstance(error, Differs):
-            evidence = dataclasses.replace(evidence, problem="differs")
-        return evidence if error is None else dataclasses.replace(evidence, **of_error(error))
+        elif isinstance(error, ChecksumMismatchError):
+            evidence = dataclasses.replace(evidence, problem="upstream_checksum_mismatch")
+        return evidence if error is None else dataclasses.replace(evidence, **evidence_from_error(error))
 
 
-def untried(artifact: Artifact, place: str) -> Result:
+def skipped_result(artifact: ArtifactSpec, place: str) -> Result:
     """Return the result of an artifact for which nothing was sent. place: the repository's key, or another host."""
-    unknown = dict.fromkeys(("ok", "upstream_version", "stale", "fresh", "error", "diagnosis"))
+    unknown = dict.fromkeys(("ok", "upstream_version", "outdated", "from_upstream", "error", "diagnosis"))
     return {
         "artifact": artifact.text,
         "reference": f"{place}: {artifact.label}",
@@ -115,7 +122,7 @@ def untried(artifact: Artifact, place: str) -> Result:
         "version": artifact.version,
         "status": "skipped",
         "files": [],
-        "fresh_evidence": "",
+        "from_upstream_evidence": "",
         "bytes": 0,
         "seconds": 0.0,
         **unknown,
@@ -125,11 +132,13 @@ def untried(artifact: Artifact, place: str) -> Result:
 def summary(result: Result) -> str:
     """Return what one artifact's result proves, in a line for people."""
     files, known = result["files"], result["version"]
-    if result["stale"]:
+    if result["outdated"]:
         known += f", older than upstream's {result['upstream_version']}"
-    compared = sum(file["as_upstream"] is True for file in files)
-    promised = sum(bool(file["promised"]) for file in files)
+    compared = sum(file["matches_upstream"] is True for file in files)
+    expected_checksums = sum(bool(file["verified_checksums"]) for file in files)
     same = f", {compared} as upstream's" if result["upstream_version"] else ""
-    checked = f"{len(files)} files, {promised} with the checksum promised{same}, {result['bytes'] / 1e6:.1f} MB"
-    origin = {True: "fresh from upstream", False: "all from the cache", None: "cached or not is not known"}
-    return f"{result['reference']}: pulled {known}; {checked}; {origin[result['fresh']]}."
+    checked = (
+        f"{len(files)} files, {expected_checksums} with the checksum promised{same}, {result['bytes'] / 1e6:.1f} MB"
+    )
+    origin = {True: "from upstream", False: "all from the cache", None: "cached or not is not known"}
+    return f"{result['reference']}: pulled {known}; {checked}; {origin[result['from_upstream']]}."

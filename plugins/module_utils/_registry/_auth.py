@@ -14,13 +14,13 @@ import time
 import typing as t
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import (
+from ansible_collections.cgr.pull_through.plugins.module_utils._download import (
     ERROR_LIMIT,
-    DownloadRefused,
-    Exchange,
-    Login,
+    Credentials,
+    DownloadClient,
+    DownloadError,
     Origin,
-    unsafe_hop,
+    redirect_error,
 )
 
 _SHORTEST_LIFE = 60.0
@@ -61,7 +61,7 @@ def parse_challenges(header: str) -> list[Challenge]:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Held:
+class _CachedAuthorization:
     """An authorization for one repository, and when to replace it (seconds of the clock)."""
 
     authorization: str = dataclasses.field(repr=False)
@@ -76,13 +76,18 @@ class Authorizer:
     """
 
     def __init__(
-        self, base_url: str, login: Login, exchange: Exchange, *, clock: t.Callable[[], float] = time.monotonic
+        self,
+        base_url: str,
+        login: Credentials,
+        exchange: DownloadClient,
+        *,
+        clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
         self._ping_url = f"{base_url}/v2/"
         self._login = login
         self._exchange = exchange
         self._clock = clock
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, _CachedAuthorization] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._ping_lock = threading.Lock()
         self._pinged = False
@@ -99,9 +104,9 @@ class Authorizer:
             held = self._held.get(name)
             if held and self._clock() < held.refresh_at:
                 return held.authorization
-            return self._obtain(name, held.challenge if held else self._usual_challenge())
+            return self._authenticate(name, held.challenge if held else self._default_challenge())
 
-    def renewed(self, name: str, header: str, *, refused: str) -> str:
+    def refresh(self, name: str, header: str, *, refused: str) -> str:
         """Return what to send instead of an authorization that was refused; empty when there is nothing better."""
         if self._login.bearer:
             return ""
@@ -109,23 +114,23 @@ class Authorizer:
             held = self._held.get(name)
             if held and held.authorization != refused:
                 return held.authorization  # another thread was faster
-            fresh = self._obtain(name, _best(header))
-        return "" if fresh == refused else fresh
+            from_upstream = self._authenticate(name, _select_challenge(header))
+        return "" if from_upstream == refused else from_upstream
 
     def _lock(self, name: str) -> threading.Lock:
         return self._locks.setdefault(name, threading.Lock())
 
-    def _usual_challenge(self) -> Challenge | None:
+    def _default_challenge(self) -> Challenge | None:
         with self._ping_lock:
             if not self._pinged:
                 answer, url = self._exchange.get(self._ping_url, accept="application/json")
                 answer.read(ERROR_LIMIT)
                 if answer.status == 401 and Origin.of(url) == self._exchange.origin:
-                    self._usual = _best(answer.headers.get("WWW-Authenticate", ""))
+                    self._usual = _select_challenge(answer.headers.get("WWW-Authenticate", ""))
                 self._pinged = True
             return self._usual
 
-    def _obtain(self, name: str, challenge: Challenge | None) -> str:
+    def _authenticate(self, name: str, challenge: Challenge | None) -> str:
         """Return the authorization that answers a challenge, and hold it."""
         if challenge is None:
             return ""
@@ -134,14 +139,14 @@ class Authorizer:
         else:
             token, life = self._token(challenge, name)
             authorization = f"Bearer {token}"
-        self._held[name] = _Held(authorization, challenge, self._clock() + life * _REFRESH_AT)
+        self._held[name] = _CachedAuthorization(authorization, challenge, self._clock() + life * _REFRESH_AT)
         return authorization
 
     def _token(self, challenge: Challenge, name: str) -> tuple[str, float]:
         """Return a token and the seconds that it lives. POST is never used: Artifactory answers it with 401."""
         realm = challenge.parameters["realm"]
-        if why := unsafe_hop(self._exchange.origin, realm):
-            raise DownloadRefused(
+        if why := redirect_error(self._exchange.origin, realm):
+            raise DownloadError(
                 401,
                 f"a challenge with the token service {realm.partition('?')[0]}: {why}",
                 url=self._ping_url,
@@ -162,11 +167,11 @@ class Authorizer:
             token = answer.get("token") or answer["access_token"]
             life = float(answer.get("expires_in") or _SHORTEST_LIFE)
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise DownloadRefused(200, "an answer of the token service without a token", url=url, headers={}) from None
+            raise DownloadError(200, "an answer of the token service without a token", url=url, headers={}) from None
         return str(token), max(life, _SHORTEST_LIFE)
 
 
-def _best(header: str) -> Challenge | None:
+def _select_challenge(header: str) -> Challenge | None:
     """Return the challenge to answer: Bearer where it is offered, else Basic."""
     challenges = parse_challenges(header)
     bearer = (one for one in challenges if one.scheme == "bearer" and one.parameters.get("realm"))

@@ -14,19 +14,18 @@ import time
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unusable
-from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import (
+from ansible_collections.cgr.pull_through.plugins.module_utils._download import (
     ERROR_LIMIT,
-    Counter,
-    Exchange,
-    Login,
+    Credentials,
+    DownloadClient,
     Origin,
+    TransferStats,
     is_html,
-    read_refusal,
+    parse_error_response,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import Answer, Transport, shown_url
-from ansible_collections.cgr.pull_through.plugins.module_utils._limits import Limits
-from ansible_collections.cgr.pull_through.plugins.module_utils._patience import CircuitBreaker, patiently
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import StreamedResponse, Transport, redact_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import Limits
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import Authorizer
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import (
     ACCEPT,
@@ -40,9 +39,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._refere
     hash_for,
     is_digest,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._retry import CircuitBreaker, retry
 
 _MANIFEST_LIMIT = 4 << 20
-_MOST_PAGES = 20
+_MAX_PAGES = 20
 # How registries and proxies answer to an API that they do not have.
 _NO_API = (400, 403, 404, 405, 406, 501)
 _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*rel="?next"?')
@@ -59,7 +59,7 @@ class Registry:
     def __init__(
         self,
         base_url: str,
-        login: Login,
+        login: Credentials,
         *,
         transport: Transport,
         breaker: CircuitBreaker | None = None,
@@ -69,9 +69,9 @@ class Registry:
     ) -> None:
         self.base_url = base_url
         self.login = login
-        self.counter = Counter()
+        self.counter = TransferStats()
         self._limits = limits or Limits()
-        self._exchange = Exchange(base_url, transport, self.counter, self._limits)
+        self._exchange = DownloadClient(base_url, transport, self.counter, self._limits)
         self._auth = Authorizer(base_url, login, self._exchange, clock=clock)
         self._breaker = breaker or CircuitBreaker(login)
         self._sleep = sleep
@@ -86,11 +86,11 @@ class Registry:
 
         Raises Unanswered, DownloadRefused, Unusable, Skipped.
         """
-        return self._tried(lambda: self._manifest(name, reference, expected))
+        return self._call_with_retry(lambda: self._manifest(name, reference, expected))
 
     def resolve(self, name: str, reference: str) -> Manifest:
         """Return digest, size and media type of a manifest or index, without its content. Raises as manifest() does."""
-        return self._tried(lambda: self._head(name, reference)) or self.manifest(name, reference)
+        return self._call_with_retry(lambda: self._head(name, reference)) or self.manifest(name, reference)
 
     def referrers(self, name: str, digest: str) -> list[Descriptor] | None:
         """Return what refers to a digest, such as signatures; None where the registry has no API for that.
@@ -99,8 +99,8 @@ class Registry:
         """
         found: list[Descriptor] = []
         query = ""
-        for _page in range(_MOST_PAGES):
-            page = self._tried(functools.partial(self._referrers, name, digest, query))
+        for _page in range(_MAX_PAGES):
+            page = self._call_with_retry(functools.partial(self._referrers, name, digest, query))
             if page is None:
                 return None
             found += page[0].entries
@@ -111,43 +111,43 @@ class Registry:
 
     def blob(self, name: str, blob: Descriptor) -> None:
         """Fetch a blob and verify it, without keeping it. Raises as manifest() does."""
-        self._tried(lambda: self._stream(name, blob, lambda chunk: None))
+        self._call_with_retry(lambda: self._stream(name, blob, lambda chunk: None))
 
     def config(self, name: str, blob: Descriptor) -> dict[str, t.Any]:
         """Return an image's configuration, verified. Raises as manifest() does."""
         if blob.size > _MANIFEST_LIMIT:
-            raise Unusable(
+            raise InvalidContentError(
                 "content", f"a configuration of {blob.size} bytes.", url=self._url(name, "blobs", blob.digest)
             )
-        body = self._tried(lambda: self._collected(name, blob))
+        body = self._call_with_retry(lambda: self._collected(name, blob))
         try:
             document = json.loads(body)
         except ValueError:
             document = None
         return document if isinstance(document, dict) else {}
 
-    def _tried(self, work: t.Callable[[], Result]) -> Result:
-        return self._breaker.run(lambda: patiently(work, self._sleep))
+    def _call_with_retry(self, work: t.Callable[[], Result]) -> Result:
+        return self._breaker.run(lambda: retry(work, self._sleep))
 
     def _url(self, name: str, kind: str, reference: str) -> str:
         return f"{self.base_url}/v2/{name}/{kind}/{reference}"
 
-    def _ask(self, name: str, url: str, accept: str, method: str = "GET") -> tuple[Answer, str]:
+    def _ask(self, name: str, url: str, accept: str, method: str = "GET") -> tuple[StreamedResponse, str]:
         """Return an answer and the URL that gave it; answer one challenge on the way."""
         authorization = self._auth.authorization(name)
         answer, final = self._exchange.get(url, accept=accept, authorization=authorization, method=method)
         if answer.status == 401 and Origin.of(final) == self._exchange.origin:
-            renewed = self._auth.renewed(name, answer.headers.get("WWW-Authenticate", ""), refused=authorization)
-            if renewed:
+            refresh = self._auth.refresh(name, answer.headers.get("WWW-Authenticate", ""), refused=authorization)
+            if refresh:
                 answer.read(ERROR_LIMIT)
-                answer, final = self._exchange.get(url, accept=accept, authorization=renewed, method=method)
+                answer, final = self._exchange.get(url, accept=accept, authorization=refresh, method=method)
         return answer, final
 
-    def _get(self, name: str, kind: str, reference: str, accept: str) -> tuple[Answer, str]:
+    def _get(self, name: str, kind: str, reference: str, accept: str) -> tuple[StreamedResponse, str]:
         """Return an answer with status 200, and the URL that gave it."""
         answer, final = self._ask(name, self._url(name, kind, reference), accept)
         if answer.status != 200:
-            raise read_refusal(answer, final)
+            raise parse_error_response(answer, final)
         return answer, final
 
     def _head(self, name: str, reference: str) -> Manifest | None:
@@ -166,7 +166,7 @@ class Registry:
         url = self._url(name, "referrers", digest) + query
         answer, final = self._ask(name, url, OCI_INDEX)
         if answer.status != 200:
-            refusal = read_refusal(answer, final)
+            refusal = parse_error_response(answer, final)
             if answer.status in _NO_API:
                 return None
             raise refusal
@@ -175,24 +175,26 @@ class Registry:
         # Through some proxies the path of the link is wrong, so only its query is taken.
         link = _NEXT.search(answer.headers.get("Link", ""))
         following = urlsplit(link[1]).query if link else ""
-        page = parse_manifest(body, OCI_INDEX, digest=digest_of(body), url=shown_url(final))
+        page = parse_manifest(body, OCI_INDEX, digest=digest_of(body), url=redact_url(final))
         return page, f"?{following}" if following else ""
 
     def _manifest(self, name: str, reference: str, expected: Descriptor | None) -> Manifest:
         answer, final = self._get(name, "manifests", reference, ACCEPT)
-        url = shown_url(final)
+        url = redact_url(final)
         body = answer.read(_MANIFEST_LIMIT + 1)
         self.counter.add(received=len(body))
         if is_html(answer, body[:80].decode("utf-8", "replace")):
-            raise Unusable("html", "an HTML page instead of a manifest.", url=url)
+            raise InvalidContentError("html", "an HTML page instead of a manifest.", url=url)
         if len(body) > _MANIFEST_LIMIT:
-            raise Unusable("content", f"a manifest of more than {_MANIFEST_LIMIT >> 20} MiB.", url=url)
+            raise InvalidContentError("content", f"a manifest of more than {_MANIFEST_LIMIT >> 20} MiB.", url=url)
         if expected is not None and len(body) != expected.size:
-            raise Unusable("size", f"the manifest has {len(body)} bytes instead of {expected.size}.", url=url)
+            raise InvalidContentError(
+                "size", f"the manifest has {len(body)} bytes instead of {expected.size}.", url=url
+            )
         digests = [one for one in (reference, answer.headers.get("Docker-Content-Digest", "")) if is_digest(one)]
         for digest in digests:
             if digest_of(body, like=digest) != digest:
-                raise Unusable("digest", f"the manifest does not have the digest {digest}.", url=url)
+                raise InvalidContentError("digest", f"the manifest does not have the digest {digest}.", url=url)
         return parse_manifest(
             body, answer.headers.get("Content-Type", ""), digest=(digests or [digest_of(body)])[0], url=url
         )
@@ -222,14 +224,14 @@ class Registry:
         return bytes(body)
 
 
-def _mismatch(answer: Answer, url: str, reason: str, message: str) -> Unusable:
+def _mismatch(answer: StreamedResponse, url: str, reason: str, message: str) -> InvalidContentError:
     """Return the error for a blob that is not what was promised, with what its headers tell of the cause."""
     if is_html(answer, ""):
-        return Unusable("html", "an HTML page instead of a blob.", url=shown_url(url))
+        return InvalidContentError("html", "an HTML page instead of a blob.", url=redact_url(url))
     encoding = answer.headers.get("Content-Encoding", "identity")
     hint = (
         ""
         if encoding == "identity"
         else f"A proxy on the way encodes contents ({encoding}): switch that off for the registry."
     )
-    return Unusable(reason, message, url=shown_url(url), hint=hint)
+    return InvalidContentError(reason, message, url=redact_url(url), hint=hint)

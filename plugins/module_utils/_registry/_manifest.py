@@ -12,7 +12,7 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unusable
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import Platform
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import digest_of, is_digest
 
@@ -53,7 +53,7 @@ class Descriptor:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether the content lies elsewhere by licence, so that registries do not have to hold it."""
+        """Whether the content lies elsewhere by license, so that registries do not have to hold it."""
         return "nondistributable" in self.media_type or "foreign" in self.media_type
 
 
@@ -87,13 +87,13 @@ def parse_manifest(body: bytes, content_type: str, *, digest: str, url: str) -> 
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise Unusable("content", "a body that is no manifest.", url=url)
+        raise InvalidContentError("content", "a body that is no manifest.", url=url)
     if document.get("schemaVersion") == 1 or "fsLayers" in document:
-        raise Unusable("schema1", "a manifest of the old schema 1, which today's clients refuse.", url=url)
+        raise InvalidContentError("schema1", "a manifest of the old schema 1, which today's clients refuse.", url=url)
     try:
         return _parse(document, content_type.partition(";")[0].strip(), digest, len(body))
     except (KeyError, TypeError, ValueError) as exc:
-        raise Unusable("content", f"a manifest that is not valid ({exc}).", url=url) from exc
+        raise InvalidContentError("content", f"a manifest that is not valid ({exc}).", url=url) from exc
 
 
 def _parse(document: dict[str, t.Any], content_type: str, digest: str, size: int) -> Manifest:

@@ -4,7 +4,7 @@
 
 """Platforms: how they are written, and which entry of an index is meant. Pure. Private to the collection.
 
-A check must not be content with a neighbour, so there is no fallback from arm/v7 to arm/v6 or from amd64 to 386.
+A check must not be content with a neighbor, so there is no fallback from arm/v7 to arm/v6 or from amd64 to 386.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PART = re.compile(r"[A-Za-z0-9_.-]+")
 Entry = t.TypeVar("Entry")
 
 
-class PlatformMissing(PullThroughError):
+class PlatformNotFoundError(PullThroughError):
     """An image that does not have all of the platforms that were asked for."""
 
     def __init__(self, missing: t.Iterable[str], found: t.Iterable[str]) -> None:
@@ -42,7 +42,7 @@ class PlatformMissing(PullThroughError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Platform:
-    """Normalised; variant is empty when it is unset or the architecture's default."""
+    """Normalized; variant is empty when it is unset or the architecture's default."""
 
     os: str
     architecture: str
@@ -95,7 +95,9 @@ def _parse(text: str) -> Platform:
     return Platform(parts[0].lower(), architecture, variant)
 
 
-def choose(entries: t.Iterable[tuple[Platform, Entry]], wanted: t.Sequence[Platform] | None) -> dict[str, Entry]:
+def select_platforms(
+    entries: t.Iterable[tuple[Platform, Entry]], wanted: t.Sequence[Platform] | None
+) -> dict[str, Entry]:
     """Return the entries that are meant, by the name of their platform: the first that matches, in the index's order.
 
     wanted: None for all. Raises PlatformMissing.
@@ -103,7 +105,7 @@ def choose(entries: t.Iterable[tuple[Platform, Entry]], wanted: t.Sequence[Platf
     found = list(entries)
     names = [str(platform) for platform, _entry in found]
     if not found:
-        raise PlatformMissing(["platform that can be run"], names)
+        raise PlatformNotFoundError(["platform that can be run"], names)
     if wanted is None:
         every: dict[str, Entry] = {}
         for platform, entry in found:
@@ -111,5 +113,5 @@ def choose(entries: t.Iterable[tuple[Platform, Entry]], wanted: t.Sequence[Platf
         return every
     matches = {asked: next((pair for pair in found if asked.matches(pair[0])), None) for asked in wanted}
     if None in matches.values():
-        raise PlatformMissing((str(asked) for asked, match in matches.items() if match is None), names)
+        raise PlatformNotFoundError((str(asked) for asked, match in matches.items() if match is None), names)
     return {str(platform): entry for platform, entry in filter(None, matches.values())}

@@ -43,7 +43,7 @@ class Reference:
     digest: str | None
 
     @property
-    def asked(self) -> str:
+    def selector(self) -> str:
         """What is asked of the registry first: the tag, as that is what can be out of date."""
         return self.tag or t.cast(str, self.digest)
 
@@ -52,7 +52,7 @@ def parse_reference(text: str, *, hosts: t.Collection[str] = ()) -> Reference:
     """Return the reference, with the tag latest if there is neither tag nor digest; raise InputError.
 
     hosts: registries that users may have put before the name out of habit. Whether a first component is a host cannot
-    be told by its form, since organisations are named like domains.
+    be told by its form, since organizations are named like domains.
     """
     rest, at, digest = text.partition("@")
     head, slash, last = rest.rpartition("/")
@@ -61,9 +61,9 @@ def parse_reference(text: str, *, hosts: t.Collection[str] = ()) -> Reference:
     host = next((host for host in hosts if text.startswith(f"{host}/")), None)
     if host is not None:
         raise InputError(
-            f"The image {text!r} begins with the host {host}.", hint="Write it without: organisation/image:tag."
+            f"The image {text!r} begins with the host {host}.", hint="Write it without: organization/image:tag."
         )
-    checked_name(name, f"The image {text!r}")
+    validate_name(name, f"The image {text!r}")
     if colon and not _TAG.fullmatch(tag):
         raise InputError(
             f"The image {text!r} has no valid tag.",
@@ -77,7 +77,7 @@ def parse_reference(text: str, *, hosts: t.Collection[str] = ()) -> Reference:
     return Reference(text, name, tag or (None if at else "latest"), digest or None)
 
 
-def checked_name(name: str, what: str) -> str:
+def validate_name(name: str, what: str) -> str:
     """Return a repository's name, or raise InputError. what begins the message."""
     if len(name) > _NAME_LIMIT or not _NAME.fullmatch(name):
         raise InputError(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import DownloadRefused
+from ansible_collections.cgr.pull_through.plugins.module_utils._download import DownloadError
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import Descriptor, Manifest
 
@@ -45,7 +45,7 @@ def _listed(registry: Registry, name: str, digest: str) -> t.Sequence[Descriptor
 def _if_any(registry: Registry, name: str, tag: str) -> Manifest | None:
     try:
         return registry.manifest(name, tag)
-    except DownloadRefused as exc:
+    except DownloadError as exc:
         if exc.status != 404:
             raise
     return None

@@ -10,49 +10,49 @@ import dataclasses
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import (
-    Configuration,
     Diagnosis,
+    RepositoryConfig,
     Result,
+    evidence_from_error,
+    evidence_from_upstream,
     is_ok,
-    of_error,
-    of_limit,
-    of_skipped,
-    of_upstream,
+    limit_diagnosis,
+    skipped_diagnosis,
     status_of,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
-from ansible_collections.cgr.pull_through.plugins.module_utils._limits import LimitReached
-from ansible_collections.cgr.pull_through.plugins.module_utils._patience import Skipped
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._diagnose import STALE, Evidence, diagnose
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import PlatformMissing
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import Batch, Outcome
+from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import LimitExceededError
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import PlatformNotFoundError
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import PullJob, PullResult
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._rules import OUTDATED, Evidence, diagnose
+from ansible_collections.cgr.pull_through.plugins.module_utils._retry import SkippedError
 
 
-class Reporter:
+class ResultBuilder:
     """Words the outcomes of one batch.
 
     configuration is called only when there is something to explain.
     """
 
-    def __init__(self, batch: Batch, configuration: t.Callable[[], Configuration]) -> None:
+    def __init__(self, batch: PullJob, configuration: t.Callable[[], RepositoryConfig]) -> None:
         self._registry = batch.registry
         self._upstream = batch.upstream
         self._repository = batch.repository
         self._configuration = configuration
 
-    def result(self, outcome: Outcome) -> Result:
+    def result(self, outcome: PullResult) -> Result:
         """Return one image's part of the module's result."""
         root, diagnosis = outcome.root, self._diagnosis(outcome)
         return {
-            **untried(outcome.reference.text, self._registry.host, self._repository),
+            **skipped_result(outcome.reference.text, self._registry.host, self._repository),
             "status": status_of(outcome.error, "pulled"),
             "ok": is_ok(outcome.error),
             "digest": root.digest if root else None,
             "media_type": root.media_type if root else None,
             "upstream_digest": outcome.upstream_digest,
-            "stale": outcome.stale,
-            "fresh": outcome.sighting.fresh,
-            "fresh_evidence": outcome.sighting.evidence,
+            "outdated": outcome.is_outdated,
+            "from_upstream": outcome.observation.from_upstream,
+            "from_upstream_evidence": outcome.observation.evidence,
             "platforms": outcome.platforms,
             "artifact_type": outcome.artifact_type or None,
             "layers": outcome.layers,
@@ -64,29 +64,29 @@ class Reporter:
             "diagnosis": dataclasses.asdict(diagnosis) if diagnosis else None,
         }
 
-    def foreseen(self, outcome: Outcome) -> Result:
+    def planned_result(self, outcome: PullResult) -> Result:
         """Return one image's part of the module's result in check mode, when upstream was asked for its manifests."""
         result = self.result(outcome)
         if outcome.error is not None:
             return result
         return {**result, "status": "skipped", "ok": None, "digest": None, "upstream_digest": result["digest"]}
 
-    def _diagnosis(self, outcome: Outcome) -> Diagnosis | None:
-        if isinstance(outcome.error, LimitReached):
-            return of_limit(outcome.error)
-        if isinstance(outcome.error, Skipped):
-            return of_skipped(outcome.error.why, diagnose(self._evidence(outcome, outcome.error.cause)))
+    def _diagnosis(self, outcome: PullResult) -> Diagnosis | None:
+        if isinstance(outcome.error, LimitExceededError):
+            return limit_diagnosis(outcome.error)
+        if isinstance(outcome.error, SkippedError):
+            return skipped_diagnosis(outcome.error.why, diagnose(self._evidence(outcome, outcome.error.cause)))
         if outcome.error is not None:
             return diagnose(self._evidence(outcome, outcome.error))
-        return STALE.diagnosis(self._evidence(outcome, None)) if outcome.stale else None
+        return OUTDATED.diagnosis(self._evidence(outcome, None)) if outcome.is_outdated else None
 
-    def _evidence(self, outcome: Outcome, error: PullThroughError | None) -> Evidence:
+    def _evidence(self, outcome: PullResult, error: PullThroughError | None) -> Evidence:
         configuration = self._configuration()
         evidence = Evidence(
             stage=outcome.stage,
             problem="other",
             image=outcome.reference.name,
-            asked=outcome.reference.text,
+            requested_reference=outcome.reference.text,
             host=self._registry.host,
             repository=self._repository,
             anonymous=self._registry.login.is_anonymous,
@@ -94,19 +94,19 @@ class Reporter:
             config=configuration.settings,
         )
         if self._upstream is not None:
-            known = of_upstream(
+            known = evidence_from_upstream(
                 self._upstream.host,
                 anonymous=self._upstream.login.is_anonymous,
                 found=outcome.upstream_digest is not None,
                 error=outcome.upstream_error,
             )
             evidence = dataclasses.replace(evidence, **known)
-        if isinstance(error, PlatformMissing):
+        if isinstance(error, PlatformNotFoundError):
             evidence = dataclasses.replace(evidence, problem="platform", missing=error.missing, found=error.found)
-        return evidence if error is None else dataclasses.replace(evidence, **of_error(error))
+        return evidence if error is None else dataclasses.replace(evidence, **evidence_from_error(error))
 
 
-def untried(text: str, host: str, repository: str) -> Result:
+def skipped_result(text: str, host: str, repository: str) -> Result:
     """Return the result of an image for which nothing was sent. text: the image as the user wrote it."""
     unknown = dict.fromkeys(
         (
@@ -115,14 +115,21 @@ def untried(text: str, host: str, repository: str) -> Result:
             "media_type",
             "artifact_type",
             "upstream_digest",
-            "stale",
-            "fresh",
+            "outdated",
+            "from_upstream",
             "referrers",
             "error",
             "diagnosis",
         )
     )
-    nothing = {"fresh_evidence": "", "platforms": {}, "layers": 0, "foreign_layers": 0, "bytes": 0, "seconds": 0.0}
+    nothing = {
+        "from_upstream_evidence": "",
+        "platforms": {},
+        "layers": 0,
+        "foreign_layers": 0,
+        "bytes": 0,
+        "seconds": 0.0,
+    }
     reference = "/".join(filter(None, (host, repository, text)))
     return {"image": text, "reference": reference, "status": "skipped", **unknown, **nothing}
 
@@ -138,14 +145,14 @@ def summary(result: Result, depth: str) -> str:
     elif wanted == digest:
         known = f"{digest}, {'as upstream' if result['upstream_digest'] else 'the digest asked for'}"
     else:
-        known = f"{digest}, {'older than' if result['stale'] else 'and not'} {wanted}, which can be pulled too"
+        known = f"{digest}, {'older than' if result['outdated'] else 'and not'} {wanted}, which can be pulled too"
     whole = f"{result['layers']} layers, {result['bytes'] / 1e6:.1f} MB"
     if result["referrers"] is not None:
         whole += f", {result['referrers']} signatures and the like"
     checked = {"image": whole, "manifest": "manifest only", "resolve": "digest only"}[depth]
-    origin = {True: "fresh from upstream", False: "all from the cache", None: "cached or not is not known"}
+    origin = {True: "from upstream", False: "all from the cache", None: "cached or not is not known"}
     platforms = ", ".join(result["platforms"]) or result["artifact_type"] or "one platform"
-    return f"{name}: pulled {known}; {platforms}, {checked}; {origin[result['fresh']]}."
+    return f"{name}: pulled {known}; {platforms}, {checked}; {origin[result['from_upstream']]}."
 
 
 def _why_skipped(result: Result) -> str:

@@ -14,39 +14,39 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..world import World
+from ..simulator import Simulator
 from . import access, docker, downloads, npm, nuget, pypi, repositories, search, security, storage, system
 from .control import routes
+from .responses import ApiError, envelope, on_api_error
 from .settings import DEFAULTS
 from .state import USERS, Artifactory, Installation
-from .web import ApiError, envelope, on_api_error
 
 __all__ = ["DEFAULTS", "build", "describe", "routes", "seed"]
 
 
-def seed(world: World) -> None:
-    previous: Artifactory | None = world.artifactory
-    world.artifactory = Artifactory(world, previous.installation if previous else Installation(world))
+def seed(simulator: Simulator) -> None:
+    previous: Artifactory | None = simulator.artifactory
+    simulator.artifactory = Artifactory(simulator, previous.installation if previous else Installation(simulator))
 
 
-def describe(world: World) -> dict[str, Any]:
-    installation: Installation = world.artifactory.installation
+def describe(simulator: Simulator) -> dict[str, Any]:
+    installation: Installation = simulator.artifactory.installation
     users = {
         name: {"password": installation.users[name].password, "token": installation.tokens[name].jwt} for name in USERS
     }
-    return {"url": world.addresses["artifactory"], "users": users}
+    return {"url": simulator.addresses["artifactory"], "users": users}
 
 
-def build(world: World) -> dict[str, Starlette]:
+def build(simulator: Simulator) -> dict[str, Starlette]:
     # downloads and storage come last: they have routes for all that is left below /artifactory/.
     modules = (system, access, security, repositories, search, docker, npm, nuget, pypi, storage, downloads)
     app = Starlette(
         routes=[route for module in modules for route in module.routes()],
-        middleware=[Middleware(_Headers, world=world)],
+        middleware=[Middleware(_Headers, simulator=simulator)],
         exception_handlers={ApiError: on_api_error, HTTPException: _on_http_exception},
     )
     app.router.redirect_slashes = False
-    app.state.world = world
+    app.state.simulator = simulator
     return {"artifactory": app}
 
 
@@ -58,8 +58,8 @@ async def _on_http_exception(_request: Request, error: Exception) -> Response:
 class _Headers:
     """ASGI middleware: every answer names the version and the node (artifactory.md §1.1)."""
 
-    def __init__(self, app: ASGIApp, world: World) -> None:
-        self._app, self._world = app, world
+    def __init__(self, app: ASGIApp, simulator: Simulator) -> None:
+        self._app, self._world = app, simulator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         artifactory: Artifactory = self._world.artifactory

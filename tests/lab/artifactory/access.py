@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 
 from .auth import SCOPE_ADMIN, SCOPE_USER, Caller, Token, groups_of
 from .permissions import RESOURCES, Permission
-from .web import ApiError, compact, json_body, route
+from .responses import ApiError, compact, json_body, route
 
 if TYPE_CHECKING:
     from .state import Artifactory

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from starlette.requests import Request
 
-from .web import BASIC_CHALLENGE, ApiError
+from .responses import BASIC_CHALLENGE, ApiError
 
 ANONYMOUS = "anonymous"
 SCOPE_USER = "applied-permissions/user"

@@ -11,15 +11,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
-from ..world import World
+from ..simulator import Simulator
 from .remote import Remote
 from .state import Artifactory
 from .store import Repository
 
 
-def routes(world: World) -> list[BaseRoute]:
+def routes(simulator: Simulator) -> list[BaseRoute]:
     def state() -> Artifactory:
-        artifactory: Artifactory = world.artifactory
+        artifactory: Artifactory = simulator.artifactory
         return artifactory
 
     def repository(request: Request) -> Repository:

@@ -18,12 +18,12 @@ from starlette.routing import BaseRoute, Route
 
 from .auth import Caller
 from .cache import CachedFile
+from .docker_remote import DOCKER_TYPES, DockerRemote, Pull
+from .file_response import serve
 from .manifests import MARKER, is_marker
-from .proxy import DOCKER_TYPES, DockerRemote, Pull
 from .remote import BadCredentialsError, DeniedError, NotFoundError, first, in_order
-from .served import serve
+from .responses import ApiError, compact, envelope, route
 from .store import Repository
-from .web import ApiError, compact, envelope, route
 
 if TYPE_CHECKING:
     from .state import Artifactory
@@ -63,7 +63,7 @@ class Refusal(Exception):
 
 # --- one request ------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class Call:
+class RequestContext:
     """A request of a known caller to a Docker repository."""
 
     artifactory: Artifactory
@@ -119,12 +119,12 @@ def _caller(artifactory: Artifactory, request: Request) -> Caller | None:
     return caller
 
 
-DockerEndpoint = Callable[[Call], Awaitable[Response]]
+DockerEndpoint = Callable[[RequestContext], Awaitable[Response]]
 
 
 def _docker_route(path: str, endpoint: DockerEndpoint, kind: str, methods: Sequence[str] = ("GET",)) -> Route:
     async def handle(request: Request) -> Response:
-        artifactory: Artifactory = request.app.state.world.artifactory
+        artifactory: Artifactory = request.app.state.simulator.artifactory
         key = request.path_params["key"]
         caller = _caller(artifactory, request)
         if caller is None:
@@ -133,14 +133,14 @@ def _docker_route(path: str, endpoint: DockerEndpoint, kind: str, methods: Seque
         if repository is None or repository.package_type not in DOCKER_TYPES:
             raise ApiError(404, f"Repository '{key}' does not support Docker API version v2")
         try:
-            return await endpoint(Call(artifactory, caller, repository, request))
+            return await endpoint(RequestContext(artifactory, caller, repository, request))
         except Refusal as refusal:
             return refusal.response
 
     return Route(path, handle, methods=list(methods), name=kind)
 
 
-async def _first(call: Call, attempts: Iterable[Awaitable[T]], unknown: Unknown) -> T:
+async def _first(call: RequestContext, attempts: Iterable[Awaitable[T]], unknown: Unknown) -> T:
     """The first attempt that succeeds. Raises Refusal."""
     try:
         return await first(attempts)
@@ -148,7 +148,7 @@ async def _first(call: Call, attempts: Iterable[Awaitable[T]], unknown: Unknown)
         raise Refusal(_refusal(call, error, unknown)) from error
 
 
-def _refusal(call: Call, reason: Exception, unknown: Unknown) -> Response:
+def _refusal(call: RequestContext, reason: Exception, unknown: Unknown) -> Response:
     if isinstance(reason, BadCredentialsError):
         return envelope(500, str(reason))
     if isinstance(reason, DeniedError) and call.caller.anonymous:
@@ -160,13 +160,13 @@ def _refusal(call: Call, reason: Exception, unknown: Unknown) -> Response:
 
 
 # --- endpoints --------------------------------------------------------------------------------------------------------
-async def ping(_call: Call) -> Response:
+async def ping(_call: RequestContext) -> Response:
     return Response(headers=_API_VERSION)
 
 
 async def host_ping(request: Request) -> Response:
     """The bare /v2/, which has no repository."""
-    caller = _caller(request.app.state.world.artifactory, request)
+    caller = _caller(request.app.state.simulator.artifactory, request)
     return _challenge(request) if caller is None else Response(headers=_API_VERSION)
 
 
@@ -180,7 +180,7 @@ async def refuse_token(_artifactory: Artifactory, _caller: Caller, _request: Req
     raise ApiError(401, "Authentication is required")
 
 
-async def manifest(call: Call) -> Response:
+async def manifest(call: RequestContext) -> Response:
     reference = call.request.path_params["reference"]
     attempts = in_order(
         call.members(),
@@ -200,14 +200,14 @@ async def manifest(call: Call) -> Response:
     return _served(call, file, origin)
 
 
-async def blob(call: Call) -> Response:
+async def blob(call: RequestContext) -> Response:
     digest, fetch = call.request.path_params["digest"], call.request.method == "GET"
     attempts = (remote.blob(call.pull, digest, fetch=fetch) for remote in call.members())
     file = await _first(call, attempts, Unknown.blob(digest))
     return _served(call, file, {})
 
 
-async def tags(call: Call) -> Response:
+async def tags(call: RequestContext) -> Response:
     attempts = (remote.tags(call.pull) for remote in call.members())
     found = sorted(await _first(call, attempts, Unknown.manifest(call.image)))
     query = call.request.query_params
@@ -220,12 +220,12 @@ async def tags(call: Call) -> Response:
     return JSONResponse({"name": call.image, "tags": rest[:count]}, headers=headers)
 
 
-async def catalog(call: Call) -> Response:
+async def catalog(call: RequestContext) -> Response:
     images = {image for remote in call.members() for image in remote.cache.images()}
     return JSONResponse({"repositories": sorted(images)}, headers=_API_VERSION)
 
 
-async def referrers(call: Call) -> Response:
+async def referrers(call: RequestContext) -> Response:
     settings, digest = call.artifactory.settings, call.request.path_params["digest"]
     if settings.version < (7, 90, 1) or not settings["artifactory_proxies_referrers"]:
         raise ApiError(404, "Not Found")
@@ -234,16 +234,16 @@ async def referrers(call: Call) -> Response:
     return JSONResponse(found, headers=_API_VERSION, media_type="application/vnd.oci.image.index.v1+json")
 
 
-async def refuse_upload(_call: Call) -> Response:
+async def refuse_upload(_call: RequestContext) -> Response:
     raise ApiError(400, "Unable to upload blobs to a remote repository.")
 
 
-async def refuse_manifest(call: Call) -> Response:
+async def refuse_manifest(call: RequestContext) -> Response:
     verb = "delete" if call.request.method == "DELETE" else "upload"
     raise ApiError(400, f"Unable to {verb} a manifest {'from' if verb == 'delete' else 'to'} a remote repository.")
 
 
-def _served(call: Call, file: CachedFile, headers: dict[str, str]) -> Response:
+def _served(call: RequestContext, file: CachedFile, headers: dict[str, str]) -> Response:
     """A file with the headers of artifactory.md §5.3; of a marker just those of what it stands for."""
     headers = {**_API_VERSION, **headers, "Docker-Content-Digest": file.digest}
     if not is_marker(file):

@@ -18,12 +18,12 @@ from starlette.routing import BaseRoute
 from . import alpine, golang, maven
 from .auth import Caller
 from .cache import Cache, CachedFile
+from .file_response import serve
 from .files import FileRemote, MismatchError, Wanted
 from .remote import DeniedError, NotFoundError, UnreadableError, first, graver, in_order
-from .served import serve
+from .responses import BASIC_CHALLENGE, ApiError, route
+from .responses import Endpoint as ArtifactoryEndpoint
 from .store import Repository
-from .web import BASIC_CHALLENGE, ApiError, route
-from .web import Endpoint as ArtifactoryEndpoint
 
 if TYPE_CHECKING:
     from .state import Artifactory
@@ -42,7 +42,7 @@ Wants = Callable[[FileRemote], Awaitable[Wanted]]
 
 
 @dataclass(frozen=True)
-class Call:
+class RequestContext:
     """A request of a known caller to a repository of package files."""
 
     artifactory: Artifactory
@@ -88,7 +88,7 @@ class Call:
         return found
 
     def read(self, file: CachedFile) -> bytes:
-        file.count_download(self.artifactory.world.clock.now(), self.caller.name)
+        file.count_download(self.artifactory.simulator.clock.now(), self.caller.name)
         return self.artifactory.files.path(file.content).read_bytes()
 
     def read_json(self, file: CachedFile) -> dict[str, Any]:
@@ -103,13 +103,13 @@ class Call:
     def make(self, path: str, body: bytes) -> CachedFile:
         """A file that no cache holds."""
         content, mime_type = self.artifactory.files.add(body), Wanted(path, "").mime_type
-        return Cache(self.artifactory.files, self.artifactory.world.clock.now).put(path, content, mime_type, "", "")
+        return Cache(self.artifactory.files, self.artifactory.simulator.clock.now).put(path, content, mime_type, "", "")
 
     def serve(self, file: CachedFile) -> Response:
         return serve(self.artifactory, self.caller, self.request, file, {"X-Artifactory-Filename": file.name})
 
 
-Endpoint = Callable[[Call], Awaitable[Response]]
+Endpoint = Callable[[RequestContext], Awaitable[Response]]
 
 
 def of_type(package_type: str, endpoint: Endpoint) -> ArtifactoryEndpoint:
@@ -121,7 +121,7 @@ def of_type(package_type: str, endpoint: Endpoint) -> ArtifactoryEndpoint:
         if repository is None or package_type not in ("", repository.package_type):
             raise ApiError(404, f"Could not find repository '{key}'")
         with _refusing(artifactory, caller):
-            return await endpoint(Call(artifactory, caller, repository, request))
+            return await endpoint(RequestContext(artifactory, caller, repository, request))
 
     return handle
 
@@ -142,7 +142,7 @@ def _refusing(artifactory: Artifactory, caller: Caller) -> Iterator[None]:
         raise ApiError(error.status, str(error)) from error
 
 
-async def download(call: Call) -> Response:
+async def download(call: RequestContext) -> Response:
     """A file, or one of its checksums, which is made of the file as it is here: the upstream is not asked for it."""
     path, _ignored, algorithm = call.path.rpartition(".")
     if path and algorithm in _CHECKSUMS:
@@ -150,7 +150,7 @@ async def download(call: Call) -> Response:
     return call.serve(await _find(call, call.path))
 
 
-async def _find(call: Call, path: str) -> CachedFile:
+async def _find(call: RequestContext, path: str) -> CachedFile:
     async def wanted(remote: FileRemote) -> Wanted:
         return remote.below(path)
 
@@ -165,7 +165,7 @@ async def _download_cached(artifactory: Artifactory, caller: Caller, request: Re
     """A file of `<key>-cache`, as it is: the upstream is not asked."""
     owner = artifactory.cache_owner(request.path_params["key"])
     with _refusing(artifactory, caller):
-        call = Call(artifactory, caller, owner, request)
+        call = RequestContext(artifactory, caller, owner, request)
         return call.serve(artifactory.remote(owner).stored(caller, call.path))
 
 

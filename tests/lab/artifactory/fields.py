@@ -9,7 +9,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from .web import ApiError
+from .responses import ApiError
 
 # fmt: off
 # Every repository, whatever its class or package type; v1 answers hold all of these.

@@ -90,9 +90,9 @@ class FileRemote(Remote[Cache, FileUpstream]):
     """The running side of one remote repository of package files."""
 
     def __init__(self, artifactory: Artifactory, key: str) -> None:
-        cache = Cache(artifactory.files, artifactory.world.clock.now)
+        cache = Cache(artifactory.files, artifactory.simulator.clock.now)
         super().__init__(
-            artifactory, key, cache, FileUpstream(artifactory.world.http, lambda: self.fields, self._takes_page)
+            artifactory, key, cache, FileUpstream(artifactory.simulator.http, lambda: self.fields, self._takes_page)
         )
 
     def below(self, path: str) -> Wanted:

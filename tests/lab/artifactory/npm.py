@@ -11,17 +11,17 @@ from urllib.parse import quote
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from .downloads import Call, download, of_type
+from .downloads import RequestContext, download, of_type
 from .files import FileRemote, Wanted
-from .web import route
+from .responses import route
 
 
-async def serve(call: Call) -> Response:
+async def serve(call: RequestContext) -> Response:
     """What a path is: a tarball has `/-/` before its name."""
     return await (download if "/-/" in call.path else _package)(call)
 
 
-async def _package(call: Call) -> Response:
+async def _package(call: RequestContext) -> Response:
     """One document with the versions of all members; of two with the same number the first member's."""
     merged: dict[str, Any] = {}
     for remote, file in await call.all(lambda remote: _document(remote, call.path)):
@@ -39,7 +39,7 @@ async def _document(remote: FileRemote, name: str) -> Wanted:
     return Wanted(f".npm/{name}/package.json", url, expires=True)
 
 
-def _rewritten(call: Call, remote: FileRemote, tarball: str) -> str:
+def _rewritten(call: RequestContext, remote: FileRemote, tarball: str) -> str:
     base = f"{remote.fields['url'].rstrip('/')}/"
     return f"{call.api('npm')}/{tarball.removeprefix(base)}" if tarball.startswith(base) else tarball
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from .downloads import Call, of_type
+from .downloads import RequestContext, of_type
 from .files import FileRemote, Wanted
 from .remote import NotFoundError
-from .web import route
+from .responses import route
 
 _FOLDER = ".nuGetV3"
 _FLAT, _REGISTRATION = "PackageBaseAddress/", "RegistrationsBaseUrl/"
 
 
-async def index(call: Call) -> Response:
+async def index(call: RequestContext) -> Response:
     """Our own service index, when a member has one at all."""
     await call.all(_service_index)
     api = call.api("nuget/v3")
@@ -34,7 +34,7 @@ async def _service_index(remote: FileRemote) -> Wanted:
     return Wanted(f"{_FOLDER}/index.json", url, expires=True)
 
 
-async def _base(call: Call, remote: FileRemote, resource: str) -> str:
+async def _base(call: RequestContext, remote: FileRemote, resource: str) -> str:
     """The address of a resource at the upstream."""
     found = await remote.file(call.caller, await _service_index(remote))
     for row in call.read_json(found)["resources"]:
@@ -43,7 +43,7 @@ async def _base(call: Call, remote: FileRemote, resource: str) -> str:
     raise NotFoundError
 
 
-async def versions(call: Call) -> Response:
+async def versions(call: RequestContext) -> Response:
     """The versions that any member has."""
     name = _id(call)
 
@@ -55,7 +55,7 @@ async def versions(call: Call) -> Response:
     return JSONResponse({"versions": list(dict.fromkeys(version for some in found for version in some))})
 
 
-async def registration(call: Call) -> Response:
+async def registration(call: RequestContext) -> Response:
     """The first member's pages, with links to packages here."""
     name = _id(call)
 
@@ -72,7 +72,7 @@ async def registration(call: Call) -> Response:
     return JSONResponse(document)
 
 
-async def package(call: Call) -> Response:
+async def package(call: RequestContext) -> Response:
     name, version = _id(call), call.request.path_params["version"].lower()
     path = f"{name}.{version}.nupkg"
     if call.request.path_params.get("file", path).lower() != path:
@@ -84,7 +84,7 @@ async def package(call: Call) -> Response:
     return call.serve(await call.first(wanted))
 
 
-def _id(call: Call) -> str:
+def _id(call: RequestContext) -> str:
     return str(call.request.path_params["id"]).lower()
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from .auth import Caller
 from .patterns import accepts
+from .responses import ApiError
 from .store import Repository, RepositoryStore
-from .web import ApiError
 
 ANY = {"local": ("ANY", "ANY LOCAL"), "remote": ("ANY", "ANY REMOTE"), "virtual": ()}
 ACTIONS = frozenset({"READ", "ANNOTATE", "WRITE", "DELETE", "MANAGE", "SCAN", "EXECUTE"})

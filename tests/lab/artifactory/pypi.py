@@ -14,9 +14,9 @@ from urllib.parse import urljoin
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute
 
-from .downloads import Call, download, of_type
+from .downloads import RequestContext, download, of_type
 from .files import FileRemote, Wanted
-from .web import route
+from .responses import route
 
 FILES = "../../packages/"  # as seen from the index of a project
 
@@ -43,13 +43,13 @@ class _Links(HTMLParser):
             self._target = ""
 
 
-async def projects(call: Call) -> Response:
+async def projects(call: RequestContext) -> Response:
     found = await call.all(lambda remote: _index(remote, ""))
     names = {name for _remote, file in found for name in _Links(call.read(file).decode()).found}
     return _page({name: f"{name}/" for name in sorted(names)})
 
 
-async def project(call: Call) -> Response:
+async def project(call: RequestContext) -> Response:
     """The files of a project that any member lists; of two with the same name the first member's."""
     name = re.sub(r"[-_.]+", "-", call.request.path_params["name"]).lower()
     links: dict[str, str] = {}

@@ -55,7 +55,7 @@ class Remote(Generic[CacheT, UpstreamT]):
 
     def __init__(self, artifactory: Artifactory, key: str, cache: CacheT, upstream: UpstreamT) -> None:
         self._artifactory = artifactory
-        self._now = artifactory.world.clock.now
+        self._now = artifactory.simulator.clock.now
         self.key = key
         self.cache = cache
         self.upstream = upstream

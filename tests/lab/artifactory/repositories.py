@@ -13,8 +13,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from .auth import Caller
+from .responses import ApiError, Endpoint, compact, json_body, route
 from .store import Repository
-from .web import ApiError, Endpoint, compact, json_body, route
 
 if TYPE_CHECKING:
     from .state import Artifactory

@@ -17,8 +17,8 @@ from starlette.routing import BaseRoute
 
 from .auth import Caller
 from .cache import CachedFile
+from .responses import ApiError, compact, route
 from .store import Repository
-from .web import ApiError, compact, route
 
 if TYPE_CHECKING:
     from .state import Artifactory
@@ -62,7 +62,7 @@ def _criteria(text: str) -> Callable[[dict[str, Any]], bool]:
 
 
 def _item(artifactory: Artifactory, owner: Repository, file: CachedFile) -> dict[str, Any]:
-    clock = artifactory.world.clock
+    clock = artifactory.simulator.clock
     return {
         "repo": f"{owner.key}-cache",
         "path": file.folder,

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 
 from .auth import Caller
 from .permissions import Permission, Resource
-from .web import ApiError, compact, json_body, route
+from .responses import ApiError, compact, json_body, route
 
 if TYPE_CHECKING:
     from .state import Artifactory

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The knobs of the simulated Artifactory.
+"""The settings of the simulated Artifactory.
 
 Those that choose between two answers are there because it is not established which one the real product gives.
 """

@@ -9,17 +9,17 @@ import asyncio
 import secrets
 from typing import Any
 
-from ..world import World
+from ..simulator import Simulator
 from .auth import ANONYMOUS, Authenticator, Signer, Token, User
 from .cache import FileStore
 from .cipher import Cipher
+from .docker_remote import DOCKER_TYPES, DockerRemote
 from .files import FileRemote
 from .permissions import Permissions
-from .proxy import DOCKER_TYPES, DockerRemote
 from .remote import Remote
+from .responses import ApiError
 from .settings import Settings
 from .store import Repository, RepositoryStore
-from .web import ApiError
 
 # The seeded users, and what they may do on every remote repository.
 USERS: dict[str, list[str]] = {
@@ -31,30 +31,30 @@ USERS: dict[str, list[str]] = {
 
 
 class Installation:
-    """Keys and identities: what a server keeps for as long as it lives, and the ready file tells."""
+    """Keys and identities: what a server keeps for as long as it lives, and the state file tells."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, simulator: Simulator) -> None:
         self.id = secrets.token_hex(20)
         self.node_id = f"artifactory-{secrets.token_hex(4)}"
         self.service_id = f"jfac@01{secrets.token_hex(12)}"
         self.signer = Signer()
         self.cipher = Cipher()
-        self.users = {name: User(name, world.secret(f"artifactory.{name}"), name == "admin") for name in USERS}
-        issuer = Authenticator(world.clock.now, self.signer, self.service_id)
+        self.users = {name: User(name, simulator.secret(f"artifactory.{name}"), name == "admin") for name in USERS}
+        issuer = Authenticator(simulator.clock.now, self.signer, self.service_id)
         self.tokens: dict[str, Token] = {name: issuer.issue(name) for name in USERS}
 
 
 class Artifactory:
     """Everything that requests can change."""
 
-    def __init__(self, world: World, installation: Installation) -> None:
-        self.world = world
+    def __init__(self, simulator: Simulator, installation: Installation) -> None:
+        self.simulator = simulator
         self.installation = installation
-        self.settings = Settings(world.settings)
+        self.settings = Settings(simulator.settings)
         self.store = RepositoryStore(self.settings, installation.cipher)
         self.files = FileStore()
         self.permissions = Permissions(self.store)
-        self.authenticator = Authenticator(world.clock.now, installation.signer, installation.service_id)
+        self.authenticator = Authenticator(simulator.clock.now, installation.signer, installation.service_id)
         self.authenticator.users.update(installation.users)
         self.authenticator.tokens.update({token.id: token for token in installation.tokens.values()})
         self._remotes: dict[str, Remote[Any, Any]] = {}

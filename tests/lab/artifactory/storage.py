@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute
 from ..clock import Clock
 from .auth import Caller
 from .cache import Cache, CachedFile
-from .web import ApiError, compact, route
+from .responses import ApiError, compact, route
 
 if TYPE_CHECKING:
     from .state import Artifactory
@@ -37,12 +37,12 @@ async def info(artifactory: Artifactory, caller: Caller, request: Request) -> Re
     base = f"{request.url.scheme}://{request.url.netloc}/artifactory"
     uri = f"{base}/api/storage/{key}/{path}".rstrip("/")
     if "list" in request.query_params:
-        return compact(_listing(artifactory.world.clock, cache, path, uri, request.query_params))
+        return compact(_listing(artifactory.simulator.clock, cache, path, uri, request.query_params))
     if "stats" in request.query_params:
         return compact(_stats(cache, path, uri))
     if "lastModified" in request.query_params:
         newest = max((file.modified for file in cache.below(path)), default=None)
-        return compact({"uri": uri, "lastModified": artifactory.world.clock.rfc3339(newest)})
+        return compact({"uri": uri, "lastModified": artifactory.simulator.clock.rfc3339(newest)})
     item = cache.files.get(path)
     return compact(_file(artifactory, key, item, base, uri) if item else _folder(artifactory, key, cache, path, uri))
 
@@ -68,7 +68,7 @@ def _folder(artifactory: Artifactory, key: str, cache: Cache, path: str, uri: st
 
 def _times(artifactory: Artifactory, key: str, path: str, files: list[CachedFile]) -> dict[str, Any]:
     """A folder is as old as its first file and as new as its last one."""
-    clock = artifactory.world.clock
+    clock = artifactory.simulator.clock
     first, last = (min(files, key=_created), max(files, key=_created)) if files else (None, None)
     return {
         "repo": key,

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from .cipher import Cipher
 from .fields import LAYOUTS, PACKAGE_TYPES, SCHEMAS, UNLICENSED, Schema, coerce
+from .responses import ApiError
 from .settings import Settings
-from .web import ApiError
 
 _RESERVED_KEYS = frozenset({"api", "list", "repo", "ui", "webapp"})
 _ILLEGAL_CHARACTERS = re.compile(r'[/\\:|?<>*"]')

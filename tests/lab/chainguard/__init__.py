@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
-from ..world import World
+from ..simulator import Simulator
 from . import apk, blobs, gateway, iam, libraries, registry, roles, sts
 from .state import (
     API_AUDIENCE,
@@ -34,28 +34,28 @@ DEFAULTS: dict[str, Any] = {
     "delete_missing": 200,  # or 404: what a repeated DELETE gets
     "max_ttl_hours": 8760,  # the plan's limit for static identities
     "propagation": 0.0,  # seconds until a new identity or binding counts
-    "library_entitlements": list(roles.LIBRARIES),  # the ecosystems that organisations have bought
+    "library_entitlements": list(roles.LIBRARIES),  # the ecosystems that organizations have bought
 }
 
 
-def build(world: World) -> dict[str, Starlette]:
+def build(simulator: Simulator) -> dict[str, Starlette]:
     return {
-        "api": gateway.application(world, [*iam.routes(), *sts.routes()]),
-        "registry": registry.build(world),
-        "libraries": libraries.build(world),
-        **apk.build(world),
-        "blobs": blobs.build(world),
+        "api": gateway.application(simulator, [*iam.routes(), *sts.routes()]),
+        "registry": registry.build(simulator),
+        "libraries": libraries.build(simulator),
+        **apk.build(simulator),
+        "blobs": blobs.build(simulator),
     }
 
 
-def seed(world: World) -> None:
+def seed(simulator: Simulator) -> None:
     """The signing key outlives a reset, so that tokens given out before stay good."""
-    authority = world.chainguard.authority if world.chainguard else Authority(int(world.clock.now()))
-    world.chainguard = Chainguard(world, authority)
+    authority = simulator.chainguard.authority if simulator.chainguard else Authority(int(simulator.clock.now()))
+    simulator.chainguard = Chainguard(simulator, authority)
 
 
-def describe(world: World) -> dict[str, Any]:
-    state: Chainguard = world.chainguard
+def describe(simulator: Simulator) -> dict[str, Any]:
+    state: Chainguard = simulator.chainguard
     # From the lab's start on, so that they are the same tokens whenever one asks.
     times = {"iat": state.authority.since, "exp": state.authority.since + TEN_YEARS}
     organization = root_uid(ORGANIZATION)
@@ -67,13 +67,13 @@ def describe(world: World) -> dict[str, Any]:
     }
     oidc_token = state.authority.sign({"iss": THIRD_PARTY_ISSUER, "sub": "workload", "aud": ISSUER, **times})
     return {
-        "api_url": world.addresses["api"],
-        "issuer_url": world.addresses["api"],
-        "registry_url": world.addresses["registry"],
-        "libraries_url": world.addresses["libraries"],
-        "apk_url": world.addresses["apk"],
-        "virtualapk_url": world.addresses["virtualapk"],
-        "blobs_url": world.addresses["blobs"],
+        "api_url": simulator.addresses["api"],
+        "issuer_url": simulator.addresses["api"],
+        "registry_url": simulator.addresses["registry"],
+        "libraries_url": simulator.addresses["libraries"],
+        "apk_url": simulator.addresses["apk"],
+        "virtualapk_url": simulator.addresses["virtualapk"],
+        "blobs_url": simulator.addresses["blobs"],
         "organization": {"name": ORGANIZATION, "uid": organization},
         "other_organization": {"name": OTHER_ORGANIZATION, "uid": root_uid(OTHER_ORGANIZATION)},
         "api_tokens": tokens,
@@ -81,17 +81,17 @@ def describe(world: World) -> dict[str, Any]:
     }
 
 
-def routes(world: World) -> list[BaseRoute]:
+def routes(simulator: Simulator) -> list[BaseRoute]:
     async def identities(_request: Request) -> JSONResponse:
-        return JSONResponse(list(world.chainguard.identities.values()))
+        return JSONResponse(list(simulator.chainguard.identities.values()))
 
     async def bindings(_request: Request) -> JSONResponse:
-        return JSONResponse(list(world.chainguard.bindings.values()))
+        return JSONResponse(list(simulator.chainguard.bindings.values()))
 
     async def revoke(request: Request) -> JSONResponse:
         """Take an identity away behind everyone's back; KeyError when there is none."""
         uid = (await request.json())["uid"]
-        if not world.chainguard.remove(world.chainguard.identities, uid):
+        if not simulator.chainguard.remove(simulator.chainguard.identities, uid):
             raise KeyError(uid)
         return JSONResponse({})
 
@@ -99,21 +99,21 @@ def routes(world: World) -> list[BaseRoute]:
         """A new build of an image or a chart: {"name", "tag"} → its digest, which nobody has cached yet."""
         body = await request.json()
         name, tag = body["name"], body["tag"]
-        repository = world.chainguard.repositories[name]
+        repository = simulator.chainguard.repositories[name]
         serial = sum(1 for known, _when, _digest in repository.history if known == tag)
-        repository.publish(tag, builder_of(name)(name, tag, serial + 1), world.clock.now())
+        repository.publish(tag, builder_of(name)(name, tag, serial + 1), simulator.clock.now())
         return JSONResponse({"name": name, "tag": tag, "digest": repository.tags[tag]})
 
     async def sign(request: Request) -> JSONResponse:
         """A signature of the present build of an image: {"name", "tag"} → its digest."""
         body = await request.json()
-        repository = world.chainguard.repositories[body["name"]]
+        repository = simulator.chainguard.repositories[body["name"]]
         return JSONResponse({"digest": repository.sign(repository.tags[body["tag"]])})
 
     async def publish_package(request: Request) -> JSONResponse:
         """A new version of a repository's package: {"repository", "version"} → the paths that came with it."""
         body = await request.json()
-        paths = world.chainguard.packages.publish(body["repository"], body["version"])
+        paths = simulator.chainguard.packages.publish(body["repository"], body["version"])
         return JSONResponse({"paths": paths})
 
     return [

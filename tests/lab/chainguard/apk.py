@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""apk.cgr.dev and virtualapk.cgr.dev: the APK packages of an organisation, and the public ones (chainguard.md §5)."""
+"""apk.cgr.dev and virtualapk.cgr.dev: the APK packages of an organization, and the public ones (chainguard.md §5)."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from ..world import World
+from ..simulator import Simulator
 from . import blobs, login
 from .messages import ApiError
-from .shelves import digest_of
+from .package_store import digest_of
 from .state import ORGANIZATION, Chainguard, root_uid
 
 PUBLIC_REPOSITORIES = ("chainguard", "extra-packages")
 
 
 async def private(request: Request) -> Response:
-    """The path begins with the organisation's name."""
-    state: Chainguard = request.app.state.world.chainguard
+    """The path begins with the organization's name."""
+    state: Chainguard = request.app.state.simulator.chainguard
     try:
         caller = request.state.user = login.identity(state, request)
     except ApiError as error:
@@ -36,8 +36,8 @@ async def private(request: Request) -> Response:
 
 
 async def public(request: Request) -> Response:
-    """The path begins with the organisation's UID."""
-    state: Chainguard = request.app.state.world.chainguard
+    """The path begins with the organization's UID."""
+    state: Chainguard = request.app.state.simulator.chainguard
     uid, repository = request.path_params["organization"], request.path_params["repository"]
     known = uid in state.groups and "/" not in uid and repository in PUBLIC_REPOSITORIES
     return _answer(request, f"/{repository}/{request.path_params['path']}" if known else "")
@@ -45,7 +45,7 @@ async def public(request: Request) -> Response:
 
 def _answer(request: Request, path: str) -> Response:
     """An index comes at once, a package from the object store, but for those who only ask what it is like."""
-    file = request.app.state.world.chainguard.packages.find(path)
+    file = request.app.state.simulator.chainguard.packages.find(path)
     if file is None:
         return PlainTextResponse("not found", 404)
     if file.stored and request.method == "GET":
@@ -53,12 +53,12 @@ def _answer(request: Request, path: str) -> Response:
     return Response(file.body, media_type=file.media_type)
 
 
-def build(world: World) -> dict[str, Starlette]:
+def build(simulator: Simulator) -> dict[str, Starlette]:
     routes = {
         "apk": Route("/{organization}/{path:path}", private, name="apk.get"),
         "virtualapk": Route("/{organization}/{repository}/{path:path}", public, name="virtualapk.get"),
     }
     apps = {name: Starlette(routes=[route]) for name, route in routes.items()}
     for app in apps.values():
-        app.state.world = world
+        app.state.simulator = simulator
     return apps

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from ..world import BLOBS_HOST, SERVICE_OF_HOST, World
+from ..simulator import BLOBS_HOST, SERVICE_OF_HOST, Simulator
 from .state import Chainguard
 
 LIFETIME = 600
@@ -30,19 +30,19 @@ def url(request: Request, folder: str, digest: str) -> str:
 
     The store goes by its real name for those who came to the real name of the service that redirects them.
     """
-    world: World = request.app.state.world
+    simulator: Simulator = request.app.state.simulator
     by_name = request.headers["host"].partition(":")[0] in SERVICE_OF_HOST
-    origin = f"{request.url.scheme}://{BLOBS_HOST}" if by_name else world.addresses["blobs"]
+    origin = f"{request.url.scheme}://{BLOBS_HOST}" if by_name else simulator.addresses["blobs"]
     path = f"/{folder}/{digest.replace(':', '/')}"
     signed = {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": CREDENTIAL}
-    query = urlencode({**signed, "Expires": int(world.clock.now()) + LIFETIME})
-    return f"{origin}{path}?{query}{SIGNATURE}{_signature(world, 'GET', path, query)}"
+    query = urlencode({**signed, "Expires": int(simulator.clock.now()) + LIFETIME})
+    return f"{origin}{path}?{query}{SIGNATURE}{_signature(simulator, 'GET', path, query)}"
 
 
-def _signature(world: World, method: str, path: str, query: str) -> str:
+def _signature(simulator: Simulator, method: str, path: str, query: str) -> str:
     """It covers the query as it is written: who writes it in another way has no signature for it."""
     message = f"{method}\n{path}\n{query}"
-    return hmac.new(world.secret("blobs").encode(), message.encode(), sha256).hexdigest()
+    return hmac.new(simulator.secret("blobs").encode(), message.encode(), sha256).hexdigest()
 
 
 def _error(status: int, code: str, message: str) -> Response:
@@ -51,16 +51,16 @@ def _error(status: int, code: str, message: str) -> Response:
 
 
 async def blob(request: Request) -> Response:
-    world = request.app.state.world
+    simulator = request.app.state.simulator
     if "authorization" in request.headers:
         return _error(400, "InvalidArgument", "Only one auth mechanism allowed")
     signed, _ignored, given = request.url.query.partition(SIGNATURE)
     # HEAD fails here, as it does at S3: the method is part of what was signed.
-    if not hmac.compare_digest(given, _signature(world, request.method, request.url.path, signed)):
+    if not hmac.compare_digest(given, _signature(simulator, request.method, request.url.path, signed)):
         return _error(403, "SignatureDoesNotMatch", "The request signature does not match")
-    if int(request.query_params["Expires"]) <= world.clock.now():
+    if int(request.query_params["Expires"]) <= simulator.clock.now():
         return _error(403, "AccessDenied", "Request has expired")
-    body = _find(world.chainguard, request.path_params["folder"], f"sha256:{request.path_params['hex']}")
+    body = _find(simulator.chainguard, request.path_params["folder"], f"sha256:{request.path_params['hex']}")
     if body is None:
         return _error(404, "NoSuchKey", "The specified key does not exist.")
     return _serve(body, request.headers.get("range", ""))
@@ -96,7 +96,7 @@ async def _chunks(body: bytes, start: int, stop: int) -> AsyncIterator[memoryvie
         yield view[position : min(position + CHUNK, stop)]
 
 
-def build(world: World) -> Starlette:
+def build(simulator: Simulator) -> Starlette:
     app = Starlette(routes=[Route("/{folder}/sha256/{hex}", blob, name="blobs.get")])
-    app.state.world = world
+    app.state.simulator = simulator
     return app

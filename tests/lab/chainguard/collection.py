@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.routing import Route
 
-from .gateway import Call, Parameters, missing, route
+from .gateway import Parameters, RequestContext, missing, route
 from .messages import (
     FAILED_PRECONDITION,
     INVALID_ARGUMENT,
@@ -56,7 +56,7 @@ class Collection:
     message: str
     table: Callable[[Chainguard], dict[str, Record]]
     filters: Mapping[str, Filter] = field(default_factory=dict)
-    check: Callable[[Call, str, Record], None] | None = None
+    check: Callable[[RequestContext, str, Record], None] | None = None
     writable: frozenset[str] = frozenset()
     show: Callable[[Chainguard, Record], Record] = _unchanged
     select: Callable[[Record, Parameters], bool] = lambda _record, _parameters: True
@@ -81,7 +81,7 @@ class Collection:
         """The group that a record belongs to; groups stand for themselves, tags belong to their repository."""
         return uid if self.plural == "groups" else parent_of(uid)
 
-    def list_(self, call: Call) -> dict[str, Any]:
+    def list_(self, call: RequestContext) -> dict[str, Any]:
         size, skip = call.parameters.number("pageSize"), call.parameters.number("skip")
         if size < 0 or skip < 0:
             raise invalid("pageSize" if size < 0 else "skip", "must not be negative")
@@ -96,7 +96,7 @@ class Collection:
         return self._page(call, found, min(size or PAGE_DEFAULT, PAGE_MAX), skip)
 
     def _managed(self, uid: str) -> bool:
-        """Managed roles belong to no organisation: whoever may list roles sees them."""
+        """Managed roles belong to no organization: whoever may list roles sees them."""
         return self.plural == "roles" and "/" not in uid
 
     def _wanted(self, record: Record, parameters: Parameters) -> bool:
@@ -116,7 +116,7 @@ class Collection:
             and self.select(record, parameters)
         )
 
-    def _page(self, call: Call, records: list[Record], size: int, skip: int) -> dict[str, Any]:
+    def _page(self, call: RequestContext, records: list[Record], size: int, skip: int) -> dict[str, Any]:
         order = call.parameters.text("orderBy") or "uid asc"
         name, _ignored, direction = order.partition(" ")
         if camel(name) not in blank(self.message) or direction not in ("", "asc", "desc"):
@@ -141,7 +141,7 @@ class Collection:
         }
         return reply | ({"totalCount": str(total)} if self.counted else {})
 
-    def get(self, call: Call) -> Record:
+    def get(self, call: RequestContext) -> Record:
         if not call.uid:
             raise invalid("uid", "must not be empty")
         if self._managed(call.uid):
@@ -150,13 +150,13 @@ class Collection:
             call.require(f"{self.capability}_LIST", call.uid)
         return self.show(call.state, self._find(call))
 
-    def _find(self, call: Call) -> Record:
+    def _find(self, call: RequestContext) -> Record:
         record = self.table(call.state).get(call.uid)
         if not record:
             raise ApiError(NOT_FOUND, f"{self.message} {call.uid} not found")
         return record
 
-    def create(self, call: Call) -> Record:
+    def create(self, call: RequestContext) -> Record:
         given = read(self.message, call.body)
         if not call.uid:
             raise invalid("parent", "must not be empty")
@@ -165,7 +165,7 @@ class Collection:
             raise ApiError(NOT_FOUND, f"Group {call.uid} not found")
         return self.show(call.state, self.add(call, call.uid, given))
 
-    def add(self, call: Call, group: str, given: dict[str, Any]) -> Record:
+    def add(self, call: RequestContext, group: str, given: dict[str, Any]) -> Record:
         """Check and store a record of which `given` is set."""
         names = [name for name in given if name in self.writable]
         record = merge(self.message, blank(self.message), given, names)
@@ -174,43 +174,43 @@ class Collection:
         call.state.settle_later(uid)
         return call.state.put(self.table(call.state), self.message, uid, record)
 
-    def _check(self, call: Call, group: str, record: Record) -> None:
+    def _check(self, call: RequestContext, group: str, record: Record) -> None:
         assert self.check, f"{self.plural} are read only"
         self.check(call, group, record)
 
-    def update(self, call: Call) -> Record:
+    def update(self, call: RequestContext) -> Record:
         given = read(self.message, call.body)
         call.require(f"{self.capability}_UPDATE", call.uid)
         paths = [camel(path) for path in call.parameters.text("updateMask").split(",") if path]
         mask = [path for path in paths or mask_of(self.message, given) if path.partition(".")[0] in self.writable]
         record = merge(self.message, self._find(call), given, mask)
         self._check(call, parent_of(call.uid), record)
-        record["updateTime"] = call.state.world.clock.rfc3339()
+        record["updateTime"] = call.state.simulator.clock.rfc3339()
         self.table(call.state)[call.uid] = record
         return self.show(call.state, record)
 
-    def delete(self, call: Call) -> dict[str, Any]:
+    def delete(self, call: RequestContext) -> dict[str, Any]:
         if "/" not in call.uid:
             raise missing(f"{self.capability}_DELETE", call.uid or "any group")
         call.require(f"{self.capability}_DELETE", call.uid)
         if self.plural == "groups" and call.state.is_parent(call.uid):
             raise ApiError(FAILED_PRECONDITION, f"Group {call.uid} is not empty")
         removed = call.state.remove(self.table(call.state), call.uid)
-        if not removed and call.state.world.settings["delete_missing"] != 200:
+        if not removed and call.state.simulator.settings["delete_missing"] != 200:
             raise ApiError(NOT_FOUND, f"{self.message} {call.uid} not found")
         return {}
 
 
-def _seal_token(call: Call, order: str, last: tuple[str, str], skipped: int) -> str:
-    content = [order, call.state.world.clock.now(), last, skipped]
+def _seal_token(call: RequestContext, order: str, last: tuple[str, str], skipped: int) -> str:
+    content = [order, call.state.simulator.clock.now(), last, skipped]
     return base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
 
 
-def _open_token(call: Call, token: str, order: str) -> tuple[tuple[str, str], int]:
+def _open_token(call: RequestContext, token: str, order: str) -> tuple[tuple[str, str], int]:
     try:
         sealed_order, sealed_at, (value, uid), skipped = json.loads(base64.urlsafe_b64decode(token))
     except ValueError as error:
         raise ApiError(INVALID_ARGUMENT, "invalid page token") from error
-    if sealed_order != order or sealed_at + PAGE_TOKEN_SECONDS < call.state.world.clock.now():
+    if sealed_order != order or sealed_at + PAGE_TOKEN_SECONDS < call.state.simulator.clock.now():
         raise ApiError(INVALID_ARGUMENT, "invalid page token: it is expired, or of another order")
     return (value, uid), skipped

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from ..world import World
+from ..simulator import Simulator
 from . import roles
 from .messages import HTTP_STATUS, INVALID_ARGUMENT, PERMISSION_DENIED, UNAUTHENTICATED, ApiError, camel, populated
 from .state import API_AUDIENCE, ISSUER, Chainguard, audiences, within
@@ -56,7 +56,7 @@ def _unparsable(name: str, kind: str, value: str) -> ApiError:
 
 
 @dataclass
-class Call:
+class RequestContext:
     """One call that passed the gateway. `uid` is what the path names, `claims` those of the caller's token."""
 
     state: Chainguard
@@ -87,19 +87,19 @@ def missing(capability: str, at: str) -> ApiError:
     return ApiError(PERMISSION_DENIED, message)
 
 
-Handler = Callable[[Call], Any]
+Handler = Callable[[RequestContext], Any]
 
 
 def route(path: str, method: str, kind: str, handler: Handler, *, public: bool = False) -> Route:
     """A route whose handler takes a Call and returns the reply. `public` ones need no token."""
 
     async def endpoint(request: Request) -> Response:
-        state: Chainguard = request.app.state.world.chainguard
+        state: Chainguard = request.app.state.simulator.chainguard
         parameters = Parameters(request.query_params.multi_items())
         body = await _body(request) if method in ("POST", "PATCH") else {}
         claims = {} if public else authenticate(state, request)
         request.state.user = claims.get("sub", "")
-        reply = handler(Call(state, request.path_params.get("uid", ""), parameters, body, claims))
+        reply = handler(RequestContext(state, request.path_params.get("uid", ""), parameters, body, claims))
         return answer(request, reply)
 
     return Route(path, endpoint, methods=[method], name=kind)
@@ -125,7 +125,7 @@ def authenticate(state: Chainguard, request: Request) -> dict[str, Any]:
     if not token:
         raise ApiError(UNAUTHENTICATED, "missing bearer token")
     try:
-        claims = state.authority.verify(token, state.world.clock.now())
+        claims = state.authority.verify(token, state.simulator.clock.now())
     except ValueError as error:
         raise ApiError(UNAUTHENTICATED, f"invalid token: {error}") from error
     if claims.get("iss") != ISSUER or API_AUDIENCE not in audiences(claims):
@@ -134,7 +134,7 @@ def authenticate(state: Chainguard, request: Request) -> dict[str, Any]:
 
 
 def answer(request: Request, reply: Any) -> Response:
-    omit = request.app.state.world.settings["omit_unpopulated"]
+    omit = request.app.state.simulator.settings["omit_unpopulated"]
     return JSONResponse(populated(reply) if omit else reply)
 
 
@@ -150,8 +150,8 @@ async def _on_http_error(_request: Request, error: Exception) -> Response:
     return JSONResponse({"code": code, "message": message, "details": []}, status)
 
 
-def application(world: World, routes: list[BaseRoute]) -> Starlette:
+def application(simulator: Simulator, routes: list[BaseRoute]) -> Starlette:
     app = Starlette(routes=routes, exception_handlers={ApiError: _on_api_error, HTTPException: _on_http_error})
     app.router.redirect_slashes = False
-    app.state.world = world
+    app.state.simulator = simulator
     return app

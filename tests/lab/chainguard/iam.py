@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 
 from . import jwt, roles
 from .collection import Collection, by_name
-from .gateway import Call, Parameters, missing, route
+from .gateway import Parameters, RequestContext, missing, route
 from .messages import (
     ALREADY_EXISTS,
     INVALID_ARGUMENT,
@@ -43,11 +43,11 @@ def _check_name(record: Record) -> None:
         raise invalid("description", "description must match ^[\\S ]{0,512}$")
 
 
-def _check_group(_call: Call, _group: str, record: Record) -> None:
+def _check_group(_call: RequestContext, _group: str, record: Record) -> None:
     _check_name(record)
 
 
-def _check_role(call: Call, group: str, record: Record) -> None:
+def _check_role(call: RequestContext, group: str, record: Record) -> None:
     _check_name(record)
     if not record["capabilities"]:
         raise invalid("capabilities", "at least one is required")
@@ -56,13 +56,13 @@ def _check_role(call: Call, group: str, record: Record) -> None:
     _check_grantable(call, group, record["capabilities"])
 
 
-def _check_grantable(call: Call, group: str, capabilities: list[str]) -> None:
+def _check_grantable(call: RequestContext, group: str, capabilities: list[str]) -> None:
     """Nobody can grant more than they hold."""
     for capability in sorted(set(capabilities) - call.state.holds(call.caller, group)):
         raise missing(capability, group)
 
 
-def _check_identity(call: Call, group: str, record: Record) -> None:
+def _check_identity(call: RequestContext, group: str, record: Record) -> None:
     _check_name(record)
     if "/" in group:
         raise invalid("parent", "identities live directly under an organization")
@@ -72,9 +72,9 @@ def _check_identity(call: Call, group: str, record: Record) -> None:
         _check_static_keys(call, record)
 
 
-def _check_static_keys(call: Call, record: Record) -> None:
+def _check_static_keys(call: RequestContext, record: Record) -> None:
     keys = record["staticKeys"]
-    now, longest = call.state.world.clock.now(), call.state.world.settings["max_ttl_hours"]
+    now, longest = call.state.simulator.clock.now(), call.state.simulator.settings["max_ttl_hours"]
     if not re.fullmatch(r"https://\S+", keys["issuer"]):
         raise invalid("static_keys.issuer", "issuer must be an https URL")
     if not keys["subject"]:
@@ -85,7 +85,7 @@ def _check_static_keys(call: Call, record: Record) -> None:
         raise invalid("static_keys.issuer_keys", str(error)) from error
     if len(keys["audiences"]) > 1:
         raise invalid("static_keys.audiences", "only one audience is supported")
-    keys["expirationTime"] = keys["expirationTime"] or call.state.world.clock.rfc3339(now + longest * HOUR)
+    keys["expirationTime"] = keys["expirationTime"] or call.state.simulator.clock.rfc3339(now + longest * HOUR)
     left = timestamp("expirationTime", keys["expirationTime"]) - now
     if left <= 0:
         raise invalid("static_keys.expiration_time", "expiration time must be in the future")
@@ -98,7 +98,7 @@ def _check_static_keys(call: Call, record: Record) -> None:
             raise ApiError(ALREADY_EXISTS, "an identity with this issuer and subject already exists")
 
 
-def _check_binding(call: Call, group: str, record: Record) -> None:
+def _check_binding(call: RequestContext, group: str, record: Record) -> None:
     state = call.state
     if record["identityUid"] not in state.identities:
         raise ApiError(NOT_FOUND, f"Identity {record['identityUid']} not found")
@@ -216,7 +216,7 @@ TAGS = Collection(
 )
 
 
-def _tag_history(call: Call) -> dict[str, Any]:
+def _tag_history(call: RequestContext) -> dict[str, Any]:
     """Every digest that a tag has had, the first one in front. Of v1, as v2 has none."""
     tag = call.state.tags.get(call.uid)
     call.require("CAP_TAG_LIST", call.uid)
@@ -224,7 +224,7 @@ def _tag_history(call: Call) -> dict[str, Any]:
         raise ApiError(NOT_FOUND, f"Tag {call.uid} not found")
     since, until = (call.parameters.text(name) for name in ("start", "end"))
     records = [
-        {"updateTimestamp": call.state.world.clock.rfc3339(when), "digest": digest}
+        {"updateTimestamp": call.state.simulator.clock.rfc3339(when), "digest": digest}
         for name, when, digest in call.state.repository_at(parent_of(call.uid)).history
         if name == tag["name"]
         and (not since or when >= timestamp("start", since))
@@ -233,7 +233,7 @@ def _tag_history(call: Call) -> dict[str, Any]:
     return {"items": records}
 
 
-def _platforms(call: Call) -> dict[str, int]:
+def _platforms(call: RequestContext) -> dict[str, int]:
     """The architectures of an index and their bytes: layers and configuration. The UID of the call is REPO/digests/DIGEST."""
     repo, _ignored, digest = call.uid.partition("/digests/")
     for capability in ("CAP_REPO_LIST", "CAP_MANIFEST_METADATA_LIST"):
@@ -249,11 +249,11 @@ def _platforms(call: Call) -> dict[str, int]:
     return sizes
 
 
-def _image_architectures(call: Call) -> dict[str, Any]:
+def _image_architectures(call: RequestContext) -> dict[str, Any]:
     return {"architectures": sorted(_platforms(call))}
 
 
-def _image_size(call: Call) -> dict[str, Any]:
+def _image_size(call: RequestContext) -> dict[str, Any]:
     architecture = call.parameters.text("architecture") or "amd64"
     sizes = _platforms(call)
     if architecture not in sizes:
@@ -261,7 +261,7 @@ def _image_size(call: Call) -> dict[str, Any]:
     return {"architecture": architecture, "size": str(sizes[architecture])}
 
 
-def _batch_create(call: Call) -> dict[str, Any]:
+def _batch_create(call: RequestContext) -> dict[str, Any]:
     """Bindings, all or none."""
     batch = read("BatchCreate", call.body)
     parent, requests = batch.get("parent", ""), [read("CreateRoleBinding", item) for item in batch.get("requests", [])]
@@ -286,8 +286,8 @@ def _batch_create(call: Call) -> dict[str, Any]:
     return {"roleBindings": [_show_binding(call.state, record) for record in made]}
 
 
-def _who_am_i(call: Call) -> dict[str, Any]:
-    clock, claims = call.state.world.clock, call.claims
+def _who_am_i(call: RequestContext) -> dict[str, Any]:
+    clock, claims = call.state.simulator.clock, call.claims
     bound = [binding for binding in call.state.bindings.values() if binding["identityUid"] == call.caller]
     capabilities = [
         {

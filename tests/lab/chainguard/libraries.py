@@ -14,10 +14,10 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from ..packages import ORIGIN
-from ..world import World
+from ..simulator import Simulator
 from . import blobs, login, roles
 from .messages import ApiError
-from .shelves import digest_of
+from .package_store import digest_of
 from .state import Chainguard
 
 # The package, and the version of every other package, that are blocked.
@@ -27,7 +27,7 @@ BLOCKED_VERSION = re.compile(r"(?<![\d.])0\.9\.0(?!\.?\d)")
 
 async def package(request: Request) -> Response:
     """A file of a package, or a document about packages, for one who may have it."""
-    state: Chainguard = request.app.state.world.chainguard
+    state: Chainguard = request.app.state.simulator.chainguard
     path = f"/{request.path_params['path']}"
     ecosystem = path.split("/")[1].partition("-")[0]
     if ecosystem not in roles.LIBRARIES:
@@ -53,13 +53,13 @@ def _error(status: int, message: str, headers: dict[str, str] | None = None) -> 
 def _is_entitled(state: Chainguard, caller: str, ecosystem: str) -> bool:
     organization = caller.partition("/")[0]
     held = state.holds(caller, organization)
-    bought = ecosystem in state.world.settings["library_entitlements"]
+    bought = ecosystem in state.simulator.settings["library_entitlements"]
     return bought and roles.LIBRARIES_PULL[f"libraries.{ecosystem}.pull"] <= held
 
 
 def _answer(request: Request, path: str) -> Response:
     """Documents come at once; a file is in the object store, and a web page says where."""
-    file = request.app.state.world.chainguard.packages.find(path)
+    file = request.app.state.simulator.chainguard.packages.find(path)
     if file is None:
         return _error(404, "not found")
     if not file.stored:
@@ -69,7 +69,7 @@ def _answer(request: Request, path: str) -> Response:
     return HTMLResponse(f'<a href="{escape(target)}">Found</a>.\n\n', 302, {"Location": target})
 
 
-def build(world: World) -> Starlette:
+def build(simulator: Simulator) -> Starlette:
     app = Starlette(routes=[Route("/{path:path}", package, name="libraries.get")])
-    app.state.world = world
+    app.state.simulator = simulator
     return app

@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .. import images
-from ..world import World
+from ..simulator import Simulator
 from . import blobs, sts
-from .login import basic
 from .gateway import bearer
+from .login import basic
 from .messages import INVALID_ARGUMENT, ApiError
 from .state import ISSUER, PUBLIC, REGISTRY_AUDIENCE, Chainguard, Repository, audiences
 
@@ -42,7 +42,7 @@ FORBIDDEN = OciError(403, "FORBIDDEN", "Forbidden")
 
 
 def _state(request: Request) -> Chainguard:
-    state: Chainguard = request.app.state.world.chainguard
+    state: Chainguard = request.app.state.simulator.chainguard
     return state
 
 
@@ -54,12 +54,12 @@ def _host(request: Request) -> str:
 
 
 async def token(request: Request) -> Response:
-    """A short-lived token for the first scope that is asked for: one repository, or the catalogue."""
+    """A short-lived token for the first scope that is asked for: one repository, or the catalog."""
     state = _state(request)
     scope = " ".join(request.query_params.getlist("scope")).partition(" ")[0]
     caller = request.state.user = _credentials(state, request, pulling=bool(scope))
     access = [_grant(state, caller, scope)] if scope else []
-    now = int(state.world.clock.now())
+    now = int(state.simulator.clock.now())
     claims = {"iss": ISSUER, "sub": caller, "aud": REGISTRY_AUDIENCE, "iat": now, "exp": now + TOKEN_SECONDS}
     return JSONResponse({"token": state.authority.sign({**claims, "access": access}), "expires_in": TOKEN_SECONDS})
 
@@ -89,7 +89,7 @@ def _credentials(state: Chainguard, request: Request, *, pulling: bool) -> str:
 
 def _verify(state: Chainguard, encoded: str, refusal: OciError) -> dict[str, Any]:
     try:
-        return state.authority.verify(encoded, state.world.clock.now())
+        return state.authority.verify(encoded, state.simulator.clock.now())
     except ValueError as error:
         raise refusal from error
 
@@ -214,7 +214,7 @@ async def history(request: Request) -> Response:
     repository, tag = _repository(request), request.path_params["tag"]
     if tag not in _visible_tags(request, repository):
         raise OciError(404, "MANIFEST_UNKNOWN", f"unknown tag: {tag}")
-    clock = request.app.state.world.clock
+    clock = request.app.state.simulator.clock
     records = [
         {"updateTimestamp": clock.rfc3339(when), "digest": digest}
         for name, when, digest in repository.history
@@ -255,7 +255,7 @@ def _route(path: str, kind: str, endpoint: Callable[[Request], Awaitable[Respons
     return Route(path, versioned, name=kind)
 
 
-def build(world: World) -> Starlette:
+def build(simulator: Simulator) -> Starlette:
     routes = [
         Route("/token", token, name="registry.token"),
         _route("/v2/", "registry.ping", ping),
@@ -268,5 +268,5 @@ def build(world: World) -> Starlette:
     ]
     app = Starlette(routes=routes, exception_handlers={OciError: _on_oci_error, HTTPException: _on_http_error})
     app.router.redirect_slashes = False
-    app.state.world = world
+    app.state.simulator = simulator
     return app

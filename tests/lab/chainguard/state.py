@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from .. import images
 from ..packages import charts
-from ..world import World
+from ..simulator import Simulator
 from . import jwt, roles
 from .messages import blank
-from .shelves import Shelves
+from .package_store import PackageStore
 
 ISSUER = "https://issuer.enforce.dev"
 API_AUDIENCE = "https://console-api.enforce.dev"
@@ -35,7 +35,7 @@ PEOPLE = {  # and the role of each
     "viewer": "viewer",
     "workload": "owner",
 }
-OF_BOTH = ("workload",)  # who has their role in the other organisation too
+OF_BOTH = ("workload",)  # who has their role in the other organization too
 
 TEN_YEARS = 3653 * 86400
 FIRST_BUILD = 1767225600.0  # images.CREATED
@@ -44,9 +44,9 @@ DAY = 86400.0
 Record = dict[str, Any]
 
 
-def builder_of(name: str) -> Callable[[str, str, int], images.Build]:
+def builder_of(name: str) -> Callable[[str, str, int], images.BuiltImage]:
     """What builds an image, or a chart, from its name, its tag and a serial number."""
-    return charts.build if name in charts.CATALOGUE else images.build
+    return charts.build if name in charts.CATALOG else images.build
 
 
 def root_uid(name: str) -> str:
@@ -60,7 +60,7 @@ def child_uid(parent: str, name: str = "") -> str:
 
 
 def uid_of(path: str) -> str:
-    """The UIDP of an organisation, or of a folder, an image or a chart below it: an image has the path that the registry knows it by."""
+    """The UIDP of an organization, or of a folder, an image or a chart below it: an image has the path that the registry knows it by."""
     organization, *below = path.split("/")
     return functools.reduce(child_uid, below, root_uid(organization))
 
@@ -120,7 +120,7 @@ class Repository:
         self.blobs.update((blob.digest, blob) for blob in blobs)
         return signature.digest
 
-    def publish(self, tag: str, build: images.Build, when: float) -> None:
+    def publish(self, tag: str, build: images.BuiltImage, when: float) -> None:
         self.tags[tag] = build.digest
         self.updated[tag] = when
         self.history.append((tag, when, build.digest))
@@ -131,25 +131,25 @@ class Repository:
 class Chainguard:
     """The state, as API messages by UID. `settles_at` tells from when (epoch seconds) a new record counts."""
 
-    def __init__(self, world: World, authority: Authority) -> None:
-        self.world = world
+    def __init__(self, simulator: Simulator, authority: Authority) -> None:
+        self.simulator = simulator
         self.authority = authority
         self.groups: dict[str, Record] = {}
         self.identities: dict[str, Record] = {}
         self.roles: dict[str, Record] = {}
         self.bindings: dict[str, Record] = {}
         self.repositories: dict[str, Repository] = {}
-        self.packages = Shelves()
+        self.packages = PackageStore()
         self.settles_at: dict[str, float] = {}
         self._seed_iam()
-        for name, recipe in images.CATALOGUE.items():
-            self._stock(name, dict.fromkeys(recipe.tags, FIRST_BUILD))
-        for name, versions in charts.CATALOGUE.items():
+        for name, recipe in images.CATALOG.items():
+            self._load(name, dict.fromkeys(recipe.tags, FIRST_BUILD))
+        for name, versions in charts.CATALOG.items():
             folder = name.rpartition("/")[0]
             self.put(self.groups, "Group", uid_of(folder), {"name": folder.rpartition("/")[2]})
-            self._stock(name, {version: FIRST_BUILD + number * DAY for number, version in enumerate(versions)})
+            self._load(name, {version: FIRST_BUILD + number * DAY for number, version in enumerate(versions)})
 
-    def _stock(self, name: str, times: dict[str, float]) -> None:
+    def _load(self, name: str, times: dict[str, float]) -> None:
         """The repository of an image or a chart. times: when each of its tags was published."""
         self.repositories[name] = repository = Repository(name)
         for tag, when in times.items():
@@ -160,7 +160,7 @@ class Chainguard:
             ready = {"verified": True, "kind": "ORG_KIND_CUSTOMER", "status": "ORG_STATUS_READY"}
             self.put(self.groups, "Group", root_uid(name), {"name": name, **ready})
         organization = root_uid(ORGANIZATION)
-        # A folder with the organisation's own name, which a look-up by name alone finds too.
+        # A folder with the organization's own name, which a look-up by name alone finds too.
         self.put(self.groups, "Group", child_uid(organization, "folder"), {"name": ORGANIZATION})
         for name, capabilities in roles.MANAGED.items():
             role = {"name": name, "capabilities": sorted(capabilities)}
@@ -175,7 +175,7 @@ class Chainguard:
 
     def put(self, table: dict[str, Record], message: str, uid: str, fields: Record) -> Record:
         """A new record, which counts from now."""
-        created = {"uid": uid, "createTime": self.world.clock.rfc3339()}
+        created = {"uid": uid, "createTime": self.simulator.clock.rfc3339()}
         table[uid] = blank(message) | fields | created
         return table[uid]
 
@@ -191,11 +191,11 @@ class Chainguard:
         return any(parent_of(uid) == group for table in tables for uid in table)
 
     def settled(self, uid: str) -> bool:
-        return self.world.clock.now() >= self.settles_at.get(uid, 0)
+        return self.simulator.clock.now() >= self.settles_at.get(uid, 0)
 
     def settle_later(self, uid: str) -> None:
-        """The record counts once the knob `propagation` (seconds) has passed."""
-        self.settles_at[uid] = self.world.clock.now() + self.world.settings["propagation"]
+        """The record counts once the setting `propagation` (seconds) has passed."""
+        self.settles_at[uid] = self.simulator.clock.now() + self.simulator.settings["propagation"]
 
     def grants(self, identity: str) -> dict[str, set[str]]:
         """What an identity may do: group UID → capabilities, which hold in all that is below the group too."""
@@ -211,7 +211,7 @@ class Chainguard:
         return {name for group, names in self.grants(identity).items() if within(at, group) for name in names}
 
     def may_pull(self, identity: str, repository: str) -> bool:
-        """Whether an identity ("" for anonymous) may pull an image of an organisation that exists."""
+        """Whether an identity ("" for anonymous) may pull an image of an organization that exists."""
         organization = repository.partition("/")[0]
         if organization == PUBLIC:
             return repository in self.repositories
@@ -227,11 +227,11 @@ class Chainguard:
 
     @property
     def repos(self) -> dict[str, Record]:
-        """The repositories as the API has them: images below their organisation, charts below a folder of it."""
+        """The repositories as the API has them: images below their organization, charts below a folder of it."""
         rows = {}
         for name, repository in self.repositories.items():
             uid = uid_of(name)
-            times = {"createTime": images.CREATED, "updateTime": _latest(self.world, repository)}
+            times = {"createTime": images.CREATED, "updateTime": _latest(self.simulator, repository)}
             facts = {"name": name.rpartition("/")[2], "catalogTier": "CATALOG_TIER_BASE", **times}
             rows[uid] = blank("Repo") | {"uid": uid, **facts}
         return rows
@@ -243,10 +243,10 @@ class Chainguard:
         for name, repository in self.repositories.items():
             for tag, digest in repository.tags.items():
                 uid = child_uid(uid_of(name), tag)
-                updated = self.world.clock.rfc3339(repository.updated[tag])
+                updated = self.simulator.clock.rfc3339(repository.updated[tag])
                 rows[uid] = blank("Tag") | {"uid": uid, "name": tag, "digest": digest, "updateTime": updated}
         return rows
 
 
-def _latest(world: World, repository: Repository) -> str:
-    return world.clock.rfc3339(max(repository.updated.values()))
+def _latest(simulator: Simulator, repository: Repository) -> str:
+    return simulator.clock.rfc3339(max(repository.updated.values()))

@@ -27,7 +27,7 @@ def authenticate(state: Chainguard, uid: str, token: str) -> dict[str, Any]:
 
     Raises ApiError: 3 when the identity's keys have expired, 16 for a bad token, 7 when it is not for this identity.
     """
-    identity, now = state.identities.get(uid), state.world.clock.now()
+    identity, now = state.identities.get(uid), state.simulator.clock.now()
     if not identity or not state.settled(uid):
         raise ApiError(PERMISSION_DENIED, f"identity {uid} cannot be assumed")
     static = identity.get("staticKeys")
@@ -42,12 +42,12 @@ def authenticate(state: Chainguard, uid: str, token: str) -> dict[str, Any]:
         raise ApiError(UNAUTHENTICATED, f"unable to verify token: {error}") from error
     if not _matches(state, identity, claims):
         raise ApiError(PERMISSION_DENIED, f"token does not match identity {uid}")
-    identity["lastSeenTime"] = state.world.clock.rfc3339()
+    identity["lastSeenTime"] = state.simulator.clock.rfc3339()
     return claims
 
 
 def _matches(state: Chainguard, identity: Record, claims: dict[str, Any]) -> bool:
-    everyone = [ISSUER, ISSUER.removeprefix("https://"), state.world.addresses["api"]]
+    everyone = [ISSUER, ISSUER.removeprefix("https://"), state.simulator.addresses["api"]]
     if static := identity.get("staticKeys"):
         accepted = static["audiences"] or everyone
         who = (static["issuer"], static["subject"]) == (claims.get("iss"), claims.get("sub"))
@@ -69,7 +69,7 @@ def _fits(match: Record, name: str, value: str) -> bool:
 
 async def exchange(request: Request) -> Response:
     """Parameters come in the query or as a form; a JSON body is read by nobody."""
-    state: Chainguard = request.app.state.world.chainguard
+    state: Chainguard = request.app.state.simulator.chainguard
     items = request.query_params.multi_items()
     if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         items += parse_qsl((await request.body()).decode())
@@ -83,11 +83,11 @@ async def exchange(request: Request) -> Response:
     if not UIDP.fullmatch(uid):
         raise ApiError(INVALID_ARGUMENT, f"identity {uid!r} is not a UIDP")
     claims = authenticate(state, uid, token)
-    now = int(state.world.clock.now())
+    now = int(state.simulator.clock.now())
     actor = {name: claims.get(name) for name in ("iss", "sub", "aud")}
     times = {"iat": now, "exp": now + TOKEN_SECONDS}
     issued = state.authority.sign({"iss": ISSUER, "sub": uid, "aud": wanted, **times, "act": actor})
-    expiry = state.world.clock.rfc3339(times["exp"])
+    expiry = state.simulator.clock.rfc3339(times["exp"])
     return answer(request, {"token": issued, "refreshToken": "", "expiry": expiry})
 
 

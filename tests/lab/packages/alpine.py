@@ -22,7 +22,7 @@ NAMES = {
 }
 
 
-def shelf(root: str, versions: Sequence[str]) -> Shelf:
+def build_packages(root: str, versions: Sequence[str]) -> Shelf:
     files: Shelf = {}
     for architecture in ARCHITECTURES:
         entries = []

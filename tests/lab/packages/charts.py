@@ -12,10 +12,10 @@ from .. import archives, images
 CONFIG = "application/vnd.cncf.helm.config.v1+json"
 CHART = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 # Each with its versions, which are its tags.
-CATALOGUE = {"example.com/iamguarded-charts/lab-greeting": ("1.0.0", "1.1.0")}
+CATALOG = {"example.com/iamguarded-charts/lab-greeting": ("1.0.0", "1.1.0")}
 
 
-def build(name: str, version: str, serial: int = 0) -> images.Build:
+def build(name: str, version: str, serial: int = 0) -> images.BuiltImage:
     """The build number `serial` of a version: one manifest with the chart as its only layer."""
     short = name.rpartition("/")[2]
     facts = {"apiVersion": "v2", "name": short, "version": version, "appVersion": str(serial)}
@@ -24,4 +24,4 @@ def build(name: str, version: str, serial: int = 0) -> images.Build:
     files = {"Chart.yaml": json.dumps(facts), "values.yaml": values, "templates/greeting.yaml": template}
     packed = archives.gzip(archives.tar({f"{short}/{path}": text.encode() for path, text in files.items()}))
     config, chart = images.Content.json(CONFIG, facts), images.Content.of(CHART, packed)
-    return images.Build((images.manifest_of(config, [chart]),), (config, chart))
+    return images.BuiltImage((images.manifest_of(config, [chart]),), (config, chart))

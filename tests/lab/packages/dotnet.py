@@ -18,7 +18,7 @@ _CONTENT_TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
 _RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
 
 
-def shelf(root: str, versions: Sequence[str]) -> Shelf:
+def build_packages(root: str, versions: Sequence[str]) -> Shelf:
     feed = f"/{root}/v3"
     flat, registration = f"{feed}/flatcontainer", f"{feed}/registration"
     resources = {"PackageBaseAddress/3.0.0": f"{flat}/", "RegistrationsBaseUrl/3.6.0": f"{registration}/"}

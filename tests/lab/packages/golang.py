@@ -14,7 +14,7 @@ from . import File, Shelf
 MODULES = ("example.com/lab/greeting", "github.com/google/uuid")
 
 
-def shelf(root: str, versions: Sequence[str]) -> Shelf:
+def build_packages(root: str, versions: Sequence[str]) -> Shelf:
     return {f"/{root}/{module}/{path}": file for module in MODULES for path, file in _files(module, versions).items()}
 
 

@@ -20,7 +20,7 @@ OTHERS = {
 _ALGORITHMS = ("md5", "sha1", "sha256")
 
 
-def shelf(root: str, versions: Sequence[str]) -> Shelf:
+def build_packages(root: str, versions: Sequence[str]) -> Shelf:
     artifacts = {FOLDER: versions, **OTHERS[root]}
     return {
         f"/{root}/{folder}/{path}": found

@@ -17,7 +17,7 @@ from . import ORIGIN, File, Shelf
 NAMES = ("lab-greeting", "@example/greeting", "ms")
 
 
-def shelf(root: str, versions: Sequence[str]) -> Shelf:
+def build_packages(root: str, versions: Sequence[str]) -> Shelf:
     files: Shelf = {}
     for name in NAMES:
         manifests: dict[str, Any] = {}

@@ -18,12 +18,14 @@ UPSTREAM_VERSION = "2.0.0"
 OTHERS = {"python": {"six": ("1.16.0", "1.17.0")}, "python-remediated": {"werkzeug": ("3.0.2+cgr.1", "3.0.3+cgr.1")}}
 
 
-def shelf(root: str, versions: Sequence[str]) -> Shelf:
-    shelves = {name: dict.fromkeys(some, root) for name, some in {"lab-greeting": versions, **OTHERS[root]}.items()}
+def build_packages(root: str, versions: Sequence[str]) -> Shelf:
+    package_store = {
+        name: dict.fromkeys(some, root) for name, some in {"lab-greeting": versions, **OTHERS[root]}.items()
+    }
     if root == "python":
-        shelves["lab-upstream"] = {UPSTREAM_VERSION: "python-upstream"}
-    files = {f"/{root}/simple/": _page({name: f"/{root}/simple/{name}/" for name in shelves})}
-    for name, homes in shelves.items():
+        package_store["lab-upstream"] = {UPSTREAM_VERSION: "python-upstream"}
+    files = {f"/{root}/simple/": _page({name: f"/{root}/simple/{name}/" for name in package_store})}
+    for name, homes in package_store.items():
         wheels = {
             f"/{home}/simple/{name}/{version}/{_file_name(name, version)}": File(_wheel(name, version))
             for version, home in homes.items()

@@ -20,8 +20,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from lab.chainguard import jwt
-from lab.serve import HALVES, running
-from lab.world import World
+from lab.serve import PRODUCTS, running
+from lab.simulator import Simulator
 
 HOUR = 3600
 
@@ -30,21 +30,21 @@ class Lab:
     """A lab that runs in a thread, and clients for its services."""
 
     def __init__(self, *, tls: bool = True, client_certificates: bool = False) -> None:
-        self.world = World(HALVES, tls=tls, client_certificates=client_certificates)
+        self.simulator = Simulator(PRODUCTS, tls=tls, client_certificates=client_certificates)
         self._up = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
         self._clients: list[httpx.Client] = []
 
     async def _run(self) -> None:
         self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
-        async with running(self.world):
+        async with running(self.simulator):
             self._up.set()
             await self._ended.wait()
 
     def __enter__(self) -> Lab:
         self._thread.start()
         assert self._up.wait(10), "the lab does not start"
-        self._tls = ssl.create_default_context(cafile=self.world.ca_path) if self.world.ca_path else True
+        self._tls = ssl.create_default_context(cafile=self.simulator.ca_path) if self.simulator.ca_path else True
         self.client = cache(self._client)
         self.state: dict[str, Any] = self.control("GET", "/state")
         return self
@@ -58,13 +58,13 @@ class Lab:
     def _client(self, service: str, token: str = "") -> httpx.Client:
         """A client of a service that follows no redirects and sends `token` as its bearer."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        address = self.world.addresses[service]
+        address = self.simulator.addresses[service]
         self._clients.append(httpx.Client(base_url=address, verify=self._tls, headers=headers, trust_env=False))
         return self._clients[-1]
 
     @property
     def org(self) -> str:
-        """The organisation's UID."""
+        """The organization's UID."""
         return str(self.state["chainguard"]["organization"]["uid"])
 
     @property
@@ -83,15 +83,15 @@ class Lab:
     def advance(self, seconds: float) -> None:
         self.control("POST", "/clock", {"advance": seconds})
 
-    def configure(self, **knobs: Any) -> None:
-        self.control("POST", "/settings", knobs)
+    def configure(self, **settings: Any) -> None:
+        self.control("POST", "/settings", settings)
 
     def fail(self, **rule: Any) -> None:
         self.control("POST", "/faults", rule)
 
-    def journal(self, kind: str = "") -> list[dict[str, Any]]:
+    def request_log(self, kind: str = "") -> list[dict[str, Any]]:
         """The entries of a kind, or all of them."""
-        return [entry for entry in self.control("GET", "/journal") if kind in ("", entry["kind"])]
+        return [entry for entry in self.control("GET", "/request_log") if kind in ("", entry["kind"])]
 
     def role(self, name: str) -> str:
         """The UID of a managed role."""
@@ -148,7 +148,7 @@ def static_identity(lab: Lab, jwks: str) -> Callable[..., dict[str, Any]]:
             "issuer": PULL_TOKEN_ISSUER,
             "subject": f"pull-token-{secrets.token_hex(20)}",
             "issuerKeys": jwks,
-            "expirationTime": rfc3339(lab.world.clock.now() + ttl),
+            "expirationTime": rfc3339(lab.simulator.clock.now() + ttl),
         }
         return {"name": "pull-token - registry", "description": "made by a test", "staticKeys": keys | changed}
 
@@ -166,7 +166,7 @@ def pull_token(lab: Lab, key: rsa.RSAPrivateKey, static_identity: Callable[..., 
         if role:
             binding = {"identityUid": answer.json()["uid"], "roleUid": lab.role(role)}
             assert lab.api().post(f"/iam/v2/roleBindings/{lab.org}", json=binding).status_code == 200
-        now, keys = int(lab.world.clock.now()), body["staticKeys"]
+        now, keys = int(lab.simulator.clock.now()), body["staticKeys"]
         plain = {"iss": keys["issuer"], "sub": keys["subject"], "aud": "https://issuer.enforce.dev", "iat": now}
         password = jwt.sign(key, {**plain, "exp": now + int(ttl) - 1, **claims})
         return PullToken(answer.json()["uid"], password, answer.json())

@@ -251,14 +251,14 @@ def test_what_a_search_shows_goes_by_permissions(lab: Lab, cached: str) -> None:
 
 
 def test_kinds_in_the_journal(lab: Lab, cached: str) -> None:
-    lab.control("DELETE", "/journal")
+    lab.control("DELETE", "/request_log")
     info(lab, "")
     zap(lab, "cgr-cache")
     search(lab, "items.find()")
     manifest(lab, "cgr")
     client(lab).get(f"{V1}/cgr")
     client(lab).delete("/artifactory/cgr-cache")
-    entries = [entry for entry in lab.journal() if entry["service"] == "artifactory"]
+    entries = [entry for entry in lab.request_log() if entry["service"] == "artifactory"]
     assert [(entry["kind"], entry["user"]) for entry in entries] == [
         ("storage.info", "reader"),
         ("cache.zap", "manager"),

@@ -170,7 +170,7 @@ def test_a_private_image_needs_the_pull_token(lab: Lab, public: str, private: Pu
     assert blob(lab, "prv", config, PRIVATE).json()["os"] == "linux"
     assert [blob(lab, "prv", digest, PRIVATE).status_code for digest in others] == [200] * len(others)
     assert manifest(lab, public, PRIVATE).status_code == 404
-    answered = [entry for entry in lab.journal("registry.manifest") if entry["status"] == 200]
+    answered = [entry for entry in lab.request_log("registry.manifest") if entry["status"] == 200]
     assert {entry["user"] for entry in answered} == {private.username}
 
 
@@ -179,7 +179,7 @@ def test_credentials_do_not_follow_a_redirect_to_another_host(lab: Lab, private:
     assert blob(lab, "prv", digests[0], PRIVATE).status_code == 200
     change(lab, "prv", allowAnyHostAuth=True)
     assert blob(lab, "prv", digests[1], PRIVATE).status_code == 404
-    assert [entry["status"] for entry in lab.journal("blobs.get")] == [200, 400]
+    assert [entry["status"] for entry in lab.request_log("blobs.get")] == [200, 400]
 
 
 def test_head_range_and_conditions(lab: Lab, public: str) -> None:
@@ -427,7 +427,7 @@ def test_new_credentials_count_at_once(lab: Lab, private: PullToken, pull_token:
     client(lab).post(f"{V1}/prv", json={"username": renewed.username, "password": renewed.password})
     assert manifest(lab, "prv", PRIVATE, "1.27").status_code == 404, "the miss is remembered"
     assert manifest(lab, "prv", PRIVATE, "1.27.3").status_code == 200
-    assert lab.journal("registry.manifest")[-1]["user"] == renewed.username
+    assert lab.request_log("registry.manifest")[-1]["user"] == renewed.username
 
 
 def test_a_token_that_the_upstream_refuses_is_dropped(lab: Lab, public: str) -> None:
@@ -560,7 +560,7 @@ def test_a_member_that_may_not_be_read_turns_a_miss_into_a_denial(lab: Lab, publ
 
 @pytest.mark.parametrize("package_type", ["helmoci", "oci"])
 def test_charts_are_pulled_like_images(lab: Lab, pull_token: MakeToken, package_type: str) -> None:
-    made, (name,) = pull_token(), charts.CATALOGUE
+    made, (name,) = pull_token(), charts.CATALOG
     login = {"username": made.username, "password": made.password, "enableTokenAuthentication": True}
     create(lab, "charts", {**REMOTE, "packageType": package_type, **login})
     document = manifest(lab, "charts", name, "1.0.0").json()
@@ -573,7 +573,7 @@ def test_charts_are_pulled_like_images(lab: Lab, pull_token: MakeToken, package_
 def test_what_answers_challenges_without_the_setting(
     lab: Lab, pull_token: MakeToken, package_type: str, status: int
 ) -> None:
-    made, (name,) = pull_token(), charts.CATALOGUE
+    made, (name,) = pull_token(), charts.CATALOG
     create(lab, "charts", {**REMOTE, "packageType": package_type, "username": made.username, "password": made.password})
     assert manifest(lab, "charts", name, "1.0.0").status_code == 404
     lab.configure(artifactory_oci_token_authentication="always")

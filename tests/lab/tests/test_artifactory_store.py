@@ -12,9 +12,9 @@ import pytest
 from lab.artifactory.cache import FileStore
 from lab.artifactory.cipher import Cipher
 from lab.artifactory.patterns import accepts
+from lab.artifactory.responses import ApiError
 from lab.artifactory.settings import DEFAULTS, Settings
 from lab.artifactory.store import RepositoryStore
-from lab.artifactory.web import ApiError
 
 REMOTE = {"rclass": "remote", "packageType": "docker", "url": "https://cgr.dev/"}
 SYNCHRONISED = {

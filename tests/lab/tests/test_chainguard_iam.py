@@ -26,7 +26,7 @@ def refused(answer: httpx.Response, status: int, code: int, *words: str) -> None
         assert word in body["message"]
 
 
-# --- organisations -------------------------------------------------------------------------------------------------
+# --- organizations -------------------------------------------------------------------------------------------------
 
 
 def test_organization_by_name(lab: Lab) -> None:
@@ -64,7 +64,7 @@ def test_bearer_is_checked(lab: Lab, key: Any) -> None:
         "sub": f"{lab.org}/{'0' * 16}",
         "aud": "https://console-api.enforce.dev",
     }
-    sign, later = lab.world.chainguard.authority.sign, lab.world.clock.now() + 60
+    sign, later = lab.simulator.chainguard.authority.sign, lab.simulator.clock.now() + 60
     for token in (
         "",
         "rubbish",
@@ -165,7 +165,7 @@ def test_plan_limits_the_lifetime(lab: Lab, static_identity: Make) -> None:
     refused(lab.api().post(path, json=static_identity(ttl=169 * HOUR)), 400, 3, "168 hours")
     assert lab.api().post(path, json=static_identity(ttl=168 * HOUR)).status_code == 200
     made = lab.api().post(path, json=static_identity(expirationTime=None)).json()
-    assert made["staticKeys"]["expirationTime"][:16] == rfc3339(lab.world.clock.now() + 168 * HOUR)[:16]
+    assert made["staticKeys"]["expirationTime"][:16] == rfc3339(lab.simulator.clock.now() + 168 * HOUR)[:16]
 
 
 def test_identities_live_under_the_organization(lab: Lab, static_identity: Make) -> None:
@@ -187,11 +187,11 @@ def test_names_need_not_be_unique_and_are_matched_exactly(lab: Lab, static_ident
     assert [identity["name"] for identity in found["identities"]] == ["same", "same"]
 
 
-@pytest.mark.parametrize(("knob", "status"), [(200, 200), (404, 404)])
+@pytest.mark.parametrize(("setting", "status"), [(200, 200), (404, 404)])
 def test_delete_takes_the_bindings_along(
-    lab: Lab, pull_token: Callable[..., PullToken], knob: int, status: int
+    lab: Lab, pull_token: Callable[..., PullToken], setting: int, status: int
 ) -> None:
-    lab.configure(delete_missing=knob)
+    lab.configure(delete_missing=setting)
     uid = pull_token().username
     query = {"identity": uid}
     assert len(lab.api().get(BINDINGS, params=query).json()["roleBindings"]) == 1

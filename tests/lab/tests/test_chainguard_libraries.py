@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lab.world import BLOBS_HOST
+from lab.simulator import BLOBS_HOST
 
 from .conftest import HOUR, Lab, PullToken
 

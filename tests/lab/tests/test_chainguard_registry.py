@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from lab import images
 from lab.chainguard import jwt
 from lab.packages import charts
-from lab.world import BLOBS_HOST
+from lab.simulator import BLOBS_HOST
 
 from .conftest import HOUR, Lab, PullToken
 
@@ -74,7 +74,7 @@ def test_anonymous_pulls_public_images(lab: Lab) -> None:
 
 def test_pull_token_sees_all_tags(lab: Lab, pull_token: Make, nginx: dict[str, str]) -> None:
     tags = lab.registry.get("/v2/example.com/nginx/tags/list", headers=nginx).json()
-    assert tags == {"name": "example.com/nginx", "tags": sorted(images.CATALOGUE["example.com/nginx"].tags)}
+    assert tags == {"name": "example.com/nginx", "tags": sorted(images.CATALOG["example.com/nginx"].tags)}
     public = bearer(log_in(lab, "chainguard/go", pull_token().login))
     assert "1.25" in lab.registry.get("/v2/chainguard/go/tags/list", headers=public).json()["tags"]
 
@@ -100,7 +100,7 @@ def test_pull_token_dies_with_the_clock(lab: Lab, pull_token: Make) -> None:
 
 
 def test_pull_token_that_outlives_its_identity_and_the_reverse(lab: Lab, pull_token: Make) -> None:
-    now = int(lab.world.clock.now())
+    now = int(lab.simulator.clock.now())
     long_token, short_token = pull_token(exp=now + 9 * HOUR), pull_token(exp=now + 60)
     lab.advance(120)
     assert log_in(lab, "example.com/nginx", long_token.login).status_code == 200
@@ -214,7 +214,10 @@ def test_blob_is_on_another_host(lab: Lab, nginx: dict[str, str]) -> None:
     answer = lab.registry.get(path, headers=nginx)
     assert answer.status_code == 302
     location = httpx.URL(answer.headers["location"])
-    assert (location.host, str(location.copy_with(raw_path=b"/"))) == ("localhost", f"{lab.world.addresses['blobs']}/")
+    assert (location.host, str(location.copy_with(raw_path=b"/"))) == (
+        "localhost",
+        f"{lab.simulator.addresses['blobs']}/",
+    )
     assert httpx.URL(lab.registry.get(path, headers=nginx | CGR).headers["location"]).host == BLOBS_HOST
     store = lab.client("blobs")
     assert store.get(location).content == blob.body
@@ -245,10 +248,10 @@ def test_blob_of_another_repository(lab: Lab, nginx: dict[str, str]) -> None:
 def test_names_of_the_world_lead_to_the_lab(lab: Lab) -> None:
     async def fetch() -> tuple[httpx.Response, httpx.Response]:
         """On the lab's own loop, with the client of the simulated Artifactory."""
-        token = bearer(await lab.world.http.get("https://cgr.dev/token?scope=repository:chainguard/go:pull"))
+        token = bearer(await lab.simulator.http.get("https://cgr.dev/token?scope=repository:chainguard/go:pull"))
         digest = images.build("chainguard/go", "latest").blobs[0].digest
-        redirect = await lab.world.http.get(f"https://cgr.dev/v2/chainguard/go/blobs/{digest}", headers=token)
-        return redirect, await lab.world.http.get(redirect.headers["location"])
+        redirect = await lab.simulator.http.get(f"https://cgr.dev/v2/chainguard/go/blobs/{digest}", headers=token)
+        return redirect, await lab.simulator.http.get(redirect.headers["location"])
 
     redirect, blob = asyncio.run_coroutine_threadsafe(fetch(), lab._loop).result(10)
     assert redirect.headers["location"].startswith(f"https://{BLOBS_HOST}/")
@@ -265,7 +268,7 @@ def test_tags_in_pages(lab: Lab, nginx: dict[str, str]) -> None:
         pages.append(answer.json()["tags"])
         path = answer.links["next"]["url"] if answer.links else ""
     assert [len(page) for page in pages] == [3, 3, 1]
-    assert sum(pages, []) == sorted(images.CATALOGUE["example.com/nginx"].tags)
+    assert sum(pages, []) == sorted(images.CATALOG["example.com/nginx"].tags)
     refused(lab.registry.get("/v2/example.com/nginx/tags/list?n=x", headers=nginx), 400, "PAGINATION_NUMBER_INVALID")
 
 
@@ -273,7 +276,7 @@ def test_catalog(lab: Lab, pull_token: Make) -> None:
     query = {"scope": "registry:catalog:*"}
     token = bearer(lab.registry.get("/token", params=query, auth=pull_token().login))
     found = lab.registry.get("/v2/_catalog", headers=token).json()["repositories"]
-    assert found == sorted([*images.CATALOGUE, *charts.CATALOGUE])
+    assert found == sorted([*images.CATALOG, *charts.CATALOG])
     refused(lab.registry.get("/token", params=query), 401, "UNAUTHORIZED")
 
 
@@ -304,28 +307,28 @@ def test_there_is_no_pushing(lab: Lab, nginx: dict[str, str]) -> None:
 
 
 def test_journal_names_the_kinds(lab: Lab, nginx: dict[str, str]) -> None:
-    lab.control("DELETE", "/journal")
+    lab.control("DELETE", "/request_log")
     digest = images.build("example.com/nginx", "latest").blobs[0].digest
     bearer(log_in(lab, "chainguard/go"))
     lab.registry.get("/v2/example.com/nginx/manifests/latest", headers=nginx | ACCEPT)
     lab.client("blobs").get(
         lab.registry.get(f"/v2/example.com/nginx/blobs/{digest}", headers=nginx).headers["location"]
     )
-    kinds: list[tuple[Any, ...]] = [(entry["service"], entry["kind"], entry["status"]) for entry in lab.journal()]
+    kinds: list[tuple[Any, ...]] = [(entry["service"], entry["kind"], entry["status"]) for entry in lab.request_log()]
     assert kinds == [
         ("registry", "registry.token", 200),
         ("registry", "registry.manifest", 200),
         ("registry", "registry.blob", 302),
         ("blobs", "blobs.get", 200),
     ]
-    assert lab.journal("blobs.get")[0]["query"]["X-Amz-Signature"] == "***"
+    assert lab.request_log("blobs.get")[0]["query"]["X-Amz-Signature"] == "***"
 
 
 # --- charts --------------------------------------------------------------------------------------------------------
 
 
 def test_a_chart_is_pulled_like_an_image(lab: Lab, pull_token: Make) -> None:
-    (name,) = charts.CATALOGUE
+    (name,) = charts.CATALOG
     token = bearer(log_in(lab, name, pull_token().login))
     assert lab.registry.get(f"/v2/{name}/tags/list", headers=token).json()["tags"] == ["1.0.0", "1.1.0"]
     manifest = lab.registry.get(f"/v2/{name}/manifests/1.0.0", headers=token | ACCEPT).json()
@@ -336,7 +339,7 @@ def test_a_chart_is_pulled_like_an_image(lab: Lab, pull_token: Make) -> None:
 
 
 def test_a_chart_needs_a_pull_token(lab: Lab) -> None:
-    (name,) = charts.CATALOGUE
+    (name,) = charts.CATALOG
     refused(log_in(lab, name), 401, "UNAUTHORIZED")
 
 

@@ -47,7 +47,7 @@ def test_parameters_in_the_query_or_as_a_form(lab: Lab) -> None:
     assert client.get(f"/sts/exchange?aud=cgr.dev&identity={uid.replace('/', '%2F')}").status_code == 200
     assert client.post(f"/sts/exchange?aud=cgr.dev&identity={uid}").status_code == 200
     two = client.post("/sts/exchange", data={"aud": [API, "cgr.dev"], "identity": uid}).json()["token"]
-    assert lab.world.chainguard.authority.verify(two, 0)["aud"] == [API, "cgr.dev"]
+    assert lab.simulator.chainguard.authority.verify(two, 0)["aud"] == [API, "cgr.dev"]
     ignored = client.post("/sts/exchange", json={"aud": ["cgr.dev"], "identity": uid})
     assert (ignored.status_code, ignored.json()) == (
         400,

@@ -1,16 +1,16 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Clock, journal, faults, settings and reset, by way of the control API."""
+"""Clock, request log, faults, settings and reset, by way of the control API."""
 
 from __future__ import annotations
 
 import base64
 import json
 import signal
+import ssl
 import subprocess
 import sys
-import ssl
 import time
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_clock_moves_every_date(lab: Lab) -> None:
 
 def test_journal_tells_who_asked_what_without_secrets(lab: Lab) -> None:
     lab.api().get(GROUPS, params={"name": "x", "page_token": "hidden"}, headers={"User-Agent": "test/1"})
-    (entry,) = lab.journal()
+    (entry,) = lab.request_log()
     assert entry | {"time": 0, "n": 0} == {
         "n": 0,
         "time": 0,
@@ -57,11 +57,11 @@ def test_journal_tells_who_asked_what_without_secrets(lab: Lab) -> None:
 def test_journal_since_and_clear(lab: Lab) -> None:
     for _ignored in range(3):
         lab.registry.get("/v2/")
-    numbers = [entry["n"] for entry in lab.journal()]
+    numbers = [entry["n"] for entry in lab.request_log()]
     assert numbers == [numbers[0], numbers[0] + 1, numbers[0] + 2]
-    assert [entry["n"] for entry in lab.control("GET", f"/journal?since={numbers[1]}")] == [numbers[2]]
-    lab.control("DELETE", "/journal")
-    assert lab.journal() == []
+    assert [entry["n"] for entry in lab.control("GET", f"/request_log?since={numbers[1]}")] == [numbers[2]]
+    lab.control("DELETE", "/request_log")
+    assert lab.request_log() == []
 
 
 def test_fault_answers_in_place_of_the_service(lab: Lab) -> None:
@@ -69,7 +69,7 @@ def test_fault_answers_in_place_of_the_service(lab: Lab) -> None:
     first, second = (lab.api().get(GROUPS) for _ignored in range(2))
     assert (first.status_code, first.json(), first.headers["retry-after"]) == (429, {"a": 1}, "7")
     assert second.status_code == 200
-    assert [entry["status"] for entry in lab.journal("iam.group.list")] == [429, 200]
+    assert [entry["status"] for entry in lab.request_log("iam.group.list")] == [429, 200]
 
 
 def test_fault_with_a_text_body(lab: Lab) -> None:
@@ -100,7 +100,7 @@ def test_fault_cuts_the_connection(lab: Lab, cut: str, done: bool) -> None:
     with pytest.raises(httpx.TransportError):
         lab.api().post(f"{GROUPS}/{lab.org}", json={"name": "new folder"})
     assert bool(lab.api().get(GROUPS, params={"name": "new folder"}).json()["groups"]) is done
-    assert [entry["status"] for entry in lab.journal("iam.group.create")] == [None]
+    assert [entry["status"] for entry in lab.request_log("iam.group.create")] == [None]
 
 
 def test_fault_holds_a_request_until_the_client_leaves(lab: Lab) -> None:
@@ -108,7 +108,7 @@ def test_fault_holds_a_request_until_the_client_leaves(lab: Lab) -> None:
     with pytest.raises(httpx.ReadTimeout):
         lab.api().post(f"{GROUPS}/{lab.org}", json={"name": "held folder"}, timeout=0.3)
     assert lab.api().get(GROUPS, params={"name": "held folder"}).json()["groups"]
-    assert [entry["status"] for entry in lab.journal("iam.group.create")] == [None]
+    assert [entry["status"] for entry in lab.request_log("iam.group.create")] == [None]
 
 
 def test_fault_for_one_client(lab: Lab) -> None:
@@ -158,14 +158,14 @@ def test_reset_puts_everything_back(lab: Lab) -> None:
     assert {identity["uid"] for identity in lab.control("GET", "/chainguard/identities")} == {
         identity["uid"] for identity in before[1]
     }
-    assert lab.control("GET", "/faults") == lab.control("GET", "/journal") == []
+    assert lab.control("GET", "/faults") == lab.control("GET", "/request_log") == []
     assert lab.control("GET", "/clock")["now"] == pytest.approx(time.time(), abs=2)
-    assert lab.api().get(GROUPS).status_code == 200, "tokens of the ready file outlive a reset"
+    assert lab.api().get(GROUPS).status_code == 200, "tokens of the state file outlive a reset"
 
 
 def test_command_line(tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
-    command = [sys.executable, "-m", "lab", "--http", "--propagation", "3", "--ready-file", str(ready)]
+    command = [sys.executable, "-m", "lab", "--http", "--propagation", "3", "--state-file", str(ready)]
     environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
@@ -190,10 +190,10 @@ def test_artifactory_demands_a_client_certificate_and_the_others_ask_for_one() -
         files = lab.state["ca_path"], lab.state["client_cert_path"]
         bare, certified = (ssl.create_default_context(cafile=files[0]) for _number in range(2))
         certified.load_cert_chain(files[1])
-        addresses = lab.world.addresses
+        addresses = lab.simulator.addresses
         for context in (certified, bare):
             httpx.get(f"{addresses['registry']}/v2/", verify=context)
             httpx.get(f"{addresses['artifactory']}/artifactory/api/system/ping", verify=context)
-        told = [(entry["service"], entry["certificate"], entry["status"]) for entry in lab.journal()]
+        told = [(entry["service"], entry["certificate"], entry["status"]) for entry in lab.request_log()]
     with_one, without = [("registry", True, 401), ("artifactory", True, 200)], [("registry", False, 401)]
     assert told == [*with_one, *without, ("artifactory", False, 400)]

@@ -16,14 +16,14 @@ import pytest
 
 from lab import images
 
-ALL = [(name, tag) for name, recipe in images.CATALOGUE.items() for tag in recipe.tags]
+ALL = [(name, tag) for name, recipe in images.CATALOG.items() for tag in recipe.tags]
 
 
 def digest_of(data: bytes) -> str:
     return f"sha256:{sha256(data).hexdigest()}"
 
 
-def contents(build: images.Build) -> dict[str, bytes]:
+def contents(build: images.BuiltImage) -> dict[str, bytes]:
     return {content.digest: content.body for content in (*build.manifests, *build.blobs)}
 
 

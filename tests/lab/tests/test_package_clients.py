@@ -65,7 +65,7 @@ class Shell:
 
     @property
     def ca(self) -> str:
-        return str(self.lab.world.ca_path)
+        return str(self.lab.simulator.ca_path)
 
     def url(self, path: str) -> str:
         return f"{self.lab.state['artifactory']['url']}/artifactory/{path}"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the role works out of its catalogue, and what it tells people."""
+"""What the role works out of its catalog, and what it tells people."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KNOWN = {
 KEPT = {"name": "pull", "changed": False, "failed": False, "due": False, "username": OLD, "reason": "20 days are left",
         "superseded": [], "replaces": {}}  # fmt: skip
 MADE = {"name": "pull", "changed": True, "failed": False, "due": True, "username": NEW, "password": "secret",
-        "reason": "14 days are left", "superseded": [OLD], "replaces": {"uid": OLD, "ours": True}}  # fmt: skip
+        "reason": "14 days are left", "superseded": [OLD], "replaces": {"uid": OLD, "managed": True}}  # fmt: skip
 
 
 def known_of(*names, **more):
@@ -59,11 +59,11 @@ def test_a_pull_token_is_asked_for_by_the_place_where_it_is_used():
     assert one("private", repositories=[before])["token"] == {
         "organization": "example.com",
         "name": "pull cgr_private",
-        "repository": "oci",
-        "used_by": "https://artifactory.example.com/CGR_private",
-        "in_use": [OLD],
+        "ecosystem": "oci",
+        "consumer": "https://artifactory.example.com/CGR_private",
+        "active_identities": [OLD],
     }
-    assert one("private")["token"]["in_use"] == [""]
+    assert one("private")["token"]["active_identities"] == [""]
     assert "token" not in one("public")
 
 
@@ -91,7 +91,7 @@ def test_a_token_that_could_not_be_made_is_no_work_and_is_told():
 
 @pytest.mark.parametrize(("asked", "fate"), [(True, "is revoked in the end"), (False, "lives on until soon")])
 def test_one_made_by_hand_is_revoked_only_when_asked(asked, fate):
-    by_hand = {**MADE, "replaces": {"uid": OLD, "ours": False, "expires": "soon"}}
+    by_hand = {**MADE, "replaces": {"uid": OLD, "managed": False, "expires": "soon"}}
     made = one("private", tokens=[by_hand], revoke_adopted=asked)["made"]
     assert made["adopted"] == ([OLD] if asked else [])
     assert f"{OLD}, was made by hand and {fate}" in made["says"]
@@ -101,7 +101,7 @@ def test_the_proof_asks_for_the_digests_that_upstream_has():
     public = [
         {"images": [{"image": "chainguard/go", "digest": "sha256:1"}], "__pull_through_source": {"key": "cgr-public"}}
     ]
-    private = [{"images": [{"reference": "example.com/jdk:latest@sha256:2"}, {"reference": "x"}], "pinned": {},
+    private = [{"images": [{"reference": "example.com/jdk:latest@sha256:2"}, {"reference": "x"}], "references_by_name": {},
                 "__pull_through_organization": "example.com"}]  # fmt: skip
     found = known_of("public", "private", public_images=public, organization_images=private)
     assert [source["proof"]["images"] for source in found] == [
@@ -118,7 +118,11 @@ def test_a_public_image_that_was_not_looked_up_is_compared_by_the_proof():
 
 def test_images_that_are_named_are_asked_for_by_these_names():
     images = [
-        {"images": [], "pinned": {"nginx": "example.com/nginx@sha256:3"}, "__pull_through_organization": "example.com"}
+        {
+            "images": [],
+            "references_by_name": {"nginx": "example.com/nginx@sha256:3"},
+            "__pull_through_organization": "example.com",
+        }
     ]
     known = {**KNOWN, "private": {**KNOWN["private"], "images": ["nginx"]}}
     (source,) = sources(["private"], known, URL, organization="example.com", organization_images=images)
@@ -162,7 +166,7 @@ def test_an_unknown_source_is_an_error():
 
 # --- findings ---------------------------------------------------------------------------------------------------------
 def listed(**token):
-    tokens = [{"uid": OLD, "live": True, "repository_types": ["oci"], "standing": "20 days are left", **token}]
+    tokens = [{"uid": OLD, "valid": True, "ecosystems": ["oci"], "summary": "20 days are left", **token}]
     return [{"tokens": tokens, "__pull_through_organization": "example.com"}]
 
 
@@ -192,22 +196,22 @@ def test_it_is_told_what_each_proof_showed():
 
 def test_a_proof_of_nothing_says_what_to_do():
     found = findings(known_of("private", "open", "charts"), [])
-    assert "no chart was found in the organisation" in found["proved"]["cgr-charts"][0]
+    assert "no chart was found in the organization" in found["proved"]["cgr-charts"][0]
     assert "Name one in the source" in found["proved"]["CGR_private"][0]
     assert "the artifacts of the source" in found["proved"]["cgr-open"][0]
 
 
 def test_a_dead_token_is_the_cause_whatever_is_cached():
-    dead = listed(live=False, standing="its key is gone")
+    dead = listed(valid=False, summary="its key is gone")
     source = one("private", repositories=IN_USE, listed=dead, organization_images=IMAGES)
     (failure,) = findings([source], [proof("CGR_private")])["failures"]
     assert source["works"] is False and "does not work for oci: its key is gone" in failure
 
 
-@pytest.mark.parametrize(("before", "standing"), [(IN_USE, "it is gone"), ([], "there is none")])
-def test_a_token_that_is_not_listed_is_gone(before, standing):
+@pytest.mark.parametrize(("before", "summary"), [(IN_USE, "it is gone"), ([], "there is none")])
+def test_a_token_that_is_not_listed_is_gone(before, summary):
     source = one("private", repositories=before, listed=[])
-    assert source["works"] is False and source["in_use"]["standing"].startswith(standing)
+    assert source["works"] is False and source["active_identities"]["summary"].startswith(summary)
 
 
 def test_a_failure_names_what_is_not_set_as_the_role_does_it():
@@ -224,7 +228,7 @@ def test_a_failure_names_what_is_not_set_as_the_role_does_it():
     [
         ({"apk": {"key": "cgr-apk"}}, {"code": "version_missing"}, True),
         ({"apk": {"artifacts": ["busybox"]}}, {"code": "version_missing"}, False),
-        ({}, {"code": "login_refused"}, False),
+        ({}, {"code": "credentials_rejected"}, False),
         ({}, None, False),
     ],
     ids=["default", "named", "another cause", "no cause"],
@@ -232,7 +236,9 @@ def test_a_failure_names_what_is_not_set_as_the_role_does_it():
 def test_a_default_that_is_not_there_is_told(overrides, cause, told):
     failed = proof("cgr-apk", failed=True, msg="It failed.", artifacts=[{"diagnosis": cause}])
     (failure,) = findings([one("apk", overrides=overrides)], [failed])["failures"]
-    hint = " busybox is the default of the source apk: pull_through_overrides names another one, as its artifacts."
+    hint = (
+        " busybox is the default of the source apk: pull_through_source_overrides names another one, as its artifacts."
+    )
     assert failure == f"It failed.{hint if told else ''}"
 
 

@@ -16,7 +16,7 @@ def warm_sources(*names):
     return [{"key": f"cgr-{name}", **({"pull_token": "oci"} if name != "public" else {})} for name in names]
 
 
-def catalogue(organization, *images):
+def catalog(organization, *images):
     found = [{"reference": f"{organization}/{image}", "bytes": 1000} for image in images]
     return {"organization": {"name": organization}, "images": found}
 
@@ -27,21 +27,21 @@ def images_by_key(found):
 
 def test_the_whole_catalogue_is_warmed_where_no_image_is_named():
     sources = warm_sources("public", "one", "two")
-    found = warming(sources, [catalogue("one.example.com", "a", "b"), catalogue("two.example.com")])
+    found = warming(sources, [catalog("one.example.com", "a", "b"), catalog("two.example.com")])
     assert images_by_key(found) == {"cgr-one": ["one.example.com/a", "one.example.com/b"]}
     assert [one["sized"][0]["bytes"] for one in found["repositories"]] == [1000]
 
 
 def test_images_by_name_go_through_their_organization_and_others_through_the_public_repository():
     named = ["chainguard/go", "two.example.com/a", "one.example.com.evil/a"]
-    catalogues = [catalogue("one.example.com"), catalogue("two.example.com")]
-    found = warming(warm_sources("one", "public", "two"), catalogues, named=named)
+    catalogs = [catalog("one.example.com"), catalog("two.example.com")]
+    found = warming(warm_sources("one", "public", "two"), catalogs, named=named)
     assert images_by_key(found) == {
         "cgr-two": ["two.example.com/a"],
         "cgr-public": ["chainguard/go", "one.example.com.evil/a"],
     }
     assert found["homeless"] == []
-    without = warming(warm_sources("one", "two"), catalogues, named=named)
+    without = warming(warm_sources("one", "two"), catalogs, named=named)
     assert without["homeless"] == ["chainguard/go", "one.example.com.evil/a"]
 
 
@@ -62,7 +62,7 @@ WARM_PULL = {
 
 def test_what_was_warmed_in_words():
     markers = [{"image": "o/b", "reference": "o/b:1"}, {"image": "o/z", "reference": "o/z:1"}]
-    tags = [{"builds_behind": 0}, {"builds_behind": 2, "late": True}, {}]
+    tags = [{"builds_behind": 0}, {"builds_behind": 2, "overdue": True}, {}]
     found = warmed(WARMING, WARM_PULL, markers=markers, freshness=tags)
     assert found["came"] == ["o/a:1", "o/b:1@sha256:2"]
     assert found["promised"] == markers[:1]

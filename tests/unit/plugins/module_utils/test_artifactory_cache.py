@@ -7,10 +7,10 @@ from __future__ import annotations
 import pytest
 from scripted import ScriptedAnswer, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CachedFile, CacheApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi, CachedFile
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._markers import of_files
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import ArtifactoryService
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Refused
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession
 
 BASE = "https://artifactory.example.com"
@@ -31,7 +31,7 @@ def test_has(status, found):
 
 def test_other_refusals_are_errors():
     cache, _transport = open_cache(ScriptedAnswer(401, "who?"))
-    with pytest.raises(Refused):
+    with pytest.raises(HTTPStatusError):
         cache.has("cgr-public", PATH)
 
 
@@ -44,7 +44,7 @@ def test_evict(status):
 
 def test_evict_without_permission():
     cache, _transport = open_cache(ScriptedAnswer(403, "no"))
-    with pytest.raises(Refused):
+    with pytest.raises(HTTPStatusError):
         cache.evict("cgr-public", PATH)
 
 
@@ -96,7 +96,7 @@ def test_the_listing_where_searches_are_refused(status):
 
 def test_a_login_that_is_not_known_lists_nothing():
     cache, transport = open_cache(ScriptedAnswer(401, "who?"))
-    with pytest.raises(Refused):
+    with pytest.raises(HTTPStatusError):
         cache.files("cgr-public", only_markers=True)
     assert len(transport.requests) == 1
 

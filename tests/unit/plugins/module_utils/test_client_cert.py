@@ -14,9 +14,9 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 from scripted import ScriptedAnswer, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils import _argspec, _http
-from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import checked_client_cert
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, Unanswered
+from ansible_collections.cgr.pull_through.plugins.module_utils import _http, _module
+from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import load_client_cert
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, TransportError
 from ansible_collections.cgr.pull_through.plugins.modules import artifactory_repository_info, registry_pull
 
 URL = "https://artifactory.example.com"
@@ -50,7 +50,7 @@ def files(tmp_path_factory):
 
 
 def checked(files, cert, key=None, urls=(URL,)):
-    return checked_client_cert(str(files / cert), str(files / key) if key else None, urls)
+    return load_client_cert(str(files / cert), str(files / key) if key else None, urls)
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,11 @@ def test_files_that_cannot_be_used_are_told_before_the_first_request(files, cert
 
 def test_a_key_without_a_certificate_is_refused():
     with pytest.raises(InputError, match="client_cert is not"):
-        checked_client_cert(None, "/key.pem", [URL])
+        load_client_cert(None, "/key.pem", [URL])
 
 
 def test_without_any_there_is_none():
-    assert checked_client_cert(None, None, [URL]) is None
+    assert load_client_cert(None, None, [URL]) is None
 
 
 @pytest.mark.parametrize("key", [None, "key.pem"])
@@ -100,7 +100,7 @@ def test_only_the_servers_that_it_is_meant_for_see_it(files, key, url, shown):
     cert = "cert.pem" if key else "both.pem"
     made = checked(files, cert, key, [URL, "https://docker.example.com:8443"])
     paths = (str(files / cert), str(files / key)) if key else str(files / cert)
-    assert made.shown_to(url) == (paths if shown else None)
+    assert made.for_url(url) == (paths if shown else None)
 
 
 @pytest.mark.parametrize("variable", [False, True])
@@ -130,13 +130,15 @@ def test_a_registry_sees_it_when_it_is_artifactory_s(run_module, monkeypatch, fi
     made = []
 
     def noted(*arguments):
-        made.append(checked_client_cert(*arguments))
+        made.append(load_client_cert(*arguments))
         return made[-1]
 
-    monkeypatch.setattr(_argspec, "checked_client_cert", noted)
+    monkeypatch.setattr(_module, "load_client_cert", noted)
     transport = ScriptedTransport(by=lambda _request: ScriptedAnswer(404, ""))
-    run_module(registry_pull, transport, images=["x"], fresh="ignored", client_cert=str(files / "both.pem"), **options)
-    assert {url for url in (URL, REGISTRY, "https://cgr.dev") for one in made if one.shown_to(url)} == shown
+    run_module(
+        registry_pull, transport, images=["x"], from_upstream="ignored", client_cert=str(files / "both.pem"), **options
+    )
+    assert {url for url in (URL, REGISTRY, "https://cgr.dev") for one in made if one.for_url(url)} == shown
 
 
 # --- over TLS ---------------------------------------------------------------------------------------------------------
@@ -170,8 +172,8 @@ def server(*, demanding=True):
         thread.join(10)
 
 
-def send(files, url, cert=None, places=None):
-    client_cert = checked(files, cert, urls=places or [url]) if cert else None
+def send(files, url, cert=None, origins=None):
+    client_cert = checked(files, cert, urls=origins or [url]) if cert else None
     transport = _http.RequestsTransport(verify=str(files / "ca.pem"), client_cert=client_cert, timeout=10)
     return transport.send(_http.Request("GET", f"{url}/x"))
 
@@ -192,7 +194,7 @@ def test_it_is_shown_where_it_is_meant_to_and_nowhere_else(files, meant):
 )
 def test_a_server_that_demands_one_is_told_from_one_that_is_down(files, cert, words):
     with server() as (url, shown):
-        with pytest.raises(Unanswered, match=words) as caught:
+        with pytest.raises(TransportError, match=words) as caught:
             send(files, url, cert)
-    assert caught.value.passing is False
+    assert caught.value.transient is False
     assert shown == []

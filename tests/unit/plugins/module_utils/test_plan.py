@@ -6,7 +6,12 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Plan, plan_absent, plan_present, same
+from ansible_collections.cgr.pull_through.plugins.module_utils._plan import (
+    Plan,
+    plan_absent,
+    plan_present,
+    values_equal,
+)
 
 STORED = {"key": "r", "url": "https://u/", "username": "id-1", "offline": False, "proxy": None}
 
@@ -25,7 +30,7 @@ STORED = {"key": "r", "url": "https://u/", "username": "id-1", "offline": False,
     ],
 )
 def test_same(left, right, expected):
-    assert same(left, right) is expected
+    assert values_equal(left, right) is expected
 
 
 @pytest.mark.parametrize(
@@ -42,7 +47,7 @@ def test_same(left, right, expected):
     ],
 )
 def test_plan_present(current, desired, push, action, payload):
-    plan = plan_present(current, desired, secret={"password": "pw"}, push_secret=push, marker="username")
+    plan = plan_present(current, desired, secret={"password": "pw"}, force_secret=push, marker="username")
     assert (plan.action, plan.payload) == (action, payload)
     assert "pw" not in repr(plan) + str(plan.diff())
 
@@ -52,7 +57,7 @@ def test_the_diff_shows_just_what_differs_and_that_a_secret_was_sent():
         STORED,
         {"url": "https://u/", "username": "id-2"},
         secret={"password": "pw"},
-        push_secret=False,
+        force_secret=False,
         marker="username",
     )
     assert plan.diff() == {

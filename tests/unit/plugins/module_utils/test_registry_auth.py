@@ -10,11 +10,11 @@ import pytest
 from fake_registry import FakeRegistry
 from scripted import ScriptedAnswer, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import (
-    Counter,
-    DownloadRefused,
-    Exchange,
-    Login,
+from ansible_collections.cgr.pull_through.plugins.module_utils._download import (
+    Credentials,
+    DownloadClient,
+    DownloadError,
+    TransferStats,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import basic_authorization
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import Authorizer, parse_challenges
@@ -22,7 +22,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client
 
 BASE = "https://registry.example.com"
 BEARER = f'Bearer realm="{BASE}/token",service="registry.example.com"'
-USER = Login("user", "secret")
+USER = Credentials("user", "secret")
 
 
 class Clock:
@@ -69,7 +69,7 @@ def test_challenges(header, expected):
 
 
 def test_a_login_does_not_show_its_secrets():
-    assert "secret" not in repr(Login("user", "secret", "secret"))
+    assert "secret" not in repr(Credentials("user", "secret", "secret"))
 
 
 def test_the_usual_way_is_one_ping_then_one_token_for_each_repository():
@@ -105,7 +105,7 @@ def test_the_password_goes_to_the_token_service_only():
 def test_nobody_asks_for_a_token_without_a_password():
     fake = FakeRegistry(challenge=BEARER)
     fake.add_image("a/b", "1")
-    registry, transport = open_registry(fake, Login())
+    registry, transport = open_registry(fake, Credentials())
     registry.manifest("a/b", "1")
     assert "Authorization" not in token_requests(transport)[0].headers
 
@@ -164,7 +164,7 @@ def test_a_fresh_token_that_is_refused_too_ends_it():
     fake = FakeRegistry(challenge=BEARER)
     fake.plays["/token"] = [ScriptedAnswer(200, {"token": "worthless"})]
     registry, transport = open_registry(fake)
-    with pytest.raises(DownloadRefused) as caught:
+    with pytest.raises(DownloadError) as caught:
         registry.manifest("a/b", "1")
     assert caught.value.status == 401
     assert len(token_requests(transport)) == 2
@@ -182,10 +182,10 @@ def test_threads_that_need_a_token_wait_for_one_request():
 
 def test_a_thread_whose_token_was_replaced_by_another_uses_that():
     transport = ScriptedTransport(by=FakeRegistry(challenge=BEARER))
-    authorizer = Authorizer(BASE, USER, Exchange(BASE, transport, Counter()), clock=Clock())
+    authorizer = Authorizer(BASE, USER, DownloadClient(BASE, transport, TransferStats()), clock=Clock())
     old = authorizer.authorization("a/b")
-    new = authorizer.renewed("a/b", BEARER, refused=old)
-    assert authorizer.renewed("a/b", BEARER, refused=old) == new != old
+    new = authorizer.refresh("a/b", BEARER, refused=old)
+    assert authorizer.refresh("a/b", BEARER, refused=old) == new != old
     assert len(token_requests(transport)) == 2
 
 
@@ -201,11 +201,11 @@ def test_basic_is_answered_with_the_password():
     ]
 
 
-@pytest.mark.parametrize("login", [USER, Login()], ids=["wrong", "none"])
+@pytest.mark.parametrize("login", [USER, Credentials()], ids=["wrong", "none"])
 def test_basic_that_is_refused_is_not_sent_again(login):
     fake = FakeRegistry(challenge='Basic realm="x"')
     registry, transport = open_registry(fake, login)
-    with pytest.raises(DownloadRefused) as caught:
+    with pytest.raises(DownloadError) as caught:
         registry.manifest("a/b", "1")
     assert caught.value.status == 401 and len(transport.requests) == 2
 
@@ -213,8 +213,8 @@ def test_basic_that_is_refused_is_not_sent_again(login):
 def test_a_bearer_is_sent_as_it_is_and_nothing_else_is_tried():
     fake = FakeRegistry(challenge=BEARER)
     fake.add_image("a/b", "1")
-    registry, transport = open_registry(fake, Login(bearer="access-token"))
-    with pytest.raises(DownloadRefused):
+    registry, transport = open_registry(fake, Credentials(bearer="access-token"))
+    with pytest.raises(DownloadError):
         registry.manifest("a/b", "1")
     assert [request.headers["Authorization"] for request in transport.requests] == ["Bearer access-token"]
 
@@ -222,9 +222,9 @@ def test_a_bearer_is_sent_as_it_is_and_nothing_else_is_tried():
 def test_a_challenge_that_cannot_be_answered_ends_it():
     fake = FakeRegistry(challenge="Negotiate")
     registry, transport = open_registry(fake)
-    with pytest.raises(DownloadRefused) as caught:
+    with pytest.raises(DownloadError) as caught:
         registry.manifest("a/b", "1")
-    assert caught.value.said == "authentication required" and len(transport.requests) == 2
+    assert caught.value.response_message == "authentication required" and len(transport.requests) == 2
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_a_challenge_that_cannot_be_answered_ends_it():
 def test_credentials_do_not_go_to_a_doubtful_token_service(realm, why):
     fake = FakeRegistry(challenge=f'Bearer realm="{realm}?x=y"')
     registry, transport = open_registry(fake)
-    with pytest.raises(DownloadRefused, match=why):
+    with pytest.raises(DownloadError, match=why):
         registry.manifest("a/b", "1")
     assert all(request.url.startswith(BASE) for request in transport.requests)
 
@@ -255,7 +255,7 @@ def test_a_token_service_on_another_host_of_a_local_registry_is_fine():
 
 
 @pytest.mark.parametrize(
-    ("play", "status", "said"),
+    ("play", "status", "response_message"),
     [
         (ScriptedAnswer(401, {"errors": [{"status": 401, "message": "Bad Credentials"}]}), 401, "Bad Credentials"),
         (ScriptedAnswer(403, {"errors": [{"code": "FORBIDDEN", "message": "Forbidden"}]}), 403, "Forbidden"),
@@ -264,13 +264,13 @@ def test_a_token_service_on_another_host_of_a_local_registry_is_fine():
         (ScriptedAnswer(200, {"token": "x", "expires_in": "soon"}), 200, "without a token"),
     ],
 )
-def test_what_a_token_service_refuses(play, status, said):
+def test_what_a_token_service_refuses(play, status, response_message):
     fake = FakeRegistry(challenge=BEARER)
     fake.plays["/token"] = [play]
     registry, _transport = open_registry(fake)
-    with pytest.raises(DownloadRefused) as caught:
+    with pytest.raises(DownloadError) as caught:
         registry.manifest("a/b", "1")
-    assert caught.value.status == status and said in caught.value.said
+    assert caught.value.status == status and response_message in caught.value.response_message
 
 
 def test_a_token_service_that_is_busy_is_asked_again():
@@ -293,7 +293,7 @@ def test_a_challenge_of_another_host_is_not_answered():
     ]
     fake.plays["/x"] = [unanswerable]
     registry, transport = open_registry(fake)
-    with pytest.raises(DownloadRefused) as caught:
+    with pytest.raises(DownloadError) as caught:
         registry.manifest("a/b", "1")
     assert caught.value.status == 401 and not token_requests(transport)
     assert not [request for request in transport.requests if "Authorization" in request.headers]

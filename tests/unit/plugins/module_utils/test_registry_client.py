@@ -15,10 +15,9 @@ import pytest
 from fake_registry import CutAnswer, FakeRegistry, sha256, unknown_manifest
 from scripted import ScriptedAnswer, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unanswered, Unusable
-from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import DownloadRefused, Login
+from ansible_collections.cgr.pull_through.plugins.module_utils._download import Credentials, DownloadError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError, TransportError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Request, RequestsTransport
-from ansible_collections.cgr.pull_through.plugins.module_utils._patience import Skipped
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import (
     DOCKER_INDEX,
@@ -28,6 +27,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manife
     Descriptor,
     parse_manifest,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._retry import SkippedError
 
 BASE = "https://registry.example.com"
 STORAGE = "https://blobs.example.net"
@@ -35,7 +35,7 @@ BLOB = b"the content of a layer" * 100
 ENCODED = gzip.compress(BLOB, mtime=0)
 
 
-def open_registry(fake, login=Login()):
+def open_registry(fake, login=Credentials()):
     pauses, transport = [], ScriptedTransport(by=fake)
     registry = Registry(fake.base, login, transport=transport, sleep=pauses.append)
     return registry, transport, pauses
@@ -62,7 +62,7 @@ def with_manifest(*plays):
 
 
 def cut():
-    return Unanswered("registry.example.com cut the connection.", method="GET", url=BASE)
+    return TransportError("registry.example.com cut the connection.", method="GET", url=BASE)
 
 
 def manifests_asked(transport):
@@ -117,7 +117,7 @@ def test_what_it_is_says_the_body_then_the_header_then_the_form(document, conten
     ],
 )
 def test_what_is_no_manifest(body, reason):
-    with pytest.raises(Unusable) as caught:
+    with pytest.raises(InvalidContentError) as caught:
         parse_manifest(body, "application/json", digest="sha256:x", url=BASE)
     assert caught.value.reason == reason
 
@@ -155,7 +155,7 @@ def test_a_manifest_with_another_digest_is_asked_for_once_more():
 
     fake.plays[path] = [ScriptedAnswer(200, {"manifests": []})]
     registry, transport, _pauses = open_registry(fake)
-    with pytest.raises(Unusable) as caught:
+    with pytest.raises(InvalidContentError) as caught:
         registry.manifest("a/b", good["digest"])
     assert caught.value.reason == "digest" and manifests_asked(transport) == 2
 
@@ -163,7 +163,7 @@ def test_a_manifest_with_another_digest_is_asked_for_once_more():
 def test_a_manifest_that_is_not_what_its_own_header_says():
     play = ScriptedAnswer(200, {"manifests": []}, {"Docker-Content-Digest": sha256(b"other")})
     registry, _transport, _pauses = open_registry(with_manifest(play))
-    with pytest.raises(Unusable) as caught:
+    with pytest.raises(InvalidContentError) as caught:
         registry.manifest("a/b", "1")
     assert caught.value.reason == "digest"
 
@@ -172,14 +172,14 @@ def test_a_manifest_of_another_size_than_its_descriptor():
     fake = FakeRegistry()
     entry = fake.add_image("a/b", "1")
     registry, _transport, _pauses = open_registry(fake)
-    with pytest.raises(Unusable) as caught:
+    with pytest.raises(InvalidContentError) as caught:
         registry.manifest("a/b", entry["digest"], Descriptor(OCI_MANIFEST, entry["digest"], entry["size"] + 1))
     assert caught.value.reason == "size"
 
 
 def test_a_manifest_without_end_is_not_read_to_its_end():
     registry, _transport, _pauses = open_registry(with_manifest(ScriptedAnswer(200, b" " * (5 << 20))))
-    with pytest.raises(Unusable, match="more than 4 MiB"):
+    with pytest.raises(InvalidContentError, match="more than 4 MiB"):
         registry.manifest("a/b", "1")
 
 
@@ -192,7 +192,7 @@ def test_a_manifest_without_end_is_not_read_to_its_end():
 )
 def test_a_web_page_is_no_manifest_and_not_asked_for_again(play):
     registry, transport, _pauses = open_registry(with_manifest(play))
-    with pytest.raises(Unusable) as caught:
+    with pytest.raises(InvalidContentError) as caught:
         registry.manifest("a/b", "1")
     assert caught.value.reason == "html" and manifests_asked(transport) == 1
 
@@ -201,7 +201,7 @@ def test_a_web_page_is_no_manifest_and_not_asked_for_again(play):
 
 
 @pytest.mark.parametrize(
-    ("play", "said", "code", "html"),
+    ("play", "response_message", "code", "html"),
     [
         (unknown_manifest(), "The named manifest is not known to the registry.", "MANIFEST_UNKNOWN", False),
         (ScriptedAnswer(403, {"errors": [{"status": 403, "message": "No."}]}), "No.", "", False),
@@ -215,12 +215,12 @@ def test_a_web_page_is_no_manifest_and_not_asked_for_again(play):
         (ScriptedAnswer(404), "", "", False),
     ],
 )
-def test_refusals_of_all_forms_are_read_and_not_repeated(play, said, code, html):
+def test_refusals_of_all_forms_are_read_and_not_repeated(play, response_message, code, html):
     registry, transport, pauses = open_registry(with_manifest(play))
-    with pytest.raises(DownloadRefused) as caught:
+    with pytest.raises(DownloadError) as caught:
         registry.manifest("a/b", "1")
     error = caught.value
-    assert error.said.startswith(said) and (error.code, error.html) == (code, html)
+    assert error.response_message.startswith(response_message) and (error.code, error.html) == (code, html)
     assert error.details()["status"] == play.status and error.details()["code"] == code
     assert manifests_asked(transport) == 1 and not pauses
 
@@ -228,7 +228,7 @@ def test_refusals_of_all_forms_are_read_and_not_repeated(play, said, code, html)
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_a_busy_registry_is_asked_three_times(status):
     registry, transport, pauses = open_registry(with_manifest(ScriptedAnswer(status, "busy")))
-    with pytest.raises(DownloadRefused):
+    with pytest.raises(DownloadError):
         registry.manifest("a/b", "1")
     assert manifests_asked(transport) == 3 and len(pauses) == 2
 
@@ -245,15 +245,15 @@ def test_a_busy_registry_that_recovers_is_no_failure():
 
 def test_a_long_retry_after_is_cut():
     registry, _transport, pauses = open_registry(with_manifest(ScriptedAnswer(429, "", {"Retry-After": "3600"})))
-    with pytest.raises(DownloadRefused):
+    with pytest.raises(DownloadError):
         registry.manifest("a/b", "1")
     assert pauses == [60.0, 60.0]
 
 
 def test_what_will_not_pass_is_not_repeated():
-    error = Unanswered("not trusted.", method="GET", url=BASE, passing=False)
+    error = TransportError("not trusted.", method="GET", url=BASE, transient=False)
     registry, transport, _pauses = open_registry(with_manifest(error))
-    with pytest.raises(Unanswered):
+    with pytest.raises(TransportError):
         registry.manifest("a/b", "1")
     assert manifests_asked(transport) == 1
 
@@ -297,7 +297,7 @@ def test_a_blob_that_is_not_what_was_promised_is_fetched_once_more(body, reason)
     assert len(pauses) == 1
 
     fake.plays[path] = [ScriptedAnswer(200, body)]
-    with pytest.raises(Unusable) as caught:
+    with pytest.raises(InvalidContentError) as caught:
         registry.blob("a/b", blob)
     assert caught.value.reason == reason and len(pauses) == 2
     assert transport.asked[-1] == ("GET", f"{BASE}{path}")
@@ -308,7 +308,7 @@ def test_an_endless_blob_is_not_read_to_its_end():
     fake, blob, path = with_blob(endless)
     fake.plays[path] = [endless]
     registry, _transport, _pauses = open_registry(fake)
-    with pytest.raises(Unusable):
+    with pytest.raises(InvalidContentError):
         registry.blob("a/b", blob)
     assert registry.counter.bytes == 2 << 20 and endless.closed
 
@@ -321,7 +321,7 @@ def test_a_blob_that_breaks_off_is_fetched_whole_twice_more():
     assert not [request for request in transport.requests if "Range" in request.headers]
 
     fake.plays[path] = [CutAnswer(200, BLOB)]
-    with pytest.raises(Unanswered):
+    with pytest.raises(TransportError):
         registry.blob("a/b", blob)
 
 
@@ -330,7 +330,7 @@ def test_a_web_page_is_no_blob():
     fake, blob, path = with_blob(page)
     fake.plays[path] = [page]
     registry, _transport, pauses = open_registry(fake)
-    with pytest.raises(Unusable) as caught:
+    with pytest.raises(InvalidContentError) as caught:
         registry.blob("a/b", blob)
     assert caught.value.reason == "html" and not pauses
 
@@ -340,7 +340,7 @@ def test_a_proxy_that_encodes_is_named():
     fake, blob, path = with_blob(encoded)
     fake.plays[path] = [encoded]
     registry, _transport, _pauses = open_registry(fake)
-    with pytest.raises(Unusable) as caught:
+    with pytest.raises(InvalidContentError) as caught:
         registry.blob("a/b", blob)
     assert "A proxy on the way encodes contents (gzip)" in caught.value.hint
 
@@ -360,7 +360,7 @@ def test_a_configuration_that_is_no_object_is_empty(body):
 
 def test_a_huge_configuration_is_not_fetched():
     registry, transport, _pauses = open_registry(FakeRegistry())
-    with pytest.raises(Unusable):
+    with pytest.raises(InvalidContentError):
         registry.config("a/b", Descriptor("", sha256(b""), 5 << 20))
     assert not transport.requests
 
@@ -397,8 +397,8 @@ def with_redirect(*targets, login_needed=False):
 )
 def test_the_login_is_shown_to_the_registry_alone(target, shown_to):
     fake, blob = with_redirect(target, login_needed=True)
-    registry, transport, _pauses = open_registry(fake, Login("user", "secret"))
-    fake.tokens[Login("user", "secret").basic] = ""
+    registry, transport, _pauses = open_registry(fake, Credentials("user", "secret"))
+    fake.tokens[Credentials("user", "secret").basic] = ""
     registry.blob("a/b", blob)
     at_content = [request for request in transport.requests if "/content" in request.url]
     assert len(at_content) == 1 and ("Authorization" in at_content[0].headers) is shown_to
@@ -420,7 +420,7 @@ def test_five_redirects_are_followed_and_no_more():
     registry.blob("a/b", blob)
     fake, blob = with_redirect(*hops, f"{STORAGE}/content")
     registry, _transport, _pauses = open_registry(fake)
-    with pytest.raises(DownloadRefused, match="more than 5 redirects"):
+    with pytest.raises(DownloadError, match="more than 5 redirects"):
         registry.blob("a/b", blob)
 
 
@@ -439,7 +439,7 @@ def test_five_redirects_are_followed_and_no_more():
 def test_doubtful_redirects_are_refused(targets, why):
     fake, blob = with_redirect(*targets)
     registry, transport, _pauses = open_registry(fake)
-    with pytest.raises(DownloadRefused, match=why):
+    with pytest.raises(DownloadError, match=why):
         registry.blob("a/b", blob)
     assert not [url for _method, url in transport.asked if url.endswith("/content")]
 
@@ -456,7 +456,7 @@ def test_a_signature_is_not_shown():
     fake, blob = with_redirect(f"{STORAGE}/content?X-Amz-Signature=abc")
     fake.plays["/content"] = [ScriptedAnswer(403, "expired")]
     registry, _transport, _pauses = open_registry(fake)
-    with pytest.raises(DownloadRefused) as caught:
+    with pytest.raises(DownloadError) as caught:
         registry.blob("a/b", blob)
     assert caught.value.url == f"{STORAGE}/content" and "abc" not in str(caught.value)
 
@@ -480,7 +480,7 @@ def test_after_a_break_the_registry_is_asked_anew_for_where_the_content_lies():
 def fail_times(registry, count):
     errors = []
     for number in range(count):
-        with pytest.raises((DownloadRefused, Unanswered, Skipped)) as caught:
+        with pytest.raises((DownloadError, TransportError, SkippedError)) as caught:
             registry.manifest("a/b", str(number))
         errors.append(caught.value)
     return errors
@@ -493,26 +493,26 @@ def refusing(play):
 
 
 def test_after_three_refused_logins_the_rest_is_skipped():
-    registry, transport, _pauses = open_registry(refusing(ScriptedAnswer(401, "bad")), Login("user", "wrong"))
+    registry, transport, _pauses = open_registry(refusing(ScriptedAnswer(401, "bad")), Credentials("user", "wrong"))
     errors = fail_times(registry, 5)
-    assert [isinstance(error, Skipped) for error in errors] == [False, False, False, True, True]
+    assert [isinstance(error, SkippedError) for error in errors] == [False, False, False, True, True]
     assert errors[4].cause is errors[2] and manifests_asked(transport) == 3
 
 
 def test_after_three_lost_connections_the_rest_is_skipped():
     registry, _transport, _pauses = open_registry(refusing(cut()))
-    assert [isinstance(error, Skipped) for error in fail_times(registry, 4)] == [False, False, False, True]
+    assert [isinstance(error, SkippedError) for error in fail_times(registry, 4)] == [False, False, False, True]
 
 
 @pytest.mark.parametrize("status", [403, 404, 503])
 def test_refusals_of_single_images_do_not_stop_the_others(status):
-    registry, _transport, _pauses = open_registry(refusing(ScriptedAnswer(status, "no")), Login("user", "right"))
-    assert not [error for error in fail_times(registry, 5) if isinstance(error, Skipped)]
+    registry, _transport, _pauses = open_registry(refusing(ScriptedAnswer(status, "no")), Credentials("user", "right"))
+    assert not [error for error in fail_times(registry, 5) if isinstance(error, SkippedError)]
 
 
 def test_without_a_login_401_says_nothing_of_the_other_images():
     registry, _transport, _pauses = open_registry(refusing(ScriptedAnswer(401, "private")))
-    assert not [error for error in fail_times(registry, 5) if isinstance(error, Skipped)]
+    assert not [error for error in fail_times(registry, 5) if isinstance(error, SkippedError)]
 
 
 def test_a_success_in_between_closes_the_circuit_again():
@@ -523,7 +523,7 @@ def test_a_success_in_between_closes_the_circuit_again():
     for _round in range(2):
         errors += fail_times(registry, 2)
         assert registry.manifest("a/b", "good").layers
-    assert not [error for error in errors if isinstance(error, Skipped)]
+    assert not [error for error in errors if isinstance(error, SkippedError)]
 
 
 # Over a real connection
@@ -568,7 +568,7 @@ def server():
 
 
 def real_registry(server):
-    return Registry(server, Login(), transport=RequestsTransport(timeout=5), sleep=lambda _seconds: None)
+    return Registry(server, Credentials(), transport=RequestsTransport(timeout=5), sleep=lambda _seconds: None)
 
 
 def test_one_connection_serves_many_blobs(server):
@@ -581,11 +581,11 @@ def test_one_connection_serves_many_blobs(server):
 
 def test_a_body_is_hashed_as_it_was_sent_and_not_as_it_is_decoded(server):
     registry = real_registry(server)
-    with pytest.raises(Unusable, match="encodes contents"):
+    with pytest.raises(InvalidContentError, match="encodes contents"):
         registry.blob("gzip/x", descriptor(BLOB))
     registry.blob("gzip/x", descriptor(ENCODED))
 
 
 def test_a_body_that_is_shorter_than_announced_is_an_error(server):
-    with pytest.raises((Unanswered, Unusable)):
+    with pytest.raises((TransportError, InvalidContentError)):
         real_registry(server).blob("short/x", descriptor(BLOB))

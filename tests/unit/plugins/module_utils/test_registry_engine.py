@@ -12,26 +12,26 @@ import pytest
 from fake_registry import LAYER, CutAnswer, FakeRegistry, unknown_manifest
 from scripted import ScriptedAnswer, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Refused, Unusable
-from ansible_collections.cgr.pull_through.plugins.module_utils._exchange import DownloadRefused, Login
-from ansible_collections.cgr.pull_through.plugins.module_utils._fresh import NotFresh, Witness
+from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import CacheProbe, NotFromUpstreamError
+from ansible_collections.cgr.pull_through.plugins.module_utils._download import Credentials, DownloadError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError, InvalidContentError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Request
-from ansible_collections.cgr.pull_through.plugins.module_utils._limits import LimitReached, Limits
-from ansible_collections.cgr.pull_through.plugins.module_utils._patience import Skipped
+from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import LimitExceededError, Limits
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._checkpoint import Checkpoint
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import OCI_MANIFEST
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import (
-    PlatformMissing,
+    PlatformNotFoundError,
     parse_platforms,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import (
-    Batch,
-    Once,
     Puller,
+    PullJob,
     Settings,
+    SingleFlight,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import parse_reference
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._resume import Resume
+from ansible_collections.cgr.pull_through.plugins.module_utils._retry import SkippedError
 
 AMD64 = parse_platforms(["linux/amd64"])
 UPSTREAM = "https://upstream.example.com"
@@ -41,16 +41,18 @@ CHART_CONFIG = "application/vnd.cncf.helm.config.v1+json"
 class Run:
     """One run of the engine over a fake registry, and what was asked of it."""
 
-    def __init__(self, fake, *images, upstream=None, cache=None, unable="", login=Login(), limits=None, **settings):
+    def __init__(
+        self, fake, *images, upstream=None, cache=None, unable="", login=Credentials(), limits=None, **settings
+    ):
         self.transport = ScriptedTransport(by=fake)
         self.upstream = ScriptedTransport(by=upstream)
         self.pauses = []
         registry = Registry(fake.base, login, transport=self.transport, limits=limits, sleep=self.pauses.append)
-        above = upstream and Registry(upstream.base, Login(), transport=self.upstream, sleep=self.pauses.append)
-        witness = cache and Witness(cache, "key", unable=unable, sleep=self.pauses.append)
-        each = {name: settings.pop(name) for name in ("repository", "fresh", "evict") if name in settings}
-        batch = Batch(registry, list(map(parse_reference, images)), upstream=above, witness=witness, **each)
-        self.resume = Resume(settings.pop("resume_file", None))
+        above = upstream and Registry(upstream.base, Credentials(), transport=self.upstream, sleep=self.pauses.append)
+        cache_probe = cache and CacheProbe(cache, "key", unable=unable, sleep=self.pauses.append)
+        each = {name: settings.pop(name) for name in ("repository", "from_upstream", "evict") if name in settings}
+        batch = PullJob(registry, list(map(parse_reference, images)), upstream=above, cache_probe=cache_probe, **each)
+        self.resume = Checkpoint(settings.pop("resume_file", None))
         self.puller = Puller(Settings(**{"platforms": AMD64, **settings}), limits=limits, resume=self.resume)
         (self.outcomes,) = self.puller.pull([batch])
         self.resume.close()
@@ -134,7 +136,7 @@ def test_a_platform_that_is_missing_is_named_with_those_that_are_there():
     fake.add_index("a/b", "latest")
     run = Run(fake, "a/b", platforms=parse_platforms(["linux/amd64", "linux/s390x"]))
     error = run.outcomes[0].error
-    assert isinstance(error, PlatformMissing)
+    assert isinstance(error, PlatformNotFoundError)
     assert (error.missing, error.found) == ("linux/s390x", "linux/amd64, linux/arm64")
     assert not run.asked("/blobs/")
 
@@ -191,7 +193,7 @@ def test_an_index_of_images_without_platforms_has_none_that_can_run():
     fake = FakeRegistry()
     entry = {key: value for key, value in fake.add_image("a/b").items() if key != "platform"}
     fake.add_index("a/b", "latest", entries=[entry])
-    assert isinstance(Run(fake, "a/b").outcomes[0].error, PlatformMissing)
+    assert isinstance(Run(fake, "a/b").outcomes[0].error, PlatformNotFoundError)
 
 
 def test_indexes_in_an_index_are_opened():
@@ -210,7 +212,7 @@ def test_indexes_are_not_opened_without_end():
     for _level in range(5):
         entry = fake.add_index("a/b", "latest", entries=[entry])
     (outcome,) = Run(fake, "a/b").outcomes
-    assert isinstance(outcome.error, Unusable) and "nested" in outcome.error.message
+    assert isinstance(outcome.error, InvalidContentError) and "nested" in outcome.error.message
 
 
 def test_entries_that_cannot_run_are_left_out():
@@ -289,14 +291,14 @@ def test_blobs_that_do_not_come_stop_the_rest():
         failing(fake, f"/v2/a/b/blobs/{layer['digest']}", CutAnswer(200, b"x"))
     run = Run(fake, "a/b", threads=1)
     assert len(set(run.asked("/blobs/"))) == 1 + 3
-    assert not isinstance(run.outcomes[0].error, Skipped)
+    assert not isinstance(run.outcomes[0].error, SkippedError)
 
 
 def test_a_digest_is_pulled_without_a_tag_and_not_compared():
     fake, upstream = FakeRegistry(), FakeRegistry(UPSTREAM)
     image = fake.add_image("a/b")
     run = Run(fake, f"a/b@{image['digest']}", upstream=upstream)
-    assert run.outcomes[0].error is None and run.outcomes[0].stale is None
+    assert run.outcomes[0].error is None and run.outcomes[0].is_outdated is None
     assert not run.upstream.requests
 
 
@@ -317,7 +319,7 @@ def test_equal_digests_are_not_stale():
     upstream.add_image("a/b", "latest", layers=[b"layer of key/a/b for linux/amd64"])
     run = Run(fake, "a/b", upstream=upstream, repository="key")
     (outcome,) = run.outcomes
-    assert outcome.error is None and outcome.stale is False
+    assert outcome.error is None and outcome.is_outdated is False
     assert outcome.upstream_digest == outcome.root.digest
     assert [url for _method, url in run.upstream.asked if "/blobs/" in url] == []
 
@@ -327,7 +329,7 @@ def test_an_older_tag_is_fine_when_the_newer_digest_can_be_had():
     assert fake.add_image("key/a/b", layers=[b"new"])["digest"] == new
     run = Run(fake, "a/b", upstream=upstream, repository="key")
     (outcome,) = run.outcomes
-    assert outcome.error is None and outcome.stale is True
+    assert outcome.error is None and outcome.is_outdated is True
     assert (outcome.root.digest, outcome.upstream_digest) == (old, new)
     assert len(run.asked("/blobs/")) == 4 - 1  # the configuration is the same
 
@@ -336,8 +338,8 @@ def test_an_older_tag_is_a_failure_when_the_newer_digest_cannot_be_had():
     fake, upstream, old, new = two_versions()
     run = Run(fake, "a/b", upstream=upstream, repository="key")
     (outcome,) = run.outcomes
-    assert outcome.stage == "outdated" and isinstance(outcome.error, DownloadRefused)
-    assert outcome.root.digest == old and outcome.stale is True
+    assert outcome.stage == "outdated" and isinstance(outcome.error, DownloadError)
+    assert outcome.root.digest == old and outcome.is_outdated is True
     assert run.asked("/manifests/") == ["latest", new]
 
 
@@ -357,7 +359,7 @@ def test_a_digest_that_cannot_be_compared_is_a_failure(status):
     failing(upstream, "/v2/a/b/manifests/latest", ScriptedAnswer(status, "no"))
     (outcome,) = Run(fake, "a/b", upstream=upstream).outcomes
     assert outcome.stage == "upstream" and outcome.error.status == status
-    assert outcome.root is not None and outcome.stale is None
+    assert outcome.root is not None and outcome.is_outdated is None
 
 
 def test_when_the_pull_is_refused_upstream_is_asked_for_the_reason():
@@ -392,9 +394,9 @@ def folder(reference):
 class Cache:
     """The cache of a remote: the manifests that were in it, and those that the registry has served since."""
 
-    def __init__(self, *, readable=True, keeps=True):
+    def __init__(self, *, normalize_config=True, keeps=True):
         self.paths = set()
-        self.readable = readable
+        self.normalize_config = normalize_config
         self.keeps = keeps
         self.evicted = []
         self.looks = []
@@ -420,7 +422,7 @@ class Cache:
         if self.error:
             raise self.error
         self.looks.append(path)
-        return path in self.paths if self.readable else None
+        return path in self.paths if self.normalize_config else None
 
     def evict(self, key, path):
         assert key == "key"
@@ -433,7 +435,9 @@ class Cache:
 class FreshRun(Run):
     """A run that asks whether what came was fresh. children: digests of amd64, arm64 and the attestation."""
 
-    def __init__(self, cached=(), *, fresh="required", image="a/b", index=True, spoil=None, cache=None, **settings):
+    def __init__(
+        self, cached=(), *, from_upstream="required", image="a/b", index=True, spoil=None, cache=None, **settings
+    ):
         fake = FakeRegistry()
         if index:
             fake.add_index("key/a/b", "latest")
@@ -448,20 +452,22 @@ class FreshRun(Run):
             self.cache.hold(reference, b"manifests" if number == TAG and index else b"")
         if spoil is not None:
             fake.plays[f"/v2/key/a/b/manifests/{self.children[spoil]}"] = [unknown_manifest()]
-        super().__init__(self.cache.serve(fake), image, cache=self.cache, repository="key", fresh=fresh, **settings)
+        super().__init__(
+            self.cache.serve(fake), image, cache=self.cache, repository="key", from_upstream=from_upstream, **settings
+        )
         (self.outcome,) = self.outcomes
-        self.sighting = self.outcome.sighting
+        self.observation = self.outcome.observation
 
 
 def test_a_tag_that_was_not_cached_is_fresh():
     run = FreshRun()
-    assert run.sighting.fresh is True and run.outcome.error is None
-    assert "latest was not in key-cache before" in run.outcome.sightings[0].evidence
+    assert run.observation.from_upstream is True and run.outcome.error is None
+    assert "latest was not in key-cache before" in run.outcome.observations[0].evidence
 
 
 def test_a_child_that_was_not_cached_is_fresh():
     run = FreshRun(cached=[TAG, 1, 2])
-    assert run.sighting.fresh is True and run.children[0] in run.sighting.evidence
+    assert run.observation.from_upstream is True and run.children[0] in run.observation.evidence
     assert run.asked("/manifests/") == ["latest", run.children[0]]
 
 
@@ -469,7 +475,7 @@ def test_a_child_that_was_not_cached_is_fresh():
 @pytest.mark.parametrize(("cached", "fetched"), [((TAG, 0), 2), ((TAG, 0, 2), 1)])
 def test_if_all_that_is_pulled_is_cached_the_smallest_that_is_not_is_fetched(depth, cached, fetched):
     run = FreshRun(cached=cached, depth=depth)
-    assert run.sighting.fresh is True and run.outcome.error is None
+    assert run.observation.from_upstream is True and run.outcome.error is None
     assert run.asked("/manifests/")[-1] == run.children[fetched]
     assert run.cache.evicted == []
 
@@ -477,74 +483,74 @@ def test_if_all_that_is_pulled_is_cached_the_smallest_that_is_not_is_fetched(dep
 def test_what_an_index_names_is_looked_for_once_before_it_comes_and_once_after():
     run = FreshRun(cached=[TAG, 0])
     child = f"{folder(run.children[2])}/manifest.json"
-    assert run.sighting.fresh is True
+    assert run.observation.from_upstream is True
     assert [path for path in run.cache.looks if folder(run.children[2]) in path] == [child, child]
 
 
 def test_if_all_is_cached_nothing_is_shown():
     run = FreshRun(cached=ALL)
-    assert isinstance(run.outcome.error, NotFresh) and run.outcome.stage == "fresh"
-    assert run.sighting.fresh is False and "was in key-cache already" in run.sighting.evidence
-    preferred = FreshRun(cached=ALL, fresh="preferred", evict=True)
-    assert preferred.outcome.error is None and preferred.sighting.fresh is False
+    assert isinstance(run.outcome.error, NotFromUpstreamError) and run.outcome.stage == "from_upstream"
+    assert run.observation.from_upstream is False and "was in key-cache already" in run.observation.evidence
+    preferred = FreshRun(cached=ALL, from_upstream="preferred", evict=True)
+    assert preferred.outcome.error is None and preferred.observation.from_upstream is False
     assert preferred.cache.evicted == []
 
 
 def test_evict_deletes_the_smallest_that_is_not_pulled_and_fetches_it_again():
     run = FreshRun(cached=ALL, evict=True)
-    assert run.outcome.error is None and run.sighting.fresh is True
+    assert run.outcome.error is None and run.observation.from_upstream is True
     assert run.cache.evicted == [f"{folder(run.children[2])}/manifest.json"]
     assert run.asked("/manifests/")[-1] == run.children[2]
 
 
 def test_evict_deletes_the_tag_of_an_image_without_an_index():
     run = FreshRun(cached=[TAG], index=False, evict=True)
-    assert run.outcome.error is None and run.sighting.fresh is True
+    assert run.outcome.error is None and run.observation.from_upstream is True
     assert run.cache.evicted == ["a/b/latest/manifest.json"] and run.asked("/manifests/") == ["latest", "latest"]
 
 
 def test_what_was_evicted_and_does_not_come_back_is_a_failure():
     run = FreshRun(cached=ALL, evict=True, spoil=2)
-    assert run.outcome.stage == "fresh" and run.outcome.error.status == 404
+    assert run.outcome.stage == "from_upstream" and run.outcome.error.status == 404
 
 
-@pytest.mark.parametrize("fresh", ["required", "preferred"])
-def test_what_is_not_cached_and_does_not_come_is_a_failure(fresh):
-    run = FreshRun(cached=[TAG, 0], spoil=2, fresh=fresh)
-    assert run.outcome.stage == "fresh" and run.outcome.error.status == 404
+@pytest.mark.parametrize("from_upstream", ["required", "preferred"])
+def test_what_is_not_cached_and_does_not_come_is_a_failure(from_upstream):
+    run = FreshRun(cached=[TAG, 0], spoil=2, from_upstream=from_upstream)
+    assert run.outcome.stage == "from_upstream" and run.outcome.error.status == 404
 
 
 def test_a_cache_that_may_not_be_read_leaves_it_open():
-    run = FreshRun(cache=Cache(readable=False))
-    assert run.sighting.fresh is None and isinstance(run.outcome.error, NotFresh)
+    run = FreshRun(cache=Cache(normalize_config=False))
+    assert run.observation.from_upstream is None and isinstance(run.outcome.error, NotFromUpstreamError)
     assert "may not read key-cache" in run.outcome.error.message
-    assert FreshRun(cache=Cache(readable=False), fresh="preferred").outcome.error is None
+    assert FreshRun(cache=Cache(normalize_config=False), from_upstream="preferred").outcome.error is None
 
 
 def test_a_cache_that_cannot_be_read_leaves_it_open():
     cache = Cache()
-    cache.error = Refused(401, "who?", method="GET", url="https://artifactory.example.com")
-    run = FreshRun(cache=cache, fresh="preferred")
-    assert run.sighting.fresh is None and "could not be read" in run.sighting.evidence
+    cache.error = HTTPStatusError(401, "who?", method="GET", url="https://artifactory.example.com")
+    run = FreshRun(cache=cache, from_upstream="preferred")
+    assert run.observation.from_upstream is None and "could not be read" in run.observation.evidence
 
 
 def test_a_repository_without_a_cache_leaves_it_open():
-    run = FreshRun(unable="key is a virtual repository.", fresh="preferred")
-    assert run.sighting == run.outcome.sightings[0] and run.sighting.fresh is None
+    run = FreshRun(unable="key is a virtual repository.", from_upstream="preferred")
+    assert run.observation == run.outcome.observations[0] and run.observation.from_upstream is None
 
 
 def test_what_does_not_show_up_in_the_cache_proves_nothing():
     # A layout that is not the expected one: everything seems to be absent, before as after.
     run = FreshRun(cache=Cache(keeps=False))
-    assert run.sighting.fresh is None and "does not show up" in run.sighting.evidence
-    assert isinstance(run.outcome.error, NotFresh) and run.pauses[:3] == [0, 1, 2]
+    assert run.observation.from_upstream is None and "does not show up" in run.observation.evidence
+    assert isinstance(run.outcome.error, NotFromUpstreamError) and run.pauses[:3] == [0, 1, 2]
 
 
 # The parts
 
 
 def test_once_works_out_a_value_once_however_many_ask():
-    calls, once, results = [], Once(), []
+    calls, once, results = [], SingleFlight(), []
 
     def work():
         calls.append(1)
@@ -560,7 +566,7 @@ def test_once_works_out_a_value_once_however_many_ask():
 
 
 def test_once_keeps_a_failure():
-    once = Once()
+    once = SingleFlight()
     with pytest.raises(ZeroDivisionError):
         once.get("key", lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
@@ -575,7 +581,7 @@ def test_the_depth_resolve_asks_for_the_digest_alone(heads):
     fake.heads = heads
     run = Run(fake, "a/b", depth="resolve", repository="key", upstream=upstream)
     (outcome,) = run.outcomes
-    assert outcome.error is None and outcome.stale is False
+    assert outcome.error is None and outcome.is_outdated is False
     assert (outcome.root.digest, outcome.root.size) == (image["digest"], image["size"])
     assert [method for method, url in run.transport.asked if "/manifests/" in url] == ["HEAD"] + ["GET"] * (not heads)
     assert [method for method, url in run.upstream.asked if "/manifests/" in url] == ["HEAD"]
@@ -584,7 +590,7 @@ def test_the_depth_resolve_asks_for_the_digest_alone(heads):
 
 def test_the_depth_resolve_explains_what_is_missing_by_the_words_of_a_get():
     (outcome,) = Run(FakeRegistry(), "a/b", depth="resolve").outcomes
-    assert isinstance(outcome.error, DownloadRefused) and outcome.error.code == "MANIFEST_UNKNOWN"
+    assert isinstance(outcome.error, DownloadError) and outcome.error.code == "MANIFEST_UNKNOWN"
 
 
 def referring(fake, name, *tags, layer=b"signature"):
@@ -651,14 +657,14 @@ def test_a_signature_that_cannot_be_had_is_a_failure():
     missing = {**referring(FakeRegistry(), "a/b"), "size": 3}
     fake.listed = {("a/b", image["digest"]): [missing]}
     (outcome,) = Run(fake, "a/b", referrers=True).outcomes
-    assert isinstance(outcome.error, DownloadRefused) and outcome.stage == "referrer"
+    assert isinstance(outcome.error, DownloadError) and outcome.stage == "referrer"
 
 
 def test_the_canary_keeps_the_others_from_being_tried():
     fake = FakeRegistry()
     fake.add_image("a/b", "latest")
     run = Run(fake, "a/none", "a/b", "a/b:2", canary=True)
-    assert [type(one.error) for one in run.outcomes] == [DownloadRefused, Skipped, Skipped]
+    assert [type(one.error) for one in run.outcomes] == [DownloadError, SkippedError, SkippedError]
     assert run.asked("/manifests/") == ["latest"]
     fake.add_image("a/b", "2", layers=[b"another"])
     run = Run(fake, "a/b", "a/b:2", canary=True)
@@ -678,7 +684,7 @@ def test_a_limit_of_bytes_ends_the_run_in_the_order_of_the_images():
     for name in ("a/one", "a/two", "a/three"):
         layered(fake, name, 100, 1000)
     run = Run(fake, "a/one", "a/two", "a/three", limits=Limits(max_bytes=2150), threads=1)
-    assert [type(one.error) for one in run.outcomes] == [type(None), LimitReached, LimitReached]
+    assert [type(one.error) for one in run.outcomes] == [type(None), LimitExceededError, LimitExceededError]
     sizes = [fake.size(digest) for digest in run.asked("/blobs/")[3:]]
     assert sizes == [1000, 100, 1000]
     assert "max_bytes (2150)" in run.outcomes[2].error.message
@@ -690,7 +696,7 @@ def test_a_limit_of_time_ends_the_run():
         layered(fake, name, 100)
     now = iter(range(100))
     run = Run(fake, "a/one", "a/two", limits=Limits(max_seconds=4, clock=lambda: next(now)), threads=1)
-    assert isinstance(run.outcomes[1].error, LimitReached) and "max_seconds (4)" in run.outcomes[1].error.message
+    assert isinstance(run.outcomes[1].error, LimitExceededError) and "max_seconds (4)" in run.outcomes[1].error.message
     assert len(run.transport.requests) < 4
 
 

@@ -9,9 +9,9 @@ import pytest
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import (
     Platform,
-    PlatformMissing,
-    choose,
+    PlatformNotFoundError,
     parse_platforms,
+    select_platforms,
 )
 
 
@@ -20,7 +20,7 @@ def entries(*texts):
 
 
 def chosen(wanted, *found):
-    return list(choose(entries(*found), parse_platforms(wanted)))
+    return list(select_platforms(entries(*found), parse_platforms(wanted)))
 
 
 @pytest.mark.parametrize(
@@ -73,16 +73,19 @@ def test_the_first_entry_that_matches_is_chosen(wanted, found, result):
     [("linux/arm/v7", "linux/arm/v6"), ("linux/amd64/v3", "linux/amd64/v2"), ("linux/amd64", "linux/386")],
 )
 def test_a_neighbour_is_not_good_enough(wanted, found):
-    with pytest.raises(PlatformMissing) as caught:
+    with pytest.raises(PlatformNotFoundError) as caught:
         chosen([wanted], found)
     assert caught.value.missing == wanted and caught.value.found == found
 
 
 def test_all_takes_each_platform_once_and_the_first_of_equal_ones():
     amd64, windows = Platform("linux", "amd64"), Platform("windows", "amd64", os_version="10.0.1")
-    assert choose([(amd64, 1), (windows, 2), (amd64, 3)], None) == {"linux/amd64": 1, "windows(10.0.1)/amd64": 2}
+    assert select_platforms([(amd64, 1), (windows, 2), (amd64, 3)], None) == {
+        "linux/amd64": 1,
+        "windows(10.0.1)/amd64": 2,
+    }
 
 
 def test_an_index_without_any_platform_has_none_of_all():
-    with pytest.raises(PlatformMissing, match="it has: none"):
-        choose([], None)
+    with pytest.raises(PlatformNotFoundError, match="it has: none"):
+        select_platforms([], None)

@@ -34,8 +34,8 @@ def test_references(text, name, tag, digest):
 
 
 def test_the_tag_is_asked_for_first():
-    assert parse_reference(f"a/b:1@{SHA256}").asked == "1"
-    assert parse_reference(f"a/b@{SHA256}").asked == SHA256
+    assert parse_reference(f"a/b:1@{SHA256}").selector == "1"
+    assert parse_reference(f"a/b@{SHA256}").selector == SHA256
 
 
 @pytest.mark.parametrize(

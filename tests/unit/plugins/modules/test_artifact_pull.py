@@ -14,7 +14,7 @@ import yaml
 from fake_packages import ARTIFACTORY, DIRECT, KEY, LOGIN, REDIRECT, UPSTREAM, World, puller
 from scripted import ScriptedAnswer
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unanswered
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import TransportError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import basic_authorization
 from ansible_collections.cgr.pull_through.plugins.modules import artifact_pull
 
@@ -76,14 +76,14 @@ def test_the_newest_release_comes_with_its_pom_and_its_checksums(world, pull):
                 "url": f"{ARTIFACTORY}/artifactory/{KEY}/{file()}",
                 "size": len(jar),
                 "sha256": hashlib.sha256(jar).hexdigest(),
-                "promised": ["sha1"],
-                "as_upstream": None,
+                "verified_checksums": ["sha1"],
+                "matches_upstream": None,
             }
         ],
         "upstream_version": None,
-        "stale": None,
-        "fresh": None,
-        "fresh_evidence": "",
+        "outdated": None,
+        "from_upstream": None,
+        "from_upstream_evidence": "",
         "bytes": len(jar) + len(pom()),
         "seconds": 0,
         "error": None,
@@ -111,8 +111,8 @@ def test_it_is_what_upstream_serves_directly_from_its_storage(world, pull):
     world.redirect(file())
     result = pull("org.example:lib:1.1", **DIRECT)
     (shown,) = result["artifacts"]
-    assert (shown["ok"], shown["upstream_version"], shown["stale"]) == (True, "1.1", False)
-    assert [one["as_upstream"] for one in shown["files"]] == [True, True]
+    assert (shown["ok"], shown["upstream_version"], shown["outdated"]) == (True, "1.1", False)
+    assert [one["matches_upstream"] for one in shown["files"]] == [True, True]
     assert "2 as upstream's" in result["summary"][0]
     logins = {
         url: request.headers.get("Authorization") for request in world.transport.requests for url in [request.url]
@@ -137,7 +137,7 @@ def test_without_a_repository_a_refusal_is_the_token_s(world, pull):
     refusal = ScriptedAnswer(403, {"error": "no entitlement for java"})
     world.upstream.plays[f"/root/{FOLDER}/maven-metadata.xml"] = [refusal]
     result = pull("org.example:lib", repository=None, **DIRECT)
-    assert result["artifacts"][0]["diagnosis"]["code"] == "not_entitled"
+    assert result["artifacts"][0]["diagnosis"]["code"] == "upstream_access_denied"
     assert "no entitlement for java" in result["msg"]
 
 
@@ -190,8 +190,8 @@ def test_a_newer_version_upstream_is_no_failure_and_explained(world, pull):
     world.through.add(f"/artifactory/{KEY}/{FOLDER}/2.0/lib-2.0.pom", pom("pom"))
     result = pull("org.example:lib", **DIRECT)
     (shown,) = result["artifacts"]
-    assert (shown["ok"], shown["version"], shown["upstream_version"], shown["stale"]) == (True, "1.1", "2.0", True)
-    assert shown["diagnosis"]["code"] == "stale" and "7200 seconds" in shown["diagnosis"]["cause"]
+    assert (shown["ok"], shown["version"], shown["upstream_version"], shown["outdated"]) == (True, "1.1", "2.0", True)
+    assert shown["diagnosis"]["code"] == "outdated" and "7200 seconds" in shown["diagnosis"]["cause"]
     assert "pulled 1.1, older than upstream's 2.0" in result["summary"][0]
     assert world.asked(f"{KEY}/{FOLDER}/2.0/lib-2.0.pom")
 
@@ -200,30 +200,30 @@ def test_a_newer_version_that_cannot_be_had_through_the_repository_is_a_failure(
     metadata = "<metadata><versioning><release>2.0</release></versioning></metadata>"
     world.upstream.add(f"/root/{FOLDER}/maven-metadata.xml", metadata)
     (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
-    assert (shown["ok"], shown["stale"], shown["diagnosis"]["code"]) == (False, True, "masked")
+    assert (shown["ok"], shown["outdated"], shown["diagnosis"]["code"]) == (False, True, "masked_by_cache")
 
 
 def test_another_build_than_upstreams_is_a_failure(world, pull):
     world.through.add(f"/artifactory/{KEY}/{file()}", JAR)
     world.through.add(f"/artifactory/{KEY}/{file()}.sha1", hashlib.sha1(JAR).hexdigest())
     (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
-    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "differs")
-    assert [one["as_upstream"] for one in shown["files"]] == [True, False]
+    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "upstream_checksum_mismatch")
+    assert [one["matches_upstream"] for one in shown["files"]] == [True, False]
     assert "lib-1.1.jar has another checksum than upstream's" in shown["diagnosis"]["cause"]
     assert f"delete {file()} from cgr-cache" in shown["diagnosis"]["fix"]
 
 
 def test_something_fresh(world, pull):
-    (shown,) = pull("org.example:lib", fresh="required")["artifacts"]
-    assert (shown["ok"], shown["fresh"]) == (True, True)
-    assert shown["fresh_evidence"] == "lib-1.1.jar was not in cgr-cache before, and is now."
+    (shown,) = pull("org.example:lib", from_upstream="required")["artifacts"]
+    assert (shown["ok"], shown["from_upstream"]) == (True, True)
+    assert shown["from_upstream_evidence"] == "lib-1.1.jar was not in cgr-cache before, and is now."
 
 
 def test_a_file_nearby_shows_that_the_way_is_open(world, pull):
     world.cached.update([file(extension="pom"), file(), file("1.2-rc1", "pom")])
-    (shown,) = pull("org.example:lib", fresh="preferred")["artifacts"]
-    assert (shown["ok"], shown["fresh"]) == (True, True)
-    assert shown["fresh_evidence"] == "lib-1.0.pom was not in cgr-cache before, and is now."
+    (shown,) = pull("org.example:lib", from_upstream="preferred")["artifacts"]
+    assert (shown["ok"], shown["from_upstream"]) == (True, True)
+    assert shown["from_upstream_evidence"] == "lib-1.0.pom was not in cgr-cache before, and is now."
     assert len(shown["files"]) == 2
     # Once before it was fetched, and once after that.
     looks = [
@@ -235,8 +235,8 @@ def test_a_file_nearby_shows_that_the_way_is_open(world, pull):
 def test_a_file_nearby_that_does_not_come_is_a_failure(world, pull):
     world.cached.update([file(extension="pom"), file()])
     world.through.plays[f"/artifactory/{KEY}/{file('1.2-rc1', 'pom')}"] = [ScriptedAnswer(404, "no")]
-    (shown,) = pull("org.example:lib", fresh="preferred")["artifacts"]
-    assert (shown["ok"], shown["fresh"], shown["diagnosis"]["code"]) == (False, False, "masked")
+    (shown,) = pull("org.example:lib", from_upstream="preferred")["artifacts"]
+    assert (shown["ok"], shown["from_upstream"], shown["diagnosis"]["code"]) == (False, False, "masked_by_cache")
 
 
 ALL = [file(version, extension) for version in ("1.0", "1.1", "1.2-rc1") for extension in ("pom", "jar")]
@@ -244,25 +244,27 @@ ALL = [file(version, extension) for version in ("1.0", "1.1", "1.2-rc1") for ext
 
 def test_nothing_fresh(world, pull):
     world.cached.update(ALL)
-    result = pull("org.example:lib", fresh="required")
+    result = pull("org.example:lib", from_upstream="required")
     (shown,) = result["artifacts"]
-    assert (shown["ok"], shown["fresh"], shown["diagnosis"]["code"]) == (False, False, "not_fresh")
+    assert (shown["ok"], shown["from_upstream"], shown["diagnosis"]["code"]) == (False, False, "served_from_cache")
     assert "was in cgr-cache already" in result["msg"]
-    assert pull("org.example:lib", fresh="preferred")["summary"][0].endswith("all from the cache.")
+    assert pull("org.example:lib", from_upstream="preferred")["summary"][0].endswith("all from the cache.")
 
 
 def test_the_smallest_file_is_deleted_from_the_cache_and_pulled_again(world, pull):
     world.cached.update(ALL)
-    (shown,) = pull("org.example:lib", fresh="required", evict=True)["artifacts"]
-    assert (shown["ok"], shown["fresh"]) == (True, True)
+    (shown,) = pull("org.example:lib", from_upstream="required", evict=True)["artifacts"]
+    assert (shown["ok"], shown["from_upstream"]) == (True, True)
     deleted = [url for method, url in world.transport.asked if method == "DELETE"]
     assert deleted == [f"{ARTIFACTORY}/artifactory/{KEY}-cache/{file(extension='pom')}"]
 
 
 def test_freshness_of_what_is_no_remote_is_not_known(world, pull):
     world.config = ScriptedAnswer(200, World.configuration("maven", rclass="virtual"))
-    (shown,) = pull("org.example:lib", fresh="preferred")["artifacts"]
-    assert (shown["ok"], shown["fresh"]) == (True, None) and "is no remote repository" in shown["fresh_evidence"]
+    (shown,) = pull("org.example:lib", from_upstream="preferred")["artifacts"]
+    assert (shown["ok"], shown["from_upstream"]) == (True, None) and "is no remote repository" in shown[
+        "from_upstream_evidence"
+    ]
 
 
 def test_check_mode_sends_nothing(world, run_module):
@@ -292,7 +294,7 @@ def test_check_mode_sends_nothing(world, run_module):
         ({"upstream_url": "libraries.cgr.dev"}, "upstream_url is not a URL"),
         ({"upstream_url": "https://u:p@h/"}, "upstream_url must not contain credentials"),
         ({"upstream_username": "somebody", "upstream_password": "password"}, "upstream_url"),
-        ({"fresh": "required", "artifactory_access_token": None}, "fresh=required cannot be shown"),
+        ({"from_upstream": "required", "artifactory_access_token": None}, "from_upstream=required cannot be shown"),
         ({"package_type": "docker"}, "value of package_type must be one of"),
     ],
 )
@@ -320,13 +322,13 @@ def test_a_redirect_page_in_the_cache_is_named(world, pull, path, of_artifactory
     world.through.add(f"/artifactory/{KEY}/{path}", REDIRECT, **headers)
     world.config = ScriptedAnswer(200, World.configuration("maven", bypassHeadRequests=False))
     (shown,) = pull("org.example:lib")["artifacts"]
-    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "redirect_kept")
+    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "redirect_cached")
     assert (
         "set bypassHeadRequests to true" in shown["diagnosis"]["fix"] and "from cgr-cache" in shown["diagnosis"]["fix"]
     )
     world.config = ScriptedAnswer(403, "no")
     code = pull("org.example:lib")["artifacts"][0]["diagnosis"]["code"]
-    assert code == ("web_page_kept" if of_artifactory else "web_page")
+    assert code == ("html_cached" if of_artifactory else "html_response")
 
 
 @pytest.mark.parametrize(
@@ -346,7 +348,7 @@ def test_contents_that_are_not_what_they_should_be(world, pull, path, body, word
     if path == file(extension="pom"):
         world.through.files.pop(f"/artifactory/{KEY}/{path}.sha1")
     (shown,) = pull("org.example:lib")["artifacts"]
-    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "wrong_content")
+    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "content_mismatch")
     assert words in shown["diagnosis"]["cause"]
 
 
@@ -372,14 +374,16 @@ def test_what_a_pom_describes(world, pull, packaging, extension):
 def test_the_stronger_checksum_is_enough(world, pull):
     publish(world, "1.1", algorithm="sha256")
     (shown,) = pull("org.example:lib:1.1")["artifacts"]
-    assert [one["promised"] for one in shown["files"]] == [["sha256"], ["sha256"]] and not world.asked(".sha1")
+    assert [one["verified_checksums"] for one in shown["files"]] == [["sha256"], ["sha256"]] and not world.asked(
+        ".sha1"
+    )
 
 
 def test_without_a_checksum_nothing_is_promised(world, pull):
     for place in (world.through, world.upstream):
         place.files = {path: held for path, held in place.files.items() if not path.endswith(".sha1")}
     result = pull("org.example:lib")
-    assert [one["promised"] for one in result["artifacts"][0]["files"]] == [[], []]
+    assert [one["verified_checksums"] for one in result["artifacts"][0]["files"]] == [[], []]
     assert "2 files, 0 with the checksum promised" in result["summary"][0]
 
 
@@ -402,12 +406,15 @@ def test_without_a_release_mark_the_newest_that_is_no_prerelease(world, pull):
 @pytest.mark.parametrize(
     ("play", "code"),
     [
-        (ScriptedAnswer(401, {"error": "token expired"}), "upstream_token_refused"),
-        (ScriptedAnswer(403, {"error": "not entitled"}), "not_entitled"),
+        (ScriptedAnswer(401, {"error": "token expired"}), "upstream_credentials_rejected"),
+        (ScriptedAnswer(403, {"error": "not entitled"}), "upstream_access_denied"),
         (ScriptedAnswer(409, {"error": "MALWARE_DETECTED"}), "blocked"),
-        (ScriptedAnswer(404, {"error": "not found"}), "unknown_upstream"),
+        (ScriptedAnswer(404, {"error": "not found"}), "upstream_not_found"),
         (None, "negative_cache"),
-        (Unanswered("refuses the connection.", method="GET", url=UPSTREAM, passing=False), "not_from_upstream"),
+        (
+            TransportError("refuses the connection.", method="GET", url=UPSTREAM, transient=False),
+            "upstream_fetch_failed",
+        ),
     ],
 )
 def test_what_upstream_tells_of_a_failure(world, pull, play, code):
@@ -431,16 +438,19 @@ def test_a_file_that_does_not_come_though_upstream_has_it(world, pull):
     del world.through.files[f"/artifactory/{KEY}/{file()}"]
     world.config = ScriptedAnswer(200, World.configuration("maven", allowAnyHostAuth=True))
     (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
-    assert shown["diagnosis"]["code"] == "credentials_follow"
+    assert shown["diagnosis"]["code"] == "credentials_forwarded"
     assert [one["name"] for one in shown["files"]] == ["lib-1.1.pom"]
 
 
 @pytest.mark.parametrize(
     ("play", "code"),
     [
-        (ScriptedAnswer(401, {"error": "expired"}), "upstream_login_refused"),
-        (ScriptedAnswer(404, {"error": "gone"}), "upstream_missing"),
-        (Unanswered("refuses the connection.", method="GET", url=UPSTREAM, passing=False), "upstream_unreachable"),
+        (ScriptedAnswer(401, {"error": "expired"}), "upstream_credentials_rejected"),
+        (ScriptedAnswer(404, {"error": "gone"}), "upstream_gone"),
+        (
+            TransportError("refuses the connection.", method="GET", url=UPSTREAM, transient=False),
+            "upstream_unreachable",
+        ),
     ],
 )
 def test_what_comes_through_but_cannot_be_compared(world, pull, play, code):
@@ -454,7 +464,7 @@ def test_what_would_fail_with_one_cause_is_not_tried(world, pull):
     result = pull(*(f"org.example:lib{number}" for number in range(6)), threads=1)
     statuses = [one["status"] for one in result["artifacts"]]
     assert statuses == ["failed"] * 3 + ["skipped"] * 3 and result["totals"]["skipped"] == 3
-    assert result["artifacts"][0]["diagnosis"]["code"] == "login_refused"
+    assert result["artifacts"][0]["diagnosis"]["code"] == "credentials_rejected"
     assert result["artifacts"][5]["diagnosis"]["code"] == "skipped"
 
 
@@ -466,7 +476,7 @@ def test_storage_that_cannot_be_reached(world, pull):
 
     def play(request):
         if "elsewhere" in request.url:
-            return Unanswered("refuses the connection.", method="GET", url=request.url, passing=False)
+            return TransportError("refuses the connection.", method="GET", url=request.url, transient=False)
         return answer(request)
 
     world.transport._by = play
@@ -476,12 +486,12 @@ def test_storage_that_cannot_be_reached(world, pull):
 
 def test_several_repositories_in_one_task(world, run_module):
     pulls = [
-        {"repository": KEY, "package_type": "maven", "artifacts": ["org.example:lib"], "fresh": "required"},
+        {"repository": KEY, "package_type": "maven", "artifacts": ["org.example:lib"], "from_upstream": "required"},
         {"repository": "other", "package_type": "npm", "artifacts": ["left-pad"]},
     ]
     result = run_module(artifact_pull, world.transport, pulls=pulls, **LOGIN)
     good, bad = result["pulls"]
-    assert (good["repository"], good["failed"], good["artifacts"][0]["fresh"]) == (KEY, False, True)
+    assert (good["repository"], good["failed"], good["artifacts"][0]["from_upstream"]) == (KEY, False, True)
     assert (bad["repository"], bad["failed"], bad["summary"]) == ("other", True, [])
     assert result["failed"] is True and result["msg"] == bad["msg"]
     assert result["totals"]["artifacts"] == 2 and result["totals"]["failed"] == 1

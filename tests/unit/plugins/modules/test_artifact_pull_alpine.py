@@ -13,7 +13,10 @@ import tarfile
 import pytest
 from fake_packages import DIRECT, KEY, World, puller
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._apk import Checked, known_checksum
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._apk_checksum import (
+    ApkVerifier,
+    known_checksum,
+)
 
 HOME = f"/artifactory/{KEY}"
 SIGNATURE = ".SIGN.RSA.lab.rsa.pub"
@@ -74,11 +77,11 @@ def pull(world, run_module):
 
 
 def test_the_newest_package_has_the_checksum_of_the_index_and_is_upstreams(world, pull):
-    (shown,) = pull("nginx", fresh="required", **DIRECT)["artifacts"]
-    assert (shown["ok"], shown["version"], shown["stale"], shown["fresh"]) == (True, "1.2-r10", False, True)
+    (shown,) = pull("nginx", from_upstream="required", **DIRECT)["artifacts"]
+    assert (shown["ok"], shown["version"], shown["outdated"], shown["from_upstream"]) == (True, "1.2-r10", False, True)
     assert (shown["architecture"], shown["reference"]) == ("x86_64", "cgr: nginx (x86_64)")
     (file,) = shown["files"]
-    assert (file["name"], file["promised"], file["as_upstream"]) == ("nginx-1.2-r10.apk", ["apk"], True)
+    assert (file["name"], file["verified_checksums"], file["matches_upstream"]) == ("nginx-1.2-r10.apk", ["apk"], True)
 
 
 def test_each_architecture_is_a_result_of_its_own(world, pull):
@@ -94,17 +97,20 @@ def test_each_architecture_is_a_result_of_its_own(world, pull):
 
 def test_a_small_package_nearby_shows_that_the_way_is_open(world, pull):
     world.cached.update(f"x86_64/nginx-1.2-r{release}.apk" for release in (9, 10))
-    (shown,) = pull("nginx", fresh="required")["artifacts"]
-    assert (shown["fresh"], shown["fresh_evidence"]) == (True, "tiny-1-r0.apk was not in cgr-cache before, and is now.")
+    (shown,) = pull("nginx", from_upstream="required")["artifacts"]
+    assert (shown["from_upstream"], shown["from_upstream_evidence"]) == (
+        True,
+        "tiny-1-r0.apk was not in cgr-cache before, and is now.",
+    )
 
 
 def test_a_star_is_the_smallest_package_of_each_architecture(world, pull):
-    result = pull("*", architectures=["x86_64", "aarch64"], fresh="required", **DIRECT)
+    result = pull("*", architectures=["x86_64", "aarch64"], from_upstream="required", **DIRECT)
     assert [(one["artifact"], one["reference"], one["version"], one["ok"]) for one in result["artifacts"]] == [
         ("tiny", "cgr: tiny (x86_64)", "1-r0", True),
         ("nginx", "cgr: nginx (aarch64)", "1.2-r9", True),
     ]
-    assert [one["files"][0]["as_upstream"] for one in result["artifacts"]] == [True, True]
+    assert [one["files"][0]["matches_upstream"] for one in result["artifacts"]] == [True, True]
     assert "cgr: tiny (x86_64): pulled 1-r0;" in result["summary"][0]
 
 
@@ -120,7 +126,7 @@ def test_upstream_is_asked_for_the_package_that_a_star_found(world, pull):
         "/root/x86_64/APKINDEX.tar.gz", index(("less", "1-r0", 1, ""), ("tiny", "1-r0", len(tiny), checksum))
     )
     (shown,) = pull("*", **DIRECT)["artifacts"]
-    assert (shown["artifact"], shown["ok"], shown["stale"]) == ("tiny", True, False)
+    assert (shown["artifact"], shown["ok"], shown["outdated"]) == ("tiny", True, False)
 
 
 def test_a_star_with_nothing_to_find_is_told(world, pull):
@@ -134,28 +140,28 @@ def test_an_index_without_a_signature(world, pull):
     body, checksum = package("nginx", "1.2-r10", signed=False, hashed=False)
     world.through.add(f"{HOME}/x86_64/nginx-1.2-r10.apk", body)
     world.through.add(f"{HOME}/x86_64/APKINDEX.tar.gz", index(("nginx", "1.2-r10", len(body), checksum), signed=False))
-    assert pull("nginx")["artifacts"][0]["files"][0]["promised"] == ["apk"]
+    assert pull("nginx")["artifacts"][0]["files"][0]["verified_checksums"] == ["apk"]
 
 
 def test_a_checksum_that_nobody_knows_promises_nothing_but_the_size(world, pull):
     body, _checksum = package("nginx", "1.2-r10")
     world.through.add(f"{HOME}/x86_64/APKINDEX.tar.gz", index(("nginx", "1.2-r10", len(body), "Q9AAAA")))
-    assert pull("nginx")["artifacts"][0]["files"][0]["promised"] == []
+    assert pull("nginx")["artifacts"][0]["files"][0]["verified_checksums"] == []
     world.through.add(f"{HOME}/x86_64/APKINDEX.tar.gz", index(("nginx", "1.2-r10", 7, "Q9AAAA")))
     (shown,) = pull("nginx")["artifacts"]
-    assert shown["diagnosis"]["code"] == "wrong_content" and "instead of 7" in shown["diagnosis"]["cause"]
+    assert shown["diagnosis"]["code"] == "content_mismatch" and "instead of 7" in shown["diagnosis"]["cause"]
 
 
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        (b"", "wrong_content"),
-        (b"no archive", "wrong_content"),
-        (packed({"DESCRIPTION": b"lab"}), "wrong_content"),
-        (packed({"APKINDEX": b"P:nginx\nV:1\n\n"}), "wrong_content"),
-        (index()[:-20], "wrong_content"),
+        (b"", "content_mismatch"),
+        (b"no archive", "content_mismatch"),
+        (packed({"DESCRIPTION": b"lab"}), "content_mismatch"),
+        (packed({"APKINDEX": b"P:nginx\nV:1\n\n"}), "content_mismatch"),
+        (index()[:-20], "content_mismatch"),
         (packed({"APKINDEX": b""}), "version_missing"),
-        (b"<html>login</html>", "web_page"),
+        (b"<html>login</html>", "html_response"),
     ],
     ids=["nothing", "no archive", "no index", "no size", "cut", "no packages", "login"],
 )
@@ -165,10 +171,10 @@ def test_indexes_that_are_none(world, pull, body, code):
 
 
 def checked(body, checksum, step):
-    seal = Checked(*known_checksum(checksum))
+    seal = ApkVerifier(*known_checksum(checksum))
     for start in range(0, len(body), step):
         seal.update(body[start : start + step])
-    return seal.flaw()
+    return seal.error()
 
 
 @pytest.mark.parametrize("step", [1, 7, 1000, 1 << 20])

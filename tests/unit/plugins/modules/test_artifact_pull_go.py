@@ -30,9 +30,9 @@ def pull(world, run_module):
 
 
 def test_the_newest_release_is_upstreams(world, pull):
-    (shown,) = pull("example.com/Lab/greeting", fresh="required", **DIRECT)["artifacts"]
-    assert (shown["ok"], shown["version"], shown["stale"], shown["fresh"]) == (True, "v1.1.0", False, True)
-    assert [(one["name"], one["promised"], one["as_upstream"]) for one in shown["files"]] == [
+    (shown,) = pull("example.com/Lab/greeting", from_upstream="required", **DIRECT)["artifacts"]
+    assert (shown["ok"], shown["version"], shown["outdated"], shown["from_upstream"]) == (True, "v1.1.0", False, True)
+    assert [(one["name"], one["verified_checksums"], one["matches_upstream"]) for one in shown["files"]] == [
         ("v1.1.0.info", [], None),
         ("v1.1.0.mod", [], True),
         ("v1.1.0.zip", [], True),
@@ -57,7 +57,7 @@ def test_a_module_without_tags(world, pull):
 def test_another_source_than_upstreams(world, pull):
     world.through.add(f"{HOME}/{MODULE}/@v/v1.1.0.zip", "other")
     (shown,) = pull("example.com/Lab/greeting", **DIRECT)["artifacts"]
-    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "differs")
+    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "upstream_checksum_mismatch")
 
 
 def test_go_mod_is_deleted_from_the_cache_as_the_smallest(world, pull):
@@ -66,9 +66,9 @@ def test_go_mod_is_deleted_from_the_cache_as_the_smallest(world, pull):
         for version in ("v1.0.0", "v1.1.0", "v2.0.0-rc.1")
         for extension in ("info", "mod", "zip")
     )
-    (shown,) = pull("example.com/Lab/greeting", fresh="required", evict=True)["artifacts"]
+    (shown,) = pull("example.com/Lab/greeting", from_upstream="required", evict=True)["artifacts"]
     deleted = [url for method, url in world.transport.asked if method == "DELETE"]
-    assert shown["fresh"] is True and [url.rpartition("/")[2] for url in deleted] == ["v1.1.0.info"]
+    assert shown["from_upstream"] is True and [url.rpartition("/")[2] for url in deleted] == ["v1.1.0.info"]
 
 
 @pytest.mark.parametrize("text", ["", "a@1.0.0", "a b", "a/../b", "/a", "a@latest"])

@@ -60,10 +60,10 @@ def pull(world, run_module):
     ],
 )
 def test_a_tarball_has_the_integrity_of_the_document_and_is_upstreams(world, pull, text, version):
-    (shown,) = pull(text, fresh="required", **DIRECT)["artifacts"]
-    assert (shown["ok"], shown["version"], shown["stale"], shown["fresh"]) == (True, version, False, True)
+    (shown,) = pull(text, from_upstream="required", **DIRECT)["artifacts"]
+    assert (shown["ok"], shown["version"], shown["outdated"], shown["from_upstream"]) == (True, version, False, True)
     (file,) = shown["files"]
-    assert (file["promised"], file["as_upstream"]) == (["sha512", "sha1"], True)
+    assert (file["verified_checksums"], file["matches_upstream"]) == (["sha512", "sha1"], True)
 
 
 def test_the_slash_after_a_scope_is_written_as_npm_does(world, pull):
@@ -78,7 +78,7 @@ def test_another_content_than_either_checksum_promises(world, pull, algorithm):
     found["versions"]["1.1.0"]["dist"][algorithm] = other
     world.through.add(f"{HOME}/lodash", json.dumps(found))
     (shown,) = pull("lodash")["artifacts"]
-    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "wrong_content")
+    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "content_mismatch")
 
 
 def test_without_tags_the_newest_release(world, pull):
@@ -89,14 +89,14 @@ def test_without_tags_the_newest_release(world, pull):
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ("[]", "wrong_content"),
-        ("{", "wrong_content"),
+        ("[]", "content_mismatch"),
+        ("{", "content_mismatch"),
         ("{}", "version_missing"),
-        ('{"versions": {"1.0.0": {}}}', "wrong_content"),
-        ('{"versions": {"1.0.0": null}}', "wrong_content"),
-        ('{"versions": {"1.0.0": {"dist": {"tarball": 1}}}}', "wrong_content"),
-        ('{"versions": 5, "dist-tags": ["latest"]}', "wrong_content"),
-        ("<!DOCTYPE html><html></html>", "web_page"),
+        ('{"versions": {"1.0.0": {}}}', "content_mismatch"),
+        ('{"versions": {"1.0.0": null}}', "content_mismatch"),
+        ('{"versions": {"1.0.0": {"dist": {"tarball": 1}}}}', "content_mismatch"),
+        ('{"versions": 5, "dist-tags": ["latest"]}', "content_mismatch"),
+        ("<!DOCTYPE html><html></html>", "html_response"),
     ],
 )
 def test_documents_that_are_none(world, pull, body, code):
@@ -106,7 +106,7 @@ def test_documents_that_are_none(world, pull, body, code):
 
 def test_tarballs_past_artifactory_are_found(world, pull):
     world.through.add(f"{HOME}/lodash", document("https://registry.example.org", "lodash", "1.1.0"))
-    assert pull("lodash")["artifacts"][0]["diagnosis"]["code"] == "past_artifactory"
+    assert pull("lodash")["artifacts"][0]["diagnosis"]["code"] == "bypasses_artifactory"
 
 
 def test_a_tarball_upstream_that_is_not_encrypted_is_not_fetched(world, pull):

@@ -63,10 +63,14 @@ def pull(world, run_module):
 
 
 def test_the_newest_release_is_upstreams(world, pull):
-    (shown,) = pull("Lab.Greeting", fresh="required", **DIRECTLY)["artifacts"]
-    assert (shown["ok"], shown["version"], shown["stale"], shown["fresh"]) == (True, "1.1.0", False, True)
+    (shown,) = pull("Lab.Greeting", from_upstream="required", **DIRECTLY)["artifacts"]
+    assert (shown["ok"], shown["version"], shown["outdated"], shown["from_upstream"]) == (True, "1.1.0", False, True)
     (file,) = shown["files"]
-    assert (file["name"], file["promised"], file["as_upstream"]) == ("lab.greeting.1.1.0.nupkg", ["sha512"], True)
+    assert (file["name"], file["verified_checksums"], file["matches_upstream"]) == (
+        "lab.greeting.1.1.0.nupkg",
+        ["sha512"],
+        True,
+    )
 
 
 def test_a_version_that_is_pinned_by_the_flat_container(world, pull):
@@ -74,12 +78,12 @@ def test_a_version_that_is_pinned_by_the_flat_container(world, pull):
     world.through.add(f"{HOME}/flat/lab.greeting/index.json", json.dumps({"versions": ["1.0.0", "2.0.0-Beta"]}))
     world.through.add(f"{HOME}/flat/lab.greeting/2.0.0-beta/lab.greeting.2.0.0-beta.nupkg", "package")
     (shown,) = pull("Lab.Greeting@2.0.0-Beta")["artifacts"]
-    assert (shown["ok"], shown["version"], shown["files"][0]["promised"]) == (True, "2.0.0-beta", [])
+    assert (shown["ok"], shown["version"], shown["files"][0]["verified_checksums"]) == (True, "2.0.0-beta", [])
 
 
 def test_another_content_than_the_registration_promises(world, pull):
     world.through.add(f"/artifactory/api/nuget/{KEY}/Download/lab.greeting/1.1.0", "other")
-    assert pull("Lab.Greeting")["artifacts"][0]["diagnosis"]["code"] == "wrong_content"
+    assert pull("Lab.Greeting")["artifacts"][0]["diagnosis"]["code"] == "content_mismatch"
 
 
 def test_a_version_that_is_not_there(world, pull):

@@ -42,11 +42,11 @@ def pull(world, run_module):
 
 
 def test_the_newest_release_has_the_hash_of_the_index_and_of_upstream(world, pull):
-    result = pull("Lab_Greeting", fresh="required", **DIRECTLY)
+    result = pull("Lab_Greeting", from_upstream="required", **DIRECTLY)
     (shown,) = result["artifacts"]
-    assert (shown["ok"], shown["version"], shown["stale"], shown["fresh"]) == (True, "1.1.0", False, True)
+    assert (shown["ok"], shown["version"], shown["outdated"], shown["from_upstream"]) == (True, "1.1.0", False, True)
     (file,) = shown["files"]
-    assert (file["name"], file["promised"], file["as_upstream"]) == (WHEEL, ["sha256"], True)
+    assert (file["name"], file["verified_checksums"], file["matches_upstream"]) == (WHEEL, ["sha256"], True)
     assert world.asked(PAGE) == [f"{ARTIFACTORY}{PAGE}"]
 
 
@@ -90,31 +90,31 @@ def test_an_index_that_is_older_than_upstreams(world, pull):
     pinned, newest = pull("lab-greeting==3.0.0", "lab-greeting", **DIRECTLY)["artifacts"]
     assert (pinned["ok"], pinned["diagnosis"]["code"]) == (False, "outdated_index")
     # What upstream lists no more is not compared.
-    assert (newest["ok"], newest["stale"], newest["files"][0]["as_upstream"]) == (True, True, None)
+    assert (newest["ok"], newest["outdated"], newest["files"][0]["matches_upstream"]) == (True, True, None)
 
 
 def test_another_content_than_the_index_promises(world, pull):
     world.through.add(f"{HOME}/packages/packages/ab/cd/{WHEEL}", "other")
     (shown,) = pull("lab-greeting")["artifacts"]
-    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "wrong_content")
+    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "content_mismatch")
     assert "does not have the sha256 that the index promises" in shown["error"]["message"]
 
 
 def test_without_a_hash_nothing_is_promised(world, pull):
     world.through.add(PAGE, page(link(WHEEL, hashed=False)))
-    assert pull("lab-greeting")["artifacts"][0]["files"][0]["promised"] == []
+    assert pull("lab-greeting")["artifacts"][0]["files"][0]["verified_checksums"] == []
 
 
 def test_the_page_of_a_redirect_is_no_index(world, pull):
     world.through.add(PAGE, REDIRECT, Content_Type="text/html")
     (shown,) = pull("lab-greeting")["artifacts"]
-    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "web_page")
+    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "html_response")
 
 
 def test_a_link_that_is_none(world, pull):
     world.through.add(PAGE, page(link(WHEEL, folder="https://[")))
     (shown,) = pull("lab-greeting")["artifacts"]
-    assert shown["diagnosis"]["code"] == "wrong_content" and "a link that is none" in shown["diagnosis"]["cause"]
+    assert shown["diagnosis"]["code"] == "content_mismatch" and "a link that is none" in shown["diagnosis"]["cause"]
 
 
 def test_an_index_of_nothing(world, pull):
@@ -126,7 +126,7 @@ def test_an_index_of_nothing(world, pull):
 def test_links_that_lead_past_artifactory_are_found(world, pull):
     world.through.add(PAGE, page(link(WHEEL, folder="https://files.example.org/packages")))
     (shown,) = pull("lab-greeting")["artifacts"]
-    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "past_artifactory")
+    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "bypasses_artifactory")
     assert "https://files.example.org/packages" in shown["diagnosis"]["cause"] and not world.asked("files.example.org")
 
 

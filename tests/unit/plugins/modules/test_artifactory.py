@@ -310,20 +310,22 @@ def test_cache_deletes_the_whole_of_it_when_that_is_asked_for(run_module):
     children = {"children": [{"uri": "/com", "folder": True}, {"uri": "/robots.txt", "folder": False}]}
     plays = [ScriptedAnswer(200, answer) for answer in (children, {}, {}, "", "")]
     transport = ScriptedTransport(*plays)
-    result = run_module(artifactory_repository_cache, transport, **CACHE, state="absent", whole=True)
+    result = run_module(artifactory_repository_cache, transport, **CACHE, state="absent", entire_cache=True)
     assert (result["changed"], result["paths"]) == (True, ["com", "robots.txt"])
     assert transport.asked[0] == ("GET", f"{BASE}/artifactory/api/storage/cgr-private-cache/")
     assert transport.asked[-1] == ("DELETE", f"{BASE}/artifactory/cgr-private-cache/robots.txt")
     empty = ScriptedTransport(ScriptedAnswer(404, ""))
-    assert run_module(artifactory_repository_cache, empty, **CACHE, state="absent", whole=True)["changed"] is False
+    assert (
+        run_module(artifactory_repository_cache, empty, **CACHE, state="absent", entire_cache=True)["changed"] is False
+    )
 
 
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        ({"state": "expired", "whole": True}, "state=absent"),
+        ({"state": "expired", "entire_cache": True}, "state=absent"),
         ({"state": "absent"}, "paths"),
-        ({"state": "absent", "paths": ["a"], "whole": True}, "mutually exclusive"),
+        ({"state": "absent", "paths": ["a"], "entire_cache": True}, "mutually exclusive"),
     ],
 )
 def test_cache_refuses_what_makes_no_sense(run_module, options, word):

@@ -11,7 +11,7 @@ import pytest
 from scripted import ScriptedAnswer, ScriptedTransport
 from scripted_artifactory import BASE, FORBIDDEN, LOGIN, methods
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unanswered
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import TransportError
 from ansible_collections.cgr.pull_through.plugins.modules import artifactory_access_token as module
 
 ALL = f"{BASE}/access/api/v1/tokens"
@@ -90,7 +90,7 @@ def test_check_mode_sends_nothing(run_module):
 
 @pytest.mark.parametrize(
     "play",
-    [ScriptedAnswer(503, "busy"), ScriptedAnswer(500, "oops"), Unanswered("no answer.", method="POST", url=ALL)],
+    [ScriptedAnswer(503, "busy"), ScriptedAnswer(500, "oops"), TransportError("no answer.", method="POST", url=ALL)],
     ids=["busy", "error", "no-answer"],
 )
 def test_a_creation_is_never_sent_twice(run_module, play):

@@ -16,12 +16,16 @@ from scripted import ScriptedAnswer, ScriptedTransport
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard import (
     _capabilities,
-    _freshness,
-    _images,
+    _catalog,
     _jwt,
     _pull_tokens,
+    _tag_age,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError, Unanswered
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    InputError,
+    PullThroughError,
+    TransportError,
+)
 from ansible_collections.cgr.pull_through.plugins.modules import (
     chainguard_image_info,
     chainguard_pull_token,
@@ -53,7 +57,7 @@ def decoded(part):
 
 API_TOKEN = f"{encoded({'alg': 'RS256'})}.{encoded({'aud': 'https://console-api.enforce.dev'})}.c2lnbmF0dXJl"
 LOGIN = {"organization": "example.com", "chainguard_api_token": API_TOKEN}
-WANTED = {**LOGIN, "name": "pull cgr-private", "used_by": PLACE}
+WANTED = {**LOGIN, "name": "pull cgr-private", "consumer": PLACE}
 
 
 def identity(uid=OLD, *, days=30.0, age=5 * DAY, description=MARK, name="pull cgr-private", issuer=_pull_tokens.ISSUER):
@@ -165,7 +169,7 @@ def test_makes_a_token_that_the_platform_can_verify(run_module):
     )
     claims = decoded(payload)
     assert (claims["iss"], claims["sub"]) == (made["staticKeys"]["issuer"], made["staticKeys"]["subject"])
-    assert claims["sub"] == _pull_tokens.subject_of(key["n"])
+    assert claims["sub"] == _pull_tokens.subject_for_key(key["n"])
     assert claims["aud"] == "https://issuer.enforce.dev"
     assert claims["exp"] - claims["iat"] == 30 * DAY
     assert _pull_tokens.timestamp(made["staticKeys"]["expirationTime"]) == claims["exp"]
@@ -202,12 +206,14 @@ def test_check_mode_predicts_a_new_token_and_sends_no_write(run_module):
         pytest.param([identity(issuer="https://other")], {}, False, id="no-pull-token"),
         pytest.param([identity(name="pull cgr-private - registry")], {}, True, id="made-by-chainctl"),
         pytest.param([identity(name="pull cgr-private-2")], {}, False, id="another-name"),
-        pytest.param([identity()], {"in_use": [OLD]}, True, id="in-use"),
-        pytest.param([identity()], {"in_use": [""]}, False, id="password-lost"),
-        pytest.param([identity()], {"in_use": ["somebody@example.com"]}, False, id="another-user-name"),
-        pytest.param([identity(description="by hand")], {"in_use": [OLD]}, True, id="made-by-hand-and-in-use"),
-        pytest.param([], {"in_use": [OLD]}, False, id="in-use-but-gone"),
-        pytest.param([identity()], {"renew": True}, False, id="asked-for"),
+        pytest.param([identity()], {"active_identities": [OLD]}, True, id="in-use"),
+        pytest.param([identity()], {"active_identities": [""]}, False, id="password-lost"),
+        pytest.param([identity()], {"active_identities": ["somebody@example.com"]}, False, id="another-user-name"),
+        pytest.param(
+            [identity(description="by hand")], {"active_identities": [OLD]}, True, id="made-by-hand-and-in-use"
+        ),
+        pytest.param([], {"active_identities": [OLD]}, False, id="in-use-but-gone"),
+        pytest.param([identity()], {"force_rotation": True}, False, id="asked-for"),
     ],
 )
 def test_keeps_or_renews(run_module, tokens, options, kept):
@@ -217,22 +223,22 @@ def test_keeps_or_renews(run_module, tokens, options, kept):
     assert ("password" in result) is not kept
     assert (platform.writes == []) is kept
     if kept:
-        assert result["live"] is True
+        assert result["valid"] is True
         assert result["username"] == result["token"]["uid"] == OLD
 
 
 @pytest.mark.parametrize(
-    ("tokens", "live"),
+    ("tokens", "valid"),
     [
         pytest.param([identity(days=1)], True, id="due"),
         pytest.param([identity(days=-1)], False, id="expired"),
         pytest.param([], False, id="gone"),
     ],
 )
-def test_says_whether_the_token_in_use_works(run_module, tokens, live):
+def test_says_whether_the_token_in_use_works(run_module, tokens, valid):
     platform = Platform(*tokens)
-    result = run_module(chainguard_pull_token, platform.transport, check=True, **WANTED, in_use=[OLD])
-    assert (result["changed"], result["live"]) == (True, live)
+    result = run_module(chainguard_pull_token, platform.transport, check=True, **WANTED, active_identities=[OLD])
+    assert (result["changed"], result["valid"]) == (True, valid)
 
 
 def jwks(*moduli):
@@ -242,21 +248,21 @@ def jwks(*moduli):
 @pytest.mark.parametrize(
     ("subject", "keys", "kept"),
     [
-        pytest.param(_pull_tokens.subject_of("abc"), jwks("x", "abc"), True, id="its-own"),
-        pytest.param(_pull_tokens.subject_of("abc"), jwks("x"), False, id="another-one"),
-        pytest.param(_pull_tokens.subject_of("abc"), jwks(), False, id="none"),
+        pytest.param(_pull_tokens.subject_for_key("abc"), jwks("x", "abc"), True, id="its-own"),
+        pytest.param(_pull_tokens.subject_for_key("abc"), jwks("x"), False, id="another-one"),
+        pytest.param(_pull_tokens.subject_for_key("abc"), jwks(), False, id="none"),
         pytest.param("pull-token-1", jwks("x"), True, id="somebody-else-s"),
         pytest.param("pull-token-1", jwks(), False, id="somebody-else-s-that-is-gone"),
-        pytest.param(_pull_tokens.subject_of("abc"), None, True, id="not-shown"),
-        pytest.param(_pull_tokens.subject_of("abc"), "[]", True, id="not-readable"),
+        pytest.param(_pull_tokens.subject_for_key("abc"), None, True, id="not-shown"),
+        pytest.param(_pull_tokens.subject_for_key("abc"), "[]", True, id="not-readable"),
     ],
 )
 def test_a_token_without_its_key_is_renewed(run_module, subject, keys, kept):
     token = identity()
     token["staticKeys"] |= {"subject": subject, "issuerKeys": keys}
-    result = run_module(chainguard_pull_token, Platform(token).transport, **WANTED, in_use=[OLD])
+    result = run_module(chainguard_pull_token, Platform(token).transport, **WANTED, active_identities=[OLD])
     assert result["changed"] is not kept
-    assert kept or (result["reason"], result["live"]) == (f"the key of {OLD} is gone", False)
+    assert kept or (result["reason"], result["valid"]) == (f"the key of {OLD} is gone", False)
 
 
 def test_a_token_without_its_role_is_renewed(run_module):
@@ -267,7 +273,7 @@ def test_a_token_without_its_role_is_renewed(run_module):
 
 def test_says_what_a_new_token_supersedes_and_revokes_nothing(run_module):
     platform = Platform(identity(days=1))
-    result = run_module(chainguard_pull_token, platform.transport, **WANTED, in_use=[OLD])
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, active_identities=[OLD])
     assert result["superseded"] == [OLD] and platform.deleted == []
 
 
@@ -283,13 +289,13 @@ def test_says_what_a_new_token_supersedes_and_revokes_nothing(run_module):
 def test_which_other_tokens_can_go(run_module, other_age, superseded, days):
     other = identity(f"{ORG}/{'1' * 16}", age=other_age)
     platform = Platform(identity(days=days), other)
-    result = run_module(chainguard_pull_token, platform.transport, **WANTED, in_use=[OLD])
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, active_identities=[OLD])
     renewed = [OLD] if days == 1 else []
     assert set(result["superseded"]) == {*renewed, *([other["uid"]] if superseded else [])}
 
 
 @pytest.mark.parametrize(
-    ("age", "grace", "superseded"),
+    ("age", "grace_period", "superseded"),
     [
         pytest.param(5, "6d", False, id="too-early"),
         pytest.param(7, "6d", True, id="over"),
@@ -297,24 +303,26 @@ def test_which_other_tokens_can_go(run_module, other_age, superseded, days):
         pytest.param(-1 / DAY, "0s", True, id="none-and-just-made-by-a-clock-that-rounds-down"),
     ],
 )
-def test_what_was_replaced_lives_on_for_the_grace_period(run_module, age, grace, superseded):
+def test_what_was_replaced_lives_on_for_the_grace_period(run_module, age, grace_period, superseded):
     old = identity(f"{ORG}/{'1' * 16}", age=40 * DAY)
     platform = Platform(identity(age=age * DAY), old)
-    result = run_module(chainguard_pull_token, platform.transport, **WANTED, in_use=[OLD], grace=grace)
+    result = run_module(
+        chainguard_pull_token, platform.transport, **WANTED, active_identities=[OLD], grace_period=grace_period
+    )
     assert result["superseded"] == ([old["uid"]] if superseded else [])
 
 
 def test_a_renewal_with_a_grace_period_supersedes_only_what_has_expired(run_module):
     expired = identity(f"{ORG}/{'1' * 16}", days=-1)
     platform = Platform(identity(days=1), expired)
-    result = run_module(chainguard_pull_token, platform.transport, **WANTED, in_use=[OLD], grace="1d")
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, active_identities=[OLD], grace_period="1d")
     assert result["changed"] and result["superseded"] == [expired["uid"]]
 
 
 def test_a_renewal_says_what_it_replaces(run_module):
     platform = Platform(identity(days=1, description="by hand"))
-    result = run_module(chainguard_pull_token, platform.transport, **WANTED, in_use=[OLD])
-    assert (result["replaces"]["uid"], result["replaces"]["ours"]) == (OLD, False)
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, active_identities=[OLD])
+    assert (result["replaces"]["uid"], result["replaces"]["managed"]) == (OLD, False)
     assert result["superseded"] == [], "what is not ours is nobody's to revoke"
 
 
@@ -322,11 +330,11 @@ def test_yields_to_a_run_that_overtook_it_while_the_old_token_works(run_module):
     platform = Platform(identity(days=1))
     other = identity(f"{ORG}/{'9' * 16}", age=-1)
 
-    def overtaken():
+    def superseded_by_concurrent_run():
         platform.identities[other["uid"]] = other
 
-    platform.override("POST", "^/sts/exchange", overtaken)
-    result = run_module(chainguard_pull_token, platform.transport, **WANTED, in_use=[OLD])
+    platform.override("POST", "^/sts/exchange", superseded_by_concurrent_run)
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, active_identities=[OLD])
     assert (result["changed"], result["username"], "password" in result) == (False, OLD, False)
     assert "another run" in result["reason"]
     assert set(platform.identities) == {OLD, other["uid"]}
@@ -336,7 +344,7 @@ def test_does_not_yield_when_nothing_works(run_module):
     platform = Platform()
     other = identity(f"{ORG}/{'9' * 16}", age=-1)
     platform.override("POST", "^/sts/exchange", lambda: platform.identities.update({other["uid"]: other}))
-    result = run_module(chainguard_pull_token, platform.transport, **WANTED, in_use=[""])
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, active_identities=[""])
     assert result["changed"] and result["password"]
 
 
@@ -345,7 +353,7 @@ def test_a_creation_without_answer_is_found_by_its_subject(run_module):
 
     def done_but_cut():
         platform.create(json.loads(platform.transport.requests[-1].body))
-        return Unanswered("cut.", method="POST", url="u")
+        return TransportError("cut.", method="POST", url="u")
 
     platform.override("POST", "^/iam/v2/identities/", done_but_cut)
     result = run_module(chainguard_pull_token, platform.transport, **WANTED)
@@ -366,7 +374,7 @@ def test_a_binding_without_answer_is_looked_for(run_module):
     def done_but_cut():
         body = json.loads(platform.transport.requests[-1].body)
         platform.bindings[body["identityUid"]] = "registry.pull"
-        return Unanswered("cut.", method="POST", url="u")
+        return TransportError("cut.", method="POST", url="u")
 
     platform.override("POST", "^/iam/v2/roleBindings/", done_but_cut)
     assert run_module(chainguard_pull_token, platform.transport, **WANTED)["changed"] is True
@@ -377,7 +385,7 @@ def test_a_binding_without_answer_is_looked_for(run_module):
 def test_a_token_that_does_not_work_is_taken_back(run_module, path):
     platform = Platform()
     platform.override("POST", path, *[refused(403, "not allowed")] * 20)
-    result = run_module(chainguard_pull_token, platform.transport, **WANTED, settle=0)
+    result = run_module(chainguard_pull_token, platform.transport, **WANTED, propagation_timeout=0)
     assert result["failed"] and "not allowed" in result["msg"]
     assert platform.identities == {} and len(platform.deleted) == 1
 
@@ -438,7 +446,7 @@ def test_nothing_to_do_needs_no_look_at_the_capabilities(run_module):
     ],
 )
 def test_capabilities_as_people_know_them(capability, name):
-    assert _capabilities.dotted(capability) == name
+    assert _capabilities.capability_name(capability) == name
 
 
 @pytest.mark.parametrize(
@@ -471,7 +479,7 @@ def test_never_revokes_what_is_not_ours(run_module):
 
 def test_revokes_what_is_not_ours_when_it_is_named_and_asked_for(run_module):
     platform = Platform(identity(description="chainctl"), identity(f"{ORG}/{'1' * 16}", description="chainctl"))
-    options = {**WANTED, "state": "absent", "foreign": True}
+    options = {**WANTED, "state": "absent", "unmanaged": True}
     assert run_module(chainguard_pull_token, platform.transport, **options)["failed"]
     assert platform.deleted == []
     result = run_module(chainguard_pull_token, platform.transport, **options, identities=[OLD])
@@ -491,10 +499,10 @@ def test_a_login_that_may_not_revoke_is_told(run_module):
         ({"ttl": "8761h"}, "at most 8760h"),
         ({"ttl": "0h"}, "more than 0"),
         ({"ttl": "a month"}, "not a duration"),
-        ({"interval": "weekly"}, "interval is not a duration"),
+        ({"run_interval": "weekly"}, "run_interval is not a duration"),
         ({"renew_before": "720h"}, "must be less than ttl"),
         ({"name": "Pull"}, "name is not valid"),
-        ({"used_by": "a\nb"}, "used_by"),
+        ({"consumer": "a\nb"}, "consumer"),
         ({"chainguard_api_token": "x"}, "not a JSON web token"),
         ({"chainguard_api_token": f"x.{encoded({'aud': 'https://issuer.enforce.dev'})}.y"}, "pull token's password"),
         ({"chainguard_api_token": None, "chainctl": "/nowhere/chainctl"}, "no login for Chainguard"),
@@ -504,7 +512,7 @@ def test_a_login_that_may_not_revoke_is_told(run_module):
             "cannot be read",
         ),
         ({"chainguard_api_url": "console"}, "chainguard_api_url is not a URL"),
-        ({"grace": "soon"}, "grace is not a duration"),
+        ({"grace_period": "soon"}, "grace_period is not a duration"),
         ({"method": "chainctl", "chainctl": "/nowhere/chainctl"}, "needs the program /nowhere/chainctl"),
     ],
 )
@@ -515,15 +523,15 @@ def test_bad_input_ends_it_before_any_request(run_module, options, words):
     assert not platform.transport.requests
 
 
-@pytest.mark.parametrize(("interval", "warned"), [("7d", False), ("", False), ("8d", True)])
-def test_warns_when_one_missed_run_can_let_it_expire(run_module, interval, warned):
-    result = run_module(chainguard_pull_token, Platform(identity()).transport, **WANTED, interval=interval)
+@pytest.mark.parametrize(("run_interval", "warned"), [("7d", False), ("", False), ("8d", True)])
+def test_warns_when_one_missed_run_can_let_it_expire(run_module, run_interval, warned):
+    result = run_module(chainguard_pull_token, Platform(identity()).transport, **WANTED, run_interval=run_interval)
     assert ("one missed run" in str(result.get("warnings"))) is warned
 
 
 def test_an_unknown_organization(run_module):
     result = run_module(chainguard_pull_token, Platform().transport, **{**WANTED, "organization": "exmaple.com"})
-    assert result["failed"] and "no organisation 'exmaple.com'" in result["msg"]
+    assert result["failed"] and "no organization 'exmaple.com'" in result["msg"]
 
 
 def test_an_organization_by_its_uid(run_module):
@@ -586,7 +594,7 @@ def making(tmp_path, platform, **made):
     log, uid = tmp_path / "arguments", f"{ORG}/{'c' * 16}"
     text = MAKES_A_TOKEN.format(api_token=API_TOKEN, log=log, uid=uid, password="a-password")
     platform.identities[uid] = identity(uid, **{"name": "pull cgr-private - registry", **made})
-    return {**stand_in(tmp_path, text), "method": "chainctl", "in_use": [""]}, log, uid
+    return {**stand_in(tmp_path, text), "method": "chainctl", "active_identities": [""]}, log, uid
 
 
 def test_chainctl_makes_a_token(run_module, tmp_path):
@@ -651,17 +659,19 @@ def test_info_tells_what_a_token_is_for_and_who_uses_it(run_module):
     remotes = [{"key": "b", "username": OLD}, {"key": "a", "username": OLD}, {"key": "c"}, {}]
     platform = Platform(identity(days=1), other)
     result = run_module(chainguard_pull_token_info, platform.transport, **LOGIN, remotes=remotes)
-    assert [(one["repository_types"], one["in_use_by"]) for one in result["tokens"]] == [
+    assert [(one["ecosystems"], one["used_by_repositories"]) for one in result["tokens"]] == [
         (["oci"], ["a", "b"]),
         (["oci"], []),
     ]
-    assert "in_use_by" not in run_module(chainguard_pull_token_info, platform.transport, **LOGIN)["tokens"][0]
+    assert (
+        "used_by_repositories" not in run_module(chainguard_pull_token_info, platform.transport, **LOGIN)["tokens"][0]
+    )
 
 
 def test_info_lists_the_tokens_of_everyone_the_next_to_end_in_front(run_module):
     tokens = [identity(), identity(f"{ORG}/{'1' * 16}", days=-2, description="by hand"), identity("x", issuer="other")]
     result = run_module(chainguard_pull_token_info, Platform(*tokens).transport, **LOGIN)
-    assert [(one["ours"], one["used_by"], one["days_left"], one["roles"]) for one in result["tokens"]] == [
+    assert [(one["managed"], one["consumer"], one["days_left"], one["roles"]) for one in result["tokens"]] == [
         (False, "", -2.0, ["registry.pull"]),
         (True, PLACE, 30.0, ["registry.pull"]),
     ]
@@ -670,12 +680,12 @@ def test_info_lists_the_tokens_of_everyone_the_next_to_end_in_front(run_module):
 def test_info_filters_and_queries(run_module):
     tokens = [identity(), identity(f"{ORG}/{'1' * 16}", description="by hand")]
     result = run_module(
-        chainguard_pull_token_info, Platform(*tokens).transport, **LOGIN, used_by=PLACE, query="[].days_left"
+        chainguard_pull_token_info, Platform(*tokens).transport, **LOGIN, consumer=PLACE, query="[].days_left"
     )
     assert result["result"] == [30.0]
 
 
-class Catalogue(Platform):
+class ImageCatalog(Platform):
     def usual(self, request, path):
         query = parse_qs(urlsplit(request.url).query)
         if path == "/registry/v2/repos":
@@ -700,7 +710,7 @@ class Catalogue(Platform):
 
 
 def test_images_of_the_organization(run_module):
-    result = run_module(chainguard_image_info, Catalogue().transport, **LOGIN)
+    result = run_module(chainguard_image_info, ImageCatalog().transport, **LOGIN)
     assert [image["reference"] for image in result["images"]] == [
         "example.com/nginx:latest@sha256:nginx-latest",
         "example.com/python:latest@sha256:python-latest",
@@ -709,12 +719,12 @@ def test_images_of_the_organization(run_module):
 
 def test_images_by_name(run_module):
     wanted = ["nginx:1.0", "example.com/python", "python:1.0", "none"]
-    result = run_module(chainguard_image_info, Catalogue().transport, **LOGIN, images=wanted, query="[].tag")
-    assert result["pinned"] == {
+    result = run_module(chainguard_image_info, ImageCatalog().transport, **LOGIN, images=wanted, query="[].tag")
+    assert result["references_by_name"] == {
         "nginx:1.0": "example.com/nginx:1.0@sha256:nginx-1.0",
         "example.com/python": "example.com/python:latest@sha256:python-latest",
     }
-    assert result["unknown"] == ["python:1.0", "none"]
+    assert result["not_found"] == ["python:1.0", "none"]
     assert result["result"] == ["1.0", "latest"]
 
 
@@ -790,7 +800,7 @@ def test_images_that_are_chosen(run_module, options, expected, requests):
 
 
 def test_one_listing_serves_many_images(run_module, monkeypatch):
-    monkeypatch.setattr(_images, "_FEW", 2)
+    monkeypatch.setattr(_catalog, "_PER_IMAGE_LISTING_LIMIT", 2)
     shop = Shop()
     assert len(run_module(chainguard_image_info, shop.transport, **LOGIN, tags=["l*"])["images"]) == 3
     assert len(shop.listings()) == 1
@@ -804,9 +814,9 @@ def test_one_listing_serves_many_images(run_module, monkeypatch):
         ({"limit": 0}, "limit is 0"),
         ({"changed_within": "soon"}, "changed_within is not a duration"),
         ({"images": ["nginx"], "tags": ["1"]}, "mutually exclusive: images|tags"),
-        ({"pulled": [{"digest": "sha256:1"}]}, "an element without image and digest"),
-        ({"pulled": [], "cache_period": -1}, "cache_period is -1"),
-        ({"cache_period": 1}, "pulled"),
+        ({"compare_images": [{"digest": "sha256:1"}]}, "an element without image and digest"),
+        ({"compare_images": [], "cache_period": -1}, "cache_period is -1"),
+        ({"cache_period": 1}, "compare_images"),
         ({"size_platforms": ["amd64"]}, "size_platforms has 'amd64'"),
         ({"size_platforms": ["all"], "kind": "chart"}, "Charts have no platforms"),
     ],
@@ -897,10 +907,10 @@ def test_an_organization_without_a_folder_for_charts(run_module):
 
 
 def came(image, digest):
-    return {"image": image, "digest": digest, "status": "pulled"}
+    return {"image": image, "digest": digest, "status": "compare_images"}
 
 
-def test_freshness(run_module):
+def test_tag_age(run_module):
     shop = Shop()
     # Out of order, with a rebuild that changed nothing, and without the newest record.
     shop.history = [
@@ -915,23 +925,25 @@ def test_freshness(run_module):
         came("example.com/none", "sha256:none"),
         came("example.com/failed", None),
     ]
-    result = run_module(chainguard_image_info, shop.transport, **LOGIN, pulled=pulled, cache_period=30 * 3600)
-    assert [(one["image"], one["builds_behind"], one["hours_behind"], one["late"]) for one in result["freshness"]] == [
+    result = run_module(chainguard_image_info, shop.transport, **LOGIN, compare_images=pulled, cache_period=30 * 3600)
+    assert [(one["image"], one["builds_behind"], one["hours_behind"], one["overdue"]) for one in result["tag_age"]] == [
         ("example.com/nginx:latest@sha256:pinned", 2, 48.0, True),
         ("example.com/python", 0, 0.0, False),
         ("example.com/nginx:1.27", None, None, True),
     ]
-    assert result["unknown"] == ["example.com/none"]
+    assert result["not_found"] == ["example.com/none"]
     assert sum("/history" in url for _method, url in shop.transport.asked) == 2
-    assert "serves an old copy" in result["freshness"][0]["standing"]
+    assert "serves an old copy" in result["tag_age"][0]["summary"]
 
 
 def test_freshness_without_a_history(run_module):
     shop = Shop()
     shop.override("GET", "/history$", refused(404))
     pulled = [came("example.com/node", "sha256:a")]
-    (found,) = run_module(chainguard_image_info, shop.transport, **LOGIN, pulled=pulled, cache_period=60)["freshness"]
-    assert (found["builds_behind"], found["hours_behind"], found["late"]) == (None, None, None)
+    (found,) = run_module(chainguard_image_info, shop.transport, **LOGIN, compare_images=pulled, cache_period=60)[
+        "tag_age"
+    ]
+    assert (found["builds_behind"], found["hours_behind"], found["overdue"]) == (None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -946,9 +958,9 @@ def test_freshness_without_a_history(run_module):
 )
 def test_standing(history, period, expected, words):
     image = {"name": "nginx", "tag": "latest", "digest": "sha256:new", "updated": _pull_tokens.rfc3339(NOW - 7600)}
-    found = _freshness.standing("sha256:a", image, history, NOW, period)
-    assert (found["builds_behind"], found["hours_behind"], found["late"]) == expected
-    assert words in found["standing"]
+    found = _tag_age.describe_age("sha256:a", image, history, NOW, period)
+    assert (found["builds_behind"], found["hours_behind"], found["overdue"]) == expected
+    assert words in found["summary"]
 
 
 @pytest.mark.parametrize(
@@ -986,28 +998,28 @@ def test_timestamps_that_are_none(text):
 
 def test_claims_of_something_else():
     with pytest.raises(InputError, match="password is not a JSON web token"):
-        _jwt.claims("a.b", "password")
+        _jwt.decode_claims("a.b", "password")
 
 
 @pytest.mark.parametrize(
-    ("days", "role", "live", "standing"),
+    ("days", "role", "valid", "summary"),
     [
         (3, "apk.pull", True, "3.0 days are left"),
         (-1, "apk.pull", False, "it expired on 2030-12-31T00:00:00Z"),
         (3, "viewer", False, "it is not bound to the role of a pull token"),
     ],
 )
-def test_info_tells_whether_a_token_works(run_module, days, role, live, standing):
+def test_info_tells_whether_a_token_works(run_module, days, role, valid, summary):
     platform = Platform(identity(days=days), role=role)
     (token,) = run_module(chainguard_pull_token_info, platform.transport, **LOGIN)["tokens"]
-    assert (token["live"], token["standing"]) == (live, standing)
+    assert (token["valid"], token["summary"]) == (valid, summary)
 
 
 # --- several tokens in one task ---------------------------------------------------------------------------------------
 SEVERAL = [
-    {"name": "pull cgr-private", "used_by": PLACE, "in_use": [OLD]},
-    {"name": "pull cgr-other", "used_by": f"{PLACE}-other", "in_use": [""]},
-    {"name": "pull cgr-third", "used_by": f"{PLACE}-third", "in_use": [""]},
+    {"name": "pull cgr-private", "consumer": PLACE, "active_identities": [OLD]},
+    {"name": "pull cgr-other", "consumer": f"{PLACE}-other", "active_identities": [""]},
+    {"name": "pull cgr-third", "consumer": f"{PLACE}-third", "active_identities": [""]},
 ]
 
 
@@ -1017,7 +1029,7 @@ def asked(platform, path):
 
 def test_several_tokens_are_looked_at_in_three_requests(run_module):
     platform = Platform(identity(), identity(f"{ORG}/{2:016x}", name="pull cgr-other", description=f"{MARK}-other"))
-    tokens = [SEVERAL[0], {**SEVERAL[1], "in_use": [f"{ORG}/{2:016x}"]}]
+    tokens = [SEVERAL[0], {**SEVERAL[1], "active_identities": [f"{ORG}/{2:016x}"]}]
     result = run_module(chainguard_pull_token, platform.transport, **LOGIN, tokens=tokens)
     assert [(one["changed"], one["due"]) for one in result["tokens"]] == [(False, False)] * 2
     assert len(platform.transport.requests) == 3
@@ -1042,7 +1054,7 @@ def test_one_token_that_cannot_be_made_does_not_stop_the_others(run_module):
     result = run_module(chainguard_pull_token, platform.transport, **LOGIN, tokens=[wrong, *SEVERAL[1:]])
     assert result["failed"] is True
     assert [one["failed"] for one in result["tokens"]] == [True, False, False]
-    assert result["msg"].startswith("pull wrong: Chainguard shows this login no organisation 'nowhere.example'")
+    assert result["msg"].startswith("pull wrong: Chainguard shows this login no organization 'nowhere.example'")
 
 
 def test_check_mode_predicts_several_and_sends_no_write(run_module):
@@ -1068,7 +1080,9 @@ def test_several_are_revoked_with_one_look(run_module):
         pytest.param({"name": "pull cgr-private"}, "mutually exclusive", id="both-forms"),
         pytest.param({"tokens": [{"name": "UPPER"}]}, "name is not valid", id="bad-name"),
         pytest.param(
-            {"tokens": [SEVERAL[0], {**SEVERAL[0], "in_use": []}]}, "is in the list more than once", id="twice"
+            {"tokens": [SEVERAL[0], {**SEVERAL[0], "active_identities": []}]},
+            "is in the list more than once",
+            id="twice",
         ),
         pytest.param(
             {"organization": None}, "organization is missing for the token 'pull cgr-private'", id="no-organization"

@@ -9,7 +9,7 @@ import json
 import pytest
 from scripted import ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._kubernetes._manifests import below, images_of
+from ansible_collections.cgr.pull_through.plugins.module_utils._kubernetes._manifests import images_of, strip_prefix
 from ansible_collections.cgr.pull_through.plugins.modules import kubernetes_image_info
 
 DIGEST = f"sha256:{'a' * 64}"
@@ -121,4 +121,4 @@ def test_input_that_cannot_be_meant(find, options, words):
     [("a/b/c", "c"), ("a/c", "c"), ("ab/c", None), ("a", None)],
 )
 def test_the_longest_prefix_counts(reference, image):
-    assert below(reference, ["a", "a/b/"]) == image
+    assert strip_prefix(reference, ["a", "a/b/"]) == image

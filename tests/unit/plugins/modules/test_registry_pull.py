@@ -13,7 +13,7 @@ import yaml
 from fake_registry import FakeRegistry, unknown_manifest
 from scripted import ScriptedAnswer, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Unanswered
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import TransportError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import basic_authorization
 from ansible_collections.cgr.pull_through.plugins.modules import registry_pull
 
@@ -96,9 +96,9 @@ def test_a_plain_registry_without_a_login(world, pull):
         "digest": image["digest"],
         "media_type": "application/vnd.oci.image.manifest.v1+json",
         "upstream_digest": None,
-        "stale": None,
-        "fresh": None,
-        "fresh_evidence": "",
+        "outdated": None,
+        "from_upstream": None,
+        "from_upstream_evidence": "",
         "platforms": {"linux/amd64": image["digest"]},
         "artifact_type": None,
         "layers": 1,
@@ -140,7 +140,7 @@ def test_the_summary_says_what_is_proved(world, pull):
     digest, newer = old["digest"], other["digest"]
     plain = pull("a/b:old", f"a/b:old@{digest}", f"a/b:old@{newer}", depth="manifest", **THROUGH)["summary"]
     world.cached.clear()
-    compared = pull("a/b:old", fresh="preferred", upstream_url=UPSTREAM, **THROUGH)["summary"]
+    compared = pull("a/b:old", from_upstream="preferred", upstream_url=UPSTREAM, **THROUGH)["summary"]
     about = "manifest only; cached or not is not known."
     assert plain == [
         f"{HOST}/cgr-private/a/b:old: pulled {digest}; one platform, {about}",
@@ -149,7 +149,7 @@ def test_the_summary_says_what_is_proved(world, pull):
     ]
     assert compared == [
         f"{HOST}/cgr-private/a/b:old: pulled {digest}, older than {newer}, which can be pulled too; "
-        "linux/amd64, 1 layers, 1.5 MB; fresh from upstream."
+        "linux/amd64, 1 layers, 1.5 MB; from upstream."
     ]
 
 
@@ -223,8 +223,8 @@ def test_without_a_failure_the_configuration_is_not_read(world, pull):
     ("config", "code"),
     [
         (ScriptedAnswer(404, {"errors": [{"status": 404, "message": "Not Found"}]}), "repository_missing"),
-        (ScriptedAnswer(403, {"errors": [{"status": 403, "message": "Forbidden"}]}), "not_served"),
-        (ScriptedAnswer(200, CONFIG), "not_from_upstream"),
+        (ScriptedAnswer(403, {"errors": [{"status": 403, "message": "Forbidden"}]}), "not_found"),
+        (ScriptedAnswer(200, CONFIG), "upstream_fetch_failed"),
     ],
     ids=["missing", "unreadable", "known"],
 )
@@ -237,12 +237,12 @@ def test_what_the_configuration_tells(world, pull, config, code):
     ("tag", "play", "code"),
     [
         ("latest", None, "negative_cache"),
-        ("other", None, "image_unknown"),
-        ("other", ScriptedAnswer(401, "who?"), "not_from_upstream"),
+        ("other", None, "upstream_not_found"),
+        ("other", ScriptedAnswer(401, "who?"), "upstream_fetch_failed"),
         (
             "other",
-            Unanswered("refuses the connection.", method="GET", url=UPSTREAM, passing=False),
-            "not_from_upstream",
+            TransportError("refuses the connection.", method="GET", url=UPSTREAM, transient=False),
+            "upstream_fetch_failed",
         ),
     ],
 )
@@ -256,11 +256,14 @@ def test_what_upstream_tells_of_a_failure(world, pull, tag, play, code):
 @pytest.mark.parametrize(
     ("play", "code"),
     [
-        (Unanswered("the name of x cannot be resolved.", method="GET", url=BASE, passing=False), "name_resolution"),
+        (
+            TransportError("the name of x cannot be resolved.", method="GET", url=BASE, transient=False),
+            "name_resolution",
+        ),
         (ScriptedAnswer(200, "<html>", {"Content-Type": "text/html"}), "not_a_registry"),
         (ScriptedAnswer(200, {"schemaVersion": 1, "fsLayers": []}), "schema1"),
         (ScriptedAnswer(404, "<html>"), "not_a_registry"),
-        (ScriptedAnswer(302, "", {"Location": "http://elsewhere.example.com/"}), "redirect_refused"),
+        (ScriptedAnswer(302, "", {"Location": "http://elsewhere.example.com/"}), "redirect_rejected"),
         (unknown_manifest(), "not_found"),
     ],
 )
@@ -294,8 +297,8 @@ def test_a_stale_tag_is_no_failure_and_explained(world, pull):
     newer = world.upstream.add_image("a/b", "latest", layers=[b"new"])
     world.registry.add_image("cgr-private/a/b", layers=[b"new"])
     (image,) = pull("a/b", upstream_url=UPSTREAM, **THROUGH)["images"]
-    assert image["ok"] is True and image["stale"] is True and image["upstream_digest"] == newer["digest"]
-    assert image["diagnosis"]["code"] == "stale" and "7200 seconds" in image["diagnosis"]["cause"]
+    assert image["ok"] is True and image["outdated"] is True and image["upstream_digest"] == newer["digest"]
+    assert image["diagnosis"]["code"] == "outdated" and "7200 seconds" in image["diagnosis"]["cause"]
 
 
 def test_the_upstream_login(world, pull):
@@ -310,16 +313,16 @@ def test_the_upstream_login(world, pull):
 
 def test_something_fresh(world, pull):
     world.registry.add_image("cgr-private/a/b", "latest")
-    (image,) = pull("a/b", fresh="required", **THROUGH)["images"]
-    assert image["fresh"] is True and "was not in cgr-private-cache before" in image["fresh_evidence"]
+    (image,) = pull("a/b", from_upstream="required", **THROUGH)["images"]
+    assert image["from_upstream"] is True and "was not in cgr-private-cache before" in image["from_upstream_evidence"]
 
 
 def test_nothing_fresh(world, pull):
     world.registry.add_image("cgr-private/a/b", "latest")
     world.cached.add("a/b/latest/manifest.json")
-    result = pull("a/b", fresh="required", **THROUGH)
+    result = pull("a/b", from_upstream="required", **THROUGH)
     (image,) = result["images"]
-    assert (image["ok"], image["fresh"], image["diagnosis"]["code"]) == (False, False, "not_fresh")
+    assert (image["ok"], image["from_upstream"], image["diagnosis"]["code"]) == (False, False, "served_from_cache")
     assert "was in cgr-private-cache already" in result["msg"]
 
 
@@ -327,14 +330,18 @@ def test_nothing_fresh(world, pull):
 def test_freshness_of_what_is_no_remote_is_not_known(world, pull, config):
     world.registry.add_image("cgr-private/a/b", "latest")
     world.config = config
-    (image,) = pull("a/b", fresh="preferred", **THROUGH)["images"]
-    assert image["ok"] is True and image["fresh"] is None and "is no remote repository" in image["fresh_evidence"]
+    (image,) = pull("a/b", from_upstream="preferred", **THROUGH)["images"]
+    assert (
+        image["ok"] is True
+        and image["from_upstream"] is None
+        and "is no remote repository" in image["from_upstream_evidence"]
+    )
     assert not world.asked("/api/storage/")
 
 
 def test_freshness_without_artifactory_is_not_known(world, pull):
     world.registry.add_image("a/b", "latest")
-    assert pull("a/b", fresh="preferred", registry_url=BASE)["images"][0]["fresh"] is None
+    assert pull("a/b", from_upstream="preferred", registry_url=BASE)["images"][0]["from_upstream"] is None
 
 
 def test_check_mode_sends_nothing(world, run_module):
@@ -365,11 +372,11 @@ def test_check_mode_sends_nothing(world, run_module):
         ({"upstream_url": "https://cgr.dev/chainguard"}, "upstream_url has a path"),
         ({"upstream_url": "cgr.dev"}, "upstream_url is not a URL"),
         ({"artifactory_url": None}, "There is no registry to pull from"),
-        ({"fresh": "required"}, "fresh=required cannot be shown without Artifactory"),
+        ({"from_upstream": "required"}, "from_upstream=required cannot be shown without Artifactory"),
         ({"username": "u"}, "password"),
         ({"upstream_username": "somebody", "upstream_password": "password"}, "upstream_url"),
         ({"depth": "layers"}, "value of depth must be one of"),
-        ({"depth": "resolve", "fresh": "preferred", "repository": "a"}, "cannot be shown with depth=resolve"),
+        ({"depth": "resolve", "from_upstream": "preferred", "repository": "a"}, "cannot be shown with depth=resolve"),
         ({"depth": "manifest", "referrers": True}, "referrers is on with depth=manifest"),
         ({"max_bytes": "0"}, "max_bytes is 0"),
         ({"bytes_per_second": "0"}, "bytes_per_second is 0"),
@@ -397,10 +404,10 @@ def test_a_helm_chart(world, pull):
     layer = world.registry.add_blob("cgr-private/charts/redis", b"chart", "application/x")
     document = {"schemaVersion": 2, "config": config, "layers": [layer]}
     world.registry.add_manifest("cgr-private/charts/redis", document, "1.0.0")
-    result = pull("charts/redis:1.0.0", fresh="required", **THROUGH)
+    result = pull("charts/redis:1.0.0", from_upstream="required", **THROUGH)
     (image,) = result["images"]
-    assert (image["ok"], image["fresh"], image["platforms"], image["artifact_type"]) == (True, True, {}, kind)
-    assert f"; {kind}, 1 layers, 0.0 MB; fresh from upstream." in result["summary"][0]
+    assert (image["ok"], image["from_upstream"], image["platforms"], image["artifact_type"]) == (True, True, {}, kind)
+    assert f"; {kind}, 1 layers, 0.0 MB; from upstream." in result["summary"][0]
 
 
 def test_several_repositories_in_one_task(world, pull):
@@ -410,18 +417,18 @@ def test_several_repositories_in_one_task(world, pull):
     world.configurations = ScriptedAnswer(200, {"REMOTE": remotes, "VIRTUAL": [{"key": "cgr-third"}]})
     result = pull(
         pulls=[
-            {"repository": "cgr-private", "images": ["a/b"], "fresh": "required"},
+            {"repository": "cgr-private", "images": ["a/b"], "from_upstream": "required"},
             {"repository": "cgr-other", "images": ["a/b", "a/bad"]},
-            {"repository": "cgr-third", "images": ["a/b"], "fresh": "preferred"},
+            {"repository": "cgr-third", "images": ["a/b"], "from_upstream": "preferred"},
         ],
         **ARTIFACTORY,
     )
     fresh, bad, virtual = result["pulls"]
     assert [one["repository"] for one in result["pulls"]] == ["cgr-private", "cgr-other", "cgr-third"]
     assert [one["failed"] for one in result["pulls"]] == [False, True, False]
-    assert fresh["images"][0]["fresh"] is True and "fresh from upstream" in fresh["summary"][0]
+    assert fresh["images"][0]["from_upstream"] is True and "from upstream" in fresh["summary"][0]
     assert [image["status"] for image in bad["images"]] == ["pulled", "failed"] and len(bad["summary"]) == 1
-    assert "is no remote repository" in virtual["images"][0]["fresh_evidence"]
+    assert "is no remote repository" in virtual["images"][0]["from_upstream_evidence"]
     assert result["failed"] is True and result["msg"] == bad["msg"]
     assert bad["msg"].startswith("1 of 2 images could not be pulled as asked.")
     assert world.asked("/api/repositories/") == [
@@ -435,7 +442,7 @@ def test_several_repositories_in_one_task(world, pull):
 def test_where_the_server_cannot_tell_of_all_repositories_it_is_asked_for_each_once(world, pull):
     world.registry.add_image("cgr-private/a/b", "latest")
     world.configurations = ScriptedAnswer(403, {"errors": [{"status": 403, "message": "Forbidden"}]})
-    one = {"repository": "cgr-private", "fresh": "required"}
+    one = {"repository": "cgr-private", "from_upstream": "required"}
     result = pull(pulls=[{**one, "images": ["a/b"]}, {**one, "images": ["a/none"]}], **ARTIFACTORY)
     assert [part["failed"] for part in result["pulls"]] == [False, True]
     assert [url.rpartition("/")[2].partition("?")[0] for url in world.asked("/api/repositories/")] == [
@@ -468,10 +475,13 @@ def test_several_repositories_in_check_mode(world, run_module):
         ({"pulls": []}, "pulls is empty"),
         ({"pulls": [{"images": ["a/b"]}, {"repository": "two", "images": []}]}, "pulls[1] (two): images is empty"),
         ({"pulls": [{"repository": "one"}]}, "missing required arguments: images"),
-        ({"pulls": [{"images": ["a/b"], "fresh": "required"}]}, "pulls[0]: fresh=required cannot be shown"),
+        (
+            {"pulls": [{"images": ["a/b"], "from_upstream": "required"}]},
+            "pulls[0]: from_upstream=required cannot be shown",
+        ),
         ({"pulls": [{"images": ["a/b"], "upstream_username": "u"}]}, "upstream_password"),
         ({"pulls": [{"images": ["a/b"]}], "images": ["a/b"]}, "mutually exclusive: pulls|images"),
-        ({"pulls": [{"images": ["a/b"]}], "fresh": "ignored"}, "mutually exclusive: pulls|fresh"),
+        ({"pulls": [{"images": ["a/b"]}], "from_upstream": "ignored"}, "mutually exclusive: pulls|from_upstream"),
         ({}, "one of the following is required: images, pulls"),
     ],
 )
@@ -499,7 +509,7 @@ def test_a_plan_is_made_of_upstreams_manifests(world, run_module):
 def test_a_plan_fails_for_what_upstream_does_not_have(world, run_module):
     options = {"images": ["a/b"], "upstream_url": UPSTREAM, **THROUGH}
     result = run_module(registry_pull, world.transport, check=True, **options)
-    assert result["failed"] is True and result["images"][0]["diagnosis"]["code"] == "upstream_missing"
+    assert result["failed"] is True and result["images"][0]["diagnosis"]["code"] == "upstream_gone"
     assert not world.asked(BASE)
 
 

@@ -1,0 +1,187 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A remote Docker repository at work: what comes from its cache, what from its upstream (artifactory.md §5.3–5.5)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from .auth import Caller
+from .cache import CachedFile
+from .manifests import INDEX, ManifestCache, folder_of, is_marker
+from .remote import BadCredentialsError, NotFoundError, Remote
+from .upstream import RegistryUpstream, TokenRefusedError
+
+if TYPE_CHECKING:
+    from .state import Artifactory
+
+DOCKER_TYPES = frozenset({"docker", "oci", "helmoci"})
+_MANIFEST_TYPES = (
+    "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json,"
+    " application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
+)
+_NEXT_PAGE = re.compile(r'<([^>]*)>;\s*rel="?next"?')
+
+
+@dataclass(frozen=True)
+class Pull:
+    """Who asks for something of which image."""
+
+    caller: Caller
+    image: str
+    accept: str
+
+
+class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
+    """The running side of one remote Docker repository."""
+
+    def __init__(self, artifactory: Artifactory, key: str) -> None:
+        http, now = artifactory.simulator.http, artifactory.simulator.clock.now
+        cache = ManifestCache(artifactory.files, now)
+        upstream = RegistryUpstream(http, now, lambda: self.fields, self._uses_tokens)
+        super().__init__(artifactory, key, cache, upstream)
+
+    # --- what clients ask for; raises NotFoundError, DeniedError, BadCredentialsError ---------------------------------
+    async def manifest(self, pull: Pull, reference: str) -> CachedFile:
+        """The manifest of a tag or a digest; an expired copy when the upstream does not give a better one."""
+        folder = folder_of(pull.image, reference)
+        self._check(pull.caller, f"{folder}/{INDEX}")
+        async with self._locks[folder]:
+            cached = self.cache.manifest(pull.image, reference)
+            if cached is not None and self._is_good(cached, reference):
+                return cached
+            try:
+                return await self._fetch_manifest(pull, reference, cached)
+            except (NotFoundError, BadCredentialsError):
+                if cached is None:
+                    raise
+                return cached
+
+    async def cached_manifest(self, pull: Pull, reference: str) -> CachedFile:
+        """The same, but only what is here and fresh."""
+        self._check(pull.caller, f"{folder_of(pull.image, reference)}/{INDEX}")
+        cached = self.cache.manifest(pull.image, reference)
+        if cached is None or not self._is_good(cached, reference):
+            raise NotFoundError
+        return cached
+
+    async def blob(self, pull: Pull, digest: str, *, fetch: bool) -> CachedFile:
+        """A blob that a cached manifest names. Without `fetch` its marker will do."""
+        self._check(pull.caller, folder_of(pull.image, digest))
+        async with self._locks[folder_of(pull.image, digest)]:
+            known = self.cache.blob(pull.image, digest)
+            if known is None:
+                raise NotFoundError
+            return await self._fetch_blob(pull, known) if is_marker(known) and fetch else known
+
+    async def tags(self, pull: Pull) -> list[str]:
+        """All tags, as the upstream lists them; without it those in the cache."""
+        self._check(pull.caller, pull.image)
+        name, found, query = self._upstream_name(pull.image), [], ""
+        try:
+            async with self._asking(pull.image, remember=False):
+                while True:
+                    body, link = await self._json(f"{name}/tags/list{query}", name, pull)
+                    found += body["tags"]
+                    following = _NEXT_PAGE.search(link)
+                    if following is None:
+                        return found
+                    query = f"?{urlsplit(following[1]).query}"
+        except NotFoundError:
+            cached = self.cache.tags(pull.image)
+            if not cached:
+                raise
+            return cached
+
+    async def referrers(self, pull: Pull, digest: str) -> dict[str, Any]:
+        """The upstream's list; it is not cached."""
+        self._check(pull.caller, folder_of(pull.image, digest))
+        name = self._upstream_name(pull.image)
+        async with self._asking(pull.image, remember=False):
+            body, _ignored = await self._json(f"{name}/referrers/{digest}", name, pull)
+            return body
+
+    # --- rules --------------------------------------------------------------------------------------------------------
+    def _is_good(self, file: CachedFile, reference: str) -> bool:
+        """A digest asks for those very bytes, however old the copy of a tag is that holds them."""
+        return reference.startswith("sha256:") or self._is_fresh(file)
+
+    def _uses_tokens(self) -> bool:
+        """Whether challenges of the upstream are answered: other types than docker may need no setting for that."""
+        always = self._artifactory.settings["artifactory_oci_token_authentication"] == "always"
+        return bool(self.fields["enableTokenAuthentication"] or (always and self._repository.package_type != "docker"))
+
+    def _upstream_name(self, image: str) -> str:
+        project = self.fields["dockerProjectId"]
+        return f"{project}/{image}" if project else image
+
+    def _require_usable(self, response: httpx.Response, pull: Pull) -> None:
+        """Anything but 200 is as good as nothing; so is a blocked web page, unless the client takes anything."""
+        blocked = "*/*" not in pull.accept and self._blocks(response.headers.get("content-type", ""))
+        if response.status_code != 200 or blocked:
+            raise NotFoundError
+
+    # --- the upstream -------------------------------------------------------------------------------------------------
+    @asynccontextmanager
+    async def _asking(self, path: str, *, remember: bool) -> AsyncIterator[None]:
+        """The same, and what it means that the upstream's token service gave no token."""
+        async with super()._asking(path, remember=remember):
+            try:
+                yield
+            except TokenRefusedError as error:
+                if self._artifactory.settings["artifactory_bad_upstream_credentials"] == "invalid_credentials":
+                    raise BadCredentialsError(self._credentials_text(path, error)) from error
+                raise NotFoundError from error
+
+    def _credentials_text(self, path: str, error: TokenRefusedError) -> str:
+        cause = f"Can't fetch token for repo: {self.key} realm: {error.realm} scope:{error.scope}"
+        return (
+            f"Invalid username/password configured for Remote Docker repository: {self.key}:"
+            f" Error in getting information for '{path}/{INDEX}' (java.lang.IllegalStateException: {cause})"
+        )
+
+    async def _fetch_manifest(self, pull: Pull, reference: str, cached: CachedFile | None) -> CachedFile:
+        folder, name = folder_of(pull.image, reference), self._upstream_name(pull.image)
+        path = f"{name}/manifests/{reference}"
+        async with self._asking(folder, remember=cached is None):
+            if not self.fields["bypassHeadRequests"]:
+                async with self.upstream.open("HEAD", path, name, _MANIFEST_TYPES) as response:
+                    self._require_usable(response, pull)
+                    if cached is not None and response.headers.get("docker-content-digest") == cached.digest:
+                        self.cache.confirm(cached)
+                        return cached
+            self._check_deploy(pull.caller, f"{folder}/{INDEX}")
+            async with self.upstream.open("GET", path, name, _MANIFEST_TYPES) as response:
+                self._require_usable(response, pull)
+                body, media_type = await response.aread(), response.headers.get("content-type", "")
+            if reference.startswith("sha256:") and reference != f"sha256:{hashlib.sha256(body).hexdigest()}":
+                raise NotFoundError
+        url = self.upstream.url(path)
+        return self.cache.save_manifest(pull.image, reference, body, media_type, remote_url=url, user=pull.caller.name)
+
+    async def _fetch_blob(self, pull: Pull, marker: CachedFile) -> CachedFile:
+        name = self._upstream_name(pull.image)
+        async with self._asking(folder_of(pull.image, marker.digest), remember=True):
+            self._check_deploy(pull.caller, marker.path)
+            async with self.upstream.open("GET", f"{name}/blobs/{marker.digest}", name) as response:
+                self._require_usable(response, pull)
+                content = await self._artifactory.files.add_stream(response.aiter_raw())
+            if marker.digest != f"sha256:{content.sha256}":
+                raise NotFoundError
+        return self.cache.save_blob(pull.image, marker, content, pull.caller.name)
+
+    async def _json(self, path: str, name: str, pull: Pull) -> tuple[dict[str, Any], str]:
+        """A JSON answer of the upstream, and its Link header."""
+        async with self.upstream.open("GET", path, name) as response:
+            self._require_usable(response, pull)
+            await response.aread()
+            return response.json(), response.headers.get("link", "")

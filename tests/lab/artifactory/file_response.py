@@ -1,0 +1,42 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A cached file as an answer (artifactory.md §5.3)."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from .auth import Caller
+from .cache import CachedFile
+
+if TYPE_CHECKING:
+    from .state import Artifactory
+
+
+def serve(
+    artifactory: Artifactory, caller: Caller, request: Request, file: CachedFile, headers: dict[str, str]
+) -> Response:
+    """The file with its checksums, counted as a download; 304 and 206 where the client asks for them."""
+    content, modified = file.content, formatdate(file.modified, usegmt=True)
+    headers = {
+        **headers,
+        "Content-Type": file.mime_type,
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": f'attachment; filename="{file.name}"',
+        "Last-Modified": modified,
+        "Etag": content.sha1,
+        "X-Checksum-Md5": content.md5,
+        "X-Checksum-Sha1": content.sha1,
+        "X-Checksum-Sha256": content.sha256,
+    }
+    asked = request.headers
+    if asked.get("if-none-match", "").strip('"') == content.sha1 or asked.get("if-modified-since") == modified:
+        return Response(status_code=304, headers=headers)
+    if request.method == "GET":
+        file.count_download(artifactory.simulator.clock.now(), caller.name)
+    return FileResponse(artifactory.files.path(content), headers=headers)

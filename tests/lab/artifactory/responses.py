@@ -1,0 +1,76 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every Artifactory endpoint shares: the error envelope, routes that authenticate, bodies and versions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+if TYPE_CHECKING:
+    from .auth import Caller
+    from .state import Artifactory
+
+Endpoint = Callable[["Artifactory", "Caller", Request], Awaitable[Response]]
+BASIC_CHALLENGE = {"WWW-Authenticate": 'Basic realm="Artifactory Realm"'}
+
+
+class ApiError(Exception):
+    """An answer in Artifactory's envelope (artifactory.md §1.4)."""
+
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers or {}
+
+
+def envelope(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    """The pretty-printed error body, spaced as Artifactory's JSON writer does it."""
+    body = f'{{\n  "errors" : [ {{\n    "status" : {status},\n    "message" : {json.dumps(message)}\n  }} ]\n}}'
+    return Response(body, status, headers, media_type="application/json")
+
+
+async def on_api_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return envelope(error.status, error.message, error.headers)
+
+
+def route(path: str, endpoint: Endpoint, *, kind: str, methods: Sequence[str] = ("GET",), allow: str = "user") -> Route:
+    """A route that calls `endpoint(artifactory, caller, request)`; faults and the request log know it by its kind.
+
+    `allow` is "all", "user" (a known user; anonymous only where the setting says so) or "admin".
+    """
+
+    async def handle(request: Request) -> Response:
+        artifactory: Artifactory = request.app.state.simulator.artifactory
+        caller = artifactory.authenticator.caller(request)
+        request.state.user = caller.name
+        if allow != "all" and caller.anonymous and not artifactory.settings["artifactory_anonymous"]:
+            raise ApiError(401, "Authentication is required", BASIC_CHALLENGE)
+        if allow == "admin" and not caller.admin:
+            raise ApiError(403, "Forbidden")
+        return await endpoint(artifactory, caller, request)
+
+    return Route(path, handle, methods=list(methods), name=kind)
+
+
+async def json_body(request: Request, expected: type) -> Any:
+    """The request's JSON body; 400 when it does not parse or is not of the expected type."""
+    try:
+        body = json.loads(await request.body())
+    except ValueError as error:
+        raise ApiError(400, f"Unable to parse the request body: {error}") from error
+    if not isinstance(body, expected):
+        raise ApiError(400, "Unable to parse the request body: unexpected JSON type")
+    return body
+
+
+def compact(value: object, status: int = 200, media_type: str = "application/json") -> Response:
+    return Response(json.dumps(value, separators=(",", ":")), status, media_type=media_type)

@@ -1,0 +1,179 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the parts of the lab share."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import secrets
+import ssl
+import tempfile
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+import trustme
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from .clock import Clock
+from .faults import Faults
+from .request_log import RequestLog
+
+BLOBS_HOST = "9236a389bd48b984df91adc1bc924620.r2.cloudflarestorage.com"
+ARTIFACTORY_HOST = "artifactory.example.com"  # another name in its certificate, for clients whose proxy knows it
+SERVICE_OF_HOST = {
+    "cgr.dev": "registry",
+    "libraries.cgr.dev": "libraries",
+    "apk.cgr.dev": "apk",
+    "virtualapk.cgr.dev": "virtualapk",
+    BLOBS_HOST: "blobs",
+    "console-api.enforce.dev": "api",
+    "issuer.enforce.dev": "api",
+}
+
+
+class Product(Protocol):
+    """One simulated product: the packages `lab.artifactory` and `lab.chainguard`."""
+
+    DEFAULTS: dict[str, Any]
+    """Its settings for `world.settings`, with their values at start."""
+
+    def build(self, simulator: Simulator) -> dict[str, Starlette]:
+        """Its services by name. Name a route by its kind: faults and the request log know it by that."""
+
+    def seed(self, simulator: Simulator) -> None:
+        """Replace its state on the world by the initial one."""
+
+    def describe(self, simulator: Simulator) -> dict[str, Any]:
+        """Its part of the state file; stays true after `seed`."""
+
+    def routes(self, simulator: Simulator) -> list[BaseRoute]:
+        """Its control routes, all below /<its name>/."""
+
+
+class Simulator:
+    """Clock, request log, faults, settings, addresses and certificates of one lab.
+
+    `artifactory` and `chainguard` hold the state of the two halves. `addresses` maps a service to its base URL.
+    """
+
+    def __init__(
+        self,
+        products: Mapping[str, Product],
+        *,
+        tls: bool = True,
+        client_certificates: bool = False,
+        settings: dict[str, Any] | None = None,
+    ) -> None:
+        self.products = products
+        self.clock, self.request_log, self.faults = Clock(), RequestLog(), Faults()
+        self._initial = {name: value for product in products.values() for name, value in product.DEFAULTS.items()}
+        self.settings: dict[str, Any] = dict(self._initial)
+        self.configure(settings or {})
+        self._initial = dict(self.settings)
+        self.addresses: dict[str, str] = {}
+        self.artifactory: Any = None
+        self.chainguard: Any = None
+        self._secrets: dict[str, str] = {}
+        self.credentials: set[str] = set()
+        self._folder = tempfile.TemporaryDirectory(prefix="lab-")
+        self.ca = trustme.CA() if tls else None
+        self.ca_path: Path | None = None
+        if self.ca:
+            self.ca_path = Path(self._folder.name, "ca.pem")
+            self.ca.cert_pem.write_to_path(str(self.ca_path))
+        self.client_cert_path: Path | None = None
+        if self.ca and client_certificates:
+            self.client_cert_path = Path(self._folder.name, "client.pem")
+            client = self.ca.issue_cert("admin@lab.example")
+            client.private_key_and_cert_chain_pem.write_to_path(str(self.client_cert_path))
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.ca else "http"
+
+    @cached_property
+    def _server_cert(self) -> trustme.LeafCert:
+        """What every service of the lab presents: one certificate for all of its names."""
+        assert self.ca
+        return self.ca.issue_cert("127.0.0.1", "localhost", ARTIFACTORY_HOST, *SERVICE_OF_HOST)
+
+    @cached_property
+    def server_tls(self) -> ssl.SSLContext | None:
+        """How every service speaks TLS. Where there are client certificates, all ask for one."""
+        if not self.ca:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._server_cert.configure_cert(context)
+        if self.client_cert_path:
+            self.ca.configure_trust(context)
+            context.verify_mode = ssl.CERT_OPTIONAL
+        return context
+
+    @cached_property
+    def http(self) -> httpx.AsyncClient:
+        """The client of the simulated Artifactory. Does not follow redirects."""
+        context = ssl.create_default_context()
+        if self.ca:
+            self.ca.configure_trust(context)
+        return httpx.AsyncClient(transport=_PrivateDns(self, context), trust_env=False, timeout=60)
+
+    def note_credentials(self, authorization: str) -> None:
+        """Keep the password or token of an Authorization header: tests look for all that were ever sent."""
+        scheme, _space, value = authorization.partition(" ")
+        if scheme.lower() == "basic":
+            with contextlib.suppress(ValueError):
+                value = base64.b64decode(value).decode().partition(":")[2]
+        if value:
+            self.credentials.add(value)
+
+    def secret(self, name: str) -> str:
+        """A random secret that stays the same until the lab ends, so that a reset leaves the state file true."""
+        return self._secrets.setdefault(name, secrets.token_urlsafe(18))
+
+    def configure(self, settings: Mapping[str, Any]) -> None:
+        """Set settings; ValueError for one that no half has."""
+        if unknown := sorted(settings.keys() - self._initial.keys()):
+            raise ValueError(f"unknown: {', '.join(unknown)}; known: {', '.join(sorted(self._initial))}")
+        self.settings.update(settings)
+
+    def reset(self) -> None:
+        """Everything as it was at start, but for addresses and secrets."""
+        self.clock.reset()
+        self.request_log.clear()
+        self.faults.clear()
+        self.settings.update(self._initial)
+        for product in self.products.values():
+            product.seed(self)
+
+    def describe(self) -> dict[str, Any]:
+        """The state file."""
+        parts = {name: product.describe(self) for name, product in self.products.items()}
+        files = {"ca_path": self.ca_path, "client_cert_path": self.client_cert_path}
+        paths = {name: path and str(path) for name, path in files.items()}
+        return {**parts, "control_url": self.addresses["control"], **paths}
+
+    async def close(self) -> None:
+        await self.http.aclose()
+        self._folder.cleanup()
+
+
+class _PrivateDns(httpx.AsyncHTTPTransport):
+    """Leads the hosts of SERVICE_OF_HOST to the lab; the name stays in the Host header and in the TLS handshake."""
+
+    def __init__(self, simulator: Simulator, context: ssl.SSLContext) -> None:
+        super().__init__(verify=context, limits=httpx.Limits(max_connections=None))
+        self._addresses = simulator.addresses
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        host = request.url.host
+        if service := SERVICE_OF_HOST.get(host):
+            address = httpx.URL(self._addresses[service])
+            request.url = request.url.copy_with(scheme=address.scheme, host=address.host, port=address.port)
+            request.extensions = {**request.extensions, "sni_hostname": host}
+        return await super().handle_async_request(request)

@@ -1,0 +1,165 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Small services on loopback that the tests put around the lab."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.server
+import json
+import secrets
+import socket
+import subprocess
+import threading
+import time
+import typing as t
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import trustme
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from support.lab_client import basic
+
+TIMEOUT = 10.0  # seconds until a service has to be up, or gone
+
+
+@contextlib.contextmanager
+def serving(handler: type[http.server.BaseHTTPRequestHandler]) -> t.Iterator[str]:
+    """Serve plain HTTP on a free port, and give the URL."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextlib.contextmanager
+def redirecting_to(target: str) -> t.Iterator[str]:
+    """Redirect each request to the same path of another URL, as many a reverse proxy does from http to https."""
+
+    class Redirect(Quiet):
+        def do_GET(self) -> None:
+            self.send_response(301)
+            self.send_header("Location", target + self.path)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
+
+    with serving(Redirect) as url:
+        yield url
+
+
+class Quiet(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_arguments: t.Any) -> None:
+        pass
+
+
+# --- Debian's docker-registry, and the token service that it can be told to ask ----------------------------------------
+@contextlib.contextmanager
+def docker_registry(program: str, folder: Path, *, auth: t.Mapping[str, t.Any] | None = None) -> t.Iterator[str]:
+    """Run docker-registry on a free port, with its content below a folder, and give the URL."""
+    folder.mkdir(exist_ok=True)
+    port = _free_port()
+    configuration = {
+        "version": "0.1",
+        "log": {"level": "error"},
+        "http": {"addr": f"127.0.0.1:{port}"},
+        "storage": {"filesystem": {"rootdirectory": str(folder / "content")}},
+        **({"auth": auth} if auth else {}),
+    }
+    file = folder / f"{port}.json"
+    file.write_text(json.dumps(configuration), encoding="utf-8")
+    with (folder / f"{port}.log").open("wb") as log:
+        process = subprocess.Popen([program, "serve", str(file)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/v2/", process, Path(log.name))
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(TIMEOUT)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        return int(bound.getsockname()[1])
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + TIMEOUT
+    while True:
+        try:
+            httpx.get(url, trust_env=False)
+            return
+        except httpx.TransportError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"docker-registry did not start:\n{log.read_text(encoding='utf-8')}") from None
+            time.sleep(0.05)
+
+
+class TokenService:
+    """A token service as docker-registry wants it, with one user, who may pull everything."""
+
+    issuer, service = "token-service", "docker-registry"
+    user = ("ci", "the-password-of-ci")
+
+    def __init__(self, folder: Path) -> None:
+        authority = trustme.CA(key_type=trustme.KeyType.RSA)
+        self.certificate = folder / "issuer.pem"
+        authority.cert_pem.write_to_path(str(self.certificate))
+        key = serialization.load_pem_private_key(authority.private_key_pem.bytes(), None)
+        assert isinstance(key, rsa.RSAPrivateKey)
+        self._key = key
+        self._chain = "".join(self.certificate.read_text(encoding="ascii").splitlines()[1:-1])
+
+    def settings(self, realm: str) -> dict[str, t.Any]:
+        """Return what docker-registry has to know."""
+        known = {
+            "realm": realm,
+            "service": self.service,
+            "issuer": self.issuer,
+            "rootcertbundle": str(self.certificate),
+        }
+        return {"token": known}
+
+    @contextlib.contextmanager
+    def serve(self) -> t.Iterator[str]:
+        """Answer requests for tokens, and give the realm."""
+        service = self
+
+        class Answer(Quiet):
+            def do_GET(self) -> None:
+                allowed = self.headers.get("Authorization") == basic(*service.user)
+                body = json.dumps({"token": service.token(self.path)} if allowed else {"details": "wrong password"})
+                self.send_response(200 if allowed else 401)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+        with serving(Answer) as url:
+            yield f"{url}/token"
+
+    def token(self, path: str) -> str:
+        """Return a token for the scopes in the query of a path."""
+        scopes = [scope.split(":") for scope in parse_qs(urlsplit(path).query).get("scope", [])]
+        access = [{"type": kind, "name": name, "actions": ["pull"]} for kind, name, _actions in scopes]
+        now = int(time.time())
+        times = {"iat": now, "nbf": now - 5, "exp": now + 300}
+        names = {"iss": self.issuer, "aud": self.service, "sub": self.user[0], "jti": secrets.token_hex(8)}
+        header = {"typ": "JWT", "alg": "RS256", "x5c": [self._chain]}
+        signed = f"{_encoded(json.dumps(header))}.{_encoded(json.dumps({**names, **times, 'access': access}))}"
+        return f"{signed}.{_encoded(self._key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+
+
+def _encoded(data: str | bytes) -> str:
+    raw = data.encode() if isinstance(data, str) else data
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
