@@ -1,7 +1,11 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the API answers is what its published OpenAPI description says."""
+"""The responses of the platform API match its published OpenAPI description.
+
+Set CHAINGUARD_OPENAPI to a file with that description, for example `static/api-v2.json` of
+https://github.com/chainguard-dev/edu. Without it, these tests are skipped.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +24,14 @@ from jsonschema import Draft7Validator, FormatChecker  # type: ignore[import-unt
 
 from .conftest import Lab, PullToken
 
-DOCUMENT = Path(__file__).parents[4] / "shared" / "openapi" / "chainguard-v2.json"
+OPENAPI = "CHAINGUARD_OPENAPI"
 
 formats = FormatChecker(())
 formats.checks("date-time", ValueError)(lambda text: bool(datetime.fromisoformat(text.replace("Z", "+00:00"))))
 
 
 class Description:
-    """The document's schemas, closed: a field that it does not describe is an error."""
+    """The document's schemas, closed: a field that is not described is an error."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._paths, self._components = document["paths"], copy.deepcopy(document["components"])
@@ -35,18 +39,18 @@ class Description:
             if "properties" in schema:
                 schema.setdefault("additionalProperties", False)
 
-    def check(self, answer: httpx.Response) -> None:
-        request = answer.request
+    def check(self, response: httpx.Response) -> None:
+        request = response.request
         path = next(path for path in self._matching(request.url.path) if request.method.lower() in self._paths[path])
         responses = self._paths[path][request.method.lower()]["responses"]
-        described = responses.get(str(answer.status_code), responses["default"])
+        described = responses.get(str(response.status_code), responses["default"])
         schema = described["content"]["application/json"]["schema"]
         validator = Draft7Validator({**schema, "components": self._components}, format_checker=formats)
-        validator.validate(_without_nulls(answer.json()))
+        validator.validate(_without_nulls(response.json()))
 
     def _matching(self, path: str) -> Iterator[str]:
         for template in self._paths:
-            # A digest has a colon, which elsewhere stands before a verb.
+            # A digest contains a colon, which elsewhere separates a verb.
             digests = re.escape(template).replace(r"\{digest\}", "[a-z0-9]+:[0-9a-f]+")
             pattern = re.sub(r"\\{[^}]+\\}", "[^:]+", digests)
             if re.fullmatch(pattern, path):
@@ -54,7 +58,7 @@ class Description:
 
 
 def _without_nulls(value: Any) -> Any:
-    """OpenAPI 3.0 wants `nullable` for null, which the document never says, and protobuf reads it as not set."""
+    """Drop null values: the document never says `nullable`, and protobuf reads null as unset."""
     if isinstance(value, dict):
         return {name: _without_nulls(item) for name, item in value.items() if item is not None}
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
@@ -62,16 +66,15 @@ def _without_nulls(value: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def description() -> Description:
-    if not DOCUMENT.exists():
-        problem = f"cannot validate: there is no {DOCUMENT.name} beside the repository"
-        if os.environ.get("CI") == "true":
-            pytest.fail(problem)
-        pytest.skip(problem)
-    return Description(json.loads(DOCUMENT.read_text()))
+    """The published description; skips the test where none is given."""
+    path = os.environ.get(OPENAPI)
+    if not path:
+        pytest.skip(f"not compared: set {OPENAPI} to the published OpenAPI description")
+    return Description(json.loads(Path(path).read_text()))
 
 
 @pytest.mark.parametrize("omit", [False, True])
-def test_answers_are_as_described(
+def test_responses_match_the_description(
     lab: Lab, description: Description, pull_token: Callable[..., PullToken], omit: bool
 ) -> None:
     lab.configure(omit_unpopulated=omit, delete_missing=404)
@@ -83,7 +86,7 @@ def test_answers_are_as_described(
     binding = {"identityUid": uid, "roleUid": lab.role("libraries.java.pull")}
     (tag,) = api.get("/registry/v2/tags", params={"uidp.descendantsOf": lab.org, "name": "openjdk-21"}).json()["tags"]
     image = f"/registry/v2/repos/{tag['uid'].rpartition('/')[0]}/digests/{tag['digest']}"
-    for answer in (
+    for response in (
         lab.client("api").get("/ping/v2/ping"),
         api.get("/iam/v2/groups"),
         api.get(f"/iam/v2/groups/{lab.org}"),
@@ -105,20 +108,20 @@ def test_answers_are_as_described(
         tokens.post("/sts/exchange", data={"aud": "cgr.dev", "identity": workload["identity"]}),
         api.delete(f"/iam/v2/identities/{uid}"),
     ):
-        assert answer.status_code == 200, answer.text
-        description.check(answer)
-    for answer in (
+        assert response.status_code == 200, response.text
+        description.check(response)
+    for response in (
         api.get(f"/iam/v2/identities/{uid}"),
         api.delete(f"/iam/v2/identities/{uid}"),
         api.post(f"/iam/v2/identities/{lab.org}", json={"name": "!"}),
         lab.client("api").get("/iam/v2/groups"),
         tokens.post("/sts/exchange"),
     ):
-        assert answer.status_code >= 400
-        description.check(answer)
+        assert response.status_code >= 400
+        description.check(response)
 
 
-def test_a_wrong_answer_is_noticed(description: Description) -> None:
+def test_a_mismatch_is_detected(description: Description) -> None:
     request = httpx.Request("GET", "https://x/iam/v2/groups")
     for group in ({"name": 5}, {"name": "x", "surprise": 1}, {"name": "x", "createTime": "soon"}, {"uid": "no name"}):
         with pytest.raises(Exception, match="Failed validating"):
