@@ -8,16 +8,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: chainguard_pull_token
-short_description: Make, renew and revoke a Chainguard pull token
+short_description: Issue, rotate and revoke Chainguard pull tokens
 version_added: 0.1.0
 description:
-  - Makes sure that there is a pull token that lives long enough, and makes a new one only when there is none.
-  - A pull token is an identity with a static key, directly under the organization, that is bound to one role. The key is made
-    in memory, signs the token, and is forgotten. The user name is the UID of the identity, the password is the signed token.
-  - Before anything is made, the module looks at what the login may do, and names each capability that is missing.
-  - A new token is proved before it is returned. The module logs in with it at Chainguard's token service, and takes it back when that fails.
-  - When two runs make a token at the same time, and there is one that works, the run that was overtaken takes its own back.
-  - Nothing is revoked by making a new token. Use O(state=absent) for that, once the new one is in use.
+  - Ensures that a pull token exists and remains valid for long enough. Issues a new one only when it is needed.
+  - A pull token is an identity with a static key, directly under the organization, and a binding to one role. The module generates
+    the key in memory, signs the token with it, and discards the key. The username is the UID of the identity, and the password
+    is the signed token.
+  - Before it issues a token, the module reads the capabilities of the credentials and reports each one that is missing.
+  - The module tests a new token before it returns it, by exchanging it at Chainguard's token service. It revokes a token that does
+    not pass.
+  - When another run issued a token at the same time and the current token is valid, the module revokes its own token and keeps
+    the current one.
+  - Issuing a token revokes no other token. Use O(state=absent) for that when the new token is in use.
 author: cgr.pull_through contributors (@cgr)
 extends_documentation_fragment:
   - cgr.pull_through._chainguard
@@ -27,130 +30,140 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: The UID of an identity that would be made is not known yet. RV(username) is then a placeholder.
+    details: The UID of a new identity is not known in check mode. RV(username) is a placeholder then.
   diff_mode:
     support: full
-    details: Shows the token's name, role, expiry and owner, never its password.
+    details: Shows the name, role, consumer and lifetime of the token, never its password.
   idempotent:
     support: full
-    details: Except with O(force_rotation=true), which makes a new token each time.
+    details: Except with O(force_rotation=true), which issues a new token in each run.
 options:
   organization:
-    description: Name or UID of the Chainguard organization. Required with O(name). With O(tokens), that of those which name none.
+    description: Name or UID of the Chainguard organization. Required with O(name). With O(tokens), the default for all of them.
     type: str
   name:
     description:
-      - Name of the identity. 3 to 63 of a-z, 0-9, space, dot, underscore and dash.
+      - Name of the identity. 3 to 63 characters of a-z, 0-9, space, dot, underscore and dash.
       - One of O(name) and O(tokens) is required.
     type: str
-  repository:
-    description: What the token gives access to, in the words of C(chainctl). One token has one role.
+  state:
+    description:
+      - V(present) ensures that the token exists.
+      - V(absent) revokes the tokens with this name and marker, except those in O(keep).
+      - Not allowed together with O(tokens), where each token has its own O(tokens[].state).
+    type: str
+    choices: [present, absent]
+    default: present
+  ecosystem:
+    description:
+      - What the token gives access to. V(oci) is for images, V(apk) for packages of the operating system, and the others are for
+        libraries. One token has one role.
+      - The values are those of C(chainctl auth pull-token create --repository).
     type: str
     choices: [oci, apk, java, python, javascript, dotnet, go]
     default: oci
   consumer:
     description:
-      - What logs in with the token, for example the URL of Artifactory and the key of the repository.
-      - It goes into the identity's description, as a marker. Only tokens with exactly this marker count as made for this place, and only those are revoked.
+      - What uses the token, for example the URL of the repository in Artifactory.
+      - The module writes it into the description of the identity, as part of a marker. It manages only tokens with exactly this marker.
     type: str
   active_identities:
     description:
-      - UIDs of the identities that are known to be in use, usually the present user name of the remote repository. Anything
-        that is not such a UID is left out.
-      - When this is set, only these count. A token whose password nobody stored is of no use, however long it lives.
-      - A token in use may also be one that was made by hand. It is kept while it lives long enough.
-      - Without it, any live token with the name and the marker counts, and the caller is expected to have kept its password.
+      - UIDs of the identities that are in use, usually the current username of the remote repository. The module ignores values
+        that are not UIDs of identities.
+      - When this is set, the module keeps only one of these tokens. The password of any other token is lost.
+      - A token without the marker is kept as well while it remains valid for long enough.
+      - When this is not set, any valid token with the name and the marker is kept. You must have stored its password.
     type: list
     elements: str
   ttl:
     description:
-      - How long a new token lives, such as V(720h) or V(30d). At most V(8760h). Chainguard allows less on some plans.
+      - Lifetime of a new token, such as V(720h) or V(30d). At most V(8760h). Some Chainguard plans allow less.
     type: str
     default: 720h
   renew_before:
     description:
-      - A token is replaced when no more than this is left of its life. Half of O(ttl) unless it is set.
-      - Choose at least (runs that may be missed + 1) × the interval between runs.
+      - The module replaces a token when its remaining lifetime is this or less. The default is half of O(ttl).
+      - Choose at least (number of runs that may be missed + 1) × the interval between runs.
     type: str
   run_interval:
     description:
-      - How often this runs, such as V(7d). The module then warns when O(renew_before) is less than twice that, since a token could
-        then expire because a single run was missed.
+      - Interval between runs, such as V(7d). The module warns when O(renew_before) is less than twice this interval, because
+        a token could then expire after a single missed run.
     type: str
   force_rotation:
-    description: Make a new token now, whatever is left of the present one.
+    description: Issue a new token even if the current one remains valid for long enough.
     type: bool
     default: false
   propagation_timeout:
-    description: Seconds to wait until all of Chainguard knows a new identity.
+    description: Maximum number of seconds to wait until a new identity is known throughout the Chainguard platform.
     type: int
     default: 30
   method:
     version_added: 0.2.0
     description:
-      - V(api) makes the token over the Chainguard API.
-      - V(chainctl) has Chainguard's own program O(chainctl) make it, for sites that want only that, or where the platform refuses
-        the other. It has to be logged in by itself. Everything else is done over the API all the same.
+      - V(api) issues the token with the Chainguard API.
+      - V(chainctl) runs Chainguard's program O(chainctl) to issue the token, for sites that require it, or if the platform rejects
+        tokens that the API issues. C(chainctl) must be logged in. All other requests still use the API.
     type: str
     choices: [api, chainctl]
     default: api
   revoke:
     version_added: 0.2.0
     description:
-      - Whether what a new token replaces is going to be revoked with this login. The module then fails before it makes a token that
-        it could not revoke later.
-      - With V(false), RV(superseded) is empty, and the login does without C(identity.delete). A token that turns out not to work then
-        stays until it expires.
+      - Whether these credentials will also revoke the tokens that a new token replaces. If so, the module fails before it issues
+        a token that it could not revoke later.
+      - With V(false), RV(superseded) is empty and the credentials do not need C(identity.delete). A new token that does not work
+        then remains until it expires.
     type: bool
     default: true
   grace_period:
     version_added: 0.2.0
     description:
-      - How long a new token has to be in use before what it replaced is named in RV(superseded), such as V(1d). It is then up
-        to a later run to revoke it.
+      - How long a new token must be in use before RV(superseded) lists the tokens that it replaced, such as V(1d). A later run can
+        then revoke them.
     type: str
     default: 0s
-  state:
-    description:
-      - V(present) makes sure that there is a token.
-      - V(absent) revokes the tokens with this name and marker, except those of O(keep).
-    type: str
-    choices: [present, absent]
-    default: present
   identities:
     description:
-      - With O(state=absent), UIDs of the tokens to revoke. They must carry the marker.
-      - Without it, all tokens with the name and the marker.
+      - With O(state=absent), the UIDs of the tokens to revoke. The tokens must carry the marker.
+      - By default, all tokens with the name and the marker are revoked.
     type: list
     elements: str
   keep:
-    description: With O(state=absent), UIDs of tokens that stay in any case, usually the one in use.
+    description: With O(state=absent), the UIDs of tokens that are never revoked, usually the token in use.
     type: list
     elements: str
     default: []
   unmanaged:
     version_added: 0.2.0
     description:
-      - With O(state=absent) and O(identities), also revoke those that do not carry the marker, such as a token that somebody made by hand.
+      - With O(state=absent) and O(identities), also revoke tokens that do not carry the marker, such as tokens that were created manually.
     type: bool
     default: false
   tokens:
     version_added: 0.2.0
     description:
-      - Several tokens in one task, each with its own purpose. All other options count for each of them.
-      - What there is in an organization is read once for all of its tokens.
-      - One that fails does not stop the others. The module fails in the end.
+      - List of tokens to issue, keep or revoke in one task. Options that are not suboptions apply to all of them.
+      - Mutually exclusive with O(name), O(state) and the other options of a single token.
+      - The module reads the identities and role bindings of each organization once for all of its tokens.
+      - A token that fails does not stop the others. The module fails at the end.
     type: list
     elements: dict
     suboptions:
       organization:
-        description: See O(organization).
+        description: Name or UID of the Chainguard organization. The default is O(organization).
         type: str
       name:
         description: See O(name).
         type: str
         required: true
-      repository:
+      state:
+        description: See O(state).
+        type: str
+        choices: [present, absent]
+        default: present
+      ecosystem:
         description: See O(ecosystem).
         type: str
         choices: [oci, apk, java, python, javascript, dotnet, go]
@@ -179,18 +192,18 @@ requirements:
   - cryptography
   - chainctl, for O(method=chainctl)
 notes:
-  - "The login needs the capabilities C(groups.list), C(identity.list), C(role_bindings.list) and C(roles.list) to look, C(identity.create),
-    C(role_bindings.create) and those of the role that it grants to make a token, and C(identity.delete) to revoke one. Of Chainguard's
-    own roles only C(owner) has them all."
-  - The README of the role P(cgr.pull_through.pull_through#role) has the command that makes a role which is just enough for images.
-  - Set C(no_log) on the task, and do not print its result. It holds a password.
+  - "The credentials need these capabilities: C(groups.list), C(identity.list), C(role_bindings.list) and C(roles.list) to read,
+    C(identity.create), C(role_bindings.create) and all capabilities of the role of the token to issue a token, and
+    C(identity.delete) to revoke one. Of Chainguard's managed roles, only C(owner) has them all."
+  - The README of the role P(cgr.pull_through.pull_through#role) shows how to create a role with the fewest capabilities that images need.
+  - The result contains a password. Set C(no_log) on the task, and do not print its result.
 seealso:
   - module: cgr.pull_through.chainguard_pull_token_info
   - module: cgr.pull_through.artifactory_remote_repository
 """
 
 EXAMPLES = r"""
-- name: A token for the images of the organization
+- name: Issue a token for the images of the organization
   cgr.pull_through.chainguard_pull_token:
     organization: example.com
     name: pull cgr-private
@@ -199,7 +212,15 @@ EXAMPLES = r"""
   register: pull_token
   no_log: true
 
-- name: Tokens for several repositories in one task
+- name: Revoke the tokens that it replaced
+  cgr.pull_through.chainguard_pull_token:
+    organization: example.com
+    name: pull cgr-private
+    consumer: https://artifactory.example.com/cgr-private
+    keep: "{{ [pull_token.username] }}"
+    state: absent
+
+- name: Issue two tokens and revoke a third one
   cgr.pull_through.chainguard_pull_token:
     organization: example.com
     tokens:
@@ -211,62 +232,70 @@ EXAMPLES = r"""
         ecosystem: python
         consumer: https://artifactory.example.com/cgr-python
         active_identities: ["{{ python.username }}"]
+      - name: pull cgr-go
+        ecosystem: go
+        consumer: https://artifactory.example.com/cgr-go
+        state: absent
   register: pull_tokens
   no_log: true
-
-- name: Revoke what it replaced
-  cgr.pull_through.chainguard_pull_token:
-    organization: example.com
-    name: pull cgr-private
-    consumer: https://artifactory.example.com/cgr-private
-    keep: "{{ [pull_token.username] }}"
-    state: absent
 """
 
 RETURN = r"""
+name:
+  version_added: 0.2.0
+  description: Name of the token, from O(name).
+  returned: with O(name)
+  type: str
+  sample: pull cgr-private
+consumer:
+  version_added: 0.2.0
+  description: Consumer of the token, from O(consumer). Empty if it is not set.
+  returned: with O(name)
+  type: str
+  sample: https://artifactory.example.com/cgr-private
 username:
   description:
-    - User name of the token, which is the UID of its identity.
-    - In check mode, for a token that would be made, the organization's UID with C(/new-identity) behind.
+    - Username of the token, which is the UID of its identity.
+    - In check mode, a new token has the UID of the organization and C(/new-identity).
   returned: with O(state=present)
   type: str
   sample: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
 password:
   description: Password of the token. It cannot be read again later.
-  returned: when a token was made, not in check mode
+  returned: when a token was issued, not in check mode
   type: str
   sample: eyJ…
 reason:
-  description: Why the token was kept, or why there had to be a new one.
+  description: Why the token was kept, or why a new one was needed.
   returned: with O(state=present)
   type: str
   sample: 26.0 days are left
 due:
-  description: Whether there had to be a new token.
+  description: Whether a new token was needed.
   returned: with O(state=present)
   type: bool
   sample: false
 valid:
-  description: Whether there was a token that worked already, before this task. A token that is only due for renewal is live.
+  description: Whether a valid token existed before this task. A token that is due for rotation is still valid.
   returned: with O(state=present)
   type: bool
   sample: true
 superseded:
   description:
     - UIDs of the other tokens with this name and marker, which can be revoked as soon as RV(username) is in use.
-    - A token that is neither in use nor a quarter of an hour old is left out. Another run may be about to use it.
+    - A token that is not in use and less than 15 minutes old is not listed, because another run may be about to use it.
   returned: with O(state=present)
   type: list
   elements: str
   sample: [45a0c61ea6fd977f050c5fb9ac06a69eed764595/8899aabbccddeeff]
 replaces:
   version_added: 0.2.0
-  description: The token that was in use, when it is replaced. Empty when there was none.
+  description: The token in use that the new one replaces. Empty when the token is kept, or when there was none.
   returned: with O(state=present)
   type: dict
   sample: {}
 token:
-  description: The token without its password. Empty in check mode for a token that would be made.
+  description: The token without its password. Empty in check mode for a new token.
   returned: with O(state=present)
   type: dict
   sample:
@@ -277,34 +306,35 @@ token:
     expires: "2026-12-23T00:00:00Z"
     days_left: 30.0
 organization:
-  description: The organization.
+  description: Name and UID of the organization.
   returned: success, with O(name)
   type: dict
   sample:
     name: example.com
     uid: 45a0c61ea6fd977f050c5fb9ac06a69eed764595
+revoked:
+  description: UIDs of the tokens that were revoked. In check mode, of those that would be.
+  returned: with O(state=absent)
+  type: list
+  elements: str
+  sample: [45a0c61ea6fd977f050c5fb9ac06a69eed764595/8899aabbccddeeff]
 tokens:
   version_added: 0.2.0
   description:
-    - What came of each of O(tokens), in their order. Also returned when the module fails because of one.
-    - Each has C(name), C(changed), C(failed), and what is returned for a single one, or C(msg) with C(error).
+    - One result for each of O(tokens), in the same order. Also returned when the module fails because of one of them.
+    - Each has C(name), C(consumer), C(changed), C(failed) and the other results of a single token. If it failed, it has C(msg) and
+      C(error) instead.
   returned: with O(tokens)
   type: list
   elements: dict
   sample:
     - name: pull cgr-private
+      consumer: https://artifactory.example.com/cgr-private
       failed: false
       changed: false
       username: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
-revoked:
-  description: UIDs of the tokens that were revoked, or in check mode would be.
-  returned: with O(state=absent)
-  type: list
-  elements: str
-  sample: [45a0c61ea6fd977f050c5fb9ac06a69eed764595/8899aabbccddeeff]
 """
 
-import concurrent.futures
 import dataclasses
 import typing as t
 
@@ -318,18 +348,18 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import Sts
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._capabilities import LOOK, REVOKE
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._issue import Chainctl
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._issue import Chainctl, IssuedToken
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import CRYPTOGRAPHY_MISSING
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import (
     TOKEN_TYPES,
-    PullToken,
     TokenSpec,
-    marker,
+    build_marker,
     parse_lifetime,
     seconds,
     validate_name,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._rotation import (
+    RotationPlan,
     RotationPolicy,
     TokenRotation,
 )
@@ -338,24 +368,23 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     HTTPStatusError,
     InputError,
     PullThroughError,
-    capture_failure,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     create_chainguard_session,
     create_sts_client,
     exit_bulk,
     make_transport,
+    process_items,
     require_libraries,
     run,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import validate_unique
 
-THREADS = 4
-
 ORGANIZATION: dict[str, dict[str, t.Any]] = {"organization": {"type": "str"}}
 TOKEN_SPEC: dict[str, dict[str, t.Any]] = {
     **ORGANIZATION,
     "name": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "ecosystem": {"type": "str", "choices": list(TOKEN_TYPES), "default": "oci"},
     "consumer": {"type": "str"},
     "active_identities": {"type": "list", "elements": "str"},
@@ -373,8 +402,10 @@ COMMON_SPEC: dict[str, dict[str, t.Any]] = {
     "method": {"type": "str", "choices": ["api", "chainctl"], "default": "api"},
     "revoke": {"type": "bool", "default": True},
     "grace_period": {"type": "str", "default": "0s"},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
+
+Item = dict[str, t.Any]
+Result = dict[str, t.Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -388,25 +419,36 @@ class Context:
     chainctl: Chainctl | None
 
 
-def execute(module: AnsibleModule) -> dict[str, t.Any]:
-    """Check the input, find the organizations, then make or revoke."""
+def execute(module: AnsibleModule) -> Result:
+    """Ensure the state of each token. A token that fails does not stop the others."""
+    items = validate_items(module)
+    context = create_context(module)
+    snapshots = open_snapshots(context.iam, items)
+    results = process_items(items, "name", lambda item: ensure_state(context, item, snapshots[item["organization"]]))
+    # Failed tokens have it too, so that a caller can join the results by it.
+    joined = [{"consumer": item["consumer"] or "", **result} for item, result in zip(items, results)]
+    return exit_bulk(module, "tokens", joined, [item["name"] for item in items])
+
+
+def validate_items(module: AnsibleModule) -> list[Item]:
+    """Return the options of each token, with its organization filled in. Raises InputError."""
     params = module.params
-    items = [params] if params["tokens"] is None else params["tokens"]
+    options = [params] if params["tokens"] is None else params["tokens"]
+    items = [{**item, "organization": item["organization"] or params["organization"]} for item in options]
     for item in items:
         validate_name(item["name"])
-        marker(item["consumer"])
-    platform = open_platform(module)
-    if params["tokens"] is None:
-        return one_token(
-            platform, params, OrganizationSnapshot(platform.iam, platform.iam.organization(params["organization"]))
-        )
-    return all_tokens(
-        platform, [{**item, "organization": item["organization"] or params["organization"]} for item in items]
+        build_marker(item["consumer"])
+        if item["organization"] is None:
+            raise InputError(f"organization is missing for the token {item['name']!r}.")
+    # Two items with the same purpose would issue two tokens, and each would revoke the other.
+    validate_unique(
+        [f"{item['name']} for {item['consumer'] or 'no consumer'} in {item['organization']}" for item in items]
     )
+    return items
 
 
-def open_platform(module: AnsibleModule) -> Context:
-    """Check the options that all tokens share, and prepare the session. Sends nothing yet."""
+def create_context(module: AnsibleModule) -> Context:
+    """Validate the options that all tokens share, and create the session. Sends no requests."""
     params = module.params
     grace_period = seconds(params["grace_period"], "grace_period")
     policy = RotationPolicy(
@@ -422,50 +464,35 @@ def open_platform(module: AnsibleModule) -> Context:
     return Context(module, Iam(create_chainguard_session(module, sts, transport)), sts, policy, chainctl)
 
 
-def all_tokens(platform: Context, items: list[dict[str, t.Any]]) -> dict[str, t.Any]:
-    """Do the same for several tokens, some at a time. What there is in an organization is read once for all of them."""
+def open_snapshots(iam: Iam, items: list[Item]) -> dict[str, OrganizationSnapshot | PullThroughError]:
+    """Return a snapshot of each organization, or the error that its tokens report."""
     snapshots: dict[str, OrganizationSnapshot | PullThroughError] = {}
-    for item in items:
-        if item["organization"] is None:
-            raise InputError(f"organization is missing for the token {item['name']!r}.")
-    # Two for one purpose would each make a token, and revoke that of the other.
-    validate_unique(
-        [f"{item['name']} for {item['consumer'] or 'no place'} in {item['organization']}" for item in items]
-    )
     for name in dict.fromkeys(item["organization"] for item in items):
         try:
-            snapshots[name] = OrganizationSnapshot(platform.iam, platform.iam.organization(name), whole=True)
+            snapshots[name] = OrganizationSnapshot(iam, iam.organization(name), whole=len(items) > 1)
         except PullThroughError as exc:
             snapshots[name] = exc
-
-    def one(item: dict[str, t.Any]) -> dict[str, t.Any]:
-        snapshot = snapshots[item["organization"]]
-        if isinstance(snapshot, PullThroughError):
-            raise snapshot
-        return one_token(platform, item, snapshot)
-
-    with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
-        results = list(pool.map(lambda item: {"name": item["name"], **capture_failure(lambda: one(item))}, items))
-    return exit_bulk(platform.module, "tokens", results, [item["name"] for item in items])
+    return snapshots
 
 
-def one_token(platform: Context, item: dict[str, t.Any], snapshot: OrganizationSnapshot) -> dict[str, t.Any]:
-    """Make or revoke the tokens for one purpose."""
-    module, organization = platform.module, snapshot.organization
-    purpose = TokenSpec(snapshot.uid, TOKEN_TYPES[item["ecosystem"]], item["name"], marker(item["consumer"]))
-    upkeep = TokenRotation(snapshot, platform.sts, purpose, platform.policy, platform.chainctl)
-    absent = module.params["state"] == "absent"
+def ensure_state(context: Context, item: Item, snapshot: OrganizationSnapshot | PullThroughError) -> Result:
+    """Issue, keep or revoke one token and return its result. Raises PullThroughError."""
+    if isinstance(snapshot, PullThroughError):
+        raise snapshot
+    spec = TokenSpec(snapshot.uid, TOKEN_TYPES[item["ecosystem"]], item["name"], item["consumer"] or "")
+    rotation = TokenRotation(snapshot, context.sts, spec, context.policy, context.chainctl)
+    is_absent = item["state"] == "absent"
     try:
-        result = revoke(module, item, snapshot.iam, upkeep) if absent else ensure(module, item, snapshot.iam, upkeep)
+        result = (ensure_absent if is_absent else ensure_present)(context, item, rotation)
     except HTTPStatusError as exc:
         if exc.status == 403:
-            upkeep.require_capabilities(LOOK | REVOKE if absent else LOOK)
+            rotation.require_capabilities(LOOK | REVOKE if is_absent else LOOK)
         raise
-    return {**result, "organization": {"name": organization["name"], "uid": organization["uid"]}}
+    return {**result, "organization": {"name": snapshot.organization["name"], "uid": snapshot.uid}}
 
 
 def find_chainctl(module: AnsibleModule) -> Chainctl | None:
-    """Return chainctl when it is to make the token, or raise InputError when it is not there."""
+    """Return chainctl if it issues the tokens. Raises InputError if it is not installed."""
     params = module.params
     if params["method"] != "chainctl":
         return None
@@ -475,8 +502,8 @@ def find_chainctl(module: AnsibleModule) -> Chainctl | None:
             f"The method chainctl needs the program {params['chainctl']}, which is not on PATH where this module runs.",
             hint="Install it, or set the option chainctl to its path.",
         )
-    platform = (f"--api={params['chainguard_api_url']}", f"--issuer={params['chainguard_issuer_url']}")
-    return Chainctl(program, platform, module.run_command)
+    options = (f"--api={params['chainguard_api_url']}", f"--issuer={params['chainguard_issuer_url']}")
+    return Chainctl(program, options, module.run_command)
 
 
 def warn_if_interval_too_long(module: AnsibleModule, renew_before: int) -> None:
@@ -484,51 +511,55 @@ def warn_if_interval_too_long(module: AnsibleModule, renew_before: int) -> None:
     interval = module.params["run_interval"]
     if interval and renew_before < 2 * seconds(interval, "run_interval"):
         module.warn(
-            f"A pull token is renewed when {renew_before // 3600}h are left, which is less than two intervals of {interval}: "
-            "one missed run can let it expire. Raise renew_before or ttl, or run this more often."
+            f"A pull token is rotated when {renew_before // 3600}h are left, which is less than two intervals of {interval}: "
+            "one missed run can let it expire. Increase renew_before or ttl, or run this more often."
         )
 
 
-def ensure(module: AnsibleModule, item: dict[str, t.Any], iam: Iam, upkeep: TokenRotation) -> dict[str, t.Any]:
-    """Keep the token that may stay, else make one."""
-    need = upkeep.plan(item["active_identities"], renew=module.params["force_rotation"])
-    result = {"due": need.due, "valid": need.verdict.valid, "superseded": need.superseded, "replaces": {}}
-    if need.kept_token is not None:
-        return {"changed": False, **result, **format_kept_token(iam, need.kept_token, need.reason)}
-    current = need.verdict.current
-    result["replaces"] = current.shown(iam.now()) if current is not None else {}
-    result["reason"] = need.reason
-    result["diff"] = {"before": {}, "after": wanted(item, module.params["ttl"])}
-    maker = upkeep.maker()
-    if module.check_mode:
-        return {"changed": True, **result, "username": f"{upkeep.purpose.organization}/new-identity", "token": {}}
-    made = upkeep.renew(need, maker)
-    if made is not None:
-        shown = made.token.shown(iam.now())
-        return {"changed": True, **result, "username": made.token.uid, "password": made.password, "token": shown}
-    kept = format_kept_token(iam, current, "another run is replacing it right now") if current is not None else {}
-    return {"changed": False, "due": True, "valid": True, "superseded": [], "replaces": {}, **kept}
+def ensure_present(context: Context, item: Item, rotation: TokenRotation) -> Result:
+    """Keep the current token if it remains valid for long enough, else issue a new one."""
+    plan = rotation.plan(item["active_identities"], renew=context.module.params["force_rotation"])
+    if plan.kept_token is not None:
+        return format_present(context, plan, rotation.purpose)
+    # In check mode too, to report missing capabilities.
+    issuer = rotation.maker()
+    if context.module.check_mode:
+        return format_present(context, plan, rotation.purpose)
+    issued = rotation.renew(plan, issuer)
+    return format_present(context, plan if issued else plan.postpone(), rotation.purpose, issued)
 
 
-def wanted(item: dict[str, t.Any], ttl: str) -> dict[str, t.Any]:
-    """Return a new token as the diff shows it."""
-    role = TOKEN_TYPES[item["ecosystem"]].role
-    return {"name": item["name"], "role": role, "consumer": item["consumer"] or "", "ttl": ttl}
+def format_present(context: Context, plan: RotationPlan, spec: TokenSpec, issued: IssuedToken | None = None) -> Result:
+    """Return the result of a plan: the kept token, the issued one, or a placeholder in check mode."""
+    now, kept, current = context.iam.now(), plan.kept_token, plan.verdict.current
+    result = {
+        "changed": kept is None,
+        "due": plan.due,
+        "valid": plan.verdict.valid,
+        "reason": plan.reason,
+        "superseded": plan.superseded,
+        "replaces": current.shown(now) if current and not kept else {},
+    }
+    if kept is not None:
+        return {**result, "username": kept.uid, "token": kept.shown(now)}
+    after = {"name": spec.name, "role": spec.kind.role, "consumer": spec.consumer, "ttl": context.module.params["ttl"]}
+    result["diff"] = {"before": {}, "after": after}
+    if issued is None:
+        return {**result, "username": f"{spec.organization}/new-identity", "token": {}}
+    return {**result, "username": issued.token.uid, "password": issued.password, "token": issued.token.shown(now)}
 
 
-def format_kept_token(iam: Iam, token: PullToken, reason: str) -> dict[str, t.Any]:
-    """Return a token that stays, as the result shows it."""
-    reason = reason if token.managed else f"{reason}; somebody made it by hand"
-    return {"username": token.uid, "token": token.shown(iam.now()), "reason": reason}
-
-
-def revoke(module: AnsibleModule, item: dict[str, t.Any], iam: Iam, upkeep: TokenRotation) -> dict[str, t.Any]:
-    """Revoke tokens of ours, or those that are named. One that is gone already is no change."""
-    found = upkeep.tokens.select_revocable(item["identities"], item["keep"], unmanaged=item["unmanaged"])
-    before = {token.uid: token.shown(iam.now()) for token in found}
-    if not module.check_mode:
-        found = [token for token in found if iam.delete_identity(token.uid)]
-    return {"changed": bool(found), "revoked": [token.uid for token in found], "diff": {"before": before, "after": {}}}
+def ensure_absent(context: Context, item: Item, rotation: TokenRotation) -> Result:
+    """Revoke the managed tokens, or those that `identities` names. A token that is deleted already is no change."""
+    tokens = rotation.tokens.select_revocable(item["identities"], item["keep"], unmanaged=item["unmanaged"])
+    before = {token.uid: token.shown(context.iam.now()) for token in tokens}
+    if not context.module.check_mode:
+        tokens = [token for token in tokens if context.iam.delete_identity(token.uid)]
+    return {
+        "changed": bool(tokens),
+        "revoked": [token.uid for token in tokens],
+        "diff": {"before": before, "after": {}},
+    }
 
 
 def main() -> None:

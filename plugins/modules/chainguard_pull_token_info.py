@@ -158,8 +158,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import (
     TOKEN_TYPES,
     PullToken,
+    build_marker,
     days,
-    marker,
     rfc3339,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._jmespath import JMESPATH_MISSING, compile_query
@@ -215,7 +215,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Read tokens and role bindings, join them, query."""
     params = module.params
     query = compile_query(params["query"]) if params["query"] else None
-    wanted = marker(params["consumer"]) if params["consumer"] else None
+    wanted = build_marker(params["consumer"]) if params["consumer"] else None
     transport = make_transport(module)
     iam = Iam(create_chainguard_session(module, create_sts_client(module, transport), transport))
     organization = iam.organization(params["organization"])

@@ -14,7 +14,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._capa
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession
 
-Resource = t.Dict[str, t.Any]
+Resource = dict[str, t.Any]
 
 _PAGE = 200
 _ORGANIZATION_UID = re.compile(r"[0-9a-f]{40}")

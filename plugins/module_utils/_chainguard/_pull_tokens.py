@@ -89,7 +89,7 @@ def validate_name(name: str) -> str:
     return name
 
 
-def marker(consumer: str | None) -> str:
+def build_marker(consumer: str | None) -> str:
     """Return the description that says: this collection made it, for this place."""
     text = f"{_MARK} for {consumer}" if consumer else _MARK
     if not _MARKER.fullmatch(text):
@@ -210,12 +210,16 @@ def _why_none(active_identities: list[str] | None) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class TokenSpec:
-    """What a token is for. organization is a UID; description is the marker."""
+    """What a token is for. organization is a UID; description is the marker with the consumer."""
 
     organization: str
     kind: TokenType
     name: str
-    description: str
+    consumer: str
+
+    @property
+    def description(self) -> str:
+        return build_marker(self.consumer)
 
     def matches(self, token: PullToken) -> bool:
         """Return whether a token was made for this. chainctl puts the repository type behind the name: `NAME - registry`."""

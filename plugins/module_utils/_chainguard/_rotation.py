@@ -47,17 +47,26 @@ class RotationPolicy:
 
 @dataclasses.dataclass(frozen=True)
 class RotationPlan:
-    """What has to be done. superseded: UIDs of what can be revoked once the present or the new token is in use."""
+    """What to do about the current token.
+
+    due: whether a new token is needed; kept_token: the token to keep, None if a new one is issued;
+    superseded: UIDs of the tokens that can be revoked once the kept or the new token is in use.
+    """
 
     verdict: TokenStatus
     due: bool
+    kept_token: PullToken | None
     reason: str
     superseded: list[str]
 
-    @property
-    def kept_token(self) -> PullToken | None:
-        """The token that stays; None when one has to be made."""
-        return None if self.due else self.verdict.keep
+    def postpone(self) -> RotationPlan:
+        """Return the plan to keep the current token, which is valid, because another run is rotating it."""
+        reason = _with_origin("another run is rotating it", self.verdict.current)
+        return dataclasses.replace(self, kept_token=self.verdict.current, reason=reason, superseded=[])
+
+
+def _with_origin(reason: str, kept: PullToken | None) -> str:
+    return reason if kept is None or kept.managed else f"{reason}; it is unmanaged"
 
 
 class TokenRotation:
@@ -83,10 +92,10 @@ class TokenRotation:
         """Return what has to be done. active_identities: UIDs that are known to be in use; renew: whether a new one is asked for."""
         mine = self.tokens.managed()
         verdict = self.tokens.evaluate(mine, active_identities, self._policy.renew_before)
-        due = renew or verdict.keep is None
-        superseded = self.tokens.superseded(mine, verdict, renew=due, grace_period=self._policy.grace_period)
-        reason = "a new one was asked for" if renew else verdict.reason
-        return RotationPlan(verdict, due, reason, superseded if self._policy.revoke else [])
+        kept = None if renew else verdict.keep
+        superseded = self.tokens.superseded(mine, verdict, renew=kept is None, grace_period=self._policy.grace_period)
+        reason = "rotation is forced" if renew else _with_origin(verdict.reason, kept)
+        return RotationPlan(verdict, kept is None, kept, reason, superseded if self._policy.revoke else [])
 
     def maker(self) -> TokenIssuer:
         """Return who makes tokens; raise PullThroughError when the login may not do what that takes, as far as is known."""

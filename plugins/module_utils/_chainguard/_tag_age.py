@@ -18,8 +18,8 @@ _HOUR = 3600.0
 # Seconds between the pull and this look, and clocks that are not quite alike.
 _CLOCK_TOLERANCE = 300.0
 
-Pulled = t.Dict[str, t.Any]
-History = t.List[t.Tuple[float, str]]
+Pulled = dict[str, t.Any]
+History = list[tuple[float, str]]
 
 
 def digests_by_image(pulled: list[Pulled]) -> dict[str, str]:

@@ -57,7 +57,8 @@ def decoded(part):
 
 API_TOKEN = f"{encoded({'alg': 'RS256'})}.{encoded({'aud': 'https://console-api.enforce.dev'})}.c2lnbmF0dXJl"
 LOGIN = {"organization": "example.com", "chainguard_api_token": API_TOKEN}
-WANTED = {**LOGIN, "name": "pull cgr-private", "consumer": PLACE}
+TOKEN = {"name": "pull cgr-private", "consumer": PLACE}
+WANTED = {**LOGIN, **TOKEN}
 
 
 def identity(uid=OLD, *, days=30.0, age=5 * DAY, description=MARK, name="pull cgr-private", issuer=_pull_tokens.ISSUER):
@@ -1054,6 +1055,7 @@ def test_one_token_that_cannot_be_made_does_not_stop_the_others(run_module):
     result = run_module(chainguard_pull_token, platform.transport, **LOGIN, tokens=[wrong, *SEVERAL[1:]])
     assert result["failed"] is True
     assert [one["failed"] for one in result["tokens"]] == [True, False, False]
+    assert [one["consumer"] for one in result["tokens"]] == ["", f"{PLACE}-other", f"{PLACE}-third"]
     assert result["msg"].startswith("pull wrong: Chainguard shows this login no organization 'nowhere.example'")
 
 
@@ -1068,16 +1070,74 @@ def test_several_are_revoked_with_one_look(run_module):
     other = identity(f"{ORG}/{2:016x}", name="pull cgr-other", description=f"{MARK}-other")
     theirs = identity(f"{ORG}/{3:016x}", name="pull cgr-third", description="by hand")
     platform = Platform(identity(), other, theirs)
-    result = run_module(chainguard_pull_token, platform.transport, **LOGIN, tokens=SEVERAL, state="absent")
+    tokens = [{**token, "state": "absent"} for token in SEVERAL]
+    result = run_module(chainguard_pull_token, platform.transport, **LOGIN, tokens=tokens)
     assert [one["revoked"] for one in result["tokens"]] == [[OLD], [other["uid"]], []]
     assert sorted(platform.deleted) == sorted([OLD, other["uid"]])
     assert asked(platform, "/iam/v2/identities") == 1
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_one_list_issues_keeps_and_revokes(run_module, check):
+    revocable = identity(f"{ORG}/{2:016x}", name="pull cgr-other", description=f"{MARK}-other")
+    platform = Platform(identity(), revocable)
+    tokens = [SEVERAL[0], {**SEVERAL[1], "state": "absent"}, SEVERAL[2]]
+    result = run_module(chainguard_pull_token, platform.transport, check=check, **LOGIN, tokens=tokens)
+    kept, revoked, issued = result["tokens"]
+    assert [(token["name"], token["consumer"]) for token in result["tokens"]] == [
+        (token["name"], token["consumer"]) for token in tokens
+    ]
+    assert {json.dumps(token["organization"]) for token in result["tokens"]} == {
+        json.dumps({"name": "example.com", "uid": ORG})
+    }
+    assert (kept["changed"], kept["username"]) == (False, OLD)
+    assert (revoked["changed"], revoked["revoked"]) == (True, [revocable["uid"]])
+    assert (issued["changed"], "password" in issued) == (True, not check)
+    assert platform.deleted == ([] if check else [revocable["uid"]])
+    assert [diff["after_header"] for diff in result["diff"]] == ["pull cgr-other", "pull cgr-third"]
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_the_result_of_a_single_token_is_that_of_an_item(run_module, state):
+    item = {**TOKEN, "state": state}
+    single = run_module(chainguard_pull_token, Platform(identity()).transport, **LOGIN, **item)
+    bulk = run_module(chainguard_pull_token, Platform(identity()).transport, **LOGIN, tokens=[item])
+    (result,) = bulk["tokens"]
+    assert (result["name"], result["consumer"], result["failed"]) == (TOKEN["name"], PLACE, False)
+    assert result.items() <= single.items()
+
+
+def test_an_item_without_a_consumer_has_an_empty_one(run_module):
+    result = run_module(chainguard_pull_token, Platform().transport, **LOGIN, tokens=[{"name": "pull cgr-private"}])
+    assert result["tokens"][0]["consumer"] == ""
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"name": "pull cgr-private"},
+        {"state": "absent"},
+        {"state": "present"},
+        {"ecosystem": "oci"},
+        {"consumer": PLACE},
+        {"active_identities": []},
+        {"identities": []},
+        {"keep": []},
+        {"unmanaged": False},
+    ],
+    ids=lambda option: "-".join(map(str, *option.items())),
+)
+def test_an_option_of_a_token_beside_the_list_is_rejected(run_module, option):
+    platform = Platform()
+    result = run_module(chainguard_pull_token, platform.transport, **LOGIN, tokens=SEVERAL, **option)
+    (name,) = option
+    assert result["failed"] and f"parameters are mutually exclusive: {name}|tokens" in result["msg"]
+    assert platform.transport.requests == []
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        pytest.param({"name": "pull cgr-private"}, "mutually exclusive", id="both-forms"),
         pytest.param({"tokens": [{"name": "UPPER"}]}, "name is not valid", id="bad-name"),
         pytest.param(
             {"tokens": [SEVERAL[0], {**SEVERAL[0], "active_identities": []}]},
