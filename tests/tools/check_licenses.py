@@ -32,7 +32,7 @@ def main() -> int:
     silent = [file for file in files if not names_its_license(file)]
     for file in silent:
         print(f"{file}: no line '{LINE}' among the first {HEAD}")
-    print(f"{len(files)} files looked at, {len(silent)} without a license")
+    print(f"{len(files)} files checked, {len(silent)} without a license")
     return 1 if silent or not files else 0
 
 

@@ -100,10 +100,10 @@ NAMES = {
     "world": "simulator",
 }
 # Given up also as a part of a name, such as wanted_config.
-PARTS = set(
-    "answer answers asked foreign fresh learnt ours outcome outcomes replies reply said says shown stale"
-    " tell tells told wanted witness".split()
-)
+PARTS = {
+    *("answer", "answers", "asked", "foreign", "fresh", "learnt", "ours", "outcome", "outcomes", "replies", "reply"),
+    *("said", "says", "shown", "stale", "tell", "tells", "told", "wanted", "witness"),
+}
 # Plain English in the name of a task: "Assert that one token was found".
 FINE_IN_TASK_NAMES = {"found", "one"}
 
@@ -123,7 +123,6 @@ EXEMPT_FILES = {
 }
 
 TASK_FILES = ("roles/*/tasks/*", "roles/*/tasks/phases/*", "playbooks/*", "tests/integration/targets/*/tasks/*")
-DOCUMENTED = ("DOCUMENTATION", "RETURN")
 
 
 class Hit(t.NamedTuple):
@@ -145,17 +144,16 @@ def check_python(text: str) -> t.Iterator[Hit]:
     for node in ast.walk(ast.parse(text)):
         if name := _get_defined_name(node):
             yield from _check_name(getattr(node, "lineno", 1), name)
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            if {target.id for target in node.targets if isinstance(target, ast.Name)} & {*DOCUMENTED}:
-                yield from check_yaml_keys(node.value.value, node.lineno)
+        match node:
+            case ast.Assign(targets=[ast.Name("DOCUMENTATION" | "RETURN")], value=ast.Constant(str(documentation))):
+                yield from check_yaml_keys(documentation, node.lineno)
 
 
 def check_yaml_keys(text: str, first_line: int = 1) -> t.Iterator[Hit]:
     """Find given-up names among the keys of a YAML text, and among the variables that its tasks set."""
     for number, line in enumerate(text.splitlines(), first_line):
-        if match := re.match(r"\s*(?:- )?(?:(?:register|loop_var|index_var):\s*)?([A-Za-z_]\w*):?", line):
-            if ":" in match[0]:
-                yield from _check_name(number, match[1])
+        if match := re.match(r"\s*(?:- )?(?:(?:register|loop_var|index_var):\s*([a-z_]\w*)|([A-Za-z_]\w*):)", line):
+            yield from _check_name(number, match[1] or match[2])
 
 
 def check_task_names(text: str) -> t.Iterator[Hit]:

@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The virtual environments under .cache/: each is made once, and again when its recipe changes.
+"""The virtual environments under .cache/: each is created once, and again when its recipe changes.
 
-Usage: python tests/tools/environments.py, which makes .cache/venv, the one for the demo and the tests.
+Usage: python tests/tools/environments.py, which creates .cache/venv, the one for the demo and the tests.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -20,16 +21,17 @@ CACHE = ROOT / ".cache"
 REQUIREMENTS = ROOT / "tests" / "requirements"
 
 
-def make_environment(name: str, requirements: str, python: str = sys.executable) -> Path:
-    """Return the bin folder of .cache/NAME, which holds what tests/requirements/REQUIREMENTS.txt asks for."""
+def make_environment(name: str, requirements: str, python: str = sys.executable, *packages: str) -> Path:
+    """Return the bin folder of .cache/NAME, with the packages of tests/requirements/REQUIREMENTS.txt and those named."""
     home = CACHE / name
-    stamp = home / "made-from.txt"
-    recipe = f"{ROOT}\n{os.path.realpath(python)}\n{_read_requirements(REQUIREMENTS / f'{requirements}.txt')}"
+    stamp = home / "recipe.txt"
+    requirements_text = _read_requirements(REQUIREMENTS / f"{requirements}.txt")
+    recipe = "\n".join([str(ROOT), os.path.realpath(python), *packages, requirements_text])
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != recipe:
-        print(f"Making .cache/{name}: Python packages are being installed, once, for about a minute.", flush=True)
+        print(f"Installing Python packages in .cache/{name}, once. This takes about a minute.", flush=True)
         subprocess.run([python, "-m", "venv", "--clear", str(home)], check=True)
         pip = [str(home / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        subprocess.run([*pip, "-r", str(REQUIREMENTS / f"{requirements}.txt")], check=True)
+        subprocess.run([*pip, *packages, "-r", str(REQUIREMENTS / f"{requirements}.txt")], check=True)
         stamp.write_text(recipe, encoding="utf-8")
     return home / "bin"
 
@@ -47,23 +49,24 @@ def make_test_environment() -> Path:
     return programs
 
 
+@functools.cache
 def find_pythons() -> dict[str, Path]:
-    """Return {"3.12": its program, ...}: the Pythons of PATH and of pyenv that can make a virtual environment."""
+    """Return {"3.12": its program, ...}: the Pythons of PATH and of pyenv that can create a virtual environment."""
     folders = [*map(Path, path_without_shims()), *sorted(Path.home().glob(".pyenv/versions/*/bin"))]
-    found: dict[str, Path] = {}
-    for version in ("3.10", "3.11", "3.12", "3.13"):
+    pythons: dict[str, Path] = {}
+    for version in ("3.10", "3.11", "3.12", "3.13", "3.14"):
         programs = [folder / f"python{version}" for folder in folders]
-        if program := next(filter(_can_make_environments, programs), None):
-            found[version] = program
-    return found
+        if program := next(filter(_can_create_environments, programs), None):
+            pythons[version] = program
+    return pythons
 
 
 def path_without_shims() -> list[str]:
-    """Return the folders of PATH but pyenv's shims, which exist for versions that they then refuse to run."""
+    """Return the folders of PATH without pyenv's shims, which exist also for versions that are not enabled."""
     return [folder for folder in os.get_exec_path() if Path(folder).name != "shims"]
 
 
-def _can_make_environments(python: Path) -> bool:
+def _can_create_environments(python: Path) -> bool:
     if not python.exists():
         return False
     return subprocess.run([python, "-c", "import ensurepip"], stderr=subprocess.DEVNULL, check=False).returncode == 0

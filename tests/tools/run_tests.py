@@ -2,126 +2,130 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the stages of the tests and closes with `N passed, N failed`: everything that ran, counted.
+"""Runs the stages of the tests, and ends with the number of checks that passed, failed, and were skipped.
 
-Usage: python tests/tools/run_tests.py [STAGE ...], all stages or those that are named. One stage alone shows its output
-as it comes; of several, each check is a line.
+Usage: python tests/tools/run_tests.py [STAGE ...], all stages by default. A single stage shows its whole output;
+several stages show one line per check.
 """
 
 from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import dataclasses
+import importlib.metadata
 import json
+import os
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
 from xml.etree import ElementTree
 
-from environments import CACHE, find_pythons, make_environment, make_test_environment
-from lab.client import started
+from ansible_cores import ANSIBLE_CORES, AnsibleCore
+from environments import CACHE, ROOT, find_pythons, make_environment, make_test_environment
 from source_tree import copy_tree
 from stage import LOGS, Counts, Stage
+
+from lab.client import started
 
 VENV = CACHE / "venv" / "bin"
 
 
-@dataclasses.dataclass(frozen=True)
-class SanityRun:
-    """One run of ansible-test sanity, with the ansible-core that tests/requirements/sanity.txt names for its Python."""
-
-    pythons: tuple[str, ...]  # it runs on the first of them that is found
-    others: tuple[str, ...]  # needed too, for the compile and import tests
-    paths: tuple[str, ...]  # what it looks at, or nothing for all
-
-
-SHIPPED = ("plugins/", "roles/", "playbooks/", "meta/")
-
-# The newest looks at the tests too: pylint would take longer over them than all the rest together, on each.
-SANITY_RUNS = (
-    SanityRun(("3.10",), ("3.11", "3.12"), SHIPPED),
-    SanityRun(("3.11",), (), SHIPPED),
-    SanityRun(("3.13", "3.12"), (), ()),
-)
-
-
 def unit(stage: Stage) -> None:
-    _pytest(stage, "coverage", "run", "-m", "pytest", "tests/unit")
+    """Run the unit tests with coverage, and once on each other ansible-core that the collection supports."""
+    _pytest(stage, VENV, "coverage", "run", "-m", "pytest", "tests/unit")
     stage.check("coverage of plugins/", VENV / "python", "-m", "coverage", "report")
+    own_release = importlib.metadata.version("ansible-core").rpartition(".")[0]
+    for core in ANSIBLE_CORES:
+        if core.release != own_release and _is_available(stage, core):
+            python_path = f"{CACHE / 'collections'}{os.pathsep}{ROOT / 'tests'}"
+            _pytest(stage, core.make_environment(), "pytest", "tests/unit", python_path=python_path)
 
 
 def lab_test(stage: Stage) -> None:
-    _pytest(stage, "pytest", "tests/lab/tests")
+    _pytest(stage, VENV, "pytest", "tests/lab/tests")
 
 
 def system(stage: Stage) -> None:
-    _pytest(stage, "pytest", "tests/system")
+    _pytest(stage, VENV, "pytest", "tests/system")
 
 
 def rotation(stage: Stage) -> None:
-    _pytest(stage, "pytest", "tests/rotation")
+    _pytest(stage, VENV, "pytest", "tests/rotation")
 
 
 def lint(stage: Stage) -> None:
     programs = make_environment("lint", "lint")
     tree = copy_tree("lint")
     stage.check("licenses", VENV / "python", "tests/tools/check_licenses.py")
+    stage.check("words", VENV / "python", "tests/tools/check_words.py")
+    stage.check("diagnosis codes", VENV / "python", "tests/tools/diagnosis_codes.py", "--check")
     stage.check("black", programs / "black", "--check", "plugins", "tests")
+    stage.check("ruff", programs / "ruff", "check", "plugins", "tests")
     stage.check("mypy", programs / "mypy")
     stage.check("antsibull-changelog", programs / "antsibull-changelog", "lint", cwd=tree)
-    docs = "lint-collection-docs --plugin-docs --validate-collection-refs self .".split()
+    docs = ("lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "self", ".")
     stage.check("antsibull-docs", programs / "antsibull-docs", *docs, cwd=tree, path=[programs])
-    where = {"ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2])}
-    stage.check("ansible-lint", programs / "ansible-lint", cwd=tree, path=[programs], **where)
+    variables = {"ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2])}
+    stage.check("ansible-lint", programs / "ansible-lint", cwd=tree, path=[programs], **variables)
     _galaxy_importer(stage, programs, tree)
 
 
 def sanity(stage: Stage) -> None:
     pythons = find_pythons()
     tree = copy_tree("sanity")
-    ran = False
-    for run in SANITY_RUNS:
-        version = next((python for python in run.pythons if python in pythons), None)
-        if version is None:
-            stage.skip(f"no Python {' or '.join(run.pythons)} on PATH or in ~/.pyenv/versions: nothing ran for it")
+    for core in ANSIBLE_CORES:
+        if core.sanity is None or not _is_available(stage, core):
             continue
-        programs = make_environment(f"sanity-{version}", "sanity", str(pythons[version]))
+        programs = core.make_environment()
         stage.run(programs / "python", "tests/tools/seed_pip.py")
-        ansible_test = programs / "ansible-test"
-        release = stage.run(ansible_test, "--version").output.split()[-1]
-        what = f"ansible-core {release} on Python {version}"
-        path = [programs, *(pythons[other].parent for other in run.others if other in pythons)]
-        stage.check(what, ansible_test, "sanity", "--local", "--color", "no", *run.paths, cwd=tree, path=path)
-        ran = True
-    if not ran:
-        stage.fail("no Python was found that any ansible-core of the matrix runs on")
+        command: list[str | Path] = [programs / "ansible-test", "sanity", "--local", "--color", "no", *core.sanity]
+        path = [programs, *(pythons[version].parent for version in core.sanity_pythons if version in pythons)]
+        stage.check(_describe(programs), *command, cwd=tree, path=path)
+    if not stage.counts.passed + stage.counts.failed:
+        stage.fail("found no Python for any of the supported releases of ansible-core")
 
 
 def integration(stage: Stage) -> None:
-    """Run each target with a lab of its own at hand: `lab` in their variables is what its state file says."""
+    """Run each target. Their variable `lab` is the content of the state file of a running lab."""
     tree = copy_tree("integration")
     ansible_test: list[str | Path] = [VENV / "ansible-test", "integration", "--local", "--color", "no"]
     listing = stage.run(*ansible_test, "--list-targets", cwd=tree, path=[VENV]).output.splitlines()
     targets = [line for line in listing if line and (tree / "tests/integration/targets" / line).is_dir()]
     if not targets:
-        stage.fail("ansible-test knows no target")
+        stage.fail("ansible-test found no target")
     with started() as lab:
         (tree / "tests/integration/integration_config.yml").write_text(json.dumps({"lab": lab.state}), encoding="utf-8")
         for target in targets:
             stage.check(target, *ansible_test, target, cwd=tree, path=[VENV])
 
 
-def _pytest(stage: Stage, *command: str) -> None:
-    """Run pytest, in a Python module's command line, and count its tests from its report."""
+def _is_available(stage: Stage, core: AnsibleCore) -> bool:
+    """Return whether a Python for this ansible-core is installed. Count a skipped check if none is."""
+    if core.python is None:
+        stage.skip(
+            f"ansible-core {core.release}: no Python {' or '.join(core.pythons)} on PATH or in ~/.pyenv/versions"
+        )
+    return core.python is not None
+
+
+def _describe(programs: Path) -> str:
+    code = "import ansible.release, platform; print(ansible.release.__version__, platform.python_version())"
+    release, python = subprocess.check_output([programs / "python", "-c", code], text=True).split()
+    return f"ansible-core {release} on Python {python}"
+
+
+def _pytest(stage: Stage, programs: Path, *command: str, python_path: str = "") -> None:
+    """Run pytest, in the command line of a Python module, and count its tests from its report."""
     report = LOGS / f"{stage.name}.xml"
     report.unlink(missing_ok=True)
-    outcome = stage.run(VENV / "python", "-m", *command, f"--junit-xml={report}", path=[VENV])
+    command = ("-m", *command, f"--junit-xml={report}")
+    result = stage.run(programs / "python", *command, path=[programs], PYTHONPATH=python_path)
     counts = _read_junit(report) if report.exists() else Counts()
-    if outcome.code != 0 and not counts.failed:
-        counts += Counts(failed=1)  # it stopped before the tests, or found none
-    stage.record(str(counts), outcome, counts)
+    if result.code != 0 and not counts.failed:
+        counts += Counts(failed=1)  # pytest stopped before the tests, or found none
+    stage.record(f"{_describe(programs)}: {counts}", result, counts)
 
 
 def _read_junit(report: Path) -> Counts:
@@ -133,18 +137,18 @@ def _read_junit(report: Path) -> Counts:
 
 
 def _galaxy_importer(stage: Stage, programs: Path, tree: Path) -> None:
-    """Build the artifact and give it to the program that Galaxy imports with. It exits with 0 whatever it finds."""
+    """Build the artifact and run Galaxy's importer on it, whose exit code is 0 even with errors."""
     folder = CACHE / "build"
     build = (programs / "ansible-galaxy", "collection", "build", "--force", "--output-path", folder)
     artifact = stage.run(*build, cwd=tree).output.split()[-1]
     importer = (programs / "python", "-m", "galaxy_importer.main", artifact)
-    # ansible-lint has run, with the same profile.
-    outcome = stage.run(*importer, cwd=folder, path=[programs], GALAXY_IMPORTER_RUN_ANSIBLE_LINT="false")
-    clean = outcome.code == 0 and not re.search(r"^(WARNING|ERROR|CRITICAL)", outcome.output, re.MULTILINE)
-    stage.record("galaxy-importer", outcome, Counts(passed=1) if clean else Counts(failed=1))
+    # Without ansible-lint, which ran above with the same profile.
+    result = stage.run(*importer, cwd=folder, path=[programs], GALAXY_IMPORTER_RUN_ANSIBLE_LINT="false")
+    is_clean = result.code == 0 and not re.search(r"^(WARNING|ERROR|CRITICAL)", result.output, re.MULTILINE)
+    stage.record("galaxy-importer", result, Counts(passed=1) if is_clean else Counts(failed=1))
 
 
-# Two at a time, so the longest ones come first; before them the one that keeps two processors busy by itself.
+# Two stages run at a time, the longest first. The first of all runs alone, since it keeps two processors busy.
 ALONE = "rotation"
 STAGES = {
     ALONE: rotation,
@@ -158,25 +162,25 @@ STAGES = {
 
 
 def run_stage(stage: Stage) -> float:
-    """Return the seconds that it took. A stage that breaks is one failure, and the others run."""
-    begun = time.monotonic()
+    """Return the seconds that it took. An unexpected error is one failure and does not stop the other stages."""
+    start = time.monotonic()
     print(f"{'':8}{stage.name:13}starts", flush=True)
     try:
         STAGES[stage.name](stage)
     except Exception as error:
         stage.fail(f"{type(error).__name__}: {error}")
-    return time.monotonic() - begun
+    return time.monotonic() - start
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Runs the tests and counts them.")
+    parser = argparse.ArgumentParser(description="Run the tests and count them.")
     parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(STAGES))
-    wanted = parser.parse_args().stages or list(STAGES)
-    if unknown := set(wanted) - set(STAGES):
+    names = parser.parse_args().stages or list(STAGES)
+    if unknown := set(names) - set(STAGES):
         parser.error(f"no such stage: {', '.join(sorted(unknown))}")
 
     make_test_environment()
-    stages = [Stage(name, verbose=len(wanted) == 1) for name in STAGES if name in wanted]
+    stages = [Stage(name, verbose=len(names) == 1) for name in STAGES if name in names]
     alone = [stage for stage in stages if stage.name == ALONE]
     others = [stage for stage in stages if stage.name != ALONE]
     seconds = [run_stage(stage) for stage in alone]

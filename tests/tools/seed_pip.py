@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Gives ansible-test the pip that it wants to download as a script from a host of its own: here it comes from the package index.
+"""Installs the pip that ansible-test would download from a separate host: it comes from the package index instead.
 
-Run with the Python of the environment that holds ansible-test. What is there already is left alone.
+Run with the Python of the environment that contains ansible-test. Does nothing if that pip is there already.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ansible_test._internal.python_requirements import get_venv_packages
 
 SEEDS = Path.home() / ".ansible" / "test" / "cache"
 
-# ansible-test runs it with pip's options, some of get-pip's own, and what to install: pip==VERSION first of all.
+# ansible-test runs it with options of pip and get-pip, and with the packages to install: pip==VERSION first.
 SCRIPT = """\
 import os
 import sys

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fresh copies of the sources, at the only kind of path that ansible-test accepts.
+"""Copies of the sources below a folder ansible_collections/cgr/pull_through, as ansible-test requires.
 
-Usage: python tests/tools/source_tree.py NAME, which makes the copy of that name and prints where it lies.
+Usage: python tests/tools/source_tree.py NAME, which creates the copy of that name and prints its path.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from environments import CACHE, ROOT
 
 
 def source_files() -> list[Path]:
-    """Return what git tracks or would track, relative to the root, without what was deleted."""
+    """Return the files that git tracks or would track, relative to the root, without deleted ones."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listing = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     names = sorted(set(listing.split("\0")) - {""})
@@ -32,7 +32,7 @@ def copy_tree(name: str) -> Path:
     for file in source_files():
         (tree / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / file, tree / file)
-    # ansible-test asks git which files there are, and must not ask the repository above, which ignores the copy.
+    # ansible-test lists the files with git. The repository above ignores the copy.
     subprocess.run(["git", "init", "--quiet"], cwd=tree, check=True)
     return tree
 

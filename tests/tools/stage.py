@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One stage of the tests: its commands, their log, and the counts of what ran."""
+"""One stage of the tests: its commands, their log, and the number of checks."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Counts:
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
-    """How a command ended; what it printed, standard error included; when it started, by the monotonic clock."""
+class CommandResult:
+    """Exit code, output including standard error, and start time by the monotonic clock."""
 
     code: int
     output: str
@@ -43,7 +43,7 @@ class Outcome:
 
 
 class Stage:
-    """Runs commands and counts checks. The whole output is in .cache/logs/NAME.log, and on the terminal if `verbose`."""
+    """Runs commands and counts checks. Writes all output to .cache/logs/NAME.log, and to the terminal if `verbose`."""
 
     def __init__(self, name: str, *, verbose: bool) -> None:
         LOGS.mkdir(parents=True, exist_ok=True)
@@ -52,8 +52,10 @@ class Stage:
         self._verbose = verbose
         self._log = (LOGS / f"{name}.log").open("w", encoding="utf-8")
 
-    def run(self, *command: str | Path, cwd: Path = ROOT, path: t.Sequence[Path] = (), **variables: str) -> Outcome:
-        """Run a command, with the folders of `path` before those of PATH, and with more environment variables."""
+    def run(
+        self, *command: str | Path, cwd: Path = ROOT, path: t.Sequence[Path] = (), **variables: str
+    ) -> CommandResult:
+        """Run a command with `path` before the folders of PATH, and with additional environment variables."""
         words = [str(word) for word in command]
         folders = os.pathsep.join([*map(str, path), *path_without_shims()])
         started = time.monotonic()
@@ -72,29 +74,29 @@ class Stage:
             for line in process.stdout or ():
                 lines.append(line)
                 self._show(line)
-        return Outcome(process.returncode, "".join(lines), started)
+        return CommandResult(process.returncode, "".join(lines), started)
 
-    def check(self, what: str, *command: str | Path, **how: t.Any) -> None:
-        """Run a command, as run() does, that is one check: exit code 0 passes."""
-        outcome = self.run(*command, **how)
-        self.record(what, outcome, Counts(passed=1) if outcome.code == 0 else Counts(failed=1))
+    def check(self, what: str, *command: str | Path, **options: t.Any) -> None:
+        """Run a command as run() does. Count it as one check, which passes with exit code 0."""
+        result = self.run(*command, **options)
+        self.record(what, result, Counts(passed=1) if result.code == 0 else Counts(failed=1))
 
-    def record(self, what: str, outcome: Outcome, counts: Counts) -> None:
-        """Count what a command did, and say it in a line."""
+    def record(self, what: str, result: CommandResult, counts: Counts) -> None:
+        """Add the counts of a command and print one line."""
         self.counts += counts
-        seconds = time.monotonic() - outcome.started
-        text = f"{'FAILED' if counts.failed else 'ok':8}{self.name:13}{what:45}{seconds:6.1f} s\n"
+        seconds = time.monotonic() - result.started
+        text = f"{'FAILED' if counts.failed else 'ok':8}{self.name:13}{what:60}{seconds:6.1f} s\n"
         if counts.failed and not self._verbose:
-            text += "".join(f"    {line}\n" for line in outcome.output.splitlines()[-TAIL:])
+            text += "".join(f"    {line}\n" for line in result.output.splitlines()[-TAIL:])
         print(text, end="", flush=True)
 
     def skip(self, why: str) -> None:
-        """Count one check that cannot run here, and say why."""
+        """Count one check that cannot run here."""
         self.counts += Counts(skipped=1)
         print(f"{'skipped':8}{self.name:13}{why}", flush=True)
 
     def fail(self, why: str) -> None:
-        """Count one failure that no command tells."""
+        """Count one failure that is not a command's."""
         self.counts += Counts(failed=1)
         print(f"{'FAILED':8}{self.name:13}{why}", flush=True)
 

@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
+import time
 import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.module_utils import basic
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.cgr.pull_through.plugins.module_utils import _http
 
@@ -22,7 +24,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from scripted import ScriptedTransport  # pylint: disable=wrong-import-position
 
-Result = t.Dict[str, t.Any]
+try:
+    from ansible.module_utils.testing import patch_module_args
+except ImportError:  # ansible-core before 2.19
+
+    @contextlib.contextmanager
+    def patch_module_args(module_args: dict[str, t.Any] | None = None) -> t.Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": module_args or {}}).encode())
+            yield
+
+
+Result = dict[str, t.Any]
 RunModule = t.Callable[..., Result]
 
 
@@ -43,7 +56,7 @@ def run_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 
     def run(module: t.Any, transport: ScriptedTransport, *, check: bool = False, **options: t.Any) -> Result:
         monkeypatch.setattr(_http, "RequestsTransport", lambda **_settings: transport)
-        monkeypatch.setattr(_http.time, "sleep", lambda _seconds: None)
+        monkeypatch.setattr(time, "sleep", lambda _seconds: None)
         # ansible-core would keep them for the next module of the same process.
         warnings: list[str] = []
         monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: warnings.append(text))
