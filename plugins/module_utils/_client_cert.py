@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 
-Place = t.Tuple[str, int]
+Place = tuple[str, int]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 
-Config = t.Dict[str, t.Any]
+Config = dict[str, t.Any]
 Action = t.Literal["none", "create", "update", "delete"]
 
 SECRET_SENT = "(sent, never shown)"

@@ -26,6 +26,7 @@ from pathlib import Path
 
 import httpx
 from _metrics import ROOT, Figure, show
+
 from lab.client import LabProcess, started
 
 COLLECTIONS = ROOT / ".cache" / "collections"

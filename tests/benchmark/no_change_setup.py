@@ -27,10 +27,11 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from _metrics import ROOT, Figure, show
+from system.test_sources import PROVED, SOURCES, VIRTUALS
+
 from lab.client import started
 from support.lab_client import LabClient
 from support.rotation_harness import USER_AGENT
-from system.test_sources import PROVED, SOURCES, VIRTUALS
 
 ROUNDS = 5
 HOPS = 2

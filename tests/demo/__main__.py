@@ -22,7 +22,7 @@ PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 
 DAY = 86400
 
-State = t.Dict[str, t.Any]
+State = dict[str, t.Any]
 
 
 def configuration(state: State) -> dict[str, t.Any]:

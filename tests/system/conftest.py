@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+
 from lab.client import started
 from support.lab_client import LabClient
 from support.playbook_runner import PlaybookRunner

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 import pytest
 import trustme
+
 from support.lab_client import Json, LabClient
 from support.playbook_runner import PlaybookRunner, Run
 from support.services import redirecting_to

@@ -19,10 +19,11 @@ import pyartifactory
 import pytest
 from artifactory import ArtifactoryPath
 from dohq_artifactory import RepositoryRemote, RepositoryVirtual
-from lab.tests.programs import program
 from pyartifactory.exception import RepositoryNotFoundError
 from pyartifactory.models import RemoteRepository, VirtualRepository
 from pyartifactory.models.repository import PackageTypeEnum
+
+from lab.tests.programs import program
 from support.developer import CONTAINERS_CONF
 from support.lab_client import ANONYMOUS, Json, LabClient
 from support.playbook_runner import PlaybookRunner, Run, clean_environment, private_file

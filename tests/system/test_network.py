@@ -15,6 +15,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+
 from lab.client import started
 from lab.simulator import ARTIFACTORY_HOST, BLOBS_HOST
 from support.forward_proxy import ForwardProxy, names_of
@@ -63,7 +64,7 @@ def tasks_of(lab: LabClient) -> dict[str, tuple[Json, set[str]]]:
             {ARTIFACTORY_HOST, "virtualapk.cgr.dev", BLOBS_HOST},
         ),
         "chainguard_image_info": ({"organization": "example.com"}, {"console-api.enforce.dev"}),
-        "chainguard_pull_token": ({"name": "network", "repository": "oci"}, CHAINGUARD_HOSTS),
+        "chainguard_pull_token": ({"name": "network", "ecosystem": "oci"}, CHAINGUARD_HOSTS),
         "chainguard_pull_token_info": ({"organization": "example.com"}, {"console-api.enforce.dev"}),
     }
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+
 from support.lab_client import Json, LabClient
 from support.playbook_runner import LONGEST_RUN, PlaybookRunner, Run, clean_environment, private_file
 from support.secret_scan import Scanner, TokenScanner, Watch

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from support.lab_client import Json, LabClient
 from support.playbook_runner import PlaybookRunner, Run
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from lab.client import started
 from lab.tests.programs import program
 from support.developer import CLIENTS, Developer
@@ -25,7 +26,6 @@ from support.lab_client import Json, LabClient
 from support.playbook_runner import LONGEST_RUN, Run, read_record, recorded_in
 from support.rotation_harness import WarmAnsible
 from support.secret_scan import Scanner
-
 from system.test_setup import PRIVATE, PUBLIC, WRITE, Scenario, Step
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "pull_through"

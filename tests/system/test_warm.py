@@ -13,6 +13,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+
 from support.lab_client import Json, LabClient, basic
 from support.playbook_runner import PlaybookRunner, Run
 

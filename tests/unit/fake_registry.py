@@ -22,7 +22,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manife
 IMAGE_CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
-Document = t.Dict[str, t.Any]
+Document = dict[str, t.Any]
 
 
 def sha256(body: bytes) -> str:

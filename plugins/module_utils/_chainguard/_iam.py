@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._capabilities import capability_name
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, is_not_found
 
 Resource = dict[str, t.Any]
 
@@ -34,7 +34,7 @@ class Iam:
 
     def now(self) -> float:
         """Return the service's time, epoch seconds. True only after the first answer."""
-        return self._session.now()
+        return self._session.server_time()
 
     def organization(self, name_or_uid: str) -> Resource:
         """Return the organization, or raise InputError."""
@@ -75,7 +75,7 @@ class Iam:
 
     def identity(self, uid: str) -> Resource | None:
         """Return one identity; None when it is gone."""
-        found: Resource | None = self._session.call("GET", _path("identities", uid), absent_ok=True)
+        found: Resource | None = self._session.call("GET", _path("identities", uid), absent=is_not_found)
         return found
 
     def create_identity(self, organization: str, identity: Resource) -> Resource:
@@ -87,7 +87,7 @@ class Iam:
 
     def delete_identity(self, uid: str) -> bool:
         """Delete an identity; its role bindings end with it. Returns False when it was gone already."""
-        return self._session.call("DELETE", _path("identities", uid), absent_ok=True) is not None
+        return self._session.call("DELETE", _path("identities", uid), absent=is_not_found) is not None
 
     def bind(self, organization: str, identity: str, role: str) -> Resource:
         """Give an identity a role in the organization. Never sent again: after Unanswered, look at bindings()."""

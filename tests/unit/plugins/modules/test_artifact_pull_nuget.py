@@ -96,7 +96,7 @@ def test_a_version_that_is_not_there(world, pull):
     [
         ("{}", "a feed that is not valid"),
         (feed(), "does not say where packages are"),
-        (feed(**{"RegistrationsBaseUrl": "no"}), "past Artifactory"),
+        (feed(RegistrationsBaseUrl="no"), "past Artifactory"),
         (feed(**{"PackageBaseAddress/3.0.0": "https://api.nuget.example.org/flat"}), "past Artifactory"),
     ],
 )
