@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 30  # seconds until the lab has to be up
-READING = ("GET", "HEAD")
-LOGINS = ("sts.", "docker.token", "registry.token")  # kinds of requests that are no reads, and change nothing
+START_TIMEOUT = 30  # seconds until the lab has to be up
+READ_METHODS = ("GET", "HEAD")
+LOGIN_KINDS = ("sts.", "docker.token", "registry.token")  # kinds of requests that are no reads, and change nothing
 
 
 class LabProcess:
@@ -35,7 +35,7 @@ class LabProcess:
         """The answer of the control API (README.md has the list); urllib's HTTPError when it refuses."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.state["control_url"] + path, data=data, method=method)
-        with urllib.request.urlopen(request, context=self._tls, timeout=PATIENCE) as answer:
+        with urllib.request.urlopen(request, context=self._tls, timeout=START_TIMEOUT) as answer:
             return json.load(answer)
 
     def request_log(self, since: int = 0) -> list[dict[str, Any]]:
@@ -48,7 +48,7 @@ class LabProcess:
 
 
 def is_write(entry: dict[str, Any]) -> bool:
-    return entry["method"] not in READING and not str(entry["kind"]).startswith(LOGINS)
+    return entry["method"] not in READ_METHODS and not str(entry["kind"]).startswith(LOGIN_KINDS)
 
 
 @contextlib.contextmanager
@@ -59,7 +59,7 @@ def started(*arguments: str) -> Iterator[LabProcess]:
         command = [sys.executable, "-m", "lab", "--state-file", str(ready), *arguments]
         with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
             try:
-                deadline = time.monotonic() + PATIENCE
+                deadline = time.monotonic() + START_TIMEOUT
                 while not ready.exists():
                     if process.poll() is not None or time.monotonic() > deadline:
                         raise RuntimeError(f"the lab did not start:\n{log.read_text()}")

@@ -27,13 +27,13 @@ class Rule:
     hits: int = 0
 
     def matches(self, service: str, kind: str, method: str, path: str, user_agent: str) -> bool:
-        wanted = self.match
+        match = self.match
         return (
-            wanted.get("service", service) == service
-            and wanted.get("kind", kind) == kind
-            and wanted.get("method", method).upper() == method
-            and re.search(wanted.get("path", ""), path) is not None
-            and re.search(wanted.get("user_agent", ""), user_agent) is not None
+            match.get("service", service) == service
+            and match.get("kind", kind) == kind
+            and match.get("method", method).upper() == method
+            and re.search(match.get("path", ""), path) is not None
+            and re.search(match.get("user_agent", ""), user_agent) is not None
         )
 
     def fires(self) -> bool:

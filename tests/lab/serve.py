@@ -40,16 +40,16 @@ class Service:
     """
 
     def __init__(self, app: Starlette, name: str, simulator: Simulator) -> None:
-        self._app, self._name, self._world = app, name, simulator
+        self._app, self._name, self._simulator = app, name, simulator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = self._kind(scope)
         scope["state"] = {"kind": kind, "user": ""}
         headers = Request(scope).headers
-        scope["state"]["certificate"] = _shows_certificate(send)
-        self._world.note_credentials(headers.get("authorization", ""))
+        scope["state"]["certificate"] = _has_client_certificate(send)
+        self._simulator.record_credentials(headers.get("authorization", ""))
         user_agent = headers.get("user-agent", "")
-        action = self._world.faults.take(self._name, kind, scope["method"], scope["path"], user_agent)
+        action = self._simulator.faults.take(self._name, kind, scope["method"], scope["path"], user_agent)
         await asyncio.sleep(action.get("delay", 0))
         if "cut" in action or action.get("hold"):
             if action.get("cut") != "before":
@@ -57,10 +57,10 @@ class Service:
             self._record(scope, None)
             if "cut" in action:
                 send.__self__.transport.abort()  # type: ignore[attr-defined]  # ASGI has no word for that
-            await _wait_for_the_end(receive)
+            await _wait_for_disconnect(receive)
             return
-        app: ASGIApp = _answer(action) if "status" in action else self._app
-        if self._name == "artifactory" and self._world.client_cert_path and not scope["state"]["certificate"]:
+        app: ASGIApp = _make_fault_response(action) if "status" in action else self._app
+        if self._name == "artifactory" and self._simulator.client_cert_path and not scope["state"]["certificate"]:
             app = HTMLResponse(_NO_CERTIFICATE, 400)
         await self._run(app, scope, receive, self._recording(scope, send))
 
@@ -80,7 +80,7 @@ class Service:
         async def recording(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._record(scope, message["status"])
-                date = self._world.clock.http_date().encode()
+                date = self._simulator.clock.http_date().encode()
                 message["headers"] = [*message.get("headers", ()), (b"date", date)]
             await send(message)
 
@@ -88,8 +88,8 @@ class Service:
 
     def _record(self, scope: Scope, status: int | None) -> None:
         request = Request(scope)
-        self._world.request_log.add(
-            time=self._world.clock.now(),
+        self._simulator.request_log.add(
+            time=self._simulator.clock.now(),
             service=self._name,
             method=request.method,
             path=scope["path"],
@@ -102,12 +102,12 @@ class Service:
         )
 
 
-def _shows_certificate(send: Send) -> bool:
+def _has_client_certificate(send: Send) -> bool:
     """Whether the client presented a certificate. ASGI has no word for that."""
     return bool(send.__self__.transport.get_extra_info("peercert"))  # type: ignore[attr-defined]
 
 
-def _answer(action: dict[str, Any]) -> Response:
+def _make_fault_response(action: dict[str, Any]) -> Response:
     body, headers = action.get("body", ""), action.get("headers")
     if isinstance(body, str):
         return PlainTextResponse(body, action["status"], headers)
@@ -118,7 +118,7 @@ async def _discard(_message: Message) -> None:
     pass
 
 
-async def _wait_for_the_end(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     """Wait until the connection is gone."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -123,7 +123,7 @@ class Simulator:
             self.ca.configure_trust(context)
         return httpx.AsyncClient(transport=_PrivateDns(self, context), trust_env=False, timeout=60)
 
-    def note_credentials(self, authorization: str) -> None:
+    def record_credentials(self, authorization: str) -> None:
         """Keep the password or token of an Authorization header: tests look for all that were ever sent."""
         scheme, _space, value = authorization.partition(" ")
         if scheme.lower() == "basic":

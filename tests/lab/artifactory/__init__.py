@@ -59,10 +59,10 @@ class _Headers:
     """ASGI middleware: every answer names the version and the node (artifactory.md §1.1)."""
 
     def __init__(self, app: ASGIApp, simulator: Simulator) -> None:
-        self._app, self._world = app, simulator
+        self._app, self._simulator = app, simulator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        artifactory: Artifactory = self._world.artifactory
+        artifactory: Artifactory = self._simulator.artifactory
         added = {
             "X-JFrog-Version": artifactory.settings.server_header,
             "X-Artifactory-Id": artifactory.installation.id,

@@ -127,61 +127,69 @@ async def create_permission(artifactory: Artifactory, caller: Caller, request: R
 
 async def get_permission(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
     _require_access_api(artifactory)
-    found = artifactory.permissions.find(request.path_params["name"])
+    permission = artifactory.permissions.find(request.path_params["name"])
     return compact(
         {
-            "name": found.name,
-            "created_by": found.created_by,
-            "modified_by": found.modified_by,
-            "resources": found.resources,
+            "name": permission.name,
+            "created_by": permission.created_by,
+            "modified_by": permission.modified_by,
+            "resources": permission.resources,
         }
     )
 
 
 async def update_permission(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
     _require_access_api(artifactory)
-    found, kind = artifactory.permissions.find(request.path_params["name"]), request.path_params["resource"]
+    permission, kind = artifactory.permissions.find(request.path_params["name"]), request.path_params["resource"]
     if kind not in RESOURCES:
         raise ApiError(400, f"Unknown resource type '{kind}'")
-    found.resources[kind] = artifactory.permissions.resource(kind, await json_body(request, dict))
-    found.modified_by = caller.name
-    return compact(found.resources[kind])
+    permission.resources[kind] = artifactory.permissions.resource(kind, await json_body(request, dict))
+    permission.modified_by = caller.name
+    return compact(permission.resources[kind])
 
 
 async def delete_permission(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
     _require_access_api(artifactory)
-    found, kind = artifactory.permissions.find(request.path_params["name"]), request.path_params.get("resource")
+    permission, kind = artifactory.permissions.find(request.path_params["name"]), request.path_params.get("resource")
     if kind is None:
-        del artifactory.permissions.by_name[found.name]
-    elif found.resources.pop(kind, None) is None:
-        raise ApiError(404, f"Permission '{found.name}' has no resource '{kind}'")
+        del artifactory.permissions.by_name[permission.name]
+    elif permission.resources.pop(kind, None) is None:
+        raise ApiError(404, f"Permission '{permission.name}' has no resource '{kind}'")
     return Response(status_code=204)
 
 
 def routes() -> list[BaseRoute]:
-    found: list[BaseRoute] = [
+    permission: list[BaseRoute] = [
         route("/access/api/v1/system/ping", ping, kind="access.ping", allow="all"),
         route("/access/api/v1/system/version", version, kind="access.version"),
     ]
     for tokens in ("/access/api/v1/tokens", "/artifactory/access/api/v1/tokens"):
-        found += [
+        permission += [
             route(tokens, list_tokens, kind="access.token.list"),
             route(tokens, create_token, kind="access.token.create", methods=["POST"]),
             route(f"{tokens}/{{id}}", get_token, kind="access.token.get"),
             route(f"{tokens}/{{id}}", revoke_token, kind="access.token.delete", methods=["DELETE"]),
         ]
-    listing, one = "/access/api/v2/permissions", "/access/api/v2/permissions/{name}"
+    listing, by_name = "/access/api/v2/permissions", "/access/api/v2/permissions/{name}"
     return [
-        *found,
+        *permission,
         route(listing, list_permissions, kind="access.permission.list", allow="admin"),
         route(f"{listing}/", list_permissions, kind="access.permission.list", allow="admin"),
         route(listing, create_permission, kind="access.permission.create", methods=["POST"], allow="admin"),
-        route(one, get_permission, kind="access.permission.get", allow="admin"),
-        route(one, delete_permission, kind="access.permission.delete", methods=["DELETE"], allow="admin"),
+        route(by_name, get_permission, kind="access.permission.get", allow="admin"),
+        route(by_name, delete_permission, kind="access.permission.delete", methods=["DELETE"], allow="admin"),
         route(
-            f"{one}/{{resource}}", update_permission, kind="access.permission.update", methods=["PUT"], allow="admin"
+            f"{by_name}/{{resource}}",
+            update_permission,
+            kind="access.permission.update",
+            methods=["PUT"],
+            allow="admin",
         ),
         route(
-            f"{one}/{{resource}}", delete_permission, kind="access.permission.delete", methods=["DELETE"], allow="admin"
+            f"{by_name}/{{resource}}",
+            delete_permission,
+            kind="access.permission.delete",
+            methods=["DELETE"],
+            allow="admin",
         ),
     ]

@@ -90,7 +90,7 @@ class Signer:
         signed = ".".join(_encode(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
         return f"{signed}.{_encode(self._key.sign(signed.encode(), padding.PKCS1v15(), SHA256()))}"
 
-    def verified(self, jwt: str) -> dict[str, Any] | None:
+    def verify(self, jwt: str) -> dict[str, Any] | None:
         """The claims of a token that this installation signed, None for any other text."""
         signed, _ignored, signature = jwt.rpartition(".")
         try:
@@ -176,7 +176,7 @@ class Authenticator:
         return caller
 
     def _token_caller(self, text: str) -> Caller:
-        claims = self._signer.verified(self._references.get(text, text))
+        claims = self._signer.verify(self._references.get(text, text))
         if claims is None:
             raise ApiError(401, "Props Authentication Token not found", BASIC_CHALLENGE)
         if claims["jti"] in self._revoked:

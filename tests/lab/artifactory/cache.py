@@ -126,10 +126,10 @@ class Cache:
 
     def remove(self, path: str) -> int:
         """The number of files that were at or below a path."""
-        found = self.below(path)
-        for file in found:
+        files = self.below(path)
+        for file in files:
             del self.files[file.path]
-        return len(found)
+        return len(files)
 
     def put(
         self,
@@ -140,11 +140,11 @@ class Cache:
         user: str,
         *,
         expires: bool = False,
-        promised: tuple[str, int] | None = None,
+        declared: tuple[str, int] | None = None,
     ) -> CachedFile:
         """Keep a file in place of an older one. `promised`: digest and length of what it only stands for."""
         now = self._now()
-        digest, length = promised or (f"sha256:{content.sha256}", content.size)
+        digest, length = declared or (f"sha256:{content.sha256}", content.size)
         file = CachedFile(path, content, mime_type, remote_url, digest, length, expires, user, now, now, now)
         self.files[path] = file
         return file

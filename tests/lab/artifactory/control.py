@@ -23,23 +23,23 @@ def routes(simulator: Simulator) -> list[BaseRoute]:
         return artifactory
 
     def repository(request: Request) -> Repository:
-        found = state().store.get(request.path_params["key"])
-        if found is None:
+        repo = state().store.get(request.path_params["key"])
+        if repo is None:
             raise KeyError(request.path_params["key"])
-        return found
+        return repo
 
     def remote(request: Request) -> Remote[Any, Any]:
         return state().remote(repository(request))
 
     async def list_repositories(_request: Request) -> JSONResponse:
         """By key; passwords in clear text, unset fields as null."""
-        return JSONResponse({found.key: _stored(found) for found in state().store})
+        return JSONResponse({repo.key: _stored(repo) for repo in state().store})
 
     async def change_repository(request: Request) -> JSONResponse:
         """No merge rules, no validation, no restart: the values are simply there."""
-        found = repository(request)
-        state().store.overwrite(found.key, await request.json())
-        return JSONResponse(_stored(found))
+        repo = repository(request)
+        state().store.overwrite(repo.key, await request.json())
+        return JSONResponse(_stored(repo))
 
     async def list_cache(request: Request) -> JSONResponse:
         return JSONResponse(sorted(remote(request).cache.files))
@@ -49,12 +49,12 @@ def routes(simulator: Simulator) -> list[BaseRoute]:
 
     async def list_permissions(_request: Request) -> JSONResponse:
         """By name; what the Access API calls their resources."""
-        return JSONResponse({name: found.resources for name, found in state().permissions.by_name.items()})
+        return JSONResponse({name: repo.resources for name, repo in state().permissions.by_name.items()})
 
     async def count_requests(_request: Request) -> JSONResponse:
         """Requests to the upstream by repository, each hop of a redirect too: {"HEAD": n, "GET": n, "TOKEN": n}."""
-        remotes = [state().remote(found) for found in state().store if found.rclass == "remote"]
-        return JSONResponse({found.key: dict(found.upstream.requests) for found in remotes})
+        remotes = [state().remote(repo) for repo in state().store if repo.rclass == "remote"]
+        return JSONResponse({repo.key: dict(repo.upstream.requests) for repo in remotes})
 
     return [
         Route("/artifactory/repositories", list_repositories),

@@ -21,7 +21,7 @@ from .cache import CachedFile
 from .docker_remote import DOCKER_TYPES, DockerRemote, Pull
 from .file_response import serve
 from .manifests import MARKER, is_marker
-from .remote import BadCredentialsError, DeniedError, NotFoundError, first, in_order
+from .remote import BadCredentialsError, DeniedError, NotFoundError, first, attempts_in_order
 from .responses import ApiError, compact, envelope, route
 from .store import Repository
 
@@ -34,7 +34,7 @@ _API_VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
 
 
 @dataclass(frozen=True)
-class Unknown:
+class UnknownItem:
     """What a 404 says, and the noun in a 403."""
 
     code: str
@@ -43,17 +43,17 @@ class Unknown:
     detail: dict[str, str]
 
     @classmethod
-    def manifest(cls, image: str) -> Unknown:
+    def manifest(cls, image: str) -> UnknownItem:
         return cls(
             "MANIFEST_UNKNOWN", "The named manifest is not known to the registry.", "manifest", {"manifest": image}
         )
 
     @classmethod
-    def blob(cls, digest: str) -> Unknown:
+    def blob(cls, digest: str) -> UnknownItem:
         return cls("BLOB_UNKNOWN", "blob unknown to registry", "blob", {"blobSum": digest})
 
 
-class Refusal(Exception):
+class DockerError(Exception):
     """The answer when no member gave one."""
 
     def __init__(self, response: Response) -> None:
@@ -134,21 +134,21 @@ def _docker_route(path: str, endpoint: DockerEndpoint, kind: str, methods: Seque
             raise ApiError(404, f"Repository '{key}' does not support Docker API version v2")
         try:
             return await endpoint(RequestContext(artifactory, caller, repository, request))
-        except Refusal as refusal:
-            return refusal.response
+        except DockerError as error:
+            return error.response
 
     return Route(path, handle, methods=list(methods), name=kind)
 
 
-async def _first(call: RequestContext, attempts: Iterable[Awaitable[T]], unknown: Unknown) -> T:
+async def _first(call: RequestContext, attempts: Iterable[Awaitable[T]], unknown: UnknownItem) -> T:
     """The first attempt that succeeds. Raises Refusal."""
     try:
         return await first(attempts)
     except (NotFoundError, DeniedError, BadCredentialsError) as error:
-        raise Refusal(_refusal(call, error, unknown)) from error
+        raise DockerError(_error_response(call, error, unknown)) from error
 
 
-def _refusal(call: RequestContext, reason: Exception, unknown: Unknown) -> Response:
+def _error_response(call: RequestContext, reason: Exception, unknown: UnknownItem) -> Response:
     if isinstance(reason, BadCredentialsError):
         return envelope(500, str(reason))
     if isinstance(reason, DeniedError) and call.caller.anonymous:
@@ -176,18 +176,18 @@ async def token(artifactory: Artifactory, caller: Caller, _request: Request) -> 
     return compact({"token": issued.jwt, "expires_in": TOKEN_SECONDS})
 
 
-async def refuse_token(_artifactory: Artifactory, _caller: Caller, _request: Request) -> Response:
+async def reject_token_post(_artifactory: Artifactory, _caller: Caller, _request: Request) -> Response:
     raise ApiError(401, "Authentication is required")
 
 
 async def manifest(call: RequestContext) -> Response:
     reference = call.request.path_params["reference"]
-    attempts = in_order(
+    attempts = attempts_in_order(
         call.members(),
         lambda remote: remote.cached_manifest(call.pull, reference),
         lambda remote: remote.manifest(call.pull, reference),
     )
-    file = await _first(call, attempts, Unknown.manifest(call.image))
+    file = await _first(call, attempts, UnknownItem.manifest(call.image))
     if call.request.method == "HEAD" and reference.startswith("sha256:"):
         headers = {
             "Docker-Content-Digest": file.digest,
@@ -197,21 +197,21 @@ async def manifest(call: RequestContext) -> Response:
         }
         return Response(headers=headers)
     origin = {"X-Artifactory-Filename": file.name, "X-Artifactory-Origin-Remote-Path": file.remote_url}
-    return _served(call, file, origin)
+    return _serve_file(call, file, origin)
 
 
 async def blob(call: RequestContext) -> Response:
     digest, fetch = call.request.path_params["digest"], call.request.method == "GET"
     attempts = (remote.blob(call.pull, digest, fetch=fetch) for remote in call.members())
-    file = await _first(call, attempts, Unknown.blob(digest))
-    return _served(call, file, {})
+    file = await _first(call, attempts, UnknownItem.blob(digest))
+    return _serve_file(call, file, {})
 
 
 async def tags(call: RequestContext) -> Response:
     attempts = (remote.tags(call.pull) for remote in call.members())
-    found = sorted(await _first(call, attempts, Unknown.manifest(call.image)))
+    route_list = sorted(await _first(call, attempts, UnknownItem.manifest(call.image)))
     query = call.request.query_params
-    rest = [tag for tag in found if tag > query.get("last", "")]
+    rest = [tag for tag in route_list if tag > query.get("last", "")]
     count = int(query["n"]) if query.get("n", "").isdigit() else len(rest)
     headers = dict(_API_VERSION)
     if count < len(rest):  # the link lacks the repository key, as the real one does
@@ -230,20 +230,20 @@ async def referrers(call: RequestContext) -> Response:
     if settings.version < (7, 90, 1) or not settings["artifactory_proxies_referrers"]:
         raise ApiError(404, "Not Found")
     attempts = (remote.referrers(call.pull, digest) for remote in call.members())
-    found = await _first(call, attempts, Unknown.manifest(call.image))
-    return JSONResponse(found, headers=_API_VERSION, media_type="application/vnd.oci.image.index.v1+json")
+    route_list = await _first(call, attempts, UnknownItem.manifest(call.image))
+    return JSONResponse(route_list, headers=_API_VERSION, media_type="application/vnd.oci.image.index.v1+json")
 
 
-async def refuse_upload(_call: RequestContext) -> Response:
+async def reject_upload(_call: RequestContext) -> Response:
     raise ApiError(400, "Unable to upload blobs to a remote repository.")
 
 
-async def refuse_manifest(call: RequestContext) -> Response:
+async def reject_manifest_write(call: RequestContext) -> Response:
     verb = "delete" if call.request.method == "DELETE" else "upload"
     raise ApiError(400, f"Unable to {verb} a manifest {'from' if verb == 'delete' else 'to'} a remote repository.")
 
 
-def _served(call: RequestContext, file: CachedFile, headers: dict[str, str]) -> Response:
+def _serve_file(call: RequestContext, file: CachedFile, headers: dict[str, str]) -> Response:
     """A file with the headers of artifactory.md §5.3; of a marker just those of what it stands for."""
     headers = {**_API_VERSION, **headers, "Docker-Content-Digest": file.digest}
     if not is_marker(file):
@@ -261,23 +261,23 @@ def _served(call: RequestContext, file: CachedFile, headers: dict[str, str]) -> 
 
 
 def routes() -> list[BaseRoute]:
-    found: list[BaseRoute] = [Route(path, host_ping, name="docker.ping") for path in ("/v2", "/v2/")]
+    route_list: list[BaseRoute] = [Route(path, host_ping, name="docker.ping") for path in ("/v2", "/v2/")]
     internal = "/artifactory/api/docker/{key}/v2"
     for path in ("/v2/token", f"{internal}/token"):
-        found += [
+        route_list += [
             route(path, token, kind="docker.token"),
-            route(path, refuse_token, kind="docker.token", methods=["POST"], allow="all"),
+            route(path, reject_token_post, kind="docker.token", methods=["POST"], allow="all"),
         ]
-    found += [_docker_route(path, ping, "docker.ping") for path in (internal, f"{internal}/")]
+    route_list += [_docker_route(path, ping, "docker.ping") for path in (internal, f"{internal}/")]
     for base in ("/v2/{key}", internal):
         image = f"{base}/{{image:path}}"
-        found += [
+        route_list += [
             _docker_route(f"{base}/_catalog", catalog, "docker.catalog"),
             _docker_route(f"{image}/tags/list", tags, "docker.tags"),
             _docker_route(f"{image}/referrers/{{digest}}", referrers, "docker.referrers"),
             _docker_route(f"{image}/manifests/{{reference}}", manifest, "docker.manifest"),
-            _docker_route(f"{image}/manifests/{{reference}}", refuse_manifest, "docker.push", ["PUT", "DELETE"]),
+            _docker_route(f"{image}/manifests/{{reference}}", reject_manifest_write, "docker.push", ["PUT", "DELETE"]),
             _docker_route(f"{image}/blobs/{{digest}}", blob, "docker.blob"),
-            _docker_route(f"{image}/blobs/uploads/", refuse_upload, "docker.push", ["POST"]),
+            _docker_route(f"{image}/blobs/uploads/", reject_upload, "docker.push", ["POST"]),
         ]
-    return found
+    return route_list

@@ -19,7 +19,7 @@ from .auth import Caller
 from .cache import CachedFile
 from .manifests import INDEX, ManifestCache, folder_of, is_marker
 from .remote import BadCredentialsError, NotFoundError, Remote
-from .upstream import RegistryUpstream, TokenRefusedError
+from .upstream import RegistryUpstream, TokenRejectedError
 
 if TYPE_CHECKING:
     from .state import Artifactory
@@ -57,7 +57,7 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
         self._check(pull.caller, f"{folder}/{INDEX}")
         async with self._locks[folder]:
             cached = self.cache.manifest(pull.image, reference)
-            if cached is not None and self._is_good(cached, reference):
+            if cached is not None and self._is_usable(cached, reference):
                 return cached
             try:
                 return await self._fetch_manifest(pull, reference, cached)
@@ -70,7 +70,7 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
         """The same, but only what is here and fresh."""
         self._check(pull.caller, f"{folder_of(pull.image, reference)}/{INDEX}")
         cached = self.cache.manifest(pull.image, reference)
-        if cached is None or not self._is_good(cached, reference):
+        if cached is None or not self._is_usable(cached, reference):
             raise NotFoundError
         return cached
 
@@ -78,23 +78,23 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
         """A blob that a cached manifest names. Without `fetch` its marker will do."""
         self._check(pull.caller, folder_of(pull.image, digest))
         async with self._locks[folder_of(pull.image, digest)]:
-            known = self.cache.blob(pull.image, digest)
-            if known is None:
+            blob = self.cache.blob(pull.image, digest)
+            if blob is None:
                 raise NotFoundError
-            return await self._fetch_blob(pull, known) if is_marker(known) and fetch else known
+            return await self._fetch_blob(pull, blob) if is_marker(blob) and fetch else blob
 
     async def tags(self, pull: Pull) -> list[str]:
         """All tags, as the upstream lists them; without it those in the cache."""
         self._check(pull.caller, pull.image)
-        name, found, query = self._upstream_name(pull.image), [], ""
+        name, tags, query = self._upstream_name(pull.image), [], ""
         try:
-            async with self._asking(pull.image, remember=False):
+            async with self._upstream_requests(pull.image, cache_miss=False):
                 while True:
                     body, link = await self._json(f"{name}/tags/list{query}", name, pull)
-                    found += body["tags"]
+                    tags += body["tags"]
                     following = _NEXT_PAGE.search(link)
                     if following is None:
-                        return found
+                        return tags
                     query = f"?{urlsplit(following[1]).query}"
         except NotFoundError:
             cached = self.cache.tags(pull.image)
@@ -106,14 +106,14 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
         """The upstream's list; it is not cached."""
         self._check(pull.caller, folder_of(pull.image, digest))
         name = self._upstream_name(pull.image)
-        async with self._asking(pull.image, remember=False):
+        async with self._upstream_requests(pull.image, cache_miss=False):
             body, _ignored = await self._json(f"{name}/referrers/{digest}", name, pull)
             return body
 
     # --- rules --------------------------------------------------------------------------------------------------------
-    def _is_good(self, file: CachedFile, reference: str) -> bool:
+    def _is_usable(self, file: CachedFile, reference: str) -> bool:
         """A digest asks for those very bytes, however old the copy of a tag is that holds them."""
-        return reference.startswith("sha256:") or self._is_fresh(file)
+        return reference.startswith("sha256:") or self._is_valid(file)
 
     def _uses_tokens(self) -> bool:
         """Whether challenges of the upstream are answered: other types than docker may need no setting for that."""
@@ -132,17 +132,17 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
 
     # --- the upstream -------------------------------------------------------------------------------------------------
     @asynccontextmanager
-    async def _asking(self, path: str, *, remember: bool) -> AsyncIterator[None]:
+    async def _upstream_requests(self, path: str, *, cache_miss: bool) -> AsyncIterator[None]:
         """The same, and what it means that the upstream's token service gave no token."""
-        async with super()._asking(path, remember=remember):
+        async with super()._upstream_requests(path, cache_miss=cache_miss):
             try:
                 yield
-            except TokenRefusedError as error:
+            except TokenRejectedError as error:
                 if self._artifactory.settings["artifactory_bad_upstream_credentials"] == "invalid_credentials":
                     raise BadCredentialsError(self._credentials_text(path, error)) from error
                 raise NotFoundError from error
 
-    def _credentials_text(self, path: str, error: TokenRefusedError) -> str:
+    def _credentials_text(self, path: str, error: TokenRejectedError) -> str:
         cause = f"Can't fetch token for repo: {self.key} realm: {error.realm} scope:{error.scope}"
         return (
             f"Invalid username/password configured for Remote Docker repository: {self.key}:"
@@ -152,7 +152,7 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
     async def _fetch_manifest(self, pull: Pull, reference: str, cached: CachedFile | None) -> CachedFile:
         folder, name = folder_of(pull.image, reference), self._upstream_name(pull.image)
         path = f"{name}/manifests/{reference}"
-        async with self._asking(folder, remember=cached is None):
+        async with self._upstream_requests(folder, cache_miss=cached is None):
             if not self.fields["bypassHeadRequests"]:
                 async with self.upstream.open("HEAD", path, name, _MANIFEST_TYPES) as response:
                     self._require_usable(response, pull)
@@ -170,7 +170,7 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
 
     async def _fetch_blob(self, pull: Pull, marker: CachedFile) -> CachedFile:
         name = self._upstream_name(pull.image)
-        async with self._asking(folder_of(pull.image, marker.digest), remember=True):
+        async with self._upstream_requests(folder_of(pull.image, marker.digest), cache_miss=True):
             self._check_deploy(pull.caller, marker.path)
             async with self.upstream.open("GET", f"{name}/blobs/{marker.digest}", name) as response:
                 self._require_usable(response, pull)

@@ -19,8 +19,8 @@ from . import alpine, golang, maven
 from .auth import Caller
 from .cache import Cache, CachedFile
 from .file_response import serve
-from .files import FileRemote, MismatchError, Wanted
-from .remote import DeniedError, NotFoundError, UnreadableError, first, graver, in_order
+from .files import FileRemote, MismatchError, RemoteFile
+from .remote import DeniedError, NotFoundError, UnreadableError, first, more_severe, attempts_in_order
 from .responses import BASIC_CHALLENGE, ApiError, route
 from .responses import Endpoint as ArtifactoryEndpoint
 from .store import Repository
@@ -37,7 +37,7 @@ _MERGES: dict[str, Callable[[Sequence[bytes]], bytes]] = {
 }
 
 
-Wants = Callable[[FileRemote], Awaitable[Wanted]]
+Locator = Callable[[FileRemote], Awaitable[RemoteFile]]
 """What is wanted of each member: they can have the same thing in different places."""
 
 
@@ -63,29 +63,29 @@ class RequestContext:
         members = self.artifactory.members(self.repository)
         return [member for member in members if isinstance(member, FileRemote)]
 
-    async def first(self, wanted: Wants) -> CachedFile:
+    async def first(self, locate: Locator) -> CachedFile:
         """The first member's file that can be had."""
 
         async def cached(remote: FileRemote) -> CachedFile:
-            return await remote.cached(self.caller, await wanted(remote))
+            return await remote.cached(self.caller, await locate(remote))
 
         async def fetched(remote: FileRemote) -> CachedFile:
-            return await remote.file(self.caller, await wanted(remote))
+            return await remote.file(self.caller, await locate(remote))
 
-        return await first(in_order(self.members(), cached, fetched))
+        return await first(attempts_in_order(self.members(), cached, fetched))
 
-    async def all(self, wanted: Wants) -> list[tuple[FileRemote, CachedFile]]:
+    async def all(self, locate: Locator) -> list[tuple[FileRemote, CachedFile]]:
         """The files of all members that have one; raises what `first` raises when none has."""
-        found: list[tuple[FileRemote, CachedFile]] = []
+        files: list[tuple[FileRemote, CachedFile]] = []
         reason: Exception = NotFoundError()
         for remote in self.members():
             try:
-                found.append((remote, await remote.file(self.caller, await wanted(remote))))
+                files.append((remote, await remote.file(self.caller, await locate(remote))))
             except (NotFoundError, DeniedError) as error:
-                reason = graver(reason, error)
-        if not found:
+                reason = more_severe(reason, error)
+        if not files:
             raise reason
-        return found
+        return files
 
     def read(self, file: CachedFile) -> bytes:
         file.count_download(self.artifactory.simulator.clock.now(), self.caller.name)
@@ -102,7 +102,7 @@ class RequestContext:
 
     def make(self, path: str, body: bytes) -> CachedFile:
         """A file that no cache holds."""
-        content, mime_type = self.artifactory.files.add(body), Wanted(path, "").mime_type
+        content, mime_type = self.artifactory.files.add(body), RemoteFile(path, "").mime_type
         return Cache(self.artifactory.files, self.artifactory.simulator.clock.now).put(path, content, mime_type, "", "")
 
     def serve(self, file: CachedFile) -> Response:
@@ -120,14 +120,14 @@ def of_type(package_type: str, endpoint: Endpoint) -> ArtifactoryEndpoint:
         repository = artifactory.store.get(key)
         if repository is None or package_type not in ("", repository.package_type):
             raise ApiError(404, f"Could not find repository '{key}'")
-        with _refusing(artifactory, caller):
+        with _errors_as_responses(artifactory, caller):
             return await endpoint(RequestContext(artifactory, caller, repository, request))
 
     return handle
 
 
 @contextmanager
-def _refusing(artifactory: Artifactory, caller: Caller) -> Iterator[None]:
+def _errors_as_responses(artifactory: Artifactory, caller: Caller) -> Iterator[None]:
     try:
         yield
     except MismatchError as error:
@@ -151,20 +151,20 @@ async def download(call: RequestContext) -> Response:
 
 
 async def _find(call: RequestContext, path: str) -> CachedFile:
-    async def wanted(remote: FileRemote) -> Wanted:
+    async def locate(remote: FileRemote) -> RemoteFile:
         return remote.below(path)
 
     members, merge = call.members(), next((how for end, how in _MERGES.items() if f"/{path}".endswith(end)), None)
     if merge is None or len(members) < 2 or not members[0].below(path).expires:
-        return await call.first(wanted)
-    found = await call.all(wanted)
-    return call.make(path, merge([call.read(file) for _remote, file in found]))
+        return await call.first(locate)
+    files = await call.all(locate)
+    return call.make(path, merge([call.read(file) for _remote, file in files]))
 
 
 async def _download_cached(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
     """A file of `<key>-cache`, as it is: the upstream is not asked."""
     owner = artifactory.cache_owner(request.path_params["key"])
-    with _refusing(artifactory, caller):
+    with _errors_as_responses(artifactory, caller):
         call = RequestContext(artifactory, caller, owner, request)
         return call.serve(artifactory.remote(owner).stored(caller, call.path))
 

@@ -190,7 +190,7 @@ class Schema:
             return self.nullable[name]
         return type(self.defaults[name]) if name in self.defaults else None
 
-    def cleared(self, name: str) -> Any:
+    def empty_value(self, name: str) -> Any:
         """What null or "" leaves in a scalar field."""
         if name in self.nullable:
             return None

@@ -34,8 +34,11 @@ def serve(
         "X-Checksum-Sha1": content.sha1,
         "X-Checksum-Sha256": content.sha256,
     }
-    asked = request.headers
-    if asked.get("if-none-match", "").strip('"') == content.sha1 or asked.get("if-modified-since") == modified:
+    conditions = request.headers
+    if (
+        conditions.get("if-none-match", "").strip('"') == content.sha1
+        or conditions.get("if-modified-since") == modified
+    ):
         return Response(status_code=304, headers=headers)
     if request.method == "GET":
         file.count_download(artifactory.simulator.clock.now(), caller.name)

@@ -36,7 +36,7 @@ _MIME_TYPES = {
     ".zip": "application/zip",
 }
 # How the paths of documents end, whose content changes, by package type. That of other files never does.
-_MOVING = {"alpine": ("/APKINDEX.tar.gz",), "go": ("/@v/list", "/@latest"), "maven": ("/maven-metadata.xml",)}
+_MUTABLE = {"alpine": ("/APKINDEX.tar.gz",), "go": ("/@v/list", "/@latest"), "maven": ("/maven-metadata.xml",)}
 
 
 class MismatchError(NotFoundError):
@@ -44,7 +44,7 @@ class MismatchError(NotFoundError):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RemoteFile:
     """A file: its path in the cache, and where the upstream has it. `expires`: its content changes."""
 
     path: str
@@ -63,10 +63,10 @@ class FileUpstream(Upstream):
         self,
         http: httpx.AsyncClient,
         fields: Callable[[], Mapping[str, Any]],
-        stops: Callable[[httpx.Response], bool],
+        is_final: Callable[[httpx.Response], bool],
     ) -> None:
         super().__init__(http, fields)
-        self._stops = stops
+        self._is_final = is_final
 
     @asynccontextmanager
     async def open(self, method: str, url: str) -> AsyncIterator[httpx.Response]:
@@ -76,11 +76,11 @@ class FileUpstream(Upstream):
             yield response
 
     def _target(self, url: str, response: httpx.Response) -> str | None:
-        target = None if self._stops(response) else super()._target(url, response)
-        return target if target is None or self._fields()["disableUrlNormalization"] else _normalized(target)
+        target = None if self._is_final(response) else super()._target(url, response)
+        return target if target is None or self._fields()["disableUrlNormalization"] else _normalize_url(target)
 
 
-def _normalized(url: str) -> str:
+def _normalize_url(url: str) -> str:
     """The same address to a human, another text to one who signed it."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(path=re.sub("//+", "/", unquote(parts.path)), query=unquote(parts.query)))
@@ -92,33 +92,33 @@ class FileRemote(Remote[Cache, FileUpstream]):
     def __init__(self, artifactory: Artifactory, key: str) -> None:
         cache = Cache(artifactory.files, artifactory.simulator.clock.now)
         super().__init__(
-            artifactory, key, cache, FileUpstream(artifactory.simulator.http, lambda: self.fields, self._takes_page)
+            artifactory, key, cache, FileUpstream(artifactory.simulator.http, lambda: self.fields, self._accepts_html)
         )
 
-    def below(self, path: str) -> Wanted:
+    def below(self, path: str) -> RemoteFile:
         """What is wanted of the repository's own URL by a path below it."""
-        moving = _MOVING.get(self._repository.package_type, ())
-        return Wanted(path, f"{self.fields['url'].rstrip('/')}/{quote(path)}", f"/{path}".endswith(moving))
+        moving = _MUTABLE.get(self._repository.package_type, ())
+        return RemoteFile(path, f"{self.fields['url'].rstrip('/')}/{quote(path)}", f"/{path}".endswith(moving))
 
     # --- what clients ask for; raises NotFoundError, DeniedError ------------------------------------------------------
-    async def file(self, caller: Caller, wanted: Wanted) -> CachedFile:
+    async def file(self, caller: Caller, remote_file: RemoteFile) -> CachedFile:
         """The file; an expired copy when the upstream does not give a better one."""
-        self._check(caller, wanted.path)
-        async with self._locks[wanted.path]:
-            cached = self.cache.files.get(wanted.path)
-            if cached is not None and self._is_fresh(cached):
+        self._check(caller, remote_file.path)
+        async with self._locks[remote_file.path]:
+            cached = self.cache.files.get(remote_file.path)
+            if cached is not None and self._is_valid(cached):
                 return cached
             try:
-                return await self._fetch(caller, wanted, cached)
+                return await self._fetch(caller, remote_file, cached)
             except NotFoundError:
                 if cached is None:
                     raise
                 return cached
 
-    async def cached(self, caller: Caller, wanted: Wanted) -> CachedFile:
+    async def cached(self, caller: Caller, remote_file: RemoteFile) -> CachedFile:
         """The same, but only what is here and fresh."""
-        file = self.stored(caller, wanted.path)
-        if not self._is_fresh(file):
+        file = self.stored(caller, remote_file.path)
+        if not self._is_valid(file):
             raise NotFoundError
         return file
 
@@ -129,37 +129,43 @@ class FileRemote(Remote[Cache, FileUpstream]):
             raise NotFoundError
 
     # --- the upstream -------------------------------------------------------------------------------------------------
-    async def _fetch(self, caller: Caller, wanted: Wanted, cached: CachedFile | None) -> CachedFile:
-        async with self._asking(wanted.path, remember=cached is None):
+    async def _fetch(self, caller: Caller, remote_file: RemoteFile, cached: CachedFile | None) -> CachedFile:
+        async with self._upstream_requests(remote_file.path, cache_miss=cached is None):
             if not self.fields["bypassHeadRequests"]:
-                async with self.upstream.open("HEAD", wanted.url) as response:
-                    self._require_usable(wanted, response)
-            self._check_deploy(caller, wanted.path)
-            async with self.upstream.open("GET", wanted.url) as response:
-                self._require_usable(wanted, response)
+                async with self.upstream.open("HEAD", remote_file.url) as response:
+                    self._require_usable(remote_file, response)
+            self._check_deploy(caller, remote_file.path)
+            async with self.upstream.open("GET", remote_file.url) as response:
+                self._require_usable(remote_file, response)
                 content = await self._artifactory.files.add_stream(response.aiter_raw())
         if cached is not None and cached.content == content:
             self.cache.confirm(cached)
             return cached
-        return self.cache.put(wanted.path, content, wanted.mime_type, wanted.url, caller.name, expires=wanted.expires)
+        return self.cache.put(
+            remote_file.path, content, remote_file.mime_type, remote_file.url, caller.name, expires=remote_file.expires
+        )
 
-    def _takes_page(self, response: httpx.Response) -> bool:
+    def _accepts_html(self, response: httpx.Response) -> bool:
         """Whether the web page of a redirect is where the search for the file ends: blocked, or in its place."""
         blocked = self._blocks(response.headers.get("content-type", ""))
-        return _is_page(response) and (blocked or self._keeps_pages())
+        return _is_html(response) and (blocked or self._caches_html())
 
-    def _keeps_pages(self) -> bool:
+    def _caches_html(self) -> bool:
         looks_first = not self.fields["bypassHeadRequests"]
         return looks_first and self._artifactory.settings["artifactory_redirected_head"] == "page"
 
-    def _require_usable(self, wanted: Wanted, response: httpx.Response) -> None:
-        if _is_page(response) and wanted.mime_type != "text/html" and self._blocks(response.headers["content-type"]):
-            types = f"Mismatching mime types found in request: [{wanted.mime_type}] and response: text/html"
+    def _require_usable(self, remote_file: RemoteFile, response: httpx.Response) -> None:
+        if (
+            _is_html(response)
+            and remote_file.mime_type != "text/html"
+            and self._blocks(response.headers["content-type"])
+        ):
+            types = f"Mismatching mime types found in request: [{remote_file.mime_type}] and response: text/html"
             raise MismatchError(f"{types}, and this repo blocks text/html on mismatch")
-        taken = response.status_code in REDIRECTS and self._takes_page(response)
+        taken = response.status_code in REDIRECTS and self._accepts_html(response)
         if response.status_code != 200 and not taken:
             raise NotFoundError
 
 
-def _is_page(response: httpx.Response) -> bool:
+def _is_html(response: httpx.Response) -> bool:
     return response.headers.get("content-type", "").partition(";")[0].strip().lower() in MISMATCHING

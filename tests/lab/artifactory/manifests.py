@@ -48,8 +48,8 @@ class ManifestCache(Cache):
 
     def blob(self, image: str, digest: str) -> CachedFile | None:
         """The blob, or else its marker; None when no cached manifest of the image has named it."""
-        found = [file for file in self._of_image(image) if not is_manifest(file) and file.digest == digest]
-        return min(found, key=is_marker, default=None)
+        files = [file for file in self._of_image(image) if not is_manifest(file) and file.digest == digest]
+        return min(files, key=is_marker, default=None)
 
     def images(self) -> list[str]:
         return sorted({file.folder.rpartition("/")[0] for file in self.files.values() if is_manifest(file)})
@@ -78,18 +78,18 @@ class ManifestCache(Cache):
         base = remote_url.rpartition("/manifests/")[0]
         for blob in [document.get("config"), *document.get("layers", [])]:
             if blob is not None:
-                self._promise(image, folder, blob, f"{base}/blobs/{blob['digest']}", user)
+                self._add_blob(image, folder, blob, f"{base}/blobs/{blob['digest']}", user)
         return saved
 
-    def _promise(self, image: str, folder: str, blob: dict[str, Any], remote_url: str, user: str) -> None:
+    def _add_blob(self, image: str, folder: str, blob: dict[str, Any], remote_url: str, user: str) -> None:
         digest = blob["digest"]
         path = f"{folder}/{digest.replace(':', '__')}"
-        known = self.blob(image, digest)
-        if known is None or is_marker(known):
-            promised = digest, blob["size"]
-            self.put(path + MARKER, self.store.empty, "application/octet-stream", remote_url, user, promised=promised)
+        cached = self.blob(image, digest)
+        if cached is None or is_marker(cached):
+            declared = digest, blob["size"]
+            self.put(path + MARKER, self.store.empty, "application/octet-stream", remote_url, user, declared=declared)
         else:
-            self.files[path] = replace(known, path=path)
+            self.files[path] = replace(cached, path=path)
 
     def save_blob(self, image: str, marker: CachedFile, content: Content, user: str) -> CachedFile:
         """Put a blob in the place of all its markers; the one that was asked for may be gone by now."""

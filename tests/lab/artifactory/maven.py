@@ -28,8 +28,8 @@ def merge(documents: Sequence[bytes]) -> bytes:
         trees = [ElementTree.fromstring(document) for document in documents]
     except ElementTree.ParseError as error:
         raise UnreadableError(str(error)) from error
-    found = {version.text or "" for tree in trees for version in tree.iter("version")}
-    versions = sorted(found, key=lambda version: [int(number) for number in re.findall(r"\d+", version)])
+    numbers = {version.text or "" for tree in trees for version in tree.iter("version")}
+    versions = sorted(numbers, key=lambda version: [int(number) for number in re.findall(r"\d+", version)])
     merged = trees[0]
     for name in ("latest", "release"):
         for element in merged.iter(name):

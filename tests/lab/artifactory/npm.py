@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from .downloads import RequestContext, download, of_type
-from .files import FileRemote, Wanted
+from .files import FileRemote, RemoteFile
 from .responses import route
 
 
@@ -27,19 +27,19 @@ async def _package(call: RequestContext) -> Response:
     for remote, file in await call.all(lambda remote: _document(remote, call.path)):
         document = call.read_json(file)
         for version in document["versions"].values():
-            version["dist"]["tarball"] = _rewritten(call, remote, version["dist"]["tarball"])
+            version["dist"]["tarball"] = _rewrite_link(call, remote, version["dist"]["tarball"])
         merged["versions"] = {**document["versions"], **merged.get("versions", {})}
         merged = {**document, **merged}
     return JSONResponse(merged)
 
 
-async def _document(remote: FileRemote, name: str) -> Wanted:
+async def _document(remote: FileRemote, name: str) -> RemoteFile:
     """The slash after a scope is part of the name."""
     url = f"{remote.fields['url'].rstrip('/')}/{quote(name, safe='@')}"
-    return Wanted(f".npm/{name}/package.json", url, expires=True)
+    return RemoteFile(f".npm/{name}/package.json", url, expires=True)
 
 
-def _rewritten(call: RequestContext, remote: FileRemote, tarball: str) -> str:
+def _rewrite_link(call: RequestContext, remote: FileRemote, tarball: str) -> str:
     base = f"{remote.fields['url'].rstrip('/')}/"
     return f"{call.api('npm')}/{tarball.removeprefix(base)}" if tarball.startswith(base) else tarball
 

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from .downloads import RequestContext, of_type
-from .files import FileRemote, Wanted
+from .files import FileRemote, RemoteFile
 from .remote import NotFoundError
 from .responses import route
 
@@ -26,18 +26,18 @@ async def index(call: RequestContext) -> Response:
     return JSONResponse({"version": "3.0.0", "resources": rows})
 
 
-async def _service_index(remote: FileRemote) -> Wanted:
+async def _service_index(remote: FileRemote) -> RemoteFile:
     """The v3 feed's URL, for which the repository's own will do when it names an index."""
     url = remote.fields["v3FeedUrl"] or remote.fields["url"]
     if not url.endswith("/index.json"):
         raise NotFoundError
-    return Wanted(f"{_FOLDER}/index.json", url, expires=True)
+    return RemoteFile(f"{_FOLDER}/index.json", url, expires=True)
 
 
 async def _base(call: RequestContext, remote: FileRemote, resource: str) -> str:
     """The address of a resource at the upstream."""
-    found = await remote.file(call.caller, await _service_index(remote))
-    for row in call.read_json(found)["resources"]:
+    documents = await remote.file(call.caller, await _service_index(remote))
+    for row in call.read_json(documents)["resources"]:
         if row["@type"].startswith(resource):
             return str(row["@id"]).rstrip("/")
     raise NotFoundError
@@ -47,23 +47,23 @@ async def versions(call: RequestContext) -> Response:
     """The versions that any member has."""
     name = _id(call)
 
-    async def wanted(remote: FileRemote) -> Wanted:
+    async def locate(remote: FileRemote) -> RemoteFile:
         url = f"{await _base(call, remote, _FLAT)}/{name}/index.json"
-        return Wanted(f"{_FOLDER}/flatcontainer/{name}/index.json", url, expires=True)
+        return RemoteFile(f"{_FOLDER}/flatcontainer/{name}/index.json", url, expires=True)
 
-    found = [call.read_json(file)["versions"] for _remote, file in await call.all(wanted)]
-    return JSONResponse({"versions": list(dict.fromkeys(version for some in found for version in some))})
+    documents = [call.read_json(file)["versions"] for _remote, file in await call.all(locate)]
+    return JSONResponse({"versions": list(dict.fromkeys(version for some in documents for version in some))})
 
 
 async def registration(call: RequestContext) -> Response:
     """The first member's pages, with links to packages here."""
     name = _id(call)
 
-    async def wanted(remote: FileRemote) -> Wanted:
+    async def locate(remote: FileRemote) -> RemoteFile:
         url = f"{await _base(call, remote, _REGISTRATION)}/{name}/index.json"
-        return Wanted(f"{_FOLDER}/registration-semver2/{name}/index.json", url, expires=True)
+        return RemoteFile(f"{_FOLDER}/registration-semver2/{name}/index.json", url, expires=True)
 
-    document = call.read_json(await call.first(wanted))
+    document = call.read_json(await call.first(locate))
     base = f"{call.api('nuget/v3')}/registration-semver2"
     document["@id"] = f"{base}/{name}/index.json"
     for page in document["items"]:
@@ -78,10 +78,10 @@ async def package(call: RequestContext) -> Response:
     if call.request.path_params.get("file", path).lower() != path:
         raise NotFoundError
 
-    async def wanted(remote: FileRemote) -> Wanted:
-        return Wanted(path, f"{await _base(call, remote, _FLAT)}/{name}/{version}/{path}")
+    async def locate(remote: FileRemote) -> RemoteFile:
+        return RemoteFile(path, f"{await _base(call, remote, _FLAT)}/{name}/{version}/{path}")
 
-    return call.serve(await call.first(wanted))
+    return call.serve(await call.first(locate))
 
 
 def _id(call: RequestContext) -> str:

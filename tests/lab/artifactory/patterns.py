@@ -12,18 +12,18 @@ from functools import lru_cache
 
 def accepts(includes: Iterable[str], excludes: Iterable[str], path: str) -> bool:
     """Whether a path is included and not excluded; no include pattern at all includes everything."""
-    wanted = [pattern for pattern in includes if pattern] or ["**"]
-    return any(_matches(pattern, path) for pattern in wanted) and not any(
+    included = [pattern for pattern in includes if pattern] or ["**"]
+    return any(_matches(pattern, path) for pattern in included) and not any(
         _matches(pattern, path) for pattern in excludes if pattern
     )
 
 
 def _matches(pattern: str, path: str) -> bool:
-    return _compiled(pattern.strip()).fullmatch(path) is not None
+    return _compile_pattern(pattern.strip()).fullmatch(path) is not None
 
 
 @lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compile_pattern(pattern: str) -> re.Pattern[str]:
     """`**/` is any number of folders, `**` anything, `*` and `?` stay within a name; a trailing `/` means all below."""
     words = {"**/": "(?:.*/)?", "/**": "(?:/.*)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?)", pattern + "**" if pattern.endswith("/") else pattern)

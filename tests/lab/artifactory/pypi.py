@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute
 
 from .downloads import RequestContext, download, of_type
-from .files import FileRemote, Wanted
+from .files import FileRemote, RemoteFile
 from .responses import route
 
 FILES = "../../packages/"  # as seen from the index of a project
@@ -26,7 +26,7 @@ class _Links(HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.found: dict[str, str] = {}
+        self.links: dict[str, str] = {}
         self._target = ""
         self.feed(page)
 
@@ -36,7 +36,7 @@ class _Links(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._target:
-            self.found[data] = self._target
+            self.links[data] = self._target
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "a":
@@ -44,8 +44,8 @@ class _Links(HTMLParser):
 
 
 async def projects(call: RequestContext) -> Response:
-    found = await call.all(lambda remote: _index(remote, ""))
-    names = {name for _remote, file in found for name in _Links(call.read(file).decode()).found}
+    links = await call.all(lambda remote: _index(remote, ""))
+    names = {name for _remote, file in links for name in _Links(call.read(file).decode()).links}
     return _page({name: f"{name}/" for name in sorted(names)})
 
 
@@ -54,19 +54,19 @@ async def project(call: RequestContext) -> Response:
     name = re.sub(r"[-_.]+", "-", call.request.path_params["name"]).lower()
     links: dict[str, str] = {}
     for remote, file in await call.all(lambda remote: _index(remote, name)):
-        for text, target in _Links(call.read(file).decode()).found.items():
-            links.setdefault(text, _rewritten(remote, urljoin(file.remote_url, target)))
+        for text, target in _Links(call.read(file).decode()).links.items():
+            links.setdefault(text, _rewrite_link(remote, urljoin(file.remote_url, target)))
     return _page(links)
 
 
-async def _index(remote: FileRemote, name: str) -> Wanted:
+async def _index(remote: FileRemote, name: str) -> RemoteFile:
     """The registry and its suffix say where the index is, whatever the repository's own URL."""
     registry, suffix = remote.fields["pyPIRegistryUrl"].rstrip("/"), remote.fields["pyPIRepositorySuffix"].strip("/")
     path = f"{name}/" if name else ""
-    return Wanted(f".pypi/{name or 'simple'}.html", f"{registry}/{suffix}/{path}", expires=True)
+    return RemoteFile(f".pypi/{name or 'simple'}.html", f"{registry}/{suffix}/{path}", expires=True)
 
 
-def _rewritten(remote: FileRemote, target: str) -> str:
+def _rewrite_link(remote: FileRemote, target: str) -> str:
     """A link to a file below the repository's own URL leads back here. Another one stays what it is."""
     base = f"{remote.fields['url'].rstrip('/')}/"
     return FILES + target.removeprefix(base) if target.startswith(base) else target
@@ -81,11 +81,11 @@ def _page(links: Mapping[str, str]) -> Response:
 
 def routes() -> list[BaseRoute]:
     index, simple = of_type("pypi", projects), "/artifactory/api/pypi/{key}/simple"
-    one = of_type("pypi", project)
+    project_index = of_type("pypi", project)
     return [
         route(simple, index, kind="pypi.index"),
         route(f"{simple}/", index, kind="pypi.index"),
-        route(f"{simple}/{{name}}", one, kind="pypi.index"),
-        route(f"{simple}/{{name}}/", one, kind="pypi.index"),
+        route(f"{simple}/{{name}}", project_index, kind="pypi.index"),
+        route(f"{simple}/{{name}}/", project_index, kind="pypi.index"),
         route("/artifactory/api/pypi/{key}/packages/{path:path}", of_type("pypi", download), kind="pypi.file"),
     ]

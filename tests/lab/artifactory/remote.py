@@ -59,7 +59,7 @@ class Remote(Generic[CacheT, UpstreamT]):
         self.key = key
         self.cache = cache
         self.upstream = upstream
-        self._missed: dict[str, float] = {}
+        self._misses: dict[str, float] = {}
         self._offline_since: float | None = None
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -91,7 +91,7 @@ class Remote(Generic[CacheT, UpstreamT]):
         """The configuration was written."""
         self._offline_since = None
         if self._artifactory.settings["artifactory_save_clears_negative_cache"]:
-            self._missed.clear()
+            self._misses.clear()
 
     def zap(self, path: str) -> None:
         """Expire what can change at or below a path, and forget the misses there; not where the cache holds nothing."""
@@ -100,8 +100,8 @@ class Remote(Generic[CacheT, UpstreamT]):
         for file in self.cache.below(path):
             file.expired = file.expires
         prefix = f"{path}/" if path else ""
-        self._missed = {
-            missed: since for missed, since in self._missed.items() if missed != path and not missed.startswith(prefix)
+        self._misses = {
+            missed: since for missed, since in self._misses.items() if missed != path and not missed.startswith(prefix)
         }
 
     # --- rules --------------------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ class Remote(Generic[CacheT, UpstreamT]):
             reason = f"User {caller.name} is not permitted to deploy '{path}' into '{self.key}-cache:{path}'."
             raise DeniedError(reason, self._artifactory.settings["artifactory_deploy_denied_status"])
 
-    def _is_fresh(self, file: CachedFile) -> bool:
+    def _is_valid(self, file: CachedFile) -> bool:
         """Whether a copy will do without a look at the upstream."""
         if not file.expires:
             return True
@@ -130,9 +130,9 @@ class Remote(Generic[CacheT, UpstreamT]):
         assumed = since is not None and self._now() - since < self.fields["assumedOfflinePeriodSecs"]
         return bool(self.fields["offline"] or assumed)
 
-    def _is_missed(self, path: str) -> bool:
+    def _is_negatively_cached(self, path: str) -> bool:
         period = self.fields["missedRetrievalCachePeriodSecs"]
-        return path in self._missed and self._now() - self._missed[path] < period
+        return path in self._misses and self._now() - self._misses[path] < period
 
     def _blocks(self, media_type: str) -> bool:
         """Whether the repository lets no answer of this type (a Content-Type header) pass for something else."""
@@ -142,12 +142,12 @@ class Remote(Generic[CacheT, UpstreamT]):
 
     # --- the upstream -------------------------------------------------------------------------------------------------
     @asynccontextmanager
-    async def _asking(self, path: str, *, remember: bool) -> AsyncIterator[None]:
+    async def _upstream_requests(self, path: str, *, cache_miss: bool) -> AsyncIterator[None]:
         """Around requests to the upstream: whether they are made at all, and what a failure means for later ones.
 
         `remember` is whether the negative cache counts: it does not while there is a copy to fall back on.
         """
-        if self._is_offline() or (remember and self._is_missed(path)):
+        if self._is_offline() or (cache_miss and self._is_negatively_cached(path)):
             raise NotFoundError
         try:
             yield
@@ -155,13 +155,13 @@ class Remote(Generic[CacheT, UpstreamT]):
             self._offline_since = self._now()
             raise NotFoundError from error
         except NotFoundError:
-            if remember:
-                self._missed[path] = self._now()
+            if cache_miss:
+                self._misses[path] = self._now()
             raise
 
 
 # --- several of them behind one key -----------------------------------------------------------------------------------
-def in_order(members: Sequence[RemoteT], *ways: Callable[[RemoteT], Awaitable[T]]) -> Iterator[Awaitable[T]]:
+def attempts_in_order(members: Sequence[RemoteT], *ways: Callable[[RemoteT], Awaitable[T]]) -> Iterator[Awaitable[T]]:
     """Attempts in resolution order: all caches before any upstream (one way each), members with priority first."""
     for has_priority in (True, False):
         group = [member for member in members if member.has_priority is has_priority]
@@ -176,11 +176,11 @@ async def first(attempts: Iterable[Awaitable[T]]) -> T:
         try:
             return await attempt
         except (NotFoundError, DeniedError, BadCredentialsError) as error:
-            reason = graver(reason, error)
+            reason = more_severe(reason, error)
     raise reason
 
 
-def graver(reason: Exception, other: Exception) -> Exception:
+def more_severe(reason: Exception, other: Exception) -> Exception:
     """The one of two failures that a client is told of.
 
     That is a denial rather than a miss, a miss with words rather than one without, and the later of equals.

@@ -28,7 +28,7 @@ _PUBLIC = {"remote": ("description", "url"), "virtual": ("description", "reposit
 
 
 # --- how a configuration is shown -------------------------------------------------------------------------------------
-def _shown(artifactory: Artifactory, repository: Repository) -> dict[str, Any]:
+def _public_fields(artifactory: Artifactory, repository: Repository) -> dict[str, Any]:
     """All set fields as an admin sees them: null is left out, a password is cipher text."""
     fields = {name: value for name, value in repository.fields.items() if value is not None}
     if repository.rclass != "remote":
@@ -42,22 +42,22 @@ def _shown(artifactory: Artifactory, repository: Repository) -> dict[str, Any]:
     return fields
 
 
-def _v1(artifactory: Artifactory, repository: Repository) -> dict[str, Any]:
+def _v1_view(artifactory: Artifactory, repository: Repository) -> dict[str, Any]:
     identity = {"key": repository.key, "packageType": repository.package_type}
-    return {**identity, **_shown(artifactory, repository), "rclass": repository.rclass}
+    return {**identity, **_public_fields(artifactory, repository), "rclass": repository.rclass}
 
 
-def _v2(artifactory: Artifactory, repository: Repository) -> dict[str, Any]:
+def _v2_view(artifactory: Artifactory, repository: Repository) -> dict[str, Any]:
     identity = {"key": repository.key, "packageType": repository.package_type}
     relevant = {
         name: value
-        for name, value in _shown(artifactory, repository).items()
+        for name, value in _public_fields(artifactory, repository).items()
         if repository.schema.is_relevant(name, repository.package_type)
     }
     return {**identity, **relevant, "type": repository.rclass}
 
 
-def _partial(repository: Repository) -> dict[str, Any]:
+def _limited_view(repository: Repository) -> dict[str, Any]:
     """What a caller sees who is not an admin."""
     public = {name: repository.fields[name] for name in _PUBLIC[repository.rclass]}
     return {"key": repository.key, "packageType": repository.package_type, **public, "rclass": repository.rclass}
@@ -67,7 +67,7 @@ def _row(artifactory: Artifactory, repository: Repository, request: Request) -> 
     own_url = f"{request.url.scheme}://{request.url.netloc}/artifactory/{repository.key}"
     return {
         "key": repository.key,
-        "description": _shown(artifactory, repository)["description"],
+        "description": _public_fields(artifactory, repository)["description"],
         "type": repository.rclass.upper(),
         "url": repository.fields.get("url", own_url),
         "packageType": repository.package_type.capitalize(),
@@ -82,13 +82,13 @@ def _vendor_type(repository: Repository) -> str:
 # --- endpoints --------------------------------------------------------------------------------------------------------
 async def list_repositories(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
     """An unknown type or packageType filters everything out."""
-    wanted = request.query_params
+    query = request.query_params
     rows = [
         _row(artifactory, repository, request)
         for repository in artifactory.store
-        if wanted.get("type", repository.rclass).lower() == repository.rclass
-        and wanted.get("packageType", repository.package_type).lower() == repository.package_type
-        and wanted.get("project", repository.fields["projectKey"]) == repository.fields["projectKey"]
+        if query.get("type", repository.rclass).lower() == repository.rclass
+        and query.get("packageType", repository.package_type).lower() == repository.package_type
+        and query.get("project", repository.fields["projectKey"]) == repository.fields["projectKey"]
         and _may_list(artifactory, caller, repository)
     ]
     response = compact(rows)
@@ -106,8 +106,8 @@ async def get_v1(artifactory: Artifactory, caller: Caller, request: Request) -> 
     repository = artifactory.store.get(request.path_params["key"])
     if repository is None:
         raise ApiError(400, "Bad Request")
-    shown = _v1(artifactory, repository) if caller.admin else _partial(repository)
-    response = compact(shown, media_type=_vendor_type(repository))
+    configuration = _v1_view(artifactory, repository) if caller.admin else _limited_view(repository)
+    response = compact(configuration, media_type=_vendor_type(repository))
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -117,18 +117,20 @@ async def get_v2(artifactory: Artifactory, _caller: Caller, request: Request) ->
     repository = artifactory.store.get(key)
     if repository is None:
         raise ApiError(404, f"The repository {key} was not found")
-    return compact(_v2(artifactory, repository), media_type=_vendor_type(repository))
+    return compact(_v2_view(artifactory, repository), media_type=_vendor_type(repository))
 
 
 async def configurations(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
     _require_version(artifactory, (7, 61, 3))
     classes = _words(request.query_params.get("repoType", ""))
     types = _words(request.query_params.get("packageType", ""))
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in ("LOCAL", "REMOTE", "VIRTUAL", "FEDERATED")}
+    configurations_by_class: dict[str, list[dict[str, Any]]] = {
+        name: [] for name in ("LOCAL", "REMOTE", "VIRTUAL", "FEDERATED")
+    }
     for repository in artifactory.store:
         if (not classes or repository.rclass in classes) and (not types or repository.package_type in types):
-            found[repository.rclass.upper()].append(_v2(artifactory, repository))
-    return compact({**found, "RELEASE_BUNDLE": []})
+            configurations_by_class[repository.rclass.upper()].append(_v2_view(artifactory, repository))
+    return compact({**configurations_by_class, "RELEASE_BUNDLE": []})
 
 
 def _words(text: str) -> list[str]:
@@ -138,7 +140,7 @@ def _words(text: str) -> list[str]:
 async def create(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
     key, position = request.path_params["key"], request.query_params.get("pos", "")
     body = await json_body(request, dict)
-    await artifactory.saved(artifactory.store.create(key, body, int(position) if position.isdigit() else None))
+    await artifactory.finish_save(artifactory.store.create(key, body, int(position) if position.isdigit() else None))
     return PlainTextResponse(f"Successfully created repository '{key}' \n")
 
 
@@ -146,7 +148,7 @@ async def update(artifactory: Artifactory, _caller: Caller, request: Request) ->
     key = request.path_params["key"]
     if artifactory.store.get(key) is None:
         raise ApiError(400, "Bad Request")
-    await artifactory.saved(artifactory.store.update(key, await json_body(request, dict)))
+    await artifactory.finish_save(artifactory.store.update(key, await json_body(request, dict)))
     return PlainTextResponse(f"Repository {key} update successfully.")
 
 
@@ -156,7 +158,7 @@ async def delete(artifactory: Artifactory, _caller: Caller, request: Request) ->
     if artifactory.store.get(key) is None:
         raise ApiError(404, f"Repository {key} does not exist")
     repository = artifactory.store.delete(key)
-    count = artifactory.removed(repository)
+    count = artifactory.drop_remote(repository)
     content = "" if repository.rclass == "virtual" else " and all its content"
     verb = "has" if repository.rclass == "virtual" else "have"
     message = f"Repository '{key}'{content} {verb} been removed successfully."
@@ -170,7 +172,7 @@ async def create_batch(artifactory: Artifactory, _caller: Caller, request: Reque
     bodies = await json_body(request, list)
     with artifactory.store.all_or_nothing():
         created = [artifactory.store.create(str(body.get("key", "")), body) for body in bodies]
-    await artifactory.saved(*created)
+    await artifactory.finish_save(*created)
     lines = [f"Successfully created repository '{repository.key}' \n" for repository in created]
     return PlainTextResponse("".join(lines) + "\n" if lines else "", 201)
 
@@ -185,7 +187,7 @@ async def update_batch(artifactory: Artifactory, caller: Caller, request: Reques
         return PlainTextResponse(f"No repositories found for the following keys: {', '.join(unknown)}", 404)
     with artifactory.store.all_or_nothing():
         updated = [artifactory.store.update(body["key"], body) for body in bodies]
-    await artifactory.saved(*updated)
+    await artifactory.finish_save(*updated)
     return PlainTextResponse("Repositories updated successfully.")
 
 

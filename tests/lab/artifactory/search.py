@@ -34,14 +34,14 @@ async def find_items(artifactory: Artifactory, caller: Caller, request: Request)
     fields = re.findall(r'"([^"]+)"', query["fields"] or "")
     if not caller.admin and fields and not {"repo", "path", "name"} <= set(fields):
         raise ApiError(400, "For permissions reasons AQL demands the following fields: Repo, Path and Name.")
-    wanted = _criteria(query["criteria"])
+    is_match = _criteria(query["criteria"])
     results = []
     for repository in artifactory.store:
         if repository.rclass != "remote":
             continue
         for file in artifactory.remote(repository).cache.files.values():
             item = _item(artifactory, repository, file)
-            if wanted(item) and artifactory.permissions.allows(caller, "READ", repository, file.path):
+            if is_match(item) and artifactory.permissions.allows(caller, "READ", repository, file.path):
                 results.append({name: value for name, value in item.items() if not fields or name in fields})
     return compact({"results": results, "range": {"start_pos": 0, "end_pos": len(results), "total": len(results)}})
 

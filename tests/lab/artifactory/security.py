@@ -44,8 +44,8 @@ def _resource(section: dict[str, Any]) -> Resource:
 
 
 def _as_classic(permission: Permission) -> dict[str, Any]:
-    found = {name: permission.resources[kind] for name, kind in _SECTIONS.items() if kind in permission.resources}
-    return {"name": permission.name, **{name: _section(resource) for name, resource in found.items()}}
+    resources = {name: permission.resources[kind] for name, kind in _SECTIONS.items() if kind in permission.resources}
+    return {"name": permission.name, **{name: _section(resource) for name, resource in resources.items()}}
 
 
 def _section(resource: Resource) -> dict[str, Any]:
@@ -87,12 +87,12 @@ async def delete_permission(artifactory: Artifactory, _caller: Caller, request: 
 
 def routes() -> list[BaseRoute]:
     listing = "/artifactory/api/v2/security/permissions"
-    one = f"{listing}/{{name}}"
+    by_name = f"{listing}/{{name}}"
     kind = "artifactory.permission"
     return [
         route(listing, list_permissions, kind=f"{kind}.list", allow="admin"),
-        route(one, get_permission, kind=f"{kind}.get", allow="admin"),
-        route(one, write_permission, kind=f"{kind}.create", methods=["POST"], allow="admin"),
-        route(one, write_permission, kind=f"{kind}.update", methods=["PUT"], allow="admin"),
-        route(one, delete_permission, kind=f"{kind}.delete", methods=["DELETE"], allow="admin"),
+        route(by_name, get_permission, kind=f"{kind}.get", allow="admin"),
+        route(by_name, write_permission, kind=f"{kind}.create", methods=["POST"], allow="admin"),
+        route(by_name, write_permission, kind=f"{kind}.update", methods=["PUT"], allow="admin"),
+        route(by_name, delete_permission, kind=f"{kind}.delete", methods=["DELETE"], allow="admin"),
     ]

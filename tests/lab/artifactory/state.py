@@ -77,7 +77,7 @@ class Artifactory:
         members = self.store.members(repository.key)
         return [self.remote(member) for member in members if member.rclass == "remote"]
 
-    async def saved(self, *repositories: Repository) -> None:
+    async def finish_save(self, *repositories: Repository) -> None:
         """A write to configurations takes its time, one after the other, and starts the repositories anew."""
         if seconds := self.settings["artifactory_save_seconds"]:
             async with self._saving:
@@ -86,7 +86,7 @@ class Artifactory:
             if repository.rclass == "remote":
                 self.remote(repository).restart()
 
-    def removed(self, repository: Repository) -> int:
+    def drop_remote(self, repository: Repository) -> int:
         """The number of cached files that went with a repository."""
         remote = self._remotes.pop(repository.key, None)
         return remote.cache.remove("") if remote else 0

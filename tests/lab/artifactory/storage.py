@@ -95,8 +95,8 @@ def _listing(clock: Clock, cache: Cache, path: str, uri: str, query: QueryParams
         checksums = {"sha1": file.content.sha1, "sha2": file.content.sha256}
         rows[name] = {"uri": name, "size": file.content.size, "lastModified": modified, "folder": False, **checksums}
     deep, folders = query.get("deep") == "1", query.get("listFolders") == "1"
-    shown = [row for row in rows.values() if (deep or row["uri"].count("/") == 1) and (folders or not row["folder"])]
-    return {"uri": uri, "created": clock.rfc3339(), "files": shown}
+    selected = [row for row in rows.values() if (deep or row["uri"].count("/") == 1) and (folders or not row["folder"])]
+    return {"uri": uri, "created": clock.rfc3339(), "files": selected}
 
 
 def _stats(cache: Cache, path: str, uri: str) -> dict[str, Any]:
@@ -143,11 +143,11 @@ async def zap(artifactory: Artifactory, caller: Caller, request: Request) -> Res
 
 
 def routes() -> list[BaseRoute]:
-    found: list[BaseRoute] = []
+    route_list: list[BaseRoute] = []
     for path in ("{key}", "{key}/{path:path}"):
-        found += [
+        route_list += [
             route(f"/artifactory/api/storage/{path}", info, kind="storage.info"),
             route(f"/artifactory/api/zap/{path}", zap, kind="cache.zap", methods=["POST"]),
             route(f"/artifactory/{path}", delete, kind="cache.delete", methods=["DELETE"]),
         ]
-    return found
+    return route_list

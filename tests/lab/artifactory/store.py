@@ -111,7 +111,7 @@ class RepositoryStore:
 
     def members(self, key: str) -> list[Repository]:
         """The local and remote repositories behind a key, in resolution order; nested virtual ones are unfolded."""
-        found: dict[str, Repository] = {}
+        members: dict[str, Repository] = {}
         seen: set[str] = set()
         pending = [key]
         while pending:
@@ -122,8 +122,8 @@ class RepositoryStore:
             if repository.rclass == "virtual":
                 pending = [*repository.fields["repositories"], *pending]
             else:
-                found[repository.key] = repository
-        return sorted(found.values(), key=lambda member: not member.fields["priorityResolution"])
+                members[repository.key] = repository
+        return sorted(members.values(), key=lambda member: not member.fields["priorityResolution"])
 
     def _move(self, key: str, position: int) -> None:
         keys = [other for other in self._repositories if other != key]
@@ -138,7 +138,7 @@ class RepositoryStore:
             if kind is None or (kind in (list, dict) and (value is None or (value == [] and keep_lists))):
                 continue
             if value is None or (kind is str and value == ""):
-                fields[name] = schema.cleared(name)
+                fields[name] = schema.empty_value(name)
             else:
                 fields[name] = coerce(name, kind, value)
         for name in UNLICENSED & fields.keys():
@@ -158,9 +158,9 @@ class RepositoryStore:
         repository.password_cipher = self._cipher.encrypt(given) if clear is None else given
 
     def _validate_key(self, key: str, rclass: str) -> None:
-        longest = 58 if rclass == "remote" else 64
-        if len(key) > longest:
-            raise ApiError(400, f"Repository key exceeds maximum length ({longest}) chars.")
+        max_length = 58 if rclass == "remote" else 64
+        if len(key) > max_length:
+            raise ApiError(400, f"Repository key exceeds maximum length ({max_length}) chars.")
         if key in (".", "..", "&"):
             raise ApiError(400, "Invalid Repository key")
         if _ILLEGAL_CHARACTERS.search(key):

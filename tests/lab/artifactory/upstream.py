@@ -26,7 +26,7 @@ class UnreachableError(Exception):
     """No answer, or one that says that nobody is there (502–505)."""
 
 
-class TokenRefusedError(Exception):
+class TokenRejectedError(Exception):
     """The upstream's token service gave no token."""
 
     def __init__(self, realm: str, scope: str) -> None:
@@ -125,7 +125,7 @@ class RegistryUpstream(Upstream):
             yield response
 
     async def _authorized(self, method: str, url: str, scope: str, accept: str) -> httpx.Response:
-        authorization = self._known_authorization(scope)
+        authorization = self._get_authorization(scope)
         response = await self._follow(method, url, accept, authorization)
         if authorization.startswith("Bearer") and response.status_code in (401, 403):
             await response.aclose()
@@ -134,10 +134,10 @@ class RegistryUpstream(Upstream):
         if response.status_code == 401 and self._uses_tokens():
             challenge = response.headers.get("www-authenticate", "")
             await response.aclose()
-            response = await self._follow(method, url, accept, await self._answer(challenge, scope))
+            response = await self._follow(method, url, accept, await self._answer_challenge(challenge, scope))
         return response
 
-    def _known_authorization(self, scope: str) -> str:
+    def _get_authorization(self, scope: str) -> str:
         """What goes with a first request: Basic or nothing without token authentication, else a token from before."""
         if not self._uses_tokens():
             return self._basic()
@@ -149,18 +149,18 @@ class RegistryUpstream(Upstream):
         fields = self._fields()
         return (fields["url"], fields["username"], fields["password"], scope)
 
-    async def _answer(self, challenge: str, scope: str) -> str:
+    async def _answer_challenge(self, challenge: str, scope: str) -> str:
         scheme, _ignored, rest = challenge.partition(" ")
         if scheme.lower() != "bearer":
             return self._basic()
         parameters = dict(_PARAMETER.findall(rest))
-        realm, scope_asked = parameters["realm"], parameters.get("scope", scope)
-        query = {"service": parameters.get("service", ""), "scope": scope_asked}
+        realm, requested_scope = parameters["realm"], parameters.get("scope", scope)
+        query = {"service": parameters.get("service", ""), "scope": requested_scope}
         url = str(httpx.URL(realm).copy_merge_params(query))
         response = await self._send("GET", url, "application/json", self._basic(), counted_as="TOKEN")
         try:
             if response.status_code != 200:
-                raise TokenRefusedError(realm, scope_asked)
+                raise TokenRejectedError(realm, requested_scope)
             await response.aread()
             body = response.json()
         finally:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The simulated Chainguard: platform API, token service, registry, packages and the store of their files."""
+"""The simulated Chainguard: platform API, token service, registry, packages, and object store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .state import (
     ISSUER,
     ORGANIZATION,
     OTHER_ORGANIZATION,
-    PEOPLE,
+    SEEDED_IDENTITIES,
     TEN_YEARS,
     THIRD_PARTY_ISSUER,
     Authority,
@@ -30,11 +30,11 @@ from .state import (
 )
 
 DEFAULTS: dict[str, Any] = {
-    "omit_unpopulated": False,  # leave fields that nobody set out of the API's replies
-    "delete_missing": 200,  # or 404: what a repeated DELETE gets
-    "max_ttl_hours": 8760,  # the plan's limit for static identities
-    "propagation": 0.0,  # seconds until a new identity or binding counts
-    "library_entitlements": list(roles.LIBRARIES),  # the ecosystems that organizations have bought
+    "omit_unpopulated": False,  # leave unset fields out of the API's responses
+    "delete_missing": 200,  # status of a DELETE of a missing object: 200 or 404
+    "max_ttl_hours": 8760,  # maximum TTL of static keys
+    "propagation": 0.0,  # seconds until a new identity or binding takes effect
+    "library_entitlements": list(roles.LIBRARIES),  # the ecosystems that organizations are entitled to
 }
 
 
@@ -49,21 +49,21 @@ def build(simulator: Simulator) -> dict[str, Starlette]:
 
 
 def seed(simulator: Simulator) -> None:
-    """The signing key outlives a reset, so that tokens given out before stay good."""
+    """Replace the state, but keep the signing key, so that tokens issued before remain valid."""
     authority = simulator.chainguard.authority if simulator.chainguard else Authority(int(simulator.clock.now()))
     simulator.chainguard = Chainguard(simulator, authority)
 
 
 def describe(simulator: Simulator) -> dict[str, Any]:
     state: Chainguard = simulator.chainguard
-    # From the lab's start on, so that they are the same tokens whenever one asks.
+    # Counted from the start of the lab, so that every call returns the same tokens.
     times = {"iat": state.authority.since, "exp": state.authority.since + TEN_YEARS}
     organization = root_uid(ORGANIZATION)
     api = {"iss": ISSUER, "aud": [API_AUDIENCE], **times}
     tokens = {
-        person: state.authority.sign({**api, "sub": child_uid(organization, person)})
-        for person in PEOPLE
-        if person != "workload"
+        name: state.authority.sign({**api, "sub": child_uid(organization, name)})
+        for name in SEEDED_IDENTITIES
+        if name != "workload"
     }
     oidc_token = state.authority.sign({"iss": THIRD_PARTY_ISSUER, "sub": "workload", "aud": ISSUER, **times})
     return {
@@ -89,29 +89,29 @@ def routes(simulator: Simulator) -> list[BaseRoute]:
         return JSONResponse(list(simulator.chainguard.bindings.values()))
 
     async def revoke(request: Request) -> JSONResponse:
-        """Take an identity away behind everyone's back; KeyError when there is none."""
+        """Delete an identity past the API. Raises KeyError if there is none."""
         uid = (await request.json())["uid"]
         if not simulator.chainguard.remove(simulator.chainguard.identities, uid):
             raise KeyError(uid)
         return JSONResponse({})
 
     async def publish(request: Request) -> JSONResponse:
-        """A new build of an image or a chart: {"name", "tag"} → its digest, which nobody has cached yet."""
+        """Publish a new build of an image or a chart: {"name", "tag"} → its digest, which no cache has."""
         body = await request.json()
         name, tag = body["name"], body["tag"]
         repository = simulator.chainguard.repositories[name]
-        serial = sum(1 for known, _when, _digest in repository.history if known == tag)
+        serial = sum(1 for published, _when, _digest in repository.history if published == tag)
         repository.publish(tag, builder_of(name)(name, tag, serial + 1), simulator.clock.now())
         return JSONResponse({"name": name, "tag": tag, "digest": repository.tags[tag]})
 
     async def sign(request: Request) -> JSONResponse:
-        """A signature of the present build of an image: {"name", "tag"} → its digest."""
+        """Sign the current build of an image: {"name", "tag"} → the digest of the signature."""
         body = await request.json()
         repository = simulator.chainguard.repositories[body["name"]]
         return JSONResponse({"digest": repository.sign(repository.tags[body["tag"]])})
 
     async def publish_package(request: Request) -> JSONResponse:
-        """A new version of a repository's package: {"repository", "version"} → the paths that came with it."""
+        """Publish a new version of a repository's packages: {"repository", "version"} → the new paths."""
         body = await request.json()
         paths = simulator.chainguard.packages.publish(body["repository"], body["version"])
         return JSONResponse({"paths": paths})

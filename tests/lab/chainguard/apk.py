@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""apk.cgr.dev and virtualapk.cgr.dev: the APK packages of an organization, and the public ones (chainguard.md §5)."""
+"""apk.cgr.dev and virtualapk.cgr.dev: private and public APK packages (facts/chainguard.md#apk)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from ..simulator import Simulator
-from . import blobs, login
+from . import blobs, credentials
 from .messages import ApiError
 from .package_store import digest_of
 from .state import ORGANIZATION, Chainguard, root_uid
@@ -20,31 +20,31 @@ PUBLIC_REPOSITORIES = ("chainguard", "extra-packages")
 
 
 async def private(request: Request) -> Response:
-    """The path begins with the organization's name."""
+    """A private package; the path begins with the organization's name."""
     state: Chainguard = request.app.state.simulator.chainguard
     try:
-        caller = request.state.user = login.identity(state, request)
+        caller = request.state.user = credentials.authenticate_pull_token(state, request)
     except ApiError as error:
         return PlainTextResponse(error.message, 401, {"WWW-Authenticate": 'Basic realm="Chainguard APK"'})
     name, path = request.path_params["organization"], request.path_params["path"]
     if name not in state.organizations:
         return PlainTextResponse("unknown organization", 404)
     capability = "CAP_APK_BLOBS_GET" if path.endswith(".apk") else "CAP_APK_LIST"
-    if capability not in state.holds(caller, root_uid(name)):
+    if capability not in state.capabilities_at(caller, root_uid(name)):
         return PlainTextResponse("forbidden", 403)
-    return _answer(request, f"/apk/{path}" if name == ORGANIZATION else "")
+    return _respond(request, f"/apk/{path}" if name == ORGANIZATION else "")
 
 
 async def public(request: Request) -> Response:
-    """The path begins with the organization's UID."""
+    """A public package; the path begins with the organization's UID."""
     state: Chainguard = request.app.state.simulator.chainguard
     uid, repository = request.path_params["organization"], request.path_params["repository"]
-    known = uid in state.groups and "/" not in uid and repository in PUBLIC_REPOSITORIES
-    return _answer(request, f"/{repository}/{request.path_params['path']}" if known else "")
+    is_public = uid in state.groups and "/" not in uid and repository in PUBLIC_REPOSITORIES
+    return _respond(request, f"/{repository}/{request.path_params['path']}" if is_public else "")
 
 
-def _answer(request: Request, path: str) -> Response:
-    """An index comes at once, a package from the object store, but for those who only ask what it is like."""
+def _respond(request: Request, path: str) -> Response:
+    """An index directly, a package by a redirect to the object store; HEAD is never redirected."""
     file = request.app.state.simulator.chainguard.packages.find(path)
     if file is None:
         return PlainTextResponse("not found", 404)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The object store that holds blobs and package files, on a host of its own and behind pre-signed URLs."""
+"""The object store of blobs and package files, on a separate host and behind pre-signed URLs."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ CHUNK = 1 << 18
 
 
 def url(request: Request, folder: str, digest: str) -> str:
-    """Where the store serves an object: a URL that lets its bearer GET, and nothing else, for LIFETIME seconds.
+    """A pre-signed URL of an object, valid for GET for LIFETIME seconds.
 
-    The store goes by its real name for those who came to the real name of the service that redirects them.
+    It uses the store's real host name if the client used the real host name of the redirecting service.
     """
     simulator: Simulator = request.app.state.simulator
     by_name = request.headers["host"].partition(":")[0] in SERVICE_OF_HOST
@@ -40,7 +40,7 @@ def url(request: Request, folder: str, digest: str) -> str:
 
 
 def _signature(simulator: Simulator, method: str, path: str, query: str) -> str:
-    """It covers the query as it is written: who writes it in another way has no signature for it."""
+    """The signature of the query exactly as written: another spelling of the same query invalidates it."""
     message = f"{method}\n{path}\n{query}"
     return hmac.new(simulator.secret("blobs").encode(), message.encode(), sha256).hexdigest()
 
@@ -54,9 +54,9 @@ async def blob(request: Request) -> Response:
     simulator = request.app.state.simulator
     if "authorization" in request.headers:
         return _error(400, "InvalidArgument", "Only one auth mechanism allowed")
-    signed, _ignored, given = request.url.query.partition(SIGNATURE)
-    # HEAD fails here, as it does at S3: the method is part of what was signed.
-    if not hmac.compare_digest(given, _signature(simulator, request.method, request.url.path, signed)):
+    signed, _ignored, signature = request.url.query.partition(SIGNATURE)
+    # As at S3, the signature covers the method, so HEAD fails.
+    if not hmac.compare_digest(signature, _signature(simulator, request.method, request.url.path, signed)):
         return _error(403, "SignatureDoesNotMatch", "The request signature does not match")
     if int(request.query_params["Expires"]) <= simulator.clock.now():
         return _error(403, "AccessDenied", "Request has expired")
@@ -69,15 +69,15 @@ async def blob(request: Request) -> Response:
 def _find(state: Chainguard, folder: str, digest: str) -> bytes | None:
     if folder != "registry":
         return state.packages.stored.get(digest)
-    held = (repository.blobs[digest] for repository in state.repositories.values() if digest in repository.blobs)
-    return next((content.body for content in held), None)
+    blobs = (repository.blobs[digest] for repository in state.repositories.values() if digest in repository.blobs)
+    return next((content.body for content in blobs), None)
 
 
-def _serve(body: bytes, wanted: str) -> Response:
-    """The body, or the one range of it that is wanted (`bytes=a-b`, `a-` or `-n`)."""
+def _serve(body: bytes, range_header: str) -> Response:
+    """The body, or the requested range of it (`bytes=a-b`, `a-` or `-n`)."""
     size, headers = len(body), {"Accept-Ranges": "bytes"}
     start, stop, status = 0, size, 200
-    if match := re.fullmatch(r"bytes=(\d*)-(\d*)", wanted):
+    if match := re.fullmatch(r"bytes=(\d*)-(\d*)", range_header):
         first, last = match.groups()
         if not first:
             start = max(0, size - int(last or 0))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all collections of the v2 API have in common: list with filters and pages, get, create, update, delete."""
+"""Operations of every collection of the v2 API: list with filters and pages, get, create, update, delete."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.routing import Route
 
-from .gateway import Parameters, RequestContext, missing, route
+from .gateway import Parameters, RequestContext, missing_capability, route
 from .messages import (
     FAILED_PRECONDITION,
     INVALID_ARGUMENT,
@@ -21,14 +21,14 @@ from .messages import (
     ApiError,
     blank,
     camel,
-    invalid,
+    invalid_argument,
     mask_of,
     merge,
     read,
 )
 from .state import Chainguard, Record, child_uid, parent_of, within
 
-PAGE_DEFAULT, PAGE_MAX = 50, 200
+DEFAULT_PAGE, MAX_PAGE = 50, 200
 PAGE_TOKEN_SECONDS = 3 * 86400
 
 Filter = Callable[[Record, str], bool]
@@ -44,9 +44,9 @@ def _unchanged(_state: Chainguard, record: Record) -> Record:
 
 @dataclass(frozen=True)
 class Collection:
-    """One collection. Without `check` it is read only.
+    """One collection. Without `check` it is read-only.
 
-    `check(call, group, record)` completes a record that a request made or changed, or refuses it.
+    `check(call, group, record)` validates and completes a created or changed record. It raises ApiError.
     """
 
     path: str
@@ -60,31 +60,31 @@ class Collection:
     writable: frozenset[str] = frozenset()
     show: Callable[[Chainguard, Record], Record] = _unchanged
     select: Callable[[Record, Parameters], bool] = lambda _record, _parameters: True
-    counted: bool = False
+    has_total_count: bool = False
 
     def routes(self) -> list[Route]:
-        one = f"{self.path}/{{uid:path}}"
+        item_path = f"{self.path}/{{uid:path}}"
         routes = [
             route(self.path, "GET", f"{self.kind}.list", self.list_),
-            route(one, "GET", f"{self.kind}.get", self.get),
+            route(item_path, "GET", f"{self.kind}.get", self.get),
         ]
         if self.check:
             routes += [
                 route(self.path, "POST", f"{self.kind}.create", self.create),
-                route(one, "POST", f"{self.kind}.create", self.create),
-                route(one, "PATCH", f"{self.kind}.update", self.update),
-                route(one, "DELETE", f"{self.kind}.delete", self.delete),
+                route(item_path, "POST", f"{self.kind}.create", self.create),
+                route(item_path, "PATCH", f"{self.kind}.update", self.update),
+                route(item_path, "DELETE", f"{self.kind}.delete", self.delete),
             ]
         return routes
 
     def group_of(self, uid: str) -> str:
-        """The group that a record belongs to; groups stand for themselves, tags belong to their repository."""
+        """The group of a record: a group itself, the repository of a tag, the parent of anything else."""
         return uid if self.plural == "groups" else parent_of(uid)
 
     def list_(self, call: RequestContext) -> dict[str, Any]:
         size, skip = call.parameters.number("pageSize"), call.parameters.number("skip")
         if size < 0 or skip < 0:
-            raise invalid("pageSize" if size < 0 else "skip", "must not be negative")
+            raise invalid_argument("pageSize" if size < 0 else "skip", "must not be negative")
         target = call.parameters.text("uidp.childrenOf") or call.parameters.text("uidp.descendantsOf")
         groups = call.groups_with(f"{self.capability}_LIST", target)
         visible = [
@@ -92,14 +92,14 @@ class Collection:
             for uid, record in self.table(call.state).items()
             if self._managed(uid) or any(within(uid, group) for group in groups)
         ]
-        found = [record for record in visible if self._wanted(record, call.parameters)]
-        return self._page(call, found, min(size or PAGE_DEFAULT, PAGE_MAX), skip)
+        records = [record for record in visible if self._is_selected(record, call.parameters)]
+        return self._page(call, records, min(size or DEFAULT_PAGE, MAX_PAGE), skip)
 
     def _managed(self, uid: str) -> bool:
-        """Managed roles belong to no organization: whoever may list roles sees them."""
+        """Whether a UID is that of a managed role, which belongs to no organization and is visible to all."""
         return self.plural == "roles" and "/" not in uid
 
-    def _wanted(self, record: Record, parameters: Parameters) -> bool:
+    def _is_selected(self, record: Record, parameters: Parameters) -> bool:
         uid, text = record["uid"], parameters.text
         ids = parameters.all("uidp.ids")
         uidp = (
@@ -120,7 +120,7 @@ class Collection:
         order = call.parameters.text("orderBy") or "uid asc"
         name, _ignored, direction = order.partition(" ")
         if camel(name) not in blank(self.message) or direction not in ("", "asc", "desc"):
-            raise invalid("orderBy", f"cannot order by {order!r}")
+            raise invalid_argument("orderBy", f"cannot order by {order!r}")
 
         def key(record: Record) -> tuple[str, str]:
             return str(record[camel(name)]), record["uid"]
@@ -129,21 +129,21 @@ class Collection:
         records = sorted(records, key=key, reverse=descending)
         total, skipped, rest = len(records), skip, records
         if token := call.parameters.text("pageToken"):
-            last, before = _open_token(call, token, order)
+            last, before = _decode_page_token(call, token, order)
             rest = [record for record in records if (key(record) < last if descending else key(record) > last)]
             skipped += before
         page = rest[skip : skip + size]
         more = len(rest) > skip + size
         reply = {
             self.plural: [self.show(call.state, record) for record in page],
-            "nextPageToken": _seal_token(call, order, key(page[-1]), skipped) if more else "",
+            "nextPageToken": _encode_page_token(call, order, key(page[-1]), skipped) if more else "",
             "skipped": skipped,
         }
-        return reply | ({"totalCount": str(total)} if self.counted else {})
+        return reply | ({"totalCount": str(total)} if self.has_total_count else {})
 
     def get(self, call: RequestContext) -> Record:
         if not call.uid:
-            raise invalid("uid", "must not be empty")
+            raise invalid_argument("uid", "must not be empty")
         if self._managed(call.uid):
             call.groups_with(f"{self.capability}_LIST")
         else:
@@ -159,19 +159,19 @@ class Collection:
     def create(self, call: RequestContext) -> Record:
         given = read(self.message, call.body)
         if not call.uid:
-            raise invalid("parent", "must not be empty")
+            raise invalid_argument("parent", "must not be empty")
         call.require(f"{self.capability}_CREATE", call.uid)
         if call.uid not in call.state.groups:
             raise ApiError(NOT_FOUND, f"Group {call.uid} not found")
         return self.show(call.state, self.add(call, call.uid, given))
 
     def add(self, call: RequestContext, group: str, given: dict[str, Any]) -> Record:
-        """Check and store a record of which `given` is set."""
+        """Validate and store a record with the fields in `given`."""
         names = [name for name in given if name in self.writable]
         record = merge(self.message, blank(self.message), given, names)
         self._check(call, group, record)
         uid = child_uid(group)
-        call.state.settle_later(uid)
+        call.state.delay_effect(uid)
         return call.state.put(self.table(call.state), self.message, uid, record)
 
     def _check(self, call: RequestContext, group: str, record: Record) -> None:
@@ -191,7 +191,7 @@ class Collection:
 
     def delete(self, call: RequestContext) -> dict[str, Any]:
         if "/" not in call.uid:
-            raise missing(f"{self.capability}_DELETE", call.uid or "any group")
+            raise missing_capability(f"{self.capability}_DELETE", call.uid or "any group")
         call.require(f"{self.capability}_DELETE", call.uid)
         if self.plural == "groups" and call.state.is_parent(call.uid):
             raise ApiError(FAILED_PRECONDITION, f"Group {call.uid} is not empty")
@@ -201,16 +201,16 @@ class Collection:
         return {}
 
 
-def _seal_token(call: RequestContext, order: str, last: tuple[str, str], skipped: int) -> str:
+def _encode_page_token(call: RequestContext, order: str, last: tuple[str, str], skipped: int) -> str:
     content = [order, call.state.simulator.clock.now(), last, skipped]
     return base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
 
 
-def _open_token(call: RequestContext, token: str, order: str) -> tuple[tuple[str, str], int]:
+def _decode_page_token(call: RequestContext, token: str, order: str) -> tuple[tuple[str, str], int]:
     try:
-        sealed_order, sealed_at, (value, uid), skipped = json.loads(base64.urlsafe_b64decode(token))
+        token_order, created_at, (value, uid), skipped = json.loads(base64.urlsafe_b64decode(token))
     except ValueError as error:
         raise ApiError(INVALID_ARGUMENT, "invalid page token") from error
-    if sealed_order != order or sealed_at + PAGE_TOKEN_SECONDS < call.state.simulator.clock.now():
+    if token_order != order or created_at + PAGE_TOKEN_SECONDS < call.state.simulator.clock.now():
         raise ApiError(INVALID_ARGUMENT, "invalid page token: it is expired, or of another order")
     return (value, uid), skipped

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The REST gateway in front of the API: parameters, bodies, callers, replies and errors (chainguard.md §2.1)."""
+"""The REST gateway of the API: parameters, bodies, callers, responses, errors (facts/chainguard.md#api-gateway)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from starlette.routing import BaseRoute, Route
 
 from ..simulator import Simulator
 from . import roles
-from .messages import HTTP_STATUS, INVALID_ARGUMENT, PERMISSION_DENIED, UNAUTHENTICATED, ApiError, camel, populated
+from .messages import HTTP_STATUS, INVALID_ARGUMENT, PERMISSION_DENIED, UNAUTHENTICATED, ApiError, camel, drop_unset
 from .state import API_AUDIENCE, ISSUER, Chainguard, audiences, within
 
 
 class Parameters:
-    """Query (or form) parameters in either spelling; unknown ones do no harm."""
+    """Query or form parameters in camel case or snake case; unknown ones are ignored."""
 
     def __init__(self, items: Iterable[tuple[str, str]]) -> None:
         self._values: dict[str, list[str]] = {}
@@ -57,7 +57,7 @@ def _unparsable(name: str, kind: str, value: str) -> ApiError:
 
 @dataclass
 class RequestContext:
-    """One call that passed the gateway. `uid` is what the path names, `claims` those of the caller's token."""
+    """One authenticated request. `uid` is the UID of the path, `claims` are those of the caller's token."""
 
     state: Chainguard
     uid: str
@@ -70,19 +70,20 @@ class RequestContext:
         return str(self.claims.get("sub", ""))
 
     def require(self, capability: str, at: str) -> None:
-        """Refuse the call unless its caller holds a capability at a UID."""
-        if capability not in self.state.holds(self.caller, at):
-            raise missing(capability, at)
+        """Raise ApiError unless the caller has a capability at a UID."""
+        if capability not in self.state.capabilities_at(self.caller, at):
+            raise missing_capability(capability, at)
 
     def groups_with(self, capability: str, at: str = "") -> list[str]:
-        """The groups in which the caller holds a capability; refuses the call when `at` (or all) is out of reach."""
-        groups = [group for group, held in self.state.grants(self.caller).items() if capability in held]
+        """The groups in which the caller has a capability. Raises ApiError if none of them contains `at`."""
+        grants = self.state.grants(self.caller)
+        groups = [group for group, capabilities in grants.items() if capability in capabilities]
         if not groups or (at and not any(within(at, group) for group in groups)):
-            raise missing(capability, at or "any group")
+            raise missing_capability(capability, at or "any group")
         return groups
 
 
-def missing(capability: str, at: str) -> ApiError:
+def missing_capability(capability: str, at: str) -> ApiError:
     message = f"caller does not have the required capabilities at {at}: {roles.dotted(capability)}"
     return ApiError(PERMISSION_DENIED, message)
 
@@ -91,7 +92,7 @@ Handler = Callable[[RequestContext], Any]
 
 
 def route(path: str, method: str, kind: str, handler: Handler, *, public: bool = False) -> Route:
-    """A route whose handler takes a Call and returns the reply. `public` ones need no token."""
+    """A route whose handler takes a RequestContext and returns the JSON value. A `public` route needs no token."""
 
     async def endpoint(request: Request) -> Response:
         state: Chainguard = request.app.state.simulator.chainguard
@@ -99,8 +100,8 @@ def route(path: str, method: str, kind: str, handler: Handler, *, public: bool =
         body = await _body(request) if method in ("POST", "PATCH") else {}
         claims = {} if public else authenticate(state, request)
         request.state.user = claims.get("sub", "")
-        reply = handler(RequestContext(state, request.path_params.get("uid", ""), parameters, body, claims))
-        return answer(request, reply)
+        result = handler(RequestContext(state, request.path_params.get("uid", ""), parameters, body, claims))
+        return respond(request, result)
 
     return Route(path, endpoint, methods=[method], name=kind)
 
@@ -114,13 +115,13 @@ async def _body(request: Request) -> Any:
 
 
 def bearer(request: Request) -> str:
-    """The token of a request, empty without one."""
+    """The bearer token of a request, or an empty string."""
     scheme, _ignored, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def authenticate(state: Chainguard, request: Request) -> dict[str, Any]:
-    """The claims of the caller's API token."""
+    """The claims of the caller's API token. Raises ApiError if it is missing or not valid."""
     token = bearer(request)
     if not token:
         raise ApiError(UNAUTHENTICATED, "missing bearer token")
@@ -133,9 +134,9 @@ def authenticate(state: Chainguard, request: Request) -> dict[str, Any]:
     return claims
 
 
-def answer(request: Request, reply: Any) -> Response:
+def respond(request: Request, result: Any) -> Response:
     omit = request.app.state.simulator.settings["omit_unpopulated"]
-    return JSONResponse(populated(reply) if omit else reply)
+    return JSONResponse(drop_unset(result) if omit else result)
 
 
 async def _on_api_error(_request: Request, error: Exception) -> Response:
@@ -144,7 +145,7 @@ async def _on_api_error(_request: Request, error: Exception) -> Response:
 
 
 async def _on_http_error(_request: Request, error: Exception) -> Response:
-    """No such path, or no such method on it: the gateway has its own words for both."""
+    """The gateway's own messages for an unknown path and a wrong method."""
     assert isinstance(error, HTTPException)
     code, status, message = (12, 501, "Method Not Allowed") if error.status_code == 405 else (5, 404, "Not Found")
     return JSONResponse({"code": code, "message": message, "details": []}, status)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The platform API: groups, roles, identities, role bindings, repositories and tags (chainguard.md §2.2)."""
+"""The platform API: groups, roles, identities, bindings, repositories, tags (facts/chainguard.md#platform-api)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from starlette.routing import BaseRoute
 
 from . import jwt, roles
 from .collection import Collection, by_name
-from .gateway import Parameters, RequestContext, missing, route
+from .gateway import Parameters, RequestContext, missing_capability, route
 from .messages import (
     ALREADY_EXISTS,
     INVALID_ARGUMENT,
     NOT_FOUND,
     ApiError,
-    invalid,
+    invalid_argument,
     read,
     timestamp,
 )
@@ -32,15 +32,15 @@ RELATIONSHIPS = {
     "RELATIONSHIP_TYPE_AWS_IDENTITY": "awsIdentity",
     "RELATIONSHIP_TYPE_SERVICE_PRINCIPAL": "servicePrincipal",
 }
-BATCH_MAX = 25
+MAX_BATCH = 25
 HOUR = 3600
 
 
 def _check_name(record: Record) -> None:
     if not re.fullmatch(r"[a-z0-9 ._-]{3,63}", record["name"]):
-        raise invalid("name", "name must match ^[a-z0-9 ._-]{1,}$ and have 3 to 63 characters")
+        raise invalid_argument("name", "name must match ^[a-z0-9 ._-]{1,}$ and have 3 to 63 characters")
     if not re.fullmatch(r"[\S ]{0,512}", record["description"]):
-        raise invalid("description", "description must match ^[\\S ]{0,512}$")
+        raise invalid_argument("description", "description must match ^[\\S ]{0,512}$")
 
 
 def _check_group(_call: RequestContext, _group: str, record: Record) -> None:
@@ -50,51 +50,51 @@ def _check_group(_call: RequestContext, _group: str, record: Record) -> None:
 def _check_role(call: RequestContext, group: str, record: Record) -> None:
     _check_name(record)
     if not record["capabilities"]:
-        raise invalid("capabilities", "at least one is required")
+        raise invalid_argument("capabilities", "at least one is required")
     if unknown := sorted(set(record["capabilities"]) - roles.OWNER):
-        raise invalid("capabilities", f"unknown: {', '.join(unknown)}")
+        raise invalid_argument("capabilities", f"unknown: {', '.join(unknown)}")
     _check_grantable(call, group, record["capabilities"])
 
 
 def _check_grantable(call: RequestContext, group: str, capabilities: list[str]) -> None:
-    """Nobody can grant more than they hold."""
-    for capability in sorted(set(capabilities) - call.state.holds(call.caller, group)):
-        raise missing(capability, group)
+    """Raise ApiError if the caller does not have the capabilities that it grants."""
+    for capability in sorted(set(capabilities) - call.state.capabilities_at(call.caller, group)):
+        raise missing_capability(capability, group)
 
 
 def _check_identity(call: RequestContext, group: str, record: Record) -> None:
     _check_name(record)
     if "/" in group:
-        raise invalid("parent", "identities live directly under an organization")
+        raise invalid_argument("parent", "identities must be directly under an organization")
     if ("staticKeys" in record) == ("claimMatch" in record):
-        raise invalid("relationship", "exactly one of staticKeys and claimMatch is required")
+        raise invalid_argument("relationship", "exactly one of staticKeys and claimMatch is required")
     if "staticKeys" in record:
         _check_static_keys(call, record)
 
 
 def _check_static_keys(call: RequestContext, record: Record) -> None:
     keys = record["staticKeys"]
-    now, longest = call.state.simulator.clock.now(), call.state.simulator.settings["max_ttl_hours"]
+    now, max_hours = call.state.simulator.clock.now(), call.state.simulator.settings["max_ttl_hours"]
     if not re.fullmatch(r"https://\S+", keys["issuer"]):
-        raise invalid("static_keys.issuer", "issuer must be an https URL")
+        raise invalid_argument("static_keys.issuer", "issuer must be an https URL")
     if not keys["subject"]:
-        raise invalid("static_keys.subject", "subject is required")
+        raise invalid_argument("static_keys.subject", "subject is required")
     try:
         jwt.keys_of(keys["issuerKeys"])
     except ValueError as error:
-        raise invalid("static_keys.issuer_keys", str(error)) from error
+        raise invalid_argument("static_keys.issuer_keys", str(error)) from error
     if len(keys["audiences"]) > 1:
-        raise invalid("static_keys.audiences", "only one audience is supported")
-    keys["expirationTime"] = keys["expirationTime"] or call.state.simulator.clock.rfc3339(now + longest * HOUR)
+        raise invalid_argument("static_keys.audiences", "only one audience is supported")
+    keys["expirationTime"] = keys["expirationTime"] or call.state.simulator.clock.rfc3339(now + max_hours * HOUR)
     left = timestamp("expirationTime", keys["expirationTime"]) - now
     if left <= 0:
-        raise invalid("static_keys.expiration_time", "expiration time must be in the future")
-    if left > longest * HOUR:
-        raise invalid("static_keys.expiration_time", f"expiration time must be within {longest} hours")
+        raise invalid_argument("static_keys.expiration_time", "expiration time must be in the future")
+    if left > max_hours * HOUR:
+        raise invalid_argument("static_keys.expiration_time", f"expiration time must be within {max_hours} hours")
     for other in call.state.identities.values():
-        theirs = other.get("staticKeys", {})
-        same = (theirs.get("issuer"), theirs.get("subject")) == (keys["issuer"], keys["subject"])
-        if same and other["uid"] != record["uid"]:
+        other_keys = other.get("staticKeys", {})
+        is_same = (other_keys.get("issuer"), other_keys.get("subject")) == (keys["issuer"], keys["subject"])
+        if is_same and other["uid"] != record["uid"]:
             raise ApiError(ALREADY_EXISTS, "an identity with this issuer and subject already exists")
 
 
@@ -106,24 +106,23 @@ def _check_binding(call: RequestContext, group: str, record: Record) -> None:
     if not role or not ("/" not in role["uid"] or within(group, parent_of(role["uid"]))):
         raise ApiError(NOT_FOUND, f"Role {record['roleUid']} not found")
     _check_grantable(call, group, role["capabilities"])
-    wanted = (group, record["identityUid"], record["roleUid"])
+    binding = (group, record["identityUid"], record["roleUid"])
     for uid, other in state.bindings.items():
-        if uid != record["uid"] and (parent_of(uid), other["identityUid"], other["roleUid"]) == wanted:
+        if uid != record["uid"] and (parent_of(uid), other["identityUid"], other["roleUid"]) == binding:
             raise ApiError(ALREADY_EXISTS, "this role is bound to this identity already")
 
 
 def _show_binding(state: Chainguard, binding: Record) -> Record:
-    """A binding as replies have it: what it binds in words, the two UIDs of the request empty."""
+    """A binding as in a response: with identity, group and role as objects, and the UIDs of the request empty."""
     identity, role = state.identities[binding["identityUid"]], state.roles[binding["roleUid"]]
     group = state.groups[parent_of(binding["uid"])]
     match = identity.get("claimMatch") or identity["staticKeys"]
-    who = {"subject": match.get("subject", ""), "issuer": match.get("issuer", ""), "email": ""}
-    named = {name: _named(record) for name, record in {"identity": identity, "group": group, "role": role}.items()}
-    named["identity"] |= who
-    return {**binding, **named, "identityUid": "", "roleUid": ""}
+    subject = {"subject": match.get("subject", ""), "issuer": match.get("issuer", ""), "email": ""}
+    objects = {"identity": _reference(identity) | subject, "group": _reference(group), "role": _reference(role)}
+    return {**binding, **objects, "identityUid": "", "roleUid": ""}
 
 
-def _named(record: Record) -> Record:
+def _reference(record: Record) -> Record:
     return {name: record[name] for name in ("uid", "name", "description")}
 
 
@@ -135,7 +134,7 @@ def _of_relationship(record: Record, value: str) -> bool:
 
 
 def _select_tag(tag: Record, parameters: Parameters) -> bool:
-    """Referrers, dated tags and epochs are left out unless asked for."""
+    """Whether a list contains a tag: referrers, dates and epochs only on request."""
     name, since = tag["name"], parameters.text("updatedSince")
     return (
         (parameters.flag("includeReferrers") or not name.startswith("sha256-"))
@@ -177,7 +176,7 @@ IDENTITIES = Collection(
     filters={"name": by_name, "relationshipType": _of_relationship},
     check=_check_identity,
     writable=frozenset({"name", "description", "company", "staticKeys", "claimMatch"}),
-    counted=True,
+    has_total_count=True,
 )
 BINDINGS = Collection(
     path="/iam/v2/roleBindings",
@@ -217,7 +216,7 @@ TAGS = Collection(
 
 
 def _tag_history(call: RequestContext) -> dict[str, Any]:
-    """Every digest that a tag has had, the first one in front. Of v1, as v2 has none."""
+    """Every digest of a tag, oldest first. Part of v1, because v2 has no history."""
     tag = call.state.tags.get(call.uid)
     call.require("CAP_TAG_LIST", call.uid)
     if tag is None:
@@ -234,7 +233,7 @@ def _tag_history(call: RequestContext) -> dict[str, Any]:
 
 
 def _platforms(call: RequestContext) -> dict[str, int]:
-    """The architectures of an index and their bytes: layers and configuration. The UID of the call is REPO/digests/DIGEST."""
+    """Bytes of layers and configuration by architecture. The UID of the request is REPO/digests/DIGEST."""
     repo, _ignored, digest = call.uid.partition("/digests/")
     for capability in ("CAP_REPO_LIST", "CAP_MANIFEST_METADATA_LIST"):
         call.require(capability, repo)
@@ -262,41 +261,41 @@ def _image_size(call: RequestContext) -> dict[str, Any]:
 
 
 def _batch_create(call: RequestContext) -> dict[str, Any]:
-    """Bindings, all or none."""
-    batch = read("BatchCreate", call.body)
-    parent, requests = batch.get("parent", ""), [read("CreateRoleBinding", item) for item in batch.get("requests", [])]
-    if len(requests) > BATCH_MAX:
-        raise invalid("requests", f"at most {BATCH_MAX} are allowed")
+    """Create all bindings or none."""
+    body = read("BatchCreate", call.body)
+    parent, requests = body.get("parent", ""), [read("CreateRoleBinding", item) for item in body.get("requests", [])]
+    if len(requests) > MAX_BATCH:
+        raise invalid_argument("requests", f"at most {MAX_BATCH} are allowed")
     if not parent:
-        raise invalid("parent", "must not be empty")
+        raise invalid_argument("parent", "must not be empty")
     call.require("CAP_IAM_ROLE_BINDINGS_CREATE", parent)
-    made: list[Record] = []
+    created: list[Record] = []
     try:
         for request in requests:
-            given, default = request.get("roleBinding", {}), batch.get("roleUid", "")
+            given, default = request.get("roleBinding", {}), body.get("roleUid", "")
             if request.get("parent", parent) != parent:
-                raise invalid("requests.parent", "must be that of the batch")
+                raise invalid_argument("requests.parent", "must be that of the batch")
             if default and given.get("roleUid", default) != default:
-                raise invalid("requests.role_binding.role_uid", "contradicts that of the batch")
-            made.append(BINDINGS.add(call, parent, {"roleUid": default, **given}))
+                raise invalid_argument("requests.role_binding.role_uid", "contradicts that of the batch")
+            created.append(BINDINGS.add(call, parent, {"roleUid": default, **given}))
     except ApiError:
-        for record in made:
+        for record in created:
             call.state.remove(call.state.bindings, record["uid"])
         raise
-    return {"roleBindings": [_show_binding(call.state, record) for record in made]}
+    return {"roleBindings": [_show_binding(call.state, record) for record in created]}
 
 
 def _who_am_i(call: RequestContext) -> dict[str, Any]:
     clock, claims = call.state.simulator.clock, call.claims
-    bound = [binding for binding in call.state.bindings.values() if binding["identityUid"] == call.caller]
+    bindings = [binding for binding in call.state.bindings.values() if binding["identityUid"] == call.caller]
     capabilities = [
         {
             "group": parent_of(binding["uid"]),
             "role": binding["roleUid"],
             "capabilities": [roles.dotted(name) for name in call.state.roles[binding["roleUid"]]["capabilities"]],
         }
-        for binding in bound
-        if call.state.settled(binding["uid"])
+        for binding in bindings
+        if call.state.is_effective(binding["uid"])
     ]
     return {
         "issuer": claims["iss"],
@@ -313,7 +312,7 @@ def _who_am_i(call: RequestContext) -> dict[str, Any]:
 def routes() -> list[BaseRoute]:
     collections = (GROUPS, ROLES, IDENTITIES, BINDINGS, REPOS, TAGS)
     return [
-        # In front of the collections, whose UIDs have slashes too.
+        # Before the collections, because their UIDs contain slashes too.
         route(
             "/registry/v2/repos/{uid:path}/architectures", "GET", "platform.image.architectures", _image_architectures
         ),

@@ -30,7 +30,7 @@ def sign(key: RSAPrivateKey, claims: dict[str, Any]) -> str:
 
 
 def verify(token: str, keys: list[RSAPublicKey]) -> dict[str, Any]:
-    """The claims of a token that one of the keys signed, else ValueError. Looks at no claim."""
+    """The claims of a token. Raises ValueError if none of the keys signed it. Checks no claim."""
     message, _ignored, signature = token.rpartition(".")
     try:
         header, claims = (json.loads(decode(part)) for part in message.split("."))
@@ -49,7 +49,7 @@ def verify(token: str, keys: list[RSAPublicKey]) -> dict[str, Any]:
 
 
 def keys_of(jwks: str) -> list[RSAPublicKey]:
-    """The keys of a JSON Web Key Set; ValueError unless it holds one or more RSA public keys and nothing else."""
+    """The keys of a JSON Web Key Set. Raises ValueError unless it has RSA public keys only, and at least one."""
     try:
         keys = json.loads(jwks)["keys"]
         numbers = [

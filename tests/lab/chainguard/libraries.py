@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""libraries.cgr.dev: language packages for those with a pull token of the ecosystem (chainguard.md §5)."""
+"""libraries.cgr.dev: language packages for pull tokens of the ecosystem (facts/chainguard.md#libraries)."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from starlette.routing import Route
 
 from ..packages import ORIGIN
 from ..simulator import Simulator
-from . import blobs, login, roles
+from . import blobs, credentials, roles
 from .messages import ApiError
 from .package_store import digest_of
 from .state import Chainguard
 
-# The package, and the version of every other package, that are blocked.
+# A blocked package, and a version that is blocked of every package.
 BLOCKED_PACKAGE = "lab-malware"
 BLOCKED_VERSION = re.compile(r"(?<![\d.])0\.9\.0(?!\.?\d)")
 
 
 async def package(request: Request) -> Response:
-    """A file of a package, or a document about packages, for one who may have it."""
+    """A file of a package or a document about packages, if the caller may download it."""
     state: Chainguard = request.app.state.simulator.chainguard
     path = f"/{request.path_params['path']}"
     ecosystem = path.split("/")[1].partition("-")[0]
     if ecosystem not in roles.LIBRARIES:
         return _error(404, "not found")
     try:
-        caller = request.state.user = login.identity(state, request)
+        caller = request.state.user = credentials.authenticate_pull_token(state, request)
     except ApiError as error:
         headers = {"WWW-Authenticate": 'Basic realm="Chainguard Libraries"'}
         return _error(401, error.message, headers)
@@ -43,7 +43,7 @@ async def package(request: Request) -> Response:
         return _error(409, "MALWARE_DETECTED: all versions of this package are blocked")
     if BLOCKED_VERSION.search(path):
         return _error(403, "POLICY_BLOCKED: this version is blocked")
-    return _answer(request, path)
+    return _respond(request, path)
 
 
 def _error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
@@ -52,19 +52,19 @@ def _error(status: int, message: str, headers: dict[str, str] | None = None) -> 
 
 def _is_entitled(state: Chainguard, caller: str, ecosystem: str) -> bool:
     organization = caller.partition("/")[0]
-    held = state.holds(caller, organization)
-    bought = ecosystem in state.simulator.settings["library_entitlements"]
-    return bought and roles.LIBRARIES_PULL[f"libraries.{ecosystem}.pull"] <= held
+    capabilities = state.capabilities_at(caller, organization)
+    is_bought = ecosystem in state.simulator.settings["library_entitlements"]
+    return is_bought and roles.LIBRARIES_PULL[f"libraries.{ecosystem}.pull"] <= capabilities
 
 
-def _answer(request: Request, path: str) -> Response:
-    """Documents come at once; a file is in the object store, and a web page says where."""
+def _respond(request: Request, path: str) -> Response:
+    """A document directly; for a file of the object store an HTML page that redirects there."""
     file = request.app.state.simulator.chainguard.packages.find(path)
     if file is None:
         return _error(404, "not found")
     if not file.stored:
-        here = f"{request.url.scheme}://{request.url.netloc}"
-        return Response(file.body.replace(ORIGIN.encode(), here.encode()), media_type=file.media_type)
+        origin = f"{request.url.scheme}://{request.url.netloc}"
+        return Response(file.body.replace(ORIGIN.encode(), origin.encode()), media_type=file.media_type)
     target = blobs.url(request, "libraries", digest_of(file))
     return HTMLResponse(f'<a href="{escape(target)}">Found</a>.\n\n', 302, {"Location": target})
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The API's messages: their fields, how its REST gateway reads and writes them, and its errors (chainguard.md §2.1)."""
+"""The API's messages and errors as its REST gateway reads and writes them (facts/chainguard.md#api-gateway)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]\d\d:\
 
 
 class OneOf(NamedTuple):
-    """A field that is absent from replies unless it was set; `of` is `str` or the name of a message."""
+    """A field that a response has only if it was set; `of` is `str` or the name of a message."""
 
     of: type | str
 
 
-# Each field with the value that it has when nobody set it. None stands for a timestamp.
+# Each field with its value when unset. None stands for a timestamp.
 MESSAGES: dict[str, dict[str, Any]] = {
     "Group": {
         "uid": "",
@@ -81,7 +81,7 @@ MESSAGES: dict[str, dict[str, Any]] = {
 
 
 class ApiError(Exception):
-    """A `google.rpc.Status`. With `field` it names the field that a validation refused."""
+    """A `google.rpc.Status`. `field` is the name of an invalid field."""
 
     def __init__(self, code: int, message: str, field: str = "") -> None:
         super().__init__(message)
@@ -102,7 +102,7 @@ class ApiError(Exception):
         ]
 
 
-def invalid(field: str, problem: str) -> ApiError:
+def invalid_argument(field: str, problem: str) -> ApiError:
     return ApiError(INVALID_ARGUMENT, f"Invalid argument: {field}: {problem}", field)
 
 
@@ -111,13 +111,13 @@ def camel(name: str) -> str:
 
 
 def blank(message: str) -> dict[str, Any]:
-    """A message of which nothing is set, as the gateway writes it."""
+    """A message without any set field, as the gateway writes it."""
     fields = MESSAGES[message].items()
     return {name: copy.copy(zero) for name, zero in fields if not isinstance(zero, OneOf)}
 
 
 def read(message: str, body: Any) -> dict[str, Any]:
-    """The fields that a request body sets: either spelling, unknown ones ignored, wrong types refused."""
+    """The fields of a request body in either spelling, without unknown ones. Raises ApiError for a wrong type."""
     if not isinstance(body, dict):
         raise ApiError(INVALID_ARGUMENT, f"proto: syntax error: unexpected value for {message}")
     fields = MESSAGES[message]
@@ -136,7 +136,7 @@ def _read_field(name: str, zero: Any, value: Any) -> Any:
 
 
 def timestamp(name: str, value: Any) -> float:
-    """Epoch seconds of an RFC 3339 time."""
+    """Epoch seconds of an RFC 3339 time. Raises ApiError if `value` is not one."""
     # datetime of Python 3.10 reads neither "Z" nor a fraction of other than 3 or 6 digits.
     match = RFC3339.fullmatch(value) if isinstance(value, str) else None
     try:
@@ -147,7 +147,7 @@ def timestamp(name: str, value: Any) -> float:
 
 
 def merge(message: str, record: dict[str, Any], given: dict[str, Any], mask: list[str]) -> dict[str, Any]:
-    """A copy of a record in which the fields of the mask (`name`, `staticKeys.expirationTime`) are as given."""
+    """A copy of a record with the fields of the mask (`name`, `staticKeys.expirationTime`) from `given`."""
     result = {**record}
     for path in mask:
         name, _ignored, rest = path.partition(".")
@@ -166,7 +166,7 @@ def merge(message: str, record: dict[str, Any], given: dict[str, Any], mask: lis
 
 
 def mask_of(message: str, given: dict[str, Any]) -> list[str]:
-    """The mask that the gateway derives from a body: its leaves."""
+    """The update mask that the gateway derives from a body: the paths of its leaves."""
     paths: list[str] = []
     for name, value in given.items():
         zero = MESSAGES[message][name]
@@ -178,9 +178,9 @@ def _is_message(zero: Any) -> bool:
     return isinstance(zero, OneOf) and isinstance(zero.of, str)
 
 
-def populated(value: Any) -> Any:
-    """Without the fields that nobody set: what a gateway sends that does not emit them."""
+def drop_unset(value: Any) -> Any:
+    """Remove unset fields, as a gateway does that does not emit them."""
     if isinstance(value, dict):
-        kept = {name: populated(item) for name, item in value.items()}
+        kept = {name: drop_unset(item) for name, item in value.items()}
         return {name: item for name, item in kept.items() if item not in (None, "", 0, [], {})}
-    return [populated(item) for item in value] if isinstance(value, list) else value
+    return [drop_unset(item) for item in value] if isinstance(value, list) else value

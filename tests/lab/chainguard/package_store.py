@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The packages that Chainguard serves: what there is under which path, and the versions that a test adds."""
+"""The packages that Chainguard serves, by path, including versions that a test adds."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from ..packages import File, Shelf, alpine, dotnet, golang, java, javascript, python
+from ..packages import File, PackageIndex, alpine, dotnet, golang, java, javascript, python
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How the files of a repository are made, and the versions that it has at start."""
+    """The function that builds the files of a repository, and its versions at start."""
 
-    make: Callable[[str, Sequence[str]], Shelf]
+    build: Callable[[str, Sequence[str]], PackageIndex]
     versions: tuple[str, ...] = ("1.0.0", "1.1.0")
 
 
@@ -38,7 +38,7 @@ class PackageStore:
     def __init__(self) -> None:
         self.stored: dict[str, bytes] = {}
         self._versions = {repository: list(kind.versions) for repository, kind in KINDS.items()}
-        self._files: dict[str, Shelf] = {}
+        self._files: dict[str, PackageIndex] = {}
         for repository in KINDS:
             self._load(repository)
 
@@ -46,16 +46,16 @@ class PackageStore:
         return next((files[path] for files in self._files.values() if path in files), None)
 
     def publish(self, repository: str, version: str) -> list[str]:
-        """A new version of the repository's package: the paths of the files that there were not before."""
+        """Add a version of the repository's packages and return the new paths. Raises ValueError if it exists."""
         if version in self._versions[repository]:
-            raise ValueError(f"{repository} has {version} already")
+            raise ValueError(f"{repository} already has version {version}")
         before = self._files[repository].keys()
         self._versions[repository].append(version)
         self._load(repository)
         return sorted(self._files[repository].keys() - before)
 
     def _load(self, repository: str) -> None:
-        files = KINDS[repository].make(repository, self._versions[repository])
+        files = KINDS[repository].build(repository, self._versions[repository])
         self._files[repository] = files
         self.stored.update((digest_of(file), file.body) for file in files.values() if file.stored)
 

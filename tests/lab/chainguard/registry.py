@@ -1,7 +1,10 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The registry cgr.dev: token service and the pulling half of the OCI protocol (chainguard.md §4, registry.md §3.2)."""
+"""The registry cgr.dev: its token service and OCI pulls.
+
+See facts/chainguard.md#registry and facts/registry.md#what-a-failed-pull-can-mean.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +22,19 @@ from .. import images
 from ..simulator import Simulator
 from . import blobs, sts
 from .gateway import bearer
-from .login import basic
+from .credentials import parse_basic
 from .messages import INVALID_ARGUMENT, ApiError
 from .state import ISSUER, PUBLIC, REGISTRY_AUDIENCE, Chainguard, Repository, audiences
 
 TOKEN_SECONDS = 300
 FREE_TAGS = {"latest", "latest-dev"}
 CATALOG = "registry:catalog:*"
-HISTORY_MAX = 1000
+MAX_HISTORY = 1000
 VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
 
 
 class OciError(Exception):
-    """An answer in the registry's envelope."""
+    """An error response in the registry's format."""
 
     def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
@@ -54,7 +57,7 @@ def _host(request: Request) -> str:
 
 
 async def token(request: Request) -> Response:
-    """A short-lived token for the first scope that is asked for: one repository, or the catalog."""
+    """Issue a short-lived token for the first requested scope: a repository or the catalog."""
     state = _state(request)
     scope = " ".join(request.query_params.getlist("scope")).partition(" ")[0]
     caller = request.state.user = _credentials(state, request, pulling=bool(scope))
@@ -65,14 +68,14 @@ async def token(request: Request) -> Response:
 
 
 def _credentials(state: Chainguard, request: Request, *, pulling: bool) -> str:
-    """The identity that the request proves to be, empty for anonymous."""
+    """The UID of the identity whose credentials the request has, empty for anonymous."""
     try:
-        login = basic(request)
+        credentials = parse_basic(request)
     except ValueError as error:
         raise FORBIDDEN from error
-    if not login:
+    if not credentials:
         return ""
-    username, password = login
+    username, password = credentials
     if username == "_token":
         claims = _verify(state, password, FORBIDDEN)
         if REGISTRY_AUDIENCE not in audiences(claims):
@@ -87,11 +90,11 @@ def _credentials(state: Chainguard, request: Request, *, pulling: bool) -> str:
     return username
 
 
-def _verify(state: Chainguard, encoded: str, refusal: OciError) -> dict[str, Any]:
+def _verify(state: Chainguard, encoded: str, failure: OciError) -> dict[str, Any]:
     try:
         return state.authority.verify(encoded, state.simulator.clock.now())
     except ValueError as error:
-        raise refusal from error
+        raise failure from error
 
 
 def _grant(state: Chainguard, caller: str, scope: str) -> dict[str, Any]:
@@ -123,7 +126,7 @@ def _challenge(request: Request, scope: str, problem: str = "") -> OciError:
 
 
 def _authorize(request: Request, scope: str) -> dict[str, Any]:
-    """The claims of the caller's token, of the token service or of the STS; refuses one that is not for this scope."""
+    """The claims of the caller's token, issued by the token service or the STS. Raises OciError if the scope differs."""
     state = _state(request)
     encoded = bearer(request)
     if not encoded:
@@ -139,7 +142,7 @@ def _authorize(request: Request, scope: str) -> dict[str, Any]:
 
 
 def _repository(request: Request) -> Repository:
-    """The repository of the path, for a caller who may pull it."""
+    """The repository that the path names. Raises OciError if the caller may not pull it."""
     state, name = _state(request), request.path_params["name"]
     claims = _authorize(request, f"repository:{name}:pull")
     request.state.anonymous = not claims["sub"]
@@ -151,7 +154,7 @@ def _repository(request: Request) -> Repository:
 
 
 def _visible_tags(request: Request, repository: Repository) -> list[str]:
-    """Without an account only the newest builds of public images can be had."""
+    """All tags, or those of the newest builds for an anonymous caller."""
     return sorted(tag for tag in repository.tags if not request.state.anonymous or tag in FREE_TAGS)
 
 
@@ -163,20 +166,20 @@ async def ping(request: Request) -> Response:
 async def manifest(request: Request) -> Response:
     repository, reference = _repository(request), request.path_params["reference"]
     digest = repository.tags[reference] if reference in _visible_tags(request, repository) else reference
-    found = repository.manifests.get(digest)
-    if not found:
+    content = repository.manifests.get(digest)
+    if not content:
         raise OciError(404, "MANIFEST_UNKNOWN", f"unknown manifest: {reference}")
     accepted = {part.partition(";")[0].strip() for part in ",".join(request.headers.getlist("accept")).split(",")}
-    if not accepted & {found.media_type, "*/*"}:
-        what = "OCI index" if found.media_type == images.INDEX else "OCI manifest"
-        plural = "indexes" if found.media_type == images.INDEX else "manifests"
-        raise OciError(404, "MANIFEST_UNKNOWN", f"{what} found, but accept header does not support OCI {plural}")
-    headers = {"Docker-Content-Digest": digest, "ETag": f'"{digest}"', "Content-Type": found.media_type}
-    return Response(found.body, headers=headers)
+    if not accepted & {content.media_type, "*/*"}:
+        kind, plural = ("index", "indexes") if content.media_type == images.INDEX else ("manifest", "manifests")
+        problem = f"OCI {kind} found, but accept header does not support OCI {plural}"
+        raise OciError(404, "MANIFEST_UNKNOWN", problem)
+    headers = {"Docker-Content-Digest": digest, "ETag": f'"{digest}"', "Content-Type": content.media_type}
+    return Response(content.body, headers=headers)
 
 
 async def blob(request: Request) -> Response:
-    """Where the blob is: a pre-signed URL on another host."""
+    """Redirect to a pre-signed URL on another host."""
     repository, digest = _repository(request), request.path_params["digest"]
     if digest not in repository.blobs:
         raise OciError(404, "BLOB_UNKNOWN", f"unknown blob: {digest}")
@@ -184,8 +187,8 @@ async def blob(request: Request) -> Response:
     return Response(status_code=302, headers=headers)
 
 
-def _paged(request: Request, names: list[str]) -> tuple[list[str], dict[str, str]]:
-    """A page of sorted names after `last`, at most `n`, and the Link to the next one."""
+def _paginate(request: Request, names: list[str]) -> tuple[list[str], dict[str, str]]:
+    """A page of at most `n` sorted names after `last`, and the Link header to the next page."""
     last, count = request.query_params.get("last", ""), request.query_params.get("n", "")
     if count and not count.isdecimal():
         raise OciError(400, "PAGINATION_NUMBER_INVALID", f"invalid number of results requested: {count}")
@@ -199,15 +202,16 @@ def _paged(request: Request, names: list[str]) -> tuple[list[str], dict[str, str
 
 async def tags(request: Request) -> Response:
     repository = _repository(request)
-    page, headers = _paged(request, _visible_tags(request, repository))
+    page, headers = _paginate(request, _visible_tags(request, repository))
     return JSONResponse({"name": repository.name, "tags": page}, headers=headers)
 
 
 async def referrers(request: Request) -> Response:
-    """What a test has signed; no image of the lab is signed at start."""
-    found = _repository(request).referrers.get(request.path_params["digest"], [])
-    listed = [signature.descriptor(artifactType=images.BUNDLE) for signature in found]
-    return JSONResponse({"schemaVersion": 2, "mediaType": images.INDEX, "manifests": listed}, media_type=images.INDEX)
+    """The signatures that a test added; no image is signed at start."""
+    signatures = _repository(request).referrers.get(request.path_params["digest"], [])
+    manifests = [signature.descriptor(artifactType=images.BUNDLE) for signature in signatures]
+    index = {"schemaVersion": 2, "mediaType": images.INDEX, "manifests": manifests}
+    return JSONResponse(index, media_type=images.INDEX)
 
 
 async def history(request: Request) -> Response:
@@ -220,13 +224,13 @@ async def history(request: Request) -> Response:
         for name, when, digest in repository.history
         if name == tag
     ]
-    return JSONResponse({"history": records[-HISTORY_MAX:]})
+    return JSONResponse({"history": records[-MAX_HISTORY:]})
 
 
 async def catalog(request: Request) -> Response:
     state, claims = _state(request), _authorize(request, CATALOG)
-    own = [name for name in sorted(state.repositories) if claims["sub"] and state.may_pull(claims["sub"], name)]
-    page, headers = _paged(request, own)
+    names = [name for name in sorted(state.repositories) if claims["sub"] and state.may_pull(claims["sub"], name)]
+    page, headers = _paginate(request, names)
     return JSONResponse({"repositories": page}, headers=headers)
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Capabilities and the managed roles that are made of them (chainguard.md §3)."""
+"""Capabilities, and the managed roles that grant them (facts/chainguard.md#pull-tokens)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ MANAGED: dict[str, frozenset[str]] = {
 
 
 def dotted(capability: str) -> str:
-    """The name that people know it by: `CAP_IAM_ROLE_BINDINGS_LIST` is `role_bindings.list`."""
+    """The dotted name of a capability: `CAP_IAM_ROLE_BINDINGS_LIST` is `role_bindings.list`."""
     name = capability.removeprefix("CAP_")
     for family in ("IAM_", "TENANT_"):
         if name.startswith(family):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the simulated Chainguard has: groups, identities, roles, bindings, images, packages; and who may do what."""
+"""The state of the simulated Chainguard: groups, identities, roles, bindings, images, packages; and its access rules."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ THIRD_PARTY_ISSUER = "https://oidc.workload.example.org"
 PUBLIC = "chainguard"
 ORGANIZATION = "example.com"
 OTHER_ORGANIZATION = "other.example.org"
-PEOPLE = {  # and the role of each
+SEEDED_IDENTITIES = {  # name: role
     "owner": "owner",
     "pull_token_creator": "registry.pull_token_creator",
     "viewer": "viewer",
     "workload": "owner",
 }
-OF_BOTH = ("workload",)  # who has their role in the other organization too
+IN_BOTH_ORGANIZATIONS = ("workload",)  # identities with a role in the other organization too
 
 TEN_YEARS = 3653 * 86400
 FIRST_BUILD = 1767225600.0  # images.CREATED
@@ -45,7 +45,7 @@ Record = dict[str, Any]
 
 
 def builder_of(name: str) -> Callable[[str, str, int], images.BuiltImage]:
-    """What builds an image, or a chart, from its name, its tag and a serial number."""
+    """The function that builds an image or a chart from name, tag, and serial number."""
     return charts.build if name in charts.CATALOG else images.build
 
 
@@ -55,12 +55,12 @@ def root_uid(name: str) -> str:
 
 
 def child_uid(parent: str, name: str = "") -> str:
-    """A UIDP below `parent`: always the same for a name, random without one."""
+    """A UIDP below `parent`: constant for a name, random without a name."""
     return f"{parent}/{sha256(f'{parent} {name}'.encode()).hexdigest()[:16] if name else secrets.token_hex(8)}"
 
 
 def uid_of(path: str) -> str:
-    """The UIDP of an organization, or of a folder, an image or a chart below it: an image has the path that the registry knows it by."""
+    """The UIDP of an organization, folder, image or chart by its path in the registry."""
     organization, *below = path.split("/")
     return functools.reduce(child_uid, below, root_uid(organization))
 
@@ -74,7 +74,7 @@ def within(uid: str, group: str) -> bool:
 
 
 class Authority:
-    """Signs what Chainguard issues, and what the lab's third-party OIDC issuer does. `since`: epoch seconds."""
+    """Signs tokens of Chainguard and of the lab's third-party OIDC issuer. `since`: epoch seconds."""
 
     def __init__(self, since: int) -> None:
         self.since = since
@@ -84,12 +84,12 @@ class Authority:
         return jwt.sign(self._key, claims)
 
     def verify(self, token: str, now: float) -> dict[str, Any]:
-        """The claims of a token of ours that has not expired, else ValueError."""
-        return unexpired(jwt.verify(token, [self._key.public_key()]), now)
+        """The claims of a token that this authority signed. Raises ValueError if it is another's or expired."""
+        return require_unexpired(jwt.verify(token, [self._key.public_key()]), now)
 
 
-def unexpired(claims: dict[str, Any], now: float) -> dict[str, Any]:
-    """The same claims, or ValueError when their time is over (or was never set)."""
+def require_unexpired(claims: dict[str, Any], now: float) -> dict[str, Any]:
+    """Return the claims. Raises ValueError if they have expired or have no expiry."""
     if not isinstance(claims.get("exp"), (int, float)) or claims["exp"] <= now:
         raise ValueError("token is expired")
     return claims
@@ -102,7 +102,7 @@ def audiences(claims: dict[str, Any]) -> list[str]:
 
 @dataclass
 class Repository:
-    """One image: what its tags point to, and every manifest and blob that was ever published."""
+    """One image: the digests of its tags, and every manifest and blob that was published."""
 
     name: str
     tags: dict[str, str] = field(default_factory=dict)
@@ -110,10 +110,10 @@ class Repository:
     history: list[tuple[str, float, str]] = field(default_factory=list)
     manifests: dict[str, images.Content] = field(default_factory=dict)
     blobs: dict[str, images.Content] = field(default_factory=dict)
-    referrers: dict[str, list[images.Content]] = field(default_factory=dict)  # by the digest that they refer to
+    referrers: dict[str, list[images.Content]] = field(default_factory=dict)  # by the digest of their subject
 
     def sign(self, digest: str) -> str:
-        """Add a signature of a manifest, and return its digest; KeyError when there is no such manifest."""
+        """Add a signature of a manifest and return its digest. Raises KeyError if there is no such manifest."""
         signature, blobs = images.signature_of(self.manifests[digest])
         self.referrers.setdefault(digest, []).append(signature)
         self.manifests[signature.digest] = signature
@@ -129,7 +129,7 @@ class Repository:
 
 
 class Chainguard:
-    """The state, as API messages by UID. `settles_at` tells from when (epoch seconds) a new record counts."""
+    """The state, as API messages by UID. `effective_at`: from when (epoch seconds) a new record takes effect."""
 
     def __init__(self, simulator: Simulator, authority: Authority) -> None:
         self.simulator = simulator
@@ -140,7 +140,7 @@ class Chainguard:
         self.bindings: dict[str, Record] = {}
         self.repositories: dict[str, Repository] = {}
         self.packages = PackageStore()
-        self.settles_at: dict[str, float] = {}
+        self.effective_at: dict[str, float] = {}
         self._seed_iam()
         for name, recipe in images.CATALOG.items():
             self._load(name, dict.fromkeys(recipe.tags, FIRST_BUILD))
@@ -150,7 +150,7 @@ class Chainguard:
             self._load(name, {version: FIRST_BUILD + number * DAY for number, version in enumerate(versions)})
 
     def _load(self, name: str, times: dict[str, float]) -> None:
-        """The repository of an image or a chart. times: when each of its tags was published."""
+        """Add the repository of an image or a chart. `times`: the publication time of each tag."""
         self.repositories[name] = repository = Repository(name)
         for tag, when in times.items():
             repository.publish(tag, builder_of(name)(name, tag, 0), when)
@@ -160,29 +160,33 @@ class Chainguard:
             ready = {"verified": True, "kind": "ORG_KIND_CUSTOMER", "status": "ORG_STATUS_READY"}
             self.put(self.groups, "Group", root_uid(name), {"name": name, **ready})
         organization = root_uid(ORGANIZATION)
-        # A folder with the organization's own name, which a look-up by name alone finds too.
+        # A folder with the organization's name: a filter by name alone finds both.
         self.put(self.groups, "Group", child_uid(organization, "folder"), {"name": ORGANIZATION})
         for name, capabilities in roles.MANAGED.items():
             role = {"name": name, "capabilities": sorted(capabilities)}
             self.put(self.roles, "Role", root_uid(f"role {name}"), role)
-        for person, bound in PEOPLE.items():
-            uid = child_uid(organization, person)
-            match = blank("ClaimMatch") | {"issuer": THIRD_PARTY_ISSUER, "subject": person}
-            self.put(self.identities, "Identity", uid, {"name": person.replace("_", "-"), "claimMatch": match})
-            binding = {"identityUid": uid, "roleUid": root_uid(f"role {bound}")}
-            for group in [organization, root_uid(OTHER_ORGANIZATION)] if person in OF_BOTH else [organization]:
-                self.put(self.bindings, "RoleBinding", child_uid(group, f"{person} binding"), binding)
+        for name, role_name in SEEDED_IDENTITIES.items():
+            self._seed_identity(organization, name, role_name)
+
+    def _seed_identity(self, organization: str, name: str, role_name: str) -> None:
+        uid = child_uid(organization, name)
+        match = blank("ClaimMatch") | {"issuer": THIRD_PARTY_ISSUER, "subject": name}
+        self.put(self.identities, "Identity", uid, {"name": name.replace("_", "-"), "claimMatch": match})
+        binding = {"identityUid": uid, "roleUid": root_uid(f"role {role_name}")}
+        groups = [organization, root_uid(OTHER_ORGANIZATION)] if name in IN_BOTH_ORGANIZATIONS else [organization]
+        for group in groups:
+            self.put(self.bindings, "RoleBinding", child_uid(group, f"{name} binding"), binding)
 
     def put(self, table: dict[str, Record], message: str, uid: str, fields: Record) -> Record:
-        """A new record, which counts from now."""
+        """Store a new record, which takes effect at once."""
         created = {"uid": uid, "createTime": self.simulator.clock.rfc3339()}
         table[uid] = blank(message) | fields | created
         return table[uid]
 
     def remove(self, table: dict[str, Record], uid: str) -> bool:
-        """Whether it was there. Bindings that need the record go with it."""
-        gone = [key for key, binding in self.bindings.items() if uid in (binding["identityUid"], binding["roleUid"])]
-        for key in gone:
+        """Delete a record and the bindings that use it. Returns whether it existed."""
+        uses = [key for key, binding in self.bindings.items() if uid in (binding["identityUid"], binding["roleUid"])]
+        for key in uses:
             del self.bindings[key]
         return table.pop(uid, None) is not None
 
@@ -190,23 +194,23 @@ class Chainguard:
         tables = (self.groups, self.identities, self.roles, self.bindings)
         return any(parent_of(uid) == group for table in tables for uid in table)
 
-    def settled(self, uid: str) -> bool:
-        return self.simulator.clock.now() >= self.settles_at.get(uid, 0)
+    def is_effective(self, uid: str) -> bool:
+        return self.simulator.clock.now() >= self.effective_at.get(uid, 0)
 
-    def settle_later(self, uid: str) -> None:
-        """The record counts once the setting `propagation` (seconds) has passed."""
-        self.settles_at[uid] = self.simulator.clock.now() + self.simulator.settings["propagation"]
+    def delay_effect(self, uid: str) -> None:
+        """Let a record take effect only after the seconds of the setting `propagation`."""
+        self.effective_at[uid] = self.simulator.clock.now() + self.simulator.settings["propagation"]
 
     def grants(self, identity: str) -> dict[str, set[str]]:
-        """What an identity may do: group UID → capabilities, which hold in all that is below the group too."""
+        """The capabilities of an identity by group UID. They also apply to everything below the group."""
         grants: dict[str, set[str]] = {}
         for uid, binding in self.bindings.items():
-            if binding["identityUid"] == identity and self.settled(uid):
+            if binding["identityUid"] == identity and self.is_effective(uid):
                 capabilities = self.roles[binding["roleUid"]]["capabilities"]
                 grants.setdefault(parent_of(uid), set()).update(capabilities)
         return grants
 
-    def holds(self, identity: str, at: str) -> set[str]:
+    def capabilities_at(self, identity: str, at: str) -> set[str]:
         """The capabilities of an identity at a UID."""
         return {name for group, names in self.grants(identity).items() if within(at, group) for name in names}
 
@@ -215,30 +219,30 @@ class Chainguard:
         organization = repository.partition("/")[0]
         if organization == PUBLIC:
             return repository in self.repositories
-        return {"CAP_MANIFEST_LIST", "CAP_REPO_BLOBS_GET"} <= self.holds(identity, root_uid(organization))
+        return {"CAP_MANIFEST_LIST", "CAP_REPO_BLOBS_GET"} <= self.capabilities_at(identity, root_uid(organization))
 
     @property
     def organizations(self) -> set[str]:
         return {group["name"] for uid, group in self.groups.items() if "/" not in uid}
 
     def repository_at(self, uid: str) -> Repository:
-        """The repository with a UID; KeyError when there is none."""
+        """The repository with a UID. Raises KeyError if there is none."""
         return {uid_of(name): repository for name, repository in self.repositories.items()}[uid]
 
     @property
     def repos(self) -> dict[str, Record]:
-        """The repositories as the API has them: images below their organization, charts below a folder of it."""
+        """The repositories as API messages: images below their organization, charts below a folder of it."""
         rows = {}
         for name, repository in self.repositories.items():
             uid = uid_of(name)
             times = {"createTime": images.CREATED, "updateTime": _latest(self.simulator, repository)}
-            facts = {"name": name.rpartition("/")[2], "catalogTier": "CATALOG_TIER_BASE", **times}
-            rows[uid] = blank("Repo") | {"uid": uid, **facts}
+            fields = {"name": name.rpartition("/")[2], "catalogTier": "CATALOG_TIER_BASE", **times}
+            rows[uid] = blank("Repo") | {"uid": uid, **fields}
         return rows
 
     @property
     def tags(self) -> dict[str, Record]:
-        """The tags of all repositories as the API has them."""
+        """The tags of all repositories as API messages."""
         rows = {}
         for name, repository in self.repositories.items():
             for tag, digest in repository.tags.items():

@@ -19,5 +19,5 @@ class File:
     stored: bool = True
 
 
-Shelf = dict[str, File]
+PackageIndex = dict[str, File]
 """The files of a kind by their path at libraries.cgr.dev."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from hashlib import sha1, sha256
 
 from .. import archives
-from . import File, Shelf
+from . import File, PackageIndex
 
 ARCHITECTURES = ("x86_64", "aarch64")
 # The packages of each repository.
@@ -22,8 +22,8 @@ NAMES = {
 }
 
 
-def build_packages(root: str, versions: Sequence[str]) -> Shelf:
-    files: Shelf = {}
+def build_packages(root: str, versions: Sequence[str]) -> PackageIndex:
+    files: PackageIndex = {}
     for architecture in ARCHITECTURES:
         entries = []
         for name, version in itertools.product(NAMES[root], versions):

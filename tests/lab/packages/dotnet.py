@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import archives
-from . import ORIGIN, File, Shelf
+from . import ORIGIN, File, PackageIndex
 
 NAMES = ("Lab.Greeting", "Newtonsoft.Json")
 _NUSPEC = "http://schemas.microsoft.com/packaging/2013/05/nuspec.xsd"
@@ -18,7 +18,7 @@ _CONTENT_TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
 _RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
 
 
-def build_packages(root: str, versions: Sequence[str]) -> Shelf:
+def build_packages(root: str, versions: Sequence[str]) -> PackageIndex:
     feed = f"/{root}/v3"
     flat, registration = f"{feed}/flatcontainer", f"{feed}/registration"
     resources = {"PackageBaseAddress/3.0.0": f"{flat}/", "RegistrationsBaseUrl/3.6.0": f"{registration}/"}
@@ -31,7 +31,7 @@ def build_packages(root: str, versions: Sequence[str]) -> Shelf:
     return files
 
 
-def _files(name: str, versions: Sequence[str], flat: str, registration: str) -> Shelf:
+def _files(name: str, versions: Sequence[str], flat: str, registration: str) -> PackageIndex:
     """The files of one package, in its folder of the flat container and in that of the registrations."""
     files = {f"{flat}/index.json": _document({"versions": list(versions)})}
     leaves = []

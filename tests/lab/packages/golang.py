@@ -9,16 +9,16 @@ import json
 from collections.abc import Sequence
 
 from .. import archives, images
-from . import File, Shelf
+from . import File, PackageIndex
 
 MODULES = ("example.com/lab/greeting", "github.com/google/uuid")
 
 
-def build_packages(root: str, versions: Sequence[str]) -> Shelf:
+def build_packages(root: str, versions: Sequence[str]) -> PackageIndex:
     return {f"/{root}/{module}/{path}": file for module in MODULES for path, file in _files(module, versions).items()}
 
 
-def _files(module: str, versions: Sequence[str]) -> Shelf:
+def _files(module: str, versions: Sequence[str]) -> PackageIndex:
     """Information comes at once, the source is in the object store."""
     about = f"module {module}\n\ngo 1.16\n".encode()
     files = {"@v/list": File("".join(f"v{version}\n" for version in versions).encode(), "text/plain", stored=False)}

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 
 from .. import archives
-from . import File, Shelf
+from . import File, PackageIndex
 
 FOLDER = "com/example/lab-greeting"
 # What a repository has besides, with its versions.
@@ -20,17 +20,17 @@ OTHERS = {
 _ALGORITHMS = ("md5", "sha1", "sha256")
 
 
-def build_packages(root: str, versions: Sequence[str]) -> Shelf:
+def build_packages(root: str, versions: Sequence[str]) -> PackageIndex:
     artifacts = {FOLDER: versions, **OTHERS[root]}
     return {
-        f"/{root}/{folder}/{path}": found
+        f"/{root}/{folder}/{path}": content
         for folder, of_folder in artifacts.items()
         for name, file in _files(root, folder, of_folder).items()
-        for path, found in {name: file, **_checksums(name, file)}.items()
+        for path, content in {name: file, **_checksums(name, file)}.items()
     }
 
 
-def _files(root: str, folder: str, versions: Sequence[str]) -> Shelf:
+def _files(root: str, folder: str, versions: Sequence[str]) -> PackageIndex:
     path, _slash, artifact = folder.rpartition("/")
     group = path.replace("/", ".")
     files = {"maven-metadata.xml": File(_metadata(group, artifact, versions), "application/xml", stored=False)}
@@ -41,7 +41,7 @@ def _files(root: str, folder: str, versions: Sequence[str]) -> Shelf:
     return files
 
 
-def _checksums(name: str, file: File) -> Shelf:
+def _checksums(name: str, file: File) -> PackageIndex:
     return {
         f"{name}.{algorithm}": File(hashlib.new(algorithm, file.body).hexdigest().encode(), "text/plain", stored=False)
         for algorithm in _ALGORITHMS

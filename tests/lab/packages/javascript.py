@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import archives
-from . import ORIGIN, File, Shelf
+from . import ORIGIN, File, PackageIndex
 
 NAMES = ("lab-greeting", "@example/greeting", "ms")
 
 
-def build_packages(root: str, versions: Sequence[str]) -> Shelf:
-    files: Shelf = {}
+def build_packages(root: str, versions: Sequence[str]) -> PackageIndex:
+    files: PackageIndex = {}
     for name in NAMES:
         manifests: dict[str, Any] = {}
         for version in versions:

@@ -11,14 +11,14 @@ from hashlib import sha256
 from urllib.parse import quote
 
 from .. import archives
-from . import File, Shelf
+from . import File, PackageIndex
 
 UPSTREAM_VERSION = "2.0.0"
 # What a repository has besides, with its versions.
 OTHERS = {"python": {"six": ("1.16.0", "1.17.0")}, "python-remediated": {"werkzeug": ("3.0.2+cgr.1", "3.0.3+cgr.1")}}
 
 
-def build_packages(root: str, versions: Sequence[str]) -> Shelf:
+def build_packages(root: str, versions: Sequence[str]) -> PackageIndex:
     package_store = {
         name: dict.fromkeys(some, root) for name, some in {"lab-greeting": versions, **OTHERS[root]}.items()
     }

@@ -120,7 +120,7 @@ class PullToken:
     identity: dict[str, Any]
 
     @property
-    def login(self) -> tuple[str, str]:
+    def credentials(self) -> tuple[str, str]:
         return self.username, self.password
 
 

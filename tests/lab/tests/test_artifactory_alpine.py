@@ -24,8 +24,8 @@ INDEX, PACKAGE = "x86_64/APKINDEX.tar.gz", "x86_64/lab-private-1.0.0-r0.apk"
 def apk(lab: Lab, pull_token: Callable[..., PullToken]) -> str:
     """A remote repository as the guide has it."""
     token = pull_token("apk.pull")
-    login = {"username": token.username, "password": token.password}
-    create(lab, "apk", {**ALPINE, "url": "https://apk.cgr.dev/example.com", **login})
+    credentials = {"username": token.username, "password": token.password}
+    create(lab, "apk", {**ALPINE, "url": "https://apk.cgr.dev/example.com", **credentials})
     return "apk"
 
 

@@ -39,8 +39,8 @@ def public(lab: Lab) -> str:
 def private(lab: Lab, pull_token: MakeToken) -> PullToken:
     """The pull token of the remote repository `prv`."""
     made = pull_token()
-    login = {"username": made.username, "password": made.password}
-    create(lab, "prv", {**REMOTE, "enableTokenAuthentication": True, **login})
+    credentials = {"username": made.username, "password": made.password}
+    create(lab, "prv", {**REMOTE, "enableTokenAuthentication": True, **credentials})
     return made
 
 
@@ -108,8 +108,8 @@ def test_challenge_of_a_default_port_names_it(lab: Lab) -> None:
 
 @pytest.mark.parametrize("path", ["/v2/token", f"{INTERNAL}/token"])
 def test_token_service(lab: Lab, public: str, path: str) -> None:
-    url, login = path.format(key=public), ("puller", secret(lab, "puller", "password"))
-    answer = lab.client("artifactory").get(url, params={"service": "s", "scope": "repository:x:pull"}, auth=login)
+    url, credentials = path.format(key=public), ("puller", secret(lab, "puller", "password"))
+    answer = lab.client("artifactory").get(url, params={"service": "s", "scope": "repository:x:pull"}, auth=credentials)
     assert answer.json().keys() == {"token", "expires_in"} and answer.json()["expires_in"] == 9000
     bearer = {"Authorization": f"Bearer {answer.json()['token']}"}
     pull = f"/v2/cgr/{PUBLIC}/manifests/latest"
@@ -118,13 +118,13 @@ def test_token_service(lab: Lab, public: str, path: str) -> None:
     assert lab.client("artifactory").get(pull, headers=bearer).headers["www-authenticate"].startswith("Bearer ")
     assert envelope(lab.client("artifactory").get(url)) == (401, "Authentication is required")
     assert envelope(lab.client("artifactory").get(url, auth=("puller", "no"))) == (401, "Bad Credentials")
-    assert lab.client("artifactory").post(url, auth=login).status_code == 401
+    assert lab.client("artifactory").post(url, auth=credentials).status_code == 401
 
 
 def test_basic_is_accepted_everywhere(lab: Lab, public: str) -> None:
-    anonymous, login = lab.client("artifactory"), ("puller", secret(lab, "puller", "password"))
+    anonymous, credentials = lab.client("artifactory"), ("puller", secret(lab, "puller", "password"))
     for path in ("/v2/", f"/v2/{public}/{PUBLIC}/manifests/latest", f"{INTERNAL}/".format(key=public)):
-        assert anonymous.get(path, auth=login).status_code == 200
+        assert anonymous.get(path, auth=credentials).status_code == 200
     assert anonymous.get("/v2/", auth=("puller", "wrong")).headers["www-authenticate"].startswith("Basic ")
 
 
@@ -561,8 +561,8 @@ def test_a_member_that_may_not_be_read_turns_a_miss_into_a_denial(lab: Lab, publ
 @pytest.mark.parametrize("package_type", ["helmoci", "oci"])
 def test_charts_are_pulled_like_images(lab: Lab, pull_token: MakeToken, package_type: str) -> None:
     made, (name,) = pull_token(), charts.CATALOG
-    login = {"username": made.username, "password": made.password, "enableTokenAuthentication": True}
-    create(lab, "charts", {**REMOTE, "packageType": package_type, **login})
+    credentials = {"username": made.username, "password": made.password, "enableTokenAuthentication": True}
+    create(lab, "charts", {**REMOTE, "packageType": package_type, **credentials})
     document = manifest(lab, "charts", name, "1.0.0").json()
     (layer,) = document["layers"]
     answer = blob(lab, "charts", layer["digest"], name)

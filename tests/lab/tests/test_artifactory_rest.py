@@ -136,8 +136,8 @@ def test_a_revoked_token_is_refused(lab: Lab) -> None:
 def test_a_reference_token_has_64_characters_and_works_as_a_password(lab: Lab) -> None:
     made = new_token(lab, include_reference_token=True)
     assert len(made["reference_token"]) == 64
-    login = ("admin", made["reference_token"])
-    assert lab.client("artifactory").get("/artifactory/api/system/license", auth=login).status_code == 200
+    credentials = ("admin", made["reference_token"])
+    assert lab.client("artifactory").get("/artifactory/api/system/license", auth=credentials).status_code == 200
 
 
 def test_a_form_makes_a_token_too_and_a_user_only_an_own_one(lab: Lab) -> None:

@@ -24,7 +24,7 @@ PACKAGE = "/example.com/x86_64/lab-private-1.0.0-r0.apk"
 
 
 def get(lab: Lab, path: str, token: PullToken | None = None, **more: Any) -> httpx.Response:
-    return lab.client("apk").get(path, auth=token.login if token else None, **more)
+    return lab.client("apk").get(path, auth=token.credentials if token else None, **more)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_the_private_repository(lab: Lab, token: PullToken) -> None:
     control, data = package[:second], package[second:]
     assert listed["1.0.0-r0"]["C"] == f"Q1{base64.b64encode(sha1(control).digest()).decode()}"
     assert f"datahash = {sha256(data).hexdigest()}".encode() in gzip.decompress(control)
-    head = lab.client("apk").head(PACKAGE, auth=token.login)
+    head = lab.client("apk").head(PACKAGE, auth=token.credentials)
     assert (head.status_code, head.headers["content-length"]) == (200, str(len(package)))
 
 

@@ -22,7 +22,7 @@ METADATA = "/java/com/example/lab-greeting/maven-metadata.xml"
 
 
 def get(lab: Lab, path: str, token: PullToken | None = None, **more: Any) -> httpx.Response:
-    return lab.client("libraries").get(path, auth=token.login if token else None, **more)
+    return lab.client("libraries").get(path, auth=token.credentials if token else None, **more)
 
 
 def fetch(lab: Lab, path: str, token: PullToken) -> bytes:
@@ -99,7 +99,7 @@ def test_a_file_is_behind_a_web_page_and_a_presigned_url(lab: Lab, java: PullTok
     assert lab.client("blobs").get(here).status_code == 200
     for spoiled in (lab.client("blobs").head(here), lab.client("blobs").get(here.replace("%2F", "/"))):
         assert spoiled.status_code == 403
-    assert lab.client("blobs").get(here, auth=java.login).status_code == 400
+    assert lab.client("blobs").get(here, auth=java.credentials).status_code == 400
     lab.advance(HOUR / 2)
     assert lab.client("blobs").get(here).status_code == 403
 
@@ -107,7 +107,7 @@ def test_a_file_is_behind_a_web_page_and_a_presigned_url(lab: Lab, java: PullTok
 def test_documents_come_at_once(lab: Lab, java: PullToken) -> None:
     answer = get(lab, METADATA, java)
     assert answer.status_code == 200 and b"<version>1.1.0</version>" in answer.content
-    assert lab.client("libraries").head(METADATA, auth=java.login).status_code == 200
+    assert lab.client("libraries").head(METADATA, auth=java.credentials).status_code == 200
 
 
 def test_java(lab: Lab, java: PullToken) -> None:

@@ -27,9 +27,9 @@ ACCEPT = {"Accept": f"{images.INDEX}, {images.MANIFEST}"}
 CGR = {"Host": "cgr.dev"}
 
 
-def log_in(lab: Lab, repository: str = "", login: tuple[str, str] | None = None) -> httpx.Response:
+def log_in(lab: Lab, repository: str = "", credentials: tuple[str, str] | None = None) -> httpx.Response:
     scope = {"scope": f"repository:{repository}:pull"} if repository else {}
-    return lab.registry.get("/token", params={"service": "cgr.dev", **scope}, auth=login)
+    return lab.registry.get("/token", params={"service": "cgr.dev", **scope}, auth=credentials)
 
 
 def bearer(answer: httpx.Response) -> dict[str, str]:
@@ -47,7 +47,7 @@ def refused(answer: httpx.Response, status: int, code: str, *words: str) -> None
 @pytest.fixture
 def nginx(lab: Lab, pull_token: Make) -> dict[str, str]:
     """What authorizes for example.com/nginx."""
-    return bearer(log_in(lab, "example.com/nginx", pull_token().login))
+    return bearer(log_in(lab, "example.com/nginx", pull_token().credentials))
 
 
 # --- challenge and token -------------------------------------------------------------------------------------------
@@ -75,50 +75,56 @@ def test_anonymous_pulls_public_images(lab: Lab) -> None:
 def test_pull_token_sees_all_tags(lab: Lab, pull_token: Make, nginx: dict[str, str]) -> None:
     tags = lab.registry.get("/v2/example.com/nginx/tags/list", headers=nginx).json()
     assert tags == {"name": "example.com/nginx", "tags": sorted(images.CATALOG["example.com/nginx"].tags)}
-    public = bearer(log_in(lab, "chainguard/go", pull_token().login))
+    public = bearer(log_in(lab, "chainguard/go", pull_token().credentials))
     assert "1.25" in lab.registry.get("/v2/chainguard/go/tags/list", headers=public).json()["tags"]
 
 
 def test_refusals_of_the_token_service(lab: Lab, pull_token: Make) -> None:
     token = pull_token()
     refused(log_in(lab, "example.com/nginx"), 401, "UNAUTHORIZED", "Authentication required")
-    refused(log_in(lab, "exmaple.com/nginx", token.login), 400, "BAD_REQUEST", "unable to resolve exmaple.com")
-    refused(log_in(lab, "other.example.org/nginx", token.login), 403, "FORBIDDEN", "Forbidden")
+    refused(log_in(lab, "exmaple.com/nginx", token.credentials), 400, "BAD_REQUEST", "unable to resolve exmaple.com")
+    refused(log_in(lab, "other.example.org/nginx", token.credentials), 403, "FORBIDDEN", "Forbidden")
     refused(log_in(lab, "chainguard/nothing"), 403, "FORBIDDEN", "Forbidden")
-    for login in (("me@example.com", token.password), (token.username, "wrong"), pull_token(role="apk.pull").login):
-        refused(log_in(lab, "example.com/nginx", login), 403, "FORBIDDEN", "Forbidden")
-    assert log_in(lab, "", token.login).status_code == 200
+    for credentials in (
+        ("me@example.com", token.password),
+        (token.username, "wrong"),
+        pull_token(role="apk.pull").credentials,
+    ):
+        refused(log_in(lab, "example.com/nginx", credentials), 403, "FORBIDDEN", "Forbidden")
+    assert log_in(lab, "", token.credentials).status_code == 200
 
 
 def test_pull_token_dies_with_the_clock(lab: Lab, pull_token: Make) -> None:
     token = pull_token(ttl=HOUR)
     lab.advance(HOUR - 30)
-    assert log_in(lab, "example.com/nginx", token.login).status_code == 200
+    assert log_in(lab, "example.com/nginx", token.credentials).status_code == 200
     lab.advance(60)
-    refused(log_in(lab, "example.com/nginx", token.login), 400, "BAD_REQUEST", "this identity's keys have expired")
-    refused(log_in(lab, "", token.login), 403, "FORBIDDEN", "Forbidden")
+    refused(
+        log_in(lab, "example.com/nginx", token.credentials), 400, "BAD_REQUEST", "this identity's keys have expired"
+    )
+    refused(log_in(lab, "", token.credentials), 403, "FORBIDDEN", "Forbidden")
 
 
 def test_pull_token_that_outlives_its_identity_and_the_reverse(lab: Lab, pull_token: Make) -> None:
     now = int(lab.simulator.clock.now())
     long_token, short_token = pull_token(exp=now + 9 * HOUR), pull_token(exp=now + 60)
     lab.advance(120)
-    assert log_in(lab, "example.com/nginx", long_token.login).status_code == 200
-    refused(log_in(lab, "example.com/nginx", short_token.login), 403, "FORBIDDEN")
+    assert log_in(lab, "example.com/nginx", long_token.credentials).status_code == 200
+    refused(log_in(lab, "example.com/nginx", short_token.credentials), 403, "FORBIDDEN")
     lab.advance(HOUR)
-    refused(log_in(lab, "example.com/nginx", long_token.login), 400, "BAD_REQUEST", "expired")
+    refused(log_in(lab, "example.com/nginx", long_token.credentials), 400, "BAD_REQUEST", "expired")
 
 
 @pytest.mark.parametrize("how", ["api", "control"])
 def test_pull_token_dies_when_revoked(lab: Lab, pull_token: Make, how: str) -> None:
     token = pull_token()
-    issued = bearer(log_in(lab, "example.com/nginx", token.login))
+    issued = bearer(log_in(lab, "example.com/nginx", token.credentials))
     if how == "api":
         assert lab.api().delete(f"/iam/v2/identities/{token.username}").status_code == 200
     else:
         lab.control("POST", "/chainguard/identities/revoke", {"uid": token.username})
         assert lab.client("control").post("/chainguard/identities/revoke", json={"uid": "x"}).status_code == 400
-    refused(log_in(lab, "example.com/nginx", token.login), 403, "FORBIDDEN", "Forbidden")
+    refused(log_in(lab, "example.com/nginx", token.credentials), 403, "FORBIDDEN", "Forbidden")
     path = "/v2/example.com/nginx/tags/list"
     assert lab.registry.get(path, headers=issued).status_code == 200, "what was issued before lives on"
     lab.advance(301)
@@ -274,7 +280,7 @@ def test_tags_in_pages(lab: Lab, nginx: dict[str, str]) -> None:
 
 def test_catalog(lab: Lab, pull_token: Make) -> None:
     query = {"scope": "registry:catalog:*"}
-    token = bearer(lab.registry.get("/token", params=query, auth=pull_token().login))
+    token = bearer(lab.registry.get("/token", params=query, auth=pull_token().credentials))
     found = lab.registry.get("/v2/_catalog", headers=token).json()["repositories"]
     assert found == sorted([*images.CATALOG, *charts.CATALOG])
     refused(lab.registry.get("/token", params=query), 401, "UNAUTHORIZED")
@@ -329,7 +335,7 @@ def test_journal_names_the_kinds(lab: Lab, nginx: dict[str, str]) -> None:
 
 def test_a_chart_is_pulled_like_an_image(lab: Lab, pull_token: Make) -> None:
     (name,) = charts.CATALOG
-    token = bearer(log_in(lab, name, pull_token().login))
+    token = bearer(log_in(lab, name, pull_token().credentials))
     assert lab.registry.get(f"/v2/{name}/tags/list", headers=token).json()["tags"] == ["1.0.0", "1.1.0"]
     manifest = lab.registry.get(f"/v2/{name}/manifests/1.0.0", headers=token | ACCEPT).json()
     (layer,) = manifest["layers"]

@@ -118,10 +118,10 @@ def test_propagation(lab: Lab, pull_token: Make) -> None:
     token = pull_token()
     assert lab.api().get(f"/iam/v2/identities/{token.username}").status_code == 200
     refused(exchange(lab, token.password, aud="cgr.dev", identity=token.username), 403, 7)
-    assert lab.registry.get("/token", auth=token.login).status_code == 403
+    assert lab.registry.get("/token", auth=token.credentials).status_code == 403
     lab.advance(6)
     assert exchange(lab, token.password, aud="cgr.dev", identity=token.username).status_code == 200
-    assert lab.registry.get("/token", auth=token.login).status_code == 200
+    assert lab.registry.get("/token", auth=token.credentials).status_code == 200
 
 
 def test_claims_matched_by_pattern(lab: Lab) -> None:

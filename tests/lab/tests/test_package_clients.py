@@ -19,9 +19,10 @@ from urllib.parse import quote
 import pytest
 
 from lab import archives
+from support.maven import POM
+from support.programs import find_program
 
 from .conftest import Lab, PullToken
-from .programs import program
 from .test_artifactory_docker import change
 from .test_artifactory_files import FOLDER, JAR, MAVEN
 from .test_artifactory_go import GO, MODULE, ZIP
@@ -120,12 +121,12 @@ def test_pip_downloads_from_chainguard_itself(shell: Shell, remote: Create) -> N
 
 @pytest.fixture
 def npm(shell: Shell) -> Callable[..., str]:
-    found = program("npm")
+    found = find_program("npm")
 
     def run(key: str, *words: str, fails: bool = False) -> str:
         registry = f"{shell.url(f'api/npm/{key}')}/"
-        login = base64.b64encode(f"puller:{secret(shell.lab, 'puller', 'token')}".encode()).decode()
-        lines = [f"registry={registry}", f"{registry.partition(':')[2]}:_auth={login}", f"cafile={shell.ca}"]
+        credentials = base64.b64encode(f"puller:{secret(shell.lab, 'puller', 'token')}".encode()).decode()
+        lines = [f"registry={registry}", f"{registry.partition(':')[2]}:_auth={credentials}", f"cafile={shell.ca}"]
         (shell.folder / ".npmrc").write_text("\n".join([*lines, "fetch-retries=0", "update-notifier=false"]))
         return shell(found, *words, fails=fails)
 
@@ -155,24 +156,15 @@ SETTINGS = """<settings>
   <mirrors><mirror><id>lab</id><mirrorOf>*</mirrorOf><url>{url}</url></mirror></mirrors>
 </settings>
 """
-# Maven fetches an extension by itself: no plugin, of which there may be none on this machine, has to do it.
-PROJECT = """<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>com.example</groupId><artifactId>test</artifactId><version>1</version><packaging>pom</packaging>
-  <build><extensions><extension>
-    <groupId>com.example</groupId><artifactId>lab-greeting</artifactId><version>1.0.0</version>
-  </extension></extensions></build>
-</project>
-"""
 
 
 @pytest.fixture
 def mvn(shell: Shell) -> Callable[..., str]:
     """Validates a project that needs the artifact."""
-    found, keytool = program("mvn"), program("keytool")
+    found, keytool = find_program("mvn"), find_program("keytool")
     trusted = ("-keystore", str(shell.folder / "trusted.p12"), "-storepass", "changeit")
     shell(keytool, "-importcert", "-noprompt", "-alias", "lab", "-file", shell.ca, *trusted)
-    (shell.folder / "pom.xml").write_text(PROJECT)
+    (shell.folder / "pom.xml").write_text(POM)
     repository = shell.folder / "repository"
     # Extensions of old used plexus-utils without a word, so Maven wants it for all of them.
     plexus = repository / "org/codehaus/plexus/plexus-utils/1.1"
@@ -216,7 +208,7 @@ def test_mvn_cannot_use_a_web_page(shell: Shell, remote: Create, mvn: Callable[.
 
 @pytest.fixture
 def go(shell: Shell) -> Callable[..., str]:
-    found = program("go")
+    found = find_program("go")
 
     def run(where: str, *words: str, fails: bool = False) -> str:
         environment = {
