@@ -21,15 +21,15 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import
     Result,
     failure_message,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._download import TransferStats
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import create_artifactory_session
+from ansible_collections.cgr.pull_through.plugins.module_utils._transfer_stats import TransferStats
 
 _MAX_THREADS = 32
 
 Opened = t.TypeVar("Opened")
-Params = t.Dict[str, t.Any]
+Params = dict[str, t.Any]
 
 # How one repository is proved, in each module that pulls.
 PROOF_SPEC: dict[str, dict[str, t.Any]] = {
@@ -40,20 +40,29 @@ PROOF_SPEC: dict[str, dict[str, t.Any]] = {
     "upstream_username": {"type": "str"},
     "upstream_password": {"type": "str", "no_log": True},
 }
+# Of the whole run, in each module that pulls.
+RUN_SPEC: dict[str, dict[str, t.Any]] = {"propagation_timeout": {"type": "int", "default": 0}}
 REQUIRED_TOGETHER = [("upstream_username", "upstream_password")]
 REQUIRED_BY = {"upstream_username": ["upstream_url"]}
 
 
-def pulls_option(options: dict[str, dict[str, t.Any]], *required: str) -> dict[str, t.Any]:
-    """Return the option that takes several repositories, each with these options."""
+def pulls_option(
+    options: dict[str, dict[str, t.Any]], *, required: t.Collection[str], together: t.Sequence[tuple[str, ...]] = ()
+) -> dict[str, t.Any]:
+    """Return the list option, whose items take these options and a name. together: those that need each other."""
     each = {name: {**option, **({"required": True} if name in required else {})} for name, option in options.items()}
     return {
         "type": "list",
         "elements": "dict",
-        "options": each,
-        "required_together": REQUIRED_TOGETHER,
+        "options": {"name": {"type": "str"}, **each},
+        "required_together": [*REQUIRED_TOGETHER, *together],
         "required_by": REQUIRED_BY,
     }
+
+
+def item_params(params: Params, item: Params) -> Params:
+    """Return the options of one item of the list: its own, and where it has none, those of the module."""
+    return {**params, **{name: value for name, value in item.items() if value is not None}}
 
 
 def build_jobs(module: AnsibleModule, opened: t.Callable[[Params], Opened]) -> list[Opened]:
@@ -66,9 +75,10 @@ def build_jobs(module: AnsibleModule, opened: t.Callable[[Params], Opened]) -> l
     found = []
     for number, pull in enumerate(pulls):
         try:
-            found.append(opened({**module.params, **pull}))
+            found.append(opened(item_params(module.params, pull)))
         except InputError as exc:
-            where = f"pulls[{number}]" + (f" ({pull['repository']})" if pull["repository"] else "")
+            label = pull["name"] or pull["repository"]
+            where = f"pulls[{number}]" + (f" ({label})" if label else "")
             raise InputError(f"{where}: {exc.message}", hint=exc.hint) from exc
     return found
 
@@ -99,7 +109,7 @@ def exit_with_results(module: AnsibleModule, parts: list[Result], seconds: float
     if module.params["pulls"] is None:
         result = {name: value for name, value in parts[0].items() if name not in ("failed", "msg")}
     else:
-        names = [{"repository": pull["repository"]} for pull in module.params["pulls"]]
+        names = [{"name": pull["name"], "repository": pull["repository"]} for pull in module.params["pulls"]]
         totals = {name: sum(one["totals"][name] for one in parts) for name in parts[0]["totals"]}
         result = {
             "pulls": [{**name, **one} for name, one in zip(names, parts)],
@@ -115,6 +125,13 @@ def validate_threads(threads: int) -> int:
     if not 1 <= threads <= _MAX_THREADS:
         raise InputError(f"threads is {threads}.", hint=f"Set it to a number from 1 to {_MAX_THREADS}.")
     return threads
+
+
+def validate_propagation_timeout(seconds: int) -> int:
+    """Return how long a denied direct pull is retried, or raise InputError."""
+    if seconds < 0:
+        raise InputError(f"propagation_timeout is {seconds}.", hint="Set it to seconds, or to 0 for no retry.")
+    return seconds
 
 
 def has_artifactory_login(params: dict[str, t.Any]) -> bool:
@@ -165,7 +182,7 @@ class RepositoryConfigCache:
             found = (self._every or {}).get(key) or api.get(key)
         except PullThroughError:
             return RepositoryConfig("unreadable")
-        return RepositoryConfig("missing") if found is None else RepositoryConfig("known", found)
+        return RepositoryConfig("missing") if found is None else RepositoryConfig("read", found)
 
 
 def create_cache_probe(

@@ -83,6 +83,9 @@ options:
       upstream_password:
         description: Password of O(pulls[].upstream_username).
         type: str
+      name:
+        description: A label of your choice, returned as RV(pulls[].name), to find the result of this item by.
+        type: str
   repository:
     description:
       - Key of the repository in Artifactory, a remote or a virtual one.
@@ -153,6 +156,13 @@ options:
   upstream_password:
     description: Password of O(upstream_username).
     type: str
+  propagation_timeout:
+    description:
+      - For how many seconds to retry a pull that O(upstream_url) denies, if it is pulled directly, with credentials and
+        without a O(repository). Other pulls are not retried.
+      - A new pull token or role binding needs some seconds until all of Chainguard knows it.
+    type: int
+    default: 0
   threads:
     description: How many artifacts are pulled at the same time, from 1 to 32.
     type: int
@@ -234,8 +244,12 @@ pulls:
   type: list
   elements: dict
   contains:
+    name:
+      description: As in O(pulls). Not set if the item has none.
+      type: str
+      sample: java token
     repository:
-      description: As in O(pulls).
+      description: As in O(pulls). Not set if the item has none.
       type: str
       sample: cgr-private
     artifacts:
@@ -403,8 +417,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import ARTIFACTORY_SPEC, HTTP_SPEC
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import KEY_LIMIT, validate_key
+from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import CircuitBreaker
+from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Result
-from ansible_collections.cgr.pull_through.plugins.module_utils._download import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport, validate_base_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
@@ -421,9 +436,9 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._npm im
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._nuget import NuGet
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._puller import (
     Ecosystem,
-    Puller,
     PullJob,
     PullResult,
+    Puller,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._pypi import PyPi
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._report import (
@@ -436,6 +451,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._pull_module impo
     PROOF_SPEC,
     REQUIRED_BY,
     REQUIRED_TOGETHER,
+    RUN_SPEC,
     Params,
     RepositoryConfigCache,
     build_jobs,
@@ -444,9 +460,9 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._pull_module impo
     pulls_option,
     repository_result,
     validate_from_upstream,
+    validate_propagation_timeout,
     validate_threads,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._retry import CircuitBreaker
 
 ECOSYSTEMS: dict[str, Ecosystem] = {
     "alpine": Alpine(),
@@ -466,7 +482,8 @@ EACH_SPEC: dict[str, dict[str, t.Any]] = {
 
 SPEC: dict[str, dict[str, t.Any]] = {
     **EACH_SPEC,
-    "pulls": pulls_option(EACH_SPEC, "package_type", "artifacts"),
+    **RUN_SPEC,
+    "pulls": pulls_option(EACH_SPEC, required=["package_type", "artifacts"]),
     "threads": {"type": "int", "default": 4},
 }
 
@@ -571,7 +588,8 @@ def pull(module: AnsibleModule, opened: list[tuple[Params, PullJob]], transport:
         dataclasses.replace(batch, cache_probe=create_cache_probe(module, transport, params, configurations))
         for params, batch in opened
     ]
-    found = zip(opened, batches, Puller(module.params["threads"]).pull(batches))
+    puller = Puller(module.params["threads"], propagation_timeout=module.params["propagation_timeout"])
+    found = zip(opened, batches, puller.pull(batches))
     return [
         pulled(batch, outcomes, ResultBuilder(batch, functools.partial(configurations.of, params)))
         for (params, _unseen), batch, outcomes in found
@@ -582,6 +600,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Check the options, pull, word what came of it."""
     started, transport = time.monotonic(), make_transport(module)
     validate_threads(module.params["threads"])
+    validate_propagation_timeout(module.params["propagation_timeout"])
     breaker = functools.lru_cache(maxsize=None)(lambda _host, login: CircuitBreaker(login))
     opened = build_jobs(module, lambda params: build_job(module, params, transport, breaker))
     if module.check_mode:

@@ -77,6 +77,20 @@ options:
       upstream_password:
         description: Password of O(pulls[].upstream_username).
         type: str
+      name:
+        description: A label of your choice, returned as RV(pulls[].name), to find the result of this item by.
+        type: str
+      registry_url:
+        description: As O(registry_url), for this item. Defaults to O(registry_url).
+        type: str
+      username:
+        description:
+          - User name for the registry of this item, such as that of a pull token to pull directly from Chainguard.
+          - Defaults to O(username), unless the item has its own O(pulls[].registry_url).
+        type: str
+      password:
+        description: Password of O(pulls[].username).
+        type: str
   registry_url:
     description:
       - The registry as a container client addresses it. Scheme and host, and a port if it needs one.
@@ -160,6 +174,15 @@ options:
   password:
     description: Password of O(username).
     type: str
+  propagation_timeout:
+    description:
+      - For how many seconds to retry a pull that the registry or its token service denies, if it is pulled directly, with
+        credentials and without a O(repository). Other pulls are not retried.
+      - A new pull token or role binding needs some seconds until all of Chainguard knows it.
+      - With O(max_seconds), the retries end after that time at the latest.
+    type: int
+    default: 0
+    version_added: 0.2.0
   threads:
     description: How many requests are under way at the same time, from 1 to 32.
     type: int
@@ -316,8 +339,12 @@ pulls:
   type: list
   elements: dict
   contains:
+    name:
+      description: As in O(pulls). Not set if the item has none.
+      type: str
+      sample: java token
     repository:
-      description: As in O(pulls).
+      description: As in O(pulls). Not set if the item has none.
       type: str
       sample: cgr-private
     images:
@@ -484,8 +511,9 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import ARTIFACTORY_SPEC, HTTP_SPEC
+from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import CircuitBreaker
+from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import RepositoryConfig, Result
-from ansible_collections.cgr.pull_through.plugins.module_utils._download import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport, validate_base_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
@@ -499,14 +527,17 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._pull_module impo
     PROOF_SPEC,
     REQUIRED_BY,
     REQUIRED_TOGETHER,
+    RUN_SPEC,
     Params,
     RepositoryConfigCache,
     build_jobs,
     create_cache_probe,
     exit_with_results,
+    item_params,
     pulls_option,
     repository_result,
     validate_from_upstream,
+    validate_propagation_timeout,
     validate_threads,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import Limits
@@ -514,9 +545,9 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._checkp
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import parse_platforms
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import (
-    Puller,
     PullJob,
     PullResult,
+    Puller,
     Settings,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import (
@@ -529,18 +560,24 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._report
     skipped_result,
     summary,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._retry import CircuitBreaker
 
 EACH_SPEC: dict[str, dict[str, t.Any]] = {"images": {"type": "list", "elements": "str"}, **PROOF_SPEC}
 
+CREDENTIALS_SPEC: dict[str, dict[str, t.Any]] = {
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+}
+# What each item may have besides, while the module's own options are its defaults.
+ITEM_SPEC: dict[str, dict[str, t.Any]] = {**EACH_SPEC, "registry_url": {"type": "str"}, **CREDENTIALS_SPEC}
+
 SPEC: dict[str, dict[str, t.Any]] = {
     **EACH_SPEC,
-    "pulls": pulls_option(EACH_SPEC, "images"),
+    **RUN_SPEC,
+    **CREDENTIALS_SPEC,
+    "pulls": pulls_option(ITEM_SPEC, required=["images"], together=[("username", "password")]),
     "registry_url": {"type": "str", "fallback": (env_fallback, ["REGISTRY_URL"])},
     "depth": {"type": "str", "choices": ["resolve", "manifest", "image"], "default": "image"},
     "platforms": {"type": "list", "elements": "str", "default": ["linux/amd64"]},
-    "username": {"type": "str"},
-    "password": {"type": "str", "no_log": True},
     "threads": {"type": "int", "default": 12},
     "referrers": {"type": "bool", "default": False},
     "canary": {"type": "bool", "default": False},
@@ -566,7 +603,14 @@ def build_settings(params: Params) -> Settings:
         threads=validate_threads(params["threads"]),
         referrers=params["referrers"],
         canary=params["canary"],
+        propagation_timeout=propagation_timeout(params),
     )
+
+
+def propagation_timeout(params: Params) -> float:
+    """Return how long a denied direct pull is retried: not longer than the run may take. Raises InputError."""
+    seconds = validate_propagation_timeout(params["propagation_timeout"])
+    return seconds if params["max_seconds"] is None else min(seconds, params["max_seconds"])
 
 
 def build_limits(params: Params) -> Limits:
@@ -586,11 +630,11 @@ def validate_registry_url(url: str, option: str) -> str:
     return url
 
 
-def registry_url(module: AnsibleModule) -> str:
+def registry_url(module: AnsibleModule, params: Params) -> str:
     """Return the URL of the registry to pull from, or raise InputError."""
-    if module.params["registry_url"]:
-        return validate_registry_url(module.params["registry_url"], "registry_url")
-    if not module.params["artifactory_url"]:
+    if params["registry_url"]:
+        return validate_registry_url(params["registry_url"], "registry_url")
+    if not params["artifactory_url"]:
         raise InputError("There is no registry to pull from.", hint="Set registry_url or artifactory_url.")
     return "/".join(artifactory_base_url(module).split("/")[:3])
 
@@ -602,10 +646,9 @@ def belongs_to_artifactory(params: Params, url: str) -> bool:
 
 def open_transport(module: AnsibleModule) -> Transport:
     """Return the transport. It shows a client certificate to the registry as well, where that is Artifactory's."""
-    url = registry_url(module)
-    each = module.params["pulls"] or [module.params]
-    belongs = any(belongs_to_artifactory({**module.params, "repository": one["repository"]}, url) for one in each)
-    return make_transport(module, *([url] if belongs else []))
+    items = [item_params(module.params, item) for item in module.params["pulls"] or [module.params]]
+    urls = [(item, registry_url(module, item)) for item in items]
+    return make_transport(module, *dict.fromkeys(url for item, url in urls if belongs_to_artifactory(item, url)))
 
 
 def registry_login(params: Params, url: str) -> Credentials:
@@ -642,7 +685,7 @@ def build_job(module: AnsibleModule, params: Params, connect: Connect) -> tuple[
             f"from_upstream={params['from_upstream']} cannot be shown with depth=resolve, which fetches nothing.",
             hint="Set depth to manifest or image, or fresh to ignored.",
         )
-    url = registry_url(module)
+    url = registry_url(module, params)
     registry, upstream = connect(url, registry_login(params, url)), open_upstream(params, connect)
     batch = PullJob(
         registry,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
-import itertools
 import time
 import typing as t
 
@@ -18,7 +17,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe impo
     NotFromUpstreamError,
     combine_observations,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._download import DownloadError
+from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
     ArtifactSpec,
@@ -28,6 +27,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model 
     VersionNotFoundError,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import RepositoryClient
+from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import pull_until_propagated
 
 # What was being done: reading the index or fetching the files through the repository; asking upstream; fetching through
 # the repository what upstream has now; showing that something came from upstream.
@@ -95,6 +95,16 @@ class PullResult:
     error: PullThroughError | None = None
 
     @property
+    def is_direct(self) -> bool:
+        """Whether it is pulled from upstream with credentials, without a repository of Artifactory."""
+        return not self.batch.repository and not self.batch.site.login.is_anonymous
+
+    def new_attempt(self) -> PullResult:
+        """Return an empty result for another attempt."""
+        self.batch.site.reset()
+        return PullResult(self.batch, self.artifact, started=self.started)
+
+    @property
     def is_outdated(self) -> bool | None:
         """Whether upstream has another version as its newest; None when that was not compared."""
         if self.release is None or self.upstream_version is None:
@@ -110,19 +120,34 @@ class PullResult:
 class Puller:
     """Pulls artifacts, several at the same time."""
 
-    def __init__(self, threads: int, *, clock: t.Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        threads: int,
+        *,
+        propagation_timeout: float = 0,
+        clock: t.Callable[[], float] = time.monotonic,
+        sleep: t.Callable[[float], None] = time.sleep,
+    ) -> None:
         self._threads = threads
+        self._propagation_timeout = propagation_timeout
         self._clock = clock
+        self._sleep = sleep
 
     def pull(self, batches: t.Iterable[PullJob]) -> list[list[PullResult]]:
         """Return the outcomes of each batch, in the order given. What fails does not stop the others."""
         outcomes = [[PullResult(batch, artifact) for artifact in batch.artifacts] for batch in batches]
         with concurrent.futures.ThreadPoolExecutor(self._threads) as pool:
-            list(pool.map(self._pull, itertools.chain.from_iterable(outcomes)))
+            pull_until_propagated(
+                outcomes,
+                lambda pending: list(pool.map(self._pull, pending)),
+                timeout=self._propagation_timeout,
+                sleep=self._sleep,
+                clock=self._clock,
+            )
         return outcomes
 
     def _pull(self, outcome: PullResult) -> None:
-        outcome.started = self._clock()
+        outcome.started = outcome.started or self._clock()
         try:
             outcome.release = outcome.batch.ecosystem.find(outcome.batch.site, outcome.artifact)
             # Upstream is asked for the same one, whatever is the smallest there.

@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import (
     Diagnosis,
+    Failure,
     RepositoryConfig,
     Result,
-    evidence_from_error,
-    evidence_from_upstream,
+    UpstreamResponse,
     skipped_diagnosis,
     status_of,
 )
@@ -29,8 +30,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._puller
     PullJob,
     PullResult,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._rules import OUTDATED, Evidence, diagnose
-from ansible_collections.cgr.pull_through.plugins.module_utils._retry import SkippedError
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._rules import (
+    OUTDATED,
+    ArtifactEvidence,
+    diagnose,
+)
 
 
 class ResultBuilder:
@@ -77,39 +81,42 @@ class ResultBuilder:
 
     def _diagnosis(self, outcome: PullResult) -> Diagnosis | None:
         if isinstance(outcome.error, SkippedError):
-            return skipped_diagnosis(outcome.error.why, diagnose(self._evidence(outcome, outcome.error.cause)))
+            return skipped_diagnosis(outcome.error.reason, diagnose(self._evidence(outcome, outcome.error.cause)))
         if outcome.error is not None:
             return diagnose(self._evidence(outcome, outcome.error))
-        return OUTDATED.diagnosis(self._evidence(outcome, None)) if outcome.is_outdated else None
+        return OUTDATED.diagnose(self._evidence(outcome, None)) if outcome.is_outdated else None
 
-    def _evidence(self, outcome: PullResult, error: PullThroughError | None) -> Evidence:
-        configuration = self._configuration()
-        evidence = Evidence(
+    def _evidence(self, outcome: PullResult, error: PullThroughError | None) -> ArtifactEvidence:
+        evidence = ArtifactEvidence(
             stage=outcome.stage,
-            problem="other",
             requested_reference=outcome.artifact.label,
             host=self._site.host,
             repository=self._repository,
             anonymous=self._site.login.is_anonymous,
-            config_state=configuration.state,
-            config=configuration.settings,
-            wanted=self._package_type,
+            config=self._configuration(),
+            package_type=self._package_type,
         )
         if outcome.at is not None:
             evidence = dataclasses.replace(evidence, path=outcome.at.paths[0])
         if self._upstream is not None:
-            known = evidence_from_upstream(
+            upstream = UpstreamResponse.from_query(
                 self._upstream.host,
                 anonymous=self._upstream.login.is_anonymous,
-                found=outcome.upstream_version is not None,
+                available=outcome.upstream_version is not None,
                 error=outcome.upstream_error,
             )
-            evidence = dataclasses.replace(evidence, upstream_url=self._upstream.root, **known)
+            evidence = dataclasses.replace(evidence, upstream_url=self._upstream.root, upstream=upstream)
         if isinstance(error, VersionNotFoundError):
-            evidence = dataclasses.replace(evidence, problem="version", missing=error.wanted, found=error.found)
-        elif isinstance(error, ChecksumMismatchError):
-            evidence = dataclasses.replace(evidence, problem="upstream_checksum_mismatch")
-        return evidence if error is None else dataclasses.replace(evidence, **evidence_from_error(error))
+            return dataclasses.replace(
+                evidence,
+                failure=Failure.from_error(error, "version_missing"),
+                missing_version=error.wanted,
+                available_versions=error.found,
+            )
+        if isinstance(error, ChecksumMismatchError):
+            failure = Failure.from_error(error, "upstream_checksum_mismatch")
+            return dataclasses.replace(evidence, failure=failure)
+        return evidence if error is None else dataclasses.replace(evidence, failure=Failure.from_error(error))
 
 
 def skipped_result(artifact: ArtifactSpec, place: str) -> Result:

@@ -14,14 +14,10 @@ import time
 import typing as t
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._download import (
-    ERROR_LIMIT,
-    Credentials,
-    DownloadClient,
-    DownloadError,
-    Origin,
-    redirect_error,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
+from ansible_collections.cgr.pull_through.plugins.module_utils._download import DownloadClient
+from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import MAX_ERROR_SIZE, DownloadError
+from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin, redirect_error
 
 _SHORTEST_LIFE = 60.0
 _REFRESH_AT = 0.8
@@ -124,8 +120,8 @@ class Authorizer:
         with self._ping_lock:
             if not self._pinged:
                 answer, url = self._exchange.get(self._ping_url, accept="application/json")
-                answer.read(ERROR_LIMIT)
-                if answer.status == 401 and Origin.of(url) == self._exchange.origin:
+                answer.read(MAX_ERROR_SIZE)
+                if answer.status == 401 and Origin.from_url(url) == self._exchange.origin:
                     self._usual = _select_challenge(answer.headers.get("WWW-Authenticate", ""))
                 self._pinged = True
             return self._usual

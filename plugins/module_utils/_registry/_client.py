@@ -14,17 +14,17 @@ import time
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._download import (
-    ERROR_LIMIT,
-    Credentials,
-    DownloadClient,
-    Origin,
-    TransferStats,
-    is_html,
+from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import CircuitBreaker
+from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
+from ansible_collections.cgr.pull_through.plugins.module_utils._download import DownloadClient
+from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import (
+    MAX_ERROR_SIZE,
     parse_error_response,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import ContentProblem, InvalidContentError
+from ansible_collections.cgr.pull_through.plugins.module_utils._html import is_html
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import StreamedResponse, Transport, redact_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import Limits
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import Authorizer
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import (
@@ -39,7 +39,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._refere
     hash_for,
     is_digest,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._retry import CircuitBreaker, retry
+from ansible_collections.cgr.pull_through.plugins.module_utils._retry import retry_download
+from ansible_collections.cgr.pull_through.plugins.module_utils._transfer_stats import TransferStats
 
 _MANIFEST_LIMIT = 4 << 20
 _MAX_PAGES = 20
@@ -72,6 +73,9 @@ class Registry:
         self.counter = TransferStats()
         self._limits = limits or Limits()
         self._exchange = DownloadClient(base_url, transport, self.counter, self._limits)
+        # Registries with equal endpoints serve the same content to the same user.
+        self.endpoint = (base_url, login)
+        self._clock = clock
         self._auth = Authorizer(base_url, login, self._exchange, clock=clock)
         self._breaker = breaker or CircuitBreaker(login)
         self._sleep = sleep
@@ -80,6 +84,11 @@ class Registry:
     def host(self) -> str:
         """The host and port as they stand before an image's name."""
         return self.base_url.partition("://")[2]
+
+    def reset(self) -> None:
+        """Drop tokens and counted failures, so that the next request logs in again."""
+        self._auth = Authorizer(self.base_url, self.login, self._exchange, clock=self._clock)
+        self._breaker.reset()
 
     def manifest(self, name: str, reference: str, expected: Descriptor | None = None) -> Manifest:
         """Return the manifest or index with a tag or digest. expected: the descriptor that led to it.
@@ -127,7 +136,7 @@ class Registry:
         return document if isinstance(document, dict) else {}
 
     def _call_with_retry(self, work: t.Callable[[], Result]) -> Result:
-        return self._breaker.run(lambda: retry(work, self._sleep))
+        return self._breaker.run(lambda: retry_download(work, self._sleep))
 
     def _url(self, name: str, kind: str, reference: str) -> str:
         return f"{self.base_url}/v2/{name}/{kind}/{reference}"
@@ -136,10 +145,10 @@ class Registry:
         """Return an answer and the URL that gave it; answer one challenge on the way."""
         authorization = self._auth.authorization(name)
         answer, final = self._exchange.get(url, accept=accept, authorization=authorization, method=method)
-        if answer.status == 401 and Origin.of(final) == self._exchange.origin:
+        if answer.status == 401 and Origin.from_url(final) == self._exchange.origin:
             refresh = self._auth.refresh(name, answer.headers.get("WWW-Authenticate", ""), refused=authorization)
             if refresh:
-                answer.read(ERROR_LIMIT)
+                answer.read(MAX_ERROR_SIZE)
                 answer, final = self._exchange.get(url, accept=accept, authorization=refresh, method=method)
         return answer, final
 
@@ -153,7 +162,7 @@ class Registry:
     def _head(self, name: str, reference: str) -> Manifest | None:
         """Return what HEAD tells of a manifest; None if it does not: a refusal without a body explains nothing."""
         answer, _final = self._ask(name, self._url(name, "manifests", reference), ACCEPT, "HEAD")
-        answer.read(ERROR_LIMIT)  # there is none, but only then the connection is kept
+        answer.read(MAX_ERROR_SIZE)  # there is none, but only then the connection is kept
         digest, size = answer.headers.get("Docker-Content-Digest", ""), answer.headers.get("Content-Length", "")
         # By digest, that it is there says nothing new of its content.
         if answer.status != 200 or not is_digest(digest) or (is_digest(reference) and digest != reference):
@@ -183,7 +192,7 @@ class Registry:
         url = redact_url(final)
         body = answer.read(_MANIFEST_LIMIT + 1)
         self.counter.add(received=len(body))
-        if is_html(answer, body[:80].decode("utf-8", "replace")):
+        if is_html(answer.headers, body[:80].decode("utf-8", "replace")):
             raise InvalidContentError("html", "an HTML page instead of a manifest.", url=url)
         if len(body) > _MANIFEST_LIMIT:
             raise InvalidContentError("content", f"a manifest of more than {_MANIFEST_LIMIT >> 20} MiB.", url=url)
@@ -224,9 +233,9 @@ class Registry:
         return bytes(body)
 
 
-def _mismatch(answer: StreamedResponse, url: str, reason: str, message: str) -> InvalidContentError:
+def _mismatch(answer: StreamedResponse, url: str, reason: ContentProblem, message: str) -> InvalidContentError:
     """Return the error for a blob that is not what was promised, with what its headers tell of the cause."""
-    if is_html(answer, ""):
+    if is_html(answer.headers, ""):
         return InvalidContentError("html", "an HTML page instead of a blob.", url=redact_url(url))
     encoding = answer.headers.get("Content-Encoding", "identity")
     hint = (

@@ -25,8 +25,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe impo
     NotFromUpstreamError,
     combine_observations,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._download import DownloadError
+from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
+from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
+from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError, PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import pull_until_propagated
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import LimitExceededError, Limits
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._cache_paths import (
     manifest_paths,
@@ -38,13 +41,16 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manife
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import Platform, select_platforms
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import Reference
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._referrers import find_referrers
-from ansible_collections.cgr.pull_through.plugins.module_utils._retry import SkippedError
 
 _MAX_INDEX_DEPTH = 4
 
 # What was being done: fetching manifests or blobs of the image, or what refers to it; asking upstream; fetching through
 # the repository what upstream has now, or the digest that the user pinned; showing that something came from upstream.
 Stage = t.Literal["manifest", "blob", "referrer", "upstream", "outdated", "pinned", "from_upstream"]
+
+_Endpoint = tuple[str, Credentials]
+_ManifestKey = tuple[_Endpoint, str, str, bool]
+_BlobKey = tuple[_Endpoint, str, str]
 
 Key = t.TypeVar("Key", bound=t.Hashable)
 Value = t.TypeVar("Value")
@@ -56,6 +62,7 @@ class Settings:
     """What to do with each image. platforms is None for all.
 
     referrers: whether to pull what refers to an image as well. canary: whether to try the others only after the first.
+    propagation_timeout: seconds for which direct pulls that are denied are tried again.
     """
 
     depth: t.Literal["resolve", "manifest", "image"] = "image"
@@ -63,6 +70,7 @@ class Settings:
     threads: int = 12
     referrers: bool = False
     canary: bool = False
+    propagation_timeout: float = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +115,16 @@ class PullResult:
     finished: float = 0.0
     stage: Stage = "manifest"
     error: PullThroughError | None = None
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether it is pulled from a registry with credentials, without a repository of Artifactory."""
+        return not self.batch.repository and not self.batch.registry.login.is_anonymous
+
+    def new_attempt(self) -> PullResult:
+        """Return an empty result for another attempt, for which the registry is logged in to again."""
+        self.registry.reset()
+        return PullResult(self.batch, self.reference, self.number, self.direct, started=self.started)
 
     @property
     def registry(self) -> Registry:
@@ -259,14 +277,16 @@ class Puller:
         limits: Limits | None = None,
         resume: Checkpoint | None = None,
         clock: t.Callable[[], float] = time.monotonic,
+        sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:
         self._settings = settings
         self._limits = limits or Limits()
         self._resume = resume or Checkpoint()
         self._clock = clock
-        self._manifests: SingleFlight[tuple[str, str, bool], tuple[Manifest, CacheObservation]] = SingleFlight()
-        self._platforms: SingleFlight[tuple[str, str], Platform] = SingleFlight()
-        self._blobs: dict[tuple[str, str], _BlobDownload] = {}
+        self._sleep = sleep
+        self._manifests: SingleFlight[_ManifestKey, tuple[Manifest, CacheObservation]] = SingleFlight()
+        self._platforms: SingleFlight[_BlobKey, Platform] = SingleFlight()
+        self._blobs: dict[_BlobKey, _BlobDownload] = {}
         self._lock = threading.Lock()
         self._done = _Progress()
 
@@ -274,14 +294,22 @@ class Puller:
         """Return the outcomes of each batch, in the order given. What fails does not stop the others."""
         outcomes = self._create_results(batches)
         with contextlib.closing(WorkerPool(self._settings.threads)) as crew:
-            self._pull_canary_first(crew, list(itertools.chain.from_iterable(outcomes)))
+            pull_until_propagated(
+                outcomes,
+                lambda pending: self._pull_canary_first(crew, pending),
+                timeout=self._settings.propagation_timeout,
+                sleep=self._sleep,
+                clock=self._clock,
+            )
         # Thousands of images are reported next, and need the memory.
         self._manifests, self._blobs = SingleFlight(), {}
         return outcomes
 
     def _pull_canary_first(self, crew: WorkerPool, every: list[PullResult]) -> None:
+        # Failures are kept too, which a retry must not find.
+        self._manifests, self._platforms, self._blobs = SingleFlight(), SingleFlight(), {}
         if self._settings.canary:
-            canary = every.pop(0)
+            canary, *every = every
             self._pull_all(crew, [canary])
             if canary.error is not None and not isinstance(canary.error, LimitExceededError):
                 for outcome in every:
@@ -332,7 +360,7 @@ class Puller:
         return sorted(wanted, key=lambda blob: (blob.users[0].outcome.number if in_turn else 0, -blob.descriptor.size))
 
     def _pull_manifests(self, outcome: PullResult) -> None:
-        outcome.started = self._clock()
+        outcome.started = outcome.started or self._clock()
         try:
             self._limits.reserve()
             tree = self._pull_image(outcome)
@@ -371,7 +399,7 @@ class Puller:
 
         uncached: whether a look has just shown that it is not in the cache.
         """
-        key = (outcome.name, reference, outcome.batch.cache_probe is not None)
+        key = (outcome.registry.endpoint, outcome.name, reference, outcome.batch.cache_probe is not None)
         manifest, observation = self._manifests.get(
             key, lambda: self._fetch_observed(outcome, reference, expected, uncached=uncached)
         )
@@ -424,7 +452,7 @@ class Puller:
         config = image.config
         if config is None or not config.is_image_config:
             return _ResolvedImage({}, (image,), _all_blobs([image]))
-        key = (outcome.name, config.digest)
+        key = (outcome.registry.endpoint, outcome.name, config.digest)
         platform = self._platforms.get(key, lambda: Platform.of(outcome.registry.config(outcome.name, config)))
         chosen = select_platforms([(platform, image.digest)], self._settings.platforms)
         return _ResolvedImage(chosen, (image,), image.layers)
@@ -450,8 +478,8 @@ class Puller:
             for blob in blobs:
                 if not blob.is_foreign:
                     new = _BlobDownload(outcome.registry, outcome.name, blob)
-                    listed = self._blobs.setdefault((outcome.name, blob.digest), new)
-                    self._done.known = len(self._blobs)
+                    listed = self._blobs.setdefault((outcome.registry.endpoint, outcome.name, blob.digest), new)
+                    self._done.known += listed is new
                     listed.users.append(_BlobConsumer(outcome, stage, root.digest))
 
     def _fetch(self, blob: _BlobDownload) -> None:

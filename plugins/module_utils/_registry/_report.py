@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import (
     Diagnosis,
+    Failure,
     RepositoryConfig,
     Result,
-    evidence_from_error,
-    evidence_from_upstream,
+    UpstreamResponse,
     is_ok,
     limit_diagnosis,
     skipped_diagnosis,
@@ -24,8 +25,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Pu
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import LimitExceededError
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import PlatformNotFoundError
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import PullJob, PullResult
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._rules import OUTDATED, Evidence, diagnose
-from ansible_collections.cgr.pull_through.plugins.module_utils._retry import SkippedError
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._rules import OUTDATED, ImageEvidence, diagnose
 
 
 class ResultBuilder:
@@ -75,35 +75,37 @@ class ResultBuilder:
         if isinstance(outcome.error, LimitExceededError):
             return limit_diagnosis(outcome.error)
         if isinstance(outcome.error, SkippedError):
-            return skipped_diagnosis(outcome.error.why, diagnose(self._evidence(outcome, outcome.error.cause)))
+            return skipped_diagnosis(outcome.error.reason, diagnose(self._evidence(outcome, outcome.error.cause)))
         if outcome.error is not None:
             return diagnose(self._evidence(outcome, outcome.error))
-        return OUTDATED.diagnosis(self._evidence(outcome, None)) if outcome.is_outdated else None
+        return OUTDATED.diagnose(self._evidence(outcome, None)) if outcome.is_outdated else None
 
-    def _evidence(self, outcome: PullResult, error: PullThroughError | None) -> Evidence:
-        configuration = self._configuration()
-        evidence = Evidence(
+    def _evidence(self, outcome: PullResult, error: PullThroughError | None) -> ImageEvidence:
+        evidence = ImageEvidence(
             stage=outcome.stage,
-            problem="other",
             image=outcome.reference.name,
             requested_reference=outcome.reference.text,
             host=self._registry.host,
             repository=self._repository,
             anonymous=self._registry.login.is_anonymous,
-            config_state=configuration.state,
-            config=configuration.settings,
+            config=self._configuration(),
         )
         if self._upstream is not None:
-            known = evidence_from_upstream(
+            upstream = UpstreamResponse.from_query(
                 self._upstream.host,
                 anonymous=self._upstream.login.is_anonymous,
-                found=outcome.upstream_digest is not None,
+                available=outcome.upstream_digest is not None,
                 error=outcome.upstream_error,
             )
-            evidence = dataclasses.replace(evidence, **known)
+            evidence = dataclasses.replace(evidence, upstream=upstream)
         if isinstance(error, PlatformNotFoundError):
-            evidence = dataclasses.replace(evidence, problem="platform", missing=error.missing, found=error.found)
-        return evidence if error is None else dataclasses.replace(evidence, **evidence_from_error(error))
+            return dataclasses.replace(
+                evidence,
+                failure=Failure.from_error(error, "platform_missing"),
+                missing_platforms=error.missing,
+                available_platforms=error.found,
+            )
+        return evidence if error is None else dataclasses.replace(evidence, failure=Failure.from_error(error))
 
 
 def skipped_result(text: str, host: str, repository: str) -> Result:

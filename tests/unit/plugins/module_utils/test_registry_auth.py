@@ -10,15 +10,13 @@ import pytest
 from fake_registry import FakeRegistry
 from scripted import ScriptedAnswer, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._download import (
-    Credentials,
-    DownloadClient,
-    DownloadError,
-    TransferStats,
-)
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import basic_authorization
+from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
+from ansible_collections.cgr.pull_through.plugins.module_utils._download import DownloadClient
+from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
+from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import basic_authorization
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import Authorizer, parse_challenges
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
+from ansible_collections.cgr.pull_through.plugins.module_utils._transfer_stats import TransferStats
 
 BASE = "https://registry.example.com"
 BEARER = f'Bearer realm="{BASE}/token",service="registry.example.com"'
@@ -231,11 +229,11 @@ def test_a_challenge_that_cannot_be_answered_ends_it():
     ("realm", "why"),
     [
         ("http://registry.example.com/token", "not encrypted"),
-        ("https://169.254.169.254/token", "inside a network"),
-        ("https://[::1]/token", "inside a network"),
-        ("https://localhost/token", "inside a network"),
-        ("file:///etc/passwd", "no http or https URL"),
-        ("https://", "no http or https URL"),
+        ("https://169.254.169.254/token", "private address"),
+        ("https://[::1]/token", "private address"),
+        ("https://localhost/token", "private address"),
+        ("file:///etc/passwd", "not an http or https URL"),
+        ("https://", "not an http or https URL"),
     ],
 )
 def test_credentials_do_not_go_to_a_doubtful_token_service(realm, why):

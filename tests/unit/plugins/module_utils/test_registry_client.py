@@ -15,7 +15,9 @@ import pytest
 from fake_registry import CutAnswer, FakeRegistry, sha256, unknown_manifest
 from scripted import ScriptedAnswer, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._download import Credentials, DownloadError
+from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
+from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
+from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError, TransportError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Request, RequestsTransport
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
@@ -27,7 +29,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manife
     Descriptor,
     parse_manifest,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._retry import SkippedError
 
 BASE = "https://registry.example.com"
 STORAGE = "https://blobs.example.net"
@@ -429,11 +430,11 @@ def test_five_redirects_are_followed_and_no_more():
     [
         (["http://registry.example.com/content"], "not encrypted"),
         ([f"{STORAGE}/hop0", "http://blobs.example.net/content"], "not encrypted"),
-        (["https://10.0.0.7/content"], "inside a network"),
-        (["https://169.254.169.254/content"], "inside a network"),
-        (["https://localhost/content"], "inside a network"),
-        (["ftp://blobs.example.net/content"], "no http or https URL"),
-        (["https://blobs.example.net:port/content"], "no http or https URL"),
+        (["https://10.0.0.7/content"], "private address"),
+        (["https://169.254.169.254/content"], "private address"),
+        (["https://localhost/content"], "private address"),
+        (["ftp://blobs.example.net/content"], "not an http or https URL"),
+        (["https://blobs.example.net:port/content"], "not an http or https URL"),
     ],
 )
 def test_doubtful_redirects_are_refused(targets, why):

@@ -13,7 +13,9 @@ from fake_registry import LAYER, CutAnswer, FakeRegistry, unknown_manifest
 from scripted import ScriptedAnswer, ScriptedTransport
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import CacheProbe, NotFromUpstreamError
-from ansible_collections.cgr.pull_through.plugins.module_utils._download import Credentials, DownloadError
+from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
+from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
+from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError, InvalidContentError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Request
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import LimitExceededError, Limits
@@ -25,13 +27,12 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platfo
     parse_platforms,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import (
-    Puller,
     PullJob,
+    Puller,
     Settings,
     SingleFlight,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import parse_reference
-from ansible_collections.cgr.pull_through.plugins.module_utils._retry import SkippedError
 
 AMD64 = parse_platforms(["linux/amd64"])
 UPSTREAM = "https://upstream.example.com"
@@ -53,7 +54,13 @@ class Run:
         each = {name: settings.pop(name) for name in ("repository", "from_upstream", "evict") if name in settings}
         batch = PullJob(registry, list(map(parse_reference, images)), upstream=above, cache_probe=cache_probe, **each)
         self.resume = Checkpoint(settings.pop("resume_file", None))
-        self.puller = Puller(Settings(**{"platforms": AMD64, **settings}), limits=limits, resume=self.resume)
+        self.puller = Puller(
+            Settings(**{"platforms": AMD64, **settings}),
+            limits=limits,
+            resume=self.resume,
+            clock=lambda: 1 + sum(self.pauses),
+            sleep=self.pauses.append,
+        )
         (self.outcomes,) = self.puller.pull([batch])
         self.resume.close()
         self.registry = registry
@@ -745,3 +752,80 @@ def test_what_the_protocol_needs_is_all_that_is_sent():
     assert [one.error for one in run.outcomes] == [None] * 3
     assert counts == [1 + 3 * (2 + 6), 3, 3 * 2, 3 * 6]
     assert len(run.transport.requests) == 1 + 3 * (1 + 2 + 6)
+
+
+# Denied until a new pull token has propagated
+
+USER = Credentials("user", "secret")
+
+
+def denying(fake, path, denials, status=403):
+    """Return a script that denies the first requests for a path, and then does as fake does."""
+    remaining = [ScriptedAnswer(status, {"errors": [{"code": "DENIED", "message": "not yet"}]})] * denials
+
+    def play(request):
+        return remaining.pop() if path in request.url and remaining else fake(request)
+
+    play.base = fake.base
+    return play
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("part", ["/manifests/", "/blobs/", "/v2/a/two/"])
+def test_only_what_was_denied_is_pulled_again(part, status):
+    fake = FakeRegistry()
+    for name in ("a/one", "a/two"):
+        fake.add_image(name, "latest")
+    run = Run(denying(fake, part, 1, status), "a/one", "a/two", login=USER, threads=1, propagation_timeout=5)
+    assert [result.error for result in run.outcomes] == [None, None]
+    assert [result.reference.name for result in run.outcomes] == ["a/one", "a/two"]
+    assert len(run.pauses) == 1 and 0 < run.pauses[0] < 1
+    denied_name = "a/two" if part == "/v2/a/two/" else "a/one"
+    requests = [url for _method, url in run.transport.asked if f"/v2/{denied_name}/manifests/" in url]
+    assert len(requests) == 2
+    assert len([url for _method, url in run.transport.asked if "/manifests/" in url]) == 3
+
+
+def test_a_denied_pull_fails_when_the_time_is_over():
+    fake = FakeRegistry()
+    run = Run(denying(fake, "/manifests/", 99), "a/b", "a/c", "a/d", "a/e", login=USER, propagation_timeout=10)
+    assert {result.error.status for result in run.outcomes} == {403}
+    assert 5 < sum(run.pauses) <= 10 and len(run.asked("/manifests/")) == 4 * (1 + len(run.pauses))
+
+
+def test_an_open_circuit_breaker_is_closed_before_a_retry():
+    fake = FakeRegistry()
+    names = ["a/one", "a/two", "a/three", "a/four", "a/five"]
+    for name in names:
+        fake.add_image(name, "latest")
+    run = Run(denying(fake, "/manifests/", 3, 401), *names, login=USER, threads=1, propagation_timeout=5)
+    assert [result.error for result in run.outcomes] == [None] * 5
+
+
+def test_a_denied_canary_is_retried_before_the_others():
+    fake = FakeRegistry()
+    for name in ("a/one", "a/two"):
+        fake.add_image(name, "latest")
+    run = Run(denying(fake, "/manifests/", 1), "a/one", "a/two", login=USER, canary=True, propagation_timeout=5)
+    assert [result.error for result in run.outcomes] == [None, None]
+    names = [url.split("/")[5] for _method, url in run.transport.asked if "/manifests/" in url]
+    assert names == ["one", "one", "two"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"login": USER},
+        {"login": USER, "propagation_timeout": 5, "repository": "key"},
+        {"propagation_timeout": 5},
+    ],
+    ids=["no timeout", "through a repository", "anonymous"],
+)
+def test_other_denied_pulls_are_not_retried(options):
+    run = Run(denying(FakeRegistry(), "/manifests/", 99), "a/b", **options)
+    assert run.outcomes[0].error.status == 403 and run.pauses == []
+
+
+def test_an_image_that_is_not_found_is_not_retried():
+    run = Run(FakeRegistry(), "a/b", login=USER, propagation_timeout=5)
+    assert run.outcomes[0].error.status == 404 and run.pauses == []

@@ -15,7 +15,7 @@ from fake_packages import ARTIFACTORY, DIRECT, KEY, LOGIN, REDIRECT, UPSTREAM, W
 from scripted import ScriptedAnswer
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import TransportError
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import basic_authorization
+from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import basic_authorization
 from ansible_collections.cgr.pull_through.plugins.modules import artifact_pull
 
 FOLDER = "org/example/lib"
@@ -164,7 +164,7 @@ def test_all_options_are_documented_with_their_defaults():
         told = documented[name]
         assert (told.get("default"), told.get("choices")) == (option.get("default"), option.get("choices"))
         assert bool(told.get("required")) == bool(option.get("required"))
-    assert set(documented["pulls"]["suboptions"]) == set(artifact_pull.EACH_SPEC)
+    assert set(documented["pulls"]["suboptions"]) == set(artifact_pull.SPEC["pulls"]["options"])
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_a_failure_is_told_with_cause_fix_and_all_results(world, pull):
     assert [one["status"] for one in result["artifacts"]] == ["pulled", "failed", "failed"]
     assert result["artifacts"][1]["error"]["status"] == 404
     first, second = result["msg"].splitlines()
-    assert first == "2 of 3 artifacts could not be pulled as asked." and "cgr: org.example:bad" in second
+    assert first == "2 of 3 artifacts failed." and "cgr: org.example:bad" in second
     assert "access-token" not in json.dumps(result)
     assert len(world.asked("/api/repositories/")) == 1
 
@@ -496,6 +496,56 @@ def test_several_repositories_in_one_task(world, run_module):
     assert result["failed"] is True and result["msg"] == bad["msg"]
     assert result["totals"]["artifacts"] == 2 and result["totals"]["failed"] == 1
     assert set(yaml.safe_load(artifact_pull.RETURN)["pulls"]["contains"]) == set(bad)
+
+
+def direct_items(*users):
+    return [
+        {
+            "name": f"token {user}",
+            "package_type": "maven",
+            "artifacts": ["org.example:lib"],
+            "upstream_url": f"{UPSTREAM}/root/",
+            "upstream_username": user,
+            "upstream_password": f"secret-{user}",
+        }
+        for user in users
+    ]
+
+
+def test_each_item_without_a_repository_pulls_from_upstream_with_its_own_credentials(world, run_module):
+    world.upstream.login = basic_authorization("two", "secret-two")
+    result = run_module(artifact_pull, world.transport, pulls=direct_items("one", "two"), **LOGIN)
+    assert [(item["name"], item["repository"], item["failed"]) for item in result["pulls"]] == [
+        ("token one", None, True),
+        ("token two", None, False),
+    ]
+    assert not world.asked(ARTIFACTORY) and "secret-" not in json.dumps(result["pulls"])
+
+
+def test_a_denied_item_is_retried_until_its_token_has_propagated(world, run_module):
+    denied = [basic_authorization("new", "secret-new")] * 2
+    upstream = world.upstream
+
+    def deny_first(request):
+        if request.headers["Authorization"] in denied:
+            denied.remove(request.headers["Authorization"])
+            return ScriptedAnswer(401, {"error": "unknown identity"})
+        return upstream(request)
+
+    world.upstream = deny_first
+    result = run_module(artifact_pull, world.transport, pulls=direct_items("old", "new"), propagation_timeout=30)
+    assert [item["artifacts"][0]["ok"] for item in result["pulls"]] == [True, True]
+    requests = [request.headers["Authorization"] for request in world.transport.requests]
+    assert (
+        requests.count(basic_authorization("new", "secret-new"))
+        == requests.count(basic_authorization("old", "secret-old")) + 2
+    )
+
+
+def test_a_pull_through_a_repository_is_not_retried(world, pull):
+    world.through.plays[f"/artifactory/{KEY}/{FOLDER}/maven-metadata.xml"] = [ScriptedAnswer(403)]
+    assert pull("org.example:lib", propagation_timeout=30)["failed"] is True
+    assert len(world.asked("maven-metadata.xml")) == 1
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from fake_registry import FakeRegistry, unknown_manifest
 from scripted import ScriptedAnswer, ScriptedTransport
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import TransportError
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import basic_authorization
+from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import basic_authorization
 from ansible_collections.cgr.pull_through.plugins.modules import registry_pull
 
 HOST = "artifactory.example.com"
@@ -159,7 +159,7 @@ def test_all_options_are_documented_with_their_defaults():
     for name, option in registry_pull.SPEC.items():
         told = documented[name]
         assert (told.get("default"), told.get("choices")) == (option.get("default"), option.get("choices"))
-    assert set(documented["pulls"]["suboptions"]) == set(registry_pull.EACH_SPEC)
+    assert set(documented["pulls"]["suboptions"]) == set(registry_pull.SPEC["pulls"]["options"])
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_failure_is_told_with_cause_fix_and_all_results(world, pull):
     assert result["images"][1]["diagnosis"]["code"] == "token_authentication_off"
     assert result["images"][1]["error"]["status"] == 404 and result["images"][1]["error"]["code"] == "MANIFEST_UNKNOWN"
     first, second = result["msg"].splitlines()
-    assert first == "2 of 3 images could not be pulled as asked."
+    assert first == "2 of 3 images failed."
     assert second.startswith(
         f"{HOST}/cgr-private/a/bad, {HOST}/cgr-private/a/worse: Token authentication is off in cgr-p"
     )
@@ -278,7 +278,7 @@ def test_a_platform_that_is_missing(world, pull):
     world.registry.add_index("a/b", "latest")
     result = pull("a/b", registry_url=BASE, platforms=["linux/s390x"])
     assert result["images"][0]["diagnosis"]["code"] == "platform_missing"
-    assert "it has: linux/amd64, linux/arm64" in result["msg"]
+    assert "Available: linux/amd64, linux/arm64" in result["msg"]
 
 
 def test_what_is_skipped_has_the_cause_of_the_first_failures(world, pull):
@@ -430,7 +430,7 @@ def test_several_repositories_in_one_task(world, pull):
     assert [image["status"] for image in bad["images"]] == ["pulled", "failed"] and len(bad["summary"]) == 1
     assert "is no remote repository" in virtual["images"][0]["from_upstream_evidence"]
     assert result["failed"] is True and result["msg"] == bad["msg"]
-    assert bad["msg"].startswith("1 of 2 images could not be pulled as asked.")
+    assert bad["msg"].startswith("1 of 2 images failed.")
     assert world.asked("/api/repositories/") == [
         f"{BASE}/artifactory/api/repositories/configurations?repoType=remote%2Cvirtual"
     ]
@@ -459,6 +459,81 @@ def test_a_login_that_is_refused_ends_the_work_for_all_repositories(world, pull)
     assert len(world.asked("/manifests/")) == 3
 
 
+def token_requests(world):
+    return [request.headers.get("Authorization") for request in world.transport.requests if "/token" in request.url]
+
+
+@pytest.fixture
+def private_upstream(world):
+    """An upstream that serves a/b with a token of its token service."""
+    world.upstream.challenge = f'Bearer realm="{UPSTREAM}/token"'
+    world.upstream.add_image("a/b", "latest")
+    return world.upstream
+
+
+def test_each_item_pulls_directly_with_its_own_credentials(world, pull, private_upstream):
+    items = [
+        {"name": f"token {user}", "registry_url": UPSTREAM, "username": user, "password": f"secret-{user}"}
+        for user in ("one", "two", "three")
+    ]
+    result = pull(pulls=[{**item, "images": ["a/b"]} for item in items], depth="manifest", **ARTIFACTORY)
+    assert [(item["name"], item["repository"]) for item in result["pulls"]] == [
+        ("token one", None),
+        ("token two", None),
+        ("token three", None),
+    ]
+    assert [item["images"][0]["reference"] for item in result["pulls"]] == ["cgr.example.net/a/b"] * 3
+    assert sorted(token_requests(world)) == sorted(
+        basic_authorization(item["username"], item["password"]) for item in items
+    )
+    assert len(world.asked("/manifests/")) == 3, "each item is verified with its own credentials"
+    assert not world.asked(HOST) and "secret-" not in json.dumps(result["pulls"])
+
+
+def test_an_item_without_credentials_takes_those_of_the_module(world, pull, private_upstream):
+    items = [{"images": ["a/b"]}, {"images": ["a/b"], "username": "own", "password": "secret"}]
+    result = pull(pulls=items, registry_url=UPSTREAM, username="common", password="hidden")
+    assert [item["failed"] for item in result["pulls"]] == [False, False]
+    assert sorted(token_requests(world)) == sorted(
+        [basic_authorization("common", "hidden"), basic_authorization("own", "secret")]
+    )
+
+
+def test_credentials_of_the_module_are_not_sent_to_the_registry_of_an_item(world, pull):
+    world.registry.add_image("a/b", "latest")
+    pull(pulls=[{"images": ["a/b"], "registry_url": UPSTREAM}], registry_url=BASE, username="u", password="p")
+    assert not [request for request in world.transport.requests if "Authorization" in request.headers]
+
+
+def test_a_denied_item_is_retried_until_its_token_has_propagated(world, pull, private_upstream):
+    denials = {basic_authorization("new", "secret"): 2}
+
+    def registry(request):
+        authorization = request.headers.get("Authorization", "")
+        if "/token" in request.url and denials.get(authorization, 0):
+            denials[authorization] -= 1
+            return ScriptedAnswer(403, {"errors": [{"code": "DENIED", "message": "not allowed"}]})
+        return private_upstream(request)
+
+    world.upstream = registry
+    items = [
+        {"name": user, "registry_url": UPSTREAM, "username": user, "password": "secret", "images": ["a/b"]}
+        for user in ("old", "new")
+    ]
+    result = pull(pulls=items, propagation_timeout=30)
+    assert [item["images"][0]["ok"] for item in result["pulls"]] == [True, True]
+    assert sorted(token_requests(world)) == sorted(
+        [basic_authorization("old", "secret")] + [basic_authorization("new", "secret")] * 3
+    )
+    assert result["totals"]["requests"] == len(world.transport.requests)
+
+
+def test_a_pull_through_a_repository_is_not_retried(world, pull):
+    world.registry.plays["/v2/cgr-private/a/b/manifests/latest"] = [ScriptedAnswer(403)]
+    assert pull("a/b", propagation_timeout=30, **THROUGH)["failed"] is True
+    assert len(world.asked("/manifests/")) == 1
+
+
 def test_several_repositories_in_check_mode(world, run_module):
     pulls = [{"repository": "one", "images": ["a/b"]}, {"repository": "two", "images": ["a/c"]}]
     result = run_module(registry_pull, world.transport, check=True, pulls=pulls, **ARTIFACTORY)
@@ -480,6 +555,9 @@ def test_several_repositories_in_check_mode(world, run_module):
             "pulls[0]: from_upstream=required cannot be shown",
         ),
         ({"pulls": [{"images": ["a/b"], "upstream_username": "u"}]}, "upstream_password"),
+        ({"pulls": [{"images": ["a/b"], "username": "u"}]}, "parameters are required together: username, password"),
+        ({"pulls": [{"name": "x", "images": []}]}, "pulls[0] (x): images is empty"),
+        ({"pulls": [{"images": ["a/b"]}], "propagation_timeout": -1}, "propagation_timeout is -1"),
         ({"pulls": [{"images": ["a/b"]}], "images": ["a/b"]}, "mutually exclusive: pulls|images"),
         ({"pulls": [{"images": ["a/b"]}], "from_upstream": "ignored"}, "mutually exclusive: pulls|from_upstream"),
         ({}, "one of the following is required: images, pulls"),
