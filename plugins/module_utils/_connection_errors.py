@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Why a request got no answer, in plain words. Private to the collection.
+"""Messages for connection failures. Private to the collection.
 
-What requests itself says shows objects, and can show the query of a URL. The URL of a proxy holds its password.
+The messages of requests contain Python objects, and can contain the query of a URL or the password of a proxy.
 """
 
 from __future__ import annotations
@@ -19,21 +19,22 @@ try:
     import requests
     import requests.utils
 except ImportError:
-    pass  # _http.py tells it
+    pass  # reported with _http.REQUESTS_MISSING
 
 _UNKNOWN_NAME = re.compile(r"Name or service not known|nodename nor servname|name resolution|NameResolutionError")
-_CUT = re.compile(r"RemoteDisconnected|Connection aborted|IncompleteRead|Connection broken|reset by peer")
-_CERT_REFUSED = re.compile(
+_CLOSED = re.compile(r"RemoteDisconnected|Connection aborted|IncompleteRead|Connection broken|reset by peer")
+_CERT_REJECTED = re.compile(
     r"ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_EXPIRED|CERTIFICATE_REVOKED|CERTIFICATE_UNKNOWN"
     r"|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED)"
 )
-_ABOUT_CERT = re.compile(f"CERTIFICATE_REQUIRED|{_CERT_REFUSED.pattern}")
-SET_CLIENT_CERT = "Set client_cert, and client_key if the key is in another file. They are shown to Artifactory and to no other server."
-_MAY_DEMAND = "A server that demands a client certificate can do that too."
+_ABOUT_CERT = re.compile(f"CERTIFICATE_REQUIRED|{_CERT_REJECTED.pattern}")
+SET_CLIENT_CERT = "Set client_cert, and client_key if the key is in another file. They are used for Artifactory only."
+_SET_CA_PATH = "If a company CA signed it, set ca_path to a PEM file with that CA."
+_CLIENT_CERT_MAY_BE_REQUIRED = "A server that requires a client certificate can also do that."
 
 
 class ConnectionFailure(t.NamedTuple):
-    """passing: whether the same request may go through when it is tried again."""
+    """A message, a hint, and whether the same request may succeed later."""
 
     message: str
     hint: str
@@ -42,124 +43,127 @@ class ConnectionFailure(t.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Proxy:
-    """The proxy that the environment sets for a URL, as it may be shown."""
+    """The proxy that the environment sets for a URL.
+
+    name: a phrase without credentials. variable: the usual environment variable. is_url: whether its value is valid.
+    """
 
     name: str
     variable: str
-    has_login: bool
+    has_credentials: bool
     is_url: bool = True
 
     @classmethod
-    def of(cls, url: str) -> Proxy | None:
-        """Return the proxy for a URL, None if there is none."""
-        found = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url, no_proxy=None))
-        if not found:
+    def from_environment(cls, url: str) -> Proxy | None:
+        """Return the proxy for a URL. None if there is none."""
+        proxy_url = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url, no_proxy=None))
+        if not proxy_url:
             return None
         variable = f"{urlsplit(url).scheme.upper()}_PROXY"
         try:
-            parts = urlsplit(found if "//" in found else f"//{found}")
+            parts = urlsplit(proxy_url if "//" in proxy_url else f"//{proxy_url}")
         except ValueError:
             return cls("the proxy", variable, False, False)
-        login, _at, place = parts.netloc.rpartition("@")
-        # A password with a special character that is not encoded moves the rest of the login behind what looks like the host.
-        torn = "@" in f"{parts.path}{parts.query}{parts.fragment}"
-        is_url = not torn and bool(re.fullmatch(r"([\w.-]+|\[[\da-fA-F:.]+\])(:\d+)?", place))
-        return cls(f"the proxy {place}" if is_url else "the proxy", variable, bool(login), is_url)
+        credentials, _at, host = parts.netloc.rpartition("@")
+        # A special character in the password that is not encoded moves the rest of the credentials into the path.
+        is_split_wrong = "@" in f"{parts.path}{parts.query}{parts.fragment}"
+        is_url = not is_split_wrong and bool(re.fullmatch(r"([\w.-]+|\[[\da-fA-F:.]+\])(:\d+)?", host))
+        return cls(f"the proxy {host}" if is_url else "the proxy", variable, bool(credentials), is_url)
 
-    def refused(self, host: str, status: int) -> ConnectionFailure:
-        """Return why the proxy answered with a status of its own."""
-        if status == 407 and self.has_login:
-            hint = f"Check user and password in {self.variable}, with special characters percent-encoded. Basic is the only way to log in."
-            return ConnectionFailure(f"{self.name} refuses the login that the environment has for it.", hint, False)
+    def explain_status(self, host: str, status: int) -> ConnectionFailure:
+        """Return the failure for an error status of the proxy."""
+        if status == 407 and self.has_credentials:
+            hint = f"Check user and password in {self.variable}, and percent-encode special characters. Only Basic authentication is supported."
+            return ConnectionFailure(f"{self.name} rejects the credentials in the environment.", hint, False)
         if status == 407:
-            hint = (
-                f"Set it in {self.variable}, as http://USER:PASSWORD@HOST:PORT with special characters percent-encoded."
-            )
-            return ConnectionFailure(f"{self.name} demands a login.", hint, False)
+            hint = f"Set {self.variable} to http://USER:PASSWORD@HOST:PORT. Percent-encode special characters."
+            return ConnectionFailure(f"{self.name} requires credentials.", hint, False)
         if status in (502, 503, 504):
-            hint = "If the host is inside your network, name it in NO_PROXY."
-            return ConnectionFailure(f"{self.name} does not reach {host} (status {status}).", hint, True)
-        hint = "Have it allow that host and port, or name the host in NO_PROXY if it can be reached without the proxy."
-        return ConnectionFailure(f"{self.name} refuses to connect to {host} (status {status}).", hint, False)
+            hint = "If the host is inside your network, add it to NO_PROXY."
+            return ConnectionFailure(f"{self.name} cannot reach {host} (status {status}).", hint, True)
+        hint = (
+            "Allow that host and port in the proxy, or add the host to NO_PROXY if it can be reached without the proxy."
+        )
+        return ConnectionFailure(f"{self.name} does not allow a connection to {host} (status {status}).", hint, False)
 
-    def failed(self, host: str, text: str) -> ConnectionFailure:
-        """Return why a request did not get through the proxy, from the texts of the errors."""
+    def explain_error(self, host: str, text: str) -> ConnectionFailure:
+        """Return the failure for a ProxyError. text: the messages of the exception and its causes."""
         hint = f"Check {self.variable} (or ALL_PROXY) and NO_PROXY."
         if status := re.search(r"Tunnel connection failed: (\d+)", text):
-            return self.refused(host, int(status[1]))
+            return self.explain_status(host, int(status[1]))
         if "CERTIFICATE_VERIFY_FAILED" in text:
-            hint = "If a company CA signed it, set ca_path to a PEM file that holds that CA."
-            return ConnectionFailure(f"the TLS certificate of {self.name} is not trusted.", hint, False)
+            return ConnectionFailure(f"the TLS certificate of {self.name} is not trusted.", _SET_CA_PATH, False)
         if "use HTTP and not HTTPS" in text or "WRONG_VERSION_NUMBER" in text:
+            hint = f"Start {self.variable} with http://, not https://."
+            return ConnectionFailure(f"{self.name} does not speak TLS.", hint, False)
+        # urllib3 also raises ProxyError when a server behind the proxy closes the connection.
+        if _CLOSED.search(text):
             return ConnectionFailure(
-                f"{self.name} does not speak TLS.", f"Begin {self.variable} with http://, not https://.", False
+                f"{host} or {self.name} closed the connection.", _CLIENT_CERT_MAY_BE_REQUIRED, True
             )
-        # urllib3 blames the proxy when a server beyond it cuts the connection, too.
-        if _CUT.search(text):
-            return ConnectionFailure(f"the connection to {host} was cut, by it or by {self.name}.", _MAY_DEMAND, True)
         if _UNKNOWN_NAME.search(text):
             return ConnectionFailure(f"the name of {self.name} cannot be resolved.", hint, False)
-        return ConnectionFailure(f"{self.name} on the way to {host} cannot be reached.", hint, True)
+        return ConnectionFailure(f"{self.name}, which is set for {host}, cannot be reached.", hint, True)
 
 
-def reason(exc: BaseException, url: str) -> ConnectionFailure:
-    """Return why there was no answer from a URL."""
+def explain_exception(exc: BaseException, url: str) -> ConnectionFailure:
+    """Return the failure for an exception of requests."""
     host = urlsplit(url).netloc.rpartition("@")[2]
     causes = list(_causes(exc))
     text = " ".join(str(cause) for cause in causes)
-    proxy = Proxy.of(url)
+    proxy = Proxy.from_environment(url)
     if isinstance(exc, requests.exceptions.ProxyError) and proxy and not _ABOUT_CERT.search(text):
-        return proxy.failed(host, text)
+        return proxy.explain_error(host, text)
     if proxy and (not proxy.is_url or "SOCKS support" in text):
-        hint = "Write it as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT with special characters percent-encoded; SOCKS needs PySocks."
-        return ConnectionFailure("the URL of the proxy in the environment cannot be used.", hint, False)
-    found = _tls(exc, host, causes, text) or _connection(exc, host, text)
-    return found._replace(hint=f"{found.hint} The request went to {proxy.name}.".lstrip()) if proxy else found
+        hint = "Write it as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT with special characters percent-encoded. SOCKS requires PySocks."
+        return ConnectionFailure("the URL of the proxy in the environment is not valid.", hint, False)
+    failure = _tls_failure(exc, host, causes, text) or _connection_failure(exc, host, text)
+    if proxy is None:
+        return failure
+    return failure._replace(hint=f"{failure.hint} The request was sent through {proxy.name}.".lstrip())
 
 
-def _tls(exc: BaseException, host: str, causes: list[BaseException], text: str) -> ConnectionFailure | None:
+def _tls_failure(exc: BaseException, host: str, causes: list[BaseException], text: str) -> ConnectionFailure | None:
     if "CERTIFICATE_REQUIRED" in text:
-        return ConnectionFailure(f"{host} demands a client certificate.", SET_CLIENT_CERT, False)
-    if alert := _CERT_REFUSED.search(text):
-        hint = "Check that the certificate of client_cert is valid, and that its CA is one that the server trusts."
-        why = alert[1].lower().replace("_", " ")
-        return ConnectionFailure(f"{host} refuses the client certificate ({why}).", hint, False)
+        return ConnectionFailure(f"{host} requires a client certificate.", SET_CLIENT_CERT, False)
+    if alert := _CERT_REJECTED.search(text):
+        hint = "Check that the certificate in client_cert is valid, and that the server trusts its CA."
+        cause = alert[1].lower().replace("_", " ")
+        return ConnectionFailure(f"{host} rejects the client certificate ({cause}).", hint, False)
     if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
-        why = next((cause.verify_message for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), "")
-        hint = "If a company CA signed it, set ca_path to a PEM file that holds that CA."
-        return ConnectionFailure(
-            f"the TLS certificate of {host} is not trusted{f' ({why})' if why else ''}.", hint, False
-        )
+        messages = (cause.verify_message for cause in causes if isinstance(cause, ssl.SSLCertVerificationError))
+        detail = f" ({message})" if (message := next(messages, "")) else ""
+        return ConnectionFailure(f"the TLS certificate of {host} is not trusted{detail}.", _SET_CA_PATH, False)
     if isinstance(exc, requests.exceptions.SSLError):
-        hint = "Check that the port speaks TLS, whether a proxy stands between, and whether a client certificate is demanded."
-        return ConnectionFailure(f"no TLS connection to {host}.", hint, False)
+        hint = "Check that the port speaks TLS, whether a proxy is in between, and whether a client certificate is required."
+        return ConnectionFailure(f"the TLS handshake with {host} failed.", hint, False)
     return None
 
 
-def _connection(exc: BaseException, host: str, text: str) -> ConnectionFailure:
+def _connection_failure(exc: BaseException, host: str, text: str) -> ConnectionFailure:
     if isinstance(exc, requests.exceptions.Timeout):
-        hint = "Check that the host can be reached from where the module runs, or raise the timeout."
-        return ConnectionFailure(f"no answer from {host} in time.", hint, True)
+        hint = "Check that the host can be reached from where the module runs, or increase timeout."
+        return ConnectionFailure(f"no response from {host} in time.", hint, True)
     if _UNKNOWN_NAME.search(text):
-        return ConnectionFailure(
-            f"the name of {host} cannot be resolved.", "Check the URL for a typing error, and the DNS.", False
-        )
+        hint = "Check the URL for a typing error, and the DNS."
+        return ConnectionFailure(f"the name of {host} cannot be resolved.", hint, False)
     if "Connection refused" in text:
-        hint = "Check host and port of the URL, and that the service runs."
-        return ConnectionFailure(f"{host} refuses the connection.", hint, True)
+        hint = "Check the host and port of the URL, and that the service is running."
+        return ConnectionFailure(f"{host} refused the connection.", hint, True)
     if "CA certificate bundle" in text:
-        return ConnectionFailure("the file of ca_path cannot be read.", "Set ca_path to a PEM file.", False)
-    if _CUT.search(text):
-        return ConnectionFailure(f"{host} cut the connection.", _MAY_DEMAND, True)
-    return ConnectionFailure(f"no answer from {host} ({type(exc).__name__}).", "", True)
+        return ConnectionFailure("the file in ca_path cannot be read.", "Set ca_path to a PEM file.", False)
+    if _CLOSED.search(text):
+        return ConnectionFailure(f"{host} closed the connection.", _CLIENT_CERT_MAY_BE_REQUIRED, True)
+    return ConnectionFailure(f"no response from {host} ({type(exc).__name__}).", "", True)
 
 
 def _causes(exc: BaseException) -> t.Iterator[BaseException]:
+    """Yield the exception, and all that it wraps: requests and urllib3 keep causes in attributes and arguments too."""
     seen: set[int] = set()
     pending: list[t.Any] = [exc]
     while pending:
-        found = pending.pop(0)
-        if isinstance(found, BaseException) and id(found) not in seen:
-            seen.add(id(found))
-            yield found
-            pending += [getattr(found, "reason", None), found.__cause__, found.__context__, *found.args]
+        cause = pending.pop(0)
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            pending += [getattr(cause, "reason", None), cause.__cause__, cause.__context__, *cause.args]

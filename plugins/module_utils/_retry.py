@@ -2,97 +2,128 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How often a download is tried, and when there was enough of it. Private to the collection."""
+"""The retry policy of all requests. Private to the collection.
+
+What is retried
+    Connection failures that are transient, and the statuses 408, 429, 502, 503 and 504, if the request is idempotent.
+    429, and an error response that the service marks as unprocessed, for any request: the service did nothing.
+    For downloads, also the status 500: registries and caches return it when their upstream fails. A management API
+    returns 500 for input that it cannot process, so there it is an error.
+    For downloads, once, content with a wrong digest or size.
+
+What is never retried
+    A creation without a response, or with a 5xx response: it may have been done. The caller checks whether the object exists.
+    401, 403, 404 and all other statuses. Repeating a download that got 404 would prolong Artifactory's negative cache.
+    A connection failure that is not transient, such as an untrusted certificate.
+
+How often
+    An API request is sent at most MAX_TRIES times. A download is sent at most MAX_DOWNLOAD_TRIES times, because a run
+    can have thousands of them, and one failed download does not end the run.
+    retry_until() is for propagation delays: it ignores the number of tries and stops at a timeout.
+
+Delays
+    Before each new try: 1, 2, 4, ... seconds, with 20 percent of jitter. Retry-After takes precedence.
+    Neither is longer than MAX_BACKOFF. retry_until() starts at half a second and does not exceed MAX_PROPAGATION_BACKOFF.
+"""
 
 from __future__ import annotations
 
-import collections
-import threading
+import random
 import time
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._download import Credentials, DownloadError
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    HTTPStatusError,
     InvalidContentError,
     PullThroughError,
     TransportError,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import backoff
 
-TRIES = 3
-_RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-_FAILURE_THRESHOLD = 3
+MAX_TRIES = 4
+MAX_DOWNLOAD_TRIES = 3
+MAX_BACKOFF = 60.0
+MAX_PROPAGATION_BACKOFF = 4.0
+RETRYABLE_STATUSES = frozenset({408, 429, 502, 503, 504})
 
 Result = t.TypeVar("Result")
+IsRetryable = t.Callable[[PullThroughError], bool]
+Sleep = t.Callable[[float], None]
 
 
-def retry(work: t.Callable[[], Result], sleep: t.Callable[[float], None] = time.sleep) -> Result:
-    """Do work, and do it again from the start when that can help: three times, or twice for a wrong digest or size.
+def is_retryable(error: PullThroughError, *, idempotent: bool = True) -> bool:
+    """Return whether sending the same request again is safe and can succeed."""
+    if isinstance(error, HTTPStatusError):
+        return error.unprocessed or (idempotent and error.status in RETRYABLE_STATUSES)
+    return isinstance(error, TransportError) and idempotent and error.transient
 
-    401, 403 and 404 are answers and not accidents. Asking again would only prolong Artifactory's negative cache.
-    """
-    mismatched = False
-    for attempt in range(1, TRIES):
+
+def backoff(
+    attempt: int, error: PullThroughError | None = None, *, first: float = 1.0, maximum: float = MAX_BACKOFF
+) -> float:
+    """Return the seconds to wait after a failed attempt. Attempts count from 1. error: its Retry-After takes precedence."""
+    retry_after = error.headers.get("Retry-After", "") if isinstance(error, HTTPStatusError) else ""
+    if retry_after.isdigit():
+        return min(float(retry_after), MAX_BACKOFF)
+    return min(first * 2.0 ** (attempt - 1), maximum) * random.uniform(0.8, 1.2)
+
+
+def retry(
+    work: t.Callable[[], Result],
+    retryable: IsRetryable = is_retryable,
+    *,
+    max_tries: int = MAX_TRIES,
+    sleep: Sleep = time.sleep,
+) -> Result:
+    """Return the result of work, which is repeated after each error that is retryable. Raises the last error."""
+    for attempt in range(1, max_tries):
         try:
             return work()
         except PullThroughError as exc:
-            mismatch = isinstance(exc, InvalidContentError) and exc.reason in ("digest", "size")
-            if not _is_passing(exc) and (not mismatch or mismatched):
+            if not retryable(exc):
                 raise
-            mismatched = mismatched or mismatch
-            sleep(backoff(attempt, exc.headers if isinstance(exc, DownloadError) else None))
+            sleep(backoff(attempt, exc))
     return work()
 
 
-def _is_passing(error: PullThroughError) -> bool:
-    if isinstance(error, TransportError):
-        return error.transient
-    return isinstance(error, DownloadError) and error.status in _RETRYABLE_STATUSES
+def retry_download(work: t.Callable[[], Result], sleep: Sleep = time.sleep) -> Result:
+    """Return the result of a download. Content with a wrong digest or size is downloaded once more."""
+    mismatches = 0
+
+    def retryable(error: PullThroughError) -> bool:
+        nonlocal mismatches
+        if isinstance(error, InvalidContentError) and error.reason in ("digest", "size"):
+            mismatches += 1
+            return mismatches == 1
+        return is_retryable(error) or (isinstance(error, HTTPStatusError) and error.status == 500)
+
+    return retry(work, retryable, max_tries=MAX_DOWNLOAD_TRIES, sleep=sleep)
 
 
-class SkippedError(PullThroughError):
-    """Something that was not tried, because what would hit it too went wrong before. why: as a clause, for people."""
+def retry_until(
+    work: t.Callable[[], Result],
+    retryable: IsRetryable,
+    *,
+    timeout: float,
+    sleep: Sleep = time.sleep,
+    clock: t.Callable[[], float] = time.monotonic,
+) -> Result:
+    """Return the result of work, which is repeated after each retryable error until timeout seconds have passed.
 
-    def __init__(self, cause: PullThroughError, why: str = "others failed in a row with one cause") -> None:
-        self.cause = cause
-        self.why = why
-        super().__init__(f"Not tried, as {why}: {cause.message}", hint=cause.hint)
-
-
-class CircuitBreaker:
-    """Ends the work with a server after three equal failures in a row that are no matter of one download.
-
-    Hundreds of requests with a login that is refused can lock the account, and each may enter a negative cache.
+    For objects that exist but are not visible everywhere yet. A timeout of 0 tries once. Raises the last error.
     """
-
-    def __init__(self, login: Credentials) -> None:
-        self._login = login
-        self._lock = threading.Lock()
-        self._failures: collections.Counter[str] = collections.Counter()
-        self._cause: PullThroughError | None = None
-
-    def run(self, work: t.Callable[[], Result]) -> Result:
-        """Do work, or raise Skipped when there was enough of it."""
-        if self._cause is not None:
-            raise SkippedError(self._cause)
+    end = clock() + timeout
+    attempt = 0
+    while True:
+        attempt += 1
         try:
-            result = work()
+            return work()
         except PullThroughError as exc:
-            self._count(exc)
-            raise
-        with self._lock:
-            self._failures.clear()
-        return result
+            delay = backoff(attempt, exc, first=0.5, maximum=MAX_PROPAGATION_BACKOFF)
+            if not retryable(exc) or clock() + delay > end:
+                raise
+        sleep(delay)
 
-    def _count(self, error: PullThroughError) -> None:
-        # Without a login, 401 is the answer for all that is private, and says nothing of the others.
-        credentials_rejected = isinstance(error, DownloadError) and error.status == 401 and not self._login.is_anonymous
-        if not credentials_rejected and not isinstance(error, TransportError):
-            return
-        response_message = (
-            error.response_message if isinstance(error, DownloadError) else error.message.partition(": ")[2]
-        )
-        with self._lock:
-            self._failures[response_message] += 1
-            if self._failures[response_message] >= _FAILURE_THRESHOLD:
-                self._cause = error
+
+def status_in(*statuses: int) -> IsRetryable:
+    """Return a condition for retry_until(): the error is a response with one of these statuses."""
+    return lambda error: isinstance(error, HTTPStatusError) and error.status in statuses

@@ -12,7 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, is_not_found
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 
 USER_SCOPE = "applied-permissions/user"
@@ -33,7 +33,7 @@ class TokensApi:
 
     def get(self, token_id: str) -> Config | None:
         """Return what Artifactory keeps of a token; None for one that is revoked, expired, or was not kept."""
-        found: Config | None = self._session.call("GET", f"{_ALL}/{token_id}", absent_ok=True)
+        found: Config | None = self._session.call("GET", f"{_ALL}/{token_id}", absent=is_not_found)
         return found
 
     def create(self, wanted: Config) -> Config:
@@ -48,7 +48,7 @@ class TokensApi:
 
     def revoke(self, token_id: str) -> None:
         """Revoke a token. One that is gone already is fine."""
-        self._session.call("DELETE", f"{_ALL}/{token_id}", absent_ok=True)
+        self._session.call("DELETE", f"{_ALL}/{token_id}", absent=is_not_found)
 
 
 def validate_token_id(token_id: str) -> str:

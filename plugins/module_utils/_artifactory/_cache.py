@@ -15,7 +15,7 @@ import typing as t
 from urllib.parse import quote
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, EncodedBody, is_not_found
 
 _MARKER = ".marker"
 
@@ -53,7 +53,7 @@ class CacheApi:
 
     def list_root(self, key: str) -> list[str]:
         """Return the names of all files and folders at the top of the cache."""
-        root = self._session.call("GET", f"/artifactory/api/storage/{_quoted(key, '')}", absent_ok=True)
+        root = self._session.call("GET", f"/artifactory/api/storage/{_quoted(key, '')}", absent=is_not_found)
         return [child["uri"].strip("/") for child in (root or {}).get("children", [])]
 
     def files(self, key: str, *, only_markers: bool) -> tuple[list[CachedFile], bool]:
@@ -75,7 +75,7 @@ class CacheApi:
         # Without these three fields, a search by anyone but an administrator is refused.
         fields = ["repo", "path", "name"] + ([] if only_markers else ["size"])
         query = f"items.find({json.dumps(criteria)}).include({','.join(map(json.dumps, fields))})"
-        reply = self._session.call("POST", "/artifactory/api/search/aql", text=query, idempotent=True)
+        reply = self._session.call("POST", "/artifactory/api/search/aql", body=EncodedBody.text(query), idempotent=True)
         return [CachedFile(_joined(item), item.get("size")) for item in _rows(reply, "results")]
 
     def _listing(self, key: str) -> list[CachedFile]:
@@ -85,7 +85,7 @@ class CacheApi:
 
     def evict(self, key: str, path: str) -> None:
         """Delete a file or folder from the cache. One that is gone already is fine."""
-        self._session.call("DELETE", f"/artifactory/{_quoted(key, path)}", absent_ok=True)
+        self._session.call("DELETE", f"/artifactory/{_quoted(key, path)}", absent=is_not_found)
 
     def expire(self, key: str, path: str) -> None:
         """Have what can change below a path asked for again, and what was not found forgotten. Empty: everything."""

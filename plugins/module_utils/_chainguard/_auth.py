@@ -10,7 +10,8 @@ import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import decode_claims
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession, Response, Transport
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, EncodedBody, Response
 
 API_AUDIENCE = "https://console-api.enforce.dev"
 _ROLE_HELP = (
@@ -59,7 +60,9 @@ class Sts:
             self._issuer_url, ChainguardService(), transport=self._transport, authorization=lambda: f"Bearer {token}"
         )
         # As a form: the gateway ignores parameters in a JSON body. Nothing is created, so it can be sent twice.
-        reply = session.call("POST", "/sts/exchange", form={"aud": audience, "identity": identity}, idempotent=True)
+        reply = session.call(
+            "POST", "/sts/exchange", body=EncodedBody.form({"aud": audience, "identity": identity}), idempotent=True
+        )
         return str(reply["token"])
 
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam, Resource, paginate
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import rfc3339, timestamp
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, is_not_found
 
 DEFAULT_TAG = "latest"
 
@@ -58,7 +58,7 @@ class ImageCatalog:
 
     def now(self) -> float:
         """Return the service's time, epoch seconds."""
-        return self._session.now()
+        return self._session.server_time()
 
     def select(self, choice: ImageFilter) -> list[Resource]:
         """Return the images that are meant, sorted by name and tag."""
@@ -104,7 +104,7 @@ class ImageCatalog:
         """Return when (epoch seconds) the tag of an image got which digest, the first one in front; nothing where it is not told."""
         # Only v1 of the API has it, so that it may be gone one day.
         path = f"/registry/v1/tags/{quote(image['uid'])}/history"
-        items = (self._session.call("GET", path, absent_ok=True) or {}).get("items") or []
+        items = (self._session.call("GET", path, absent=is_not_found) or {}).get("items") or []
         return sorted((timestamp(item.get("updateTimestamp")), item["digest"]) for item in items)
 
     def size(self, image: Resource, platforms: t.Collection[str]) -> int:
@@ -115,7 +115,7 @@ class ImageCatalog:
         else:
             architectures = sorted({platform.split("/")[1] for platform in platforms})
         sizes = [
-            self._session.call("GET", f"{digest}/size", query={"architecture": architecture}, absent_ok=True) or {}
+            self._session.call("GET", f"{digest}/size", query={"architecture": architecture}, absent=is_not_found) or {}
             for architecture in architectures
         ]
         return sum(int(size.get("size") or 0) for size in sizes)

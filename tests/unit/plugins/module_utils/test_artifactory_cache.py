@@ -8,10 +8,10 @@ import pytest
 from scripted import ScriptedAnswer, ScriptedTransport
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi, CachedFile
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._markers import of_files
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._markers import parse_markers
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import ArtifactoryService
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
 
 BASE = "https://artifactory.example.com"
 PATH = "chainguard/go/latest"
@@ -19,7 +19,10 @@ PATH = "chainguard/go/latest"
 
 def open_cache(*plays):
     transport = ScriptedTransport(*plays)
-    return CacheApi(ApiSession(BASE, ArtifactoryService(), transport=transport)), transport
+    return (
+        CacheApi(ApiSession(BASE, ArtifactoryService(), transport=transport, authorization=lambda: "Bearer token")),
+        transport,
+    )
 
 
 @pytest.mark.parametrize(("status", "found"), [(200, True), (404, False), (403, None)])
@@ -107,7 +110,7 @@ def test_what_markers_stand_for():
         "example.com/charts/redis/1.0__x/sha256__cc.marker",
         "example.com/nginx/latest/sha256__dd",
     ]
-    assert of_files(map(CachedFile, paths)) == [
+    assert parse_markers(map(CachedFile, paths)) == [
         {
             "image": "example.com/nginx",
             "reference": "example.com/nginx@sha256:aa",

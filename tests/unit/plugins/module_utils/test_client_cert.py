@@ -26,7 +26,7 @@ AUTHORITY = trustme.CA()
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A folder with files of all kinds, good and bad."""
+    """A folder with valid and invalid files of each kind."""
     folder = tmp_path_factory.mktemp("certificates")
     client, other = AUTHORITY.issue_cert("client@example.com"), AUTHORITY.issue_cert("other@example.com")
     key = serialization.load_pem_private_key(client.private_key_pem.bytes(), None)
@@ -49,40 +49,40 @@ def files(tmp_path_factory):
     return folder
 
 
-def checked(files, cert, key=None, urls=(URL,)):
+def load(files, cert, key=None, urls=(URL,)):
     return load_client_cert(str(files / cert), str(files / key) if key else None, urls)
 
 
 @pytest.mark.parametrize(
-    ("cert", "key", "words"),
+    ("cert", "key", "message"),
     [
         pytest.param("nowhere.pem", None, "client_cert cannot be read", id="no-such-cert"),
         pytest.param("cert.pem", "nowhere.pem", "client_key cannot be read", id="no-such-key"),
-        pytest.param("cert.pem", "other.pem", "does not belong", id="another-key"),
-        pytest.param("cert.pem", "locked.pem", "key of client_key is encrypted", id="encrypted"),
-        pytest.param("both-locked.pem", None, "key of client_cert is encrypted", id="encrypted-in-one-file"),
-        pytest.param("cert.pem", None, "cannot be used", id="no-key"),
-        pytest.param("junk.pem", None, "cannot be used", id="no-pem"),
-        pytest.param("key.pem", "key.pem", "cannot be used", id="no-cert"),
+        pytest.param("cert.pem", "other.pem", "does not match", id="another-key"),
+        pytest.param("cert.pem", "locked.pem", "key in client_key is encrypted", id="encrypted"),
+        pytest.param("both-locked.pem", None, "key in client_cert is encrypted", id="encrypted-in-one-file"),
+        pytest.param("cert.pem", None, "are not valid", id="no-key"),
+        pytest.param("junk.pem", None, "are not valid", id="no-pem"),
+        pytest.param("key.pem", "key.pem", "are not valid", id="no-cert"),
     ],
 )
-def test_files_that_cannot_be_used_are_told_before_the_first_request(files, cert, key, words):
-    with pytest.raises(InputError, match=words):
-        checked(files, cert, key)
+def test_invalid_files_are_input_errors(files, cert, key, message):
+    with pytest.raises(InputError, match=message):
+        load(files, cert, key)
 
 
-def test_a_key_without_a_certificate_is_refused():
+def test_a_key_without_a_certificate_is_an_input_error():
     with pytest.raises(InputError, match="client_cert is not"):
         load_client_cert(None, "/key.pem", [URL])
 
 
-def test_without_any_there_is_none():
+def test_without_options_there_is_no_certificate():
     assert load_client_cert(None, None, [URL]) is None
 
 
 @pytest.mark.parametrize("key", [None, "key.pem"])
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "is_used"),
     [
         (f"{URL}/artifactory/api", True),
         (f"{URL}:443/v2/", True),
@@ -96,29 +96,29 @@ def test_without_any_there_is_none():
         ("https://docker.example.com/v2/", False),
     ],
 )
-def test_only_the_servers_that_it_is_meant_for_see_it(files, key, url, shown):
+def test_the_certificate_is_used_for_its_servers_only(files, key, url, is_used):
     cert = "cert.pem" if key else "both.pem"
-    made = checked(files, cert, key, [URL, "https://docker.example.com:8443"])
+    client_cert = load(files, cert, key, [URL, "https://docker.example.com:8443"])
     paths = (str(files / cert), str(files / key)) if key else str(files / cert)
-    assert made.for_url(url) == (paths if shown else None)
+    assert client_cert.for_url(url) == (paths if is_used else None)
 
 
-@pytest.mark.parametrize("variable", [False, True])
-def test_a_module_checks_the_files_first(run_module, monkeypatch, files, variable):
+@pytest.mark.parametrize("from_environment", [False, True])
+def test_a_module_validates_the_files_before_the_first_request(run_module, monkeypatch, files, from_environment):
     options = {"artifactory_url": URL, "artifactory_access_token": "a-token"}
-    if variable:
+    if from_environment:
         monkeypatch.setenv("ARTIFACTORY_CLIENT_CERT", str(files / "cert.pem"))
         monkeypatch.setenv("ARTIFACTORY_CLIENT_KEY", str(files / "other.pem"))
     else:
         options.update(client_cert=str(files / "cert.pem"), client_key=str(files / "other.pem"))
     transport = ScriptedTransport()
     result = run_module(artifactory_repository_info, transport, **options)
-    assert result["failed"] and "does not belong" in result["msg"]
+    assert result["failed"] and "does not match" in result["msg"]
     assert transport.asked == []
 
 
 @pytest.mark.parametrize(
-    ("options", "shown"),
+    ("options", "servers"),
     [
         ({"artifactory_url": URL}, {URL}),
         ({"artifactory_url": URL, "repository": "cgr", "registry_url": REGISTRY}, {URL, REGISTRY}),
@@ -126,75 +126,76 @@ def test_a_module_checks_the_files_first(run_module, monkeypatch, files, variabl
         ({"registry_url": "https://cgr.dev"}, set()),
     ],
 )
-def test_a_registry_sees_it_when_it_is_artifactory_s(run_module, monkeypatch, files, options, shown):
-    made = []
+def test_the_certificate_is_used_for_a_registry_of_artifactory(run_module, monkeypatch, files, options, servers):
+    certificates = []
 
-    def noted(*arguments):
-        made.append(load_client_cert(*arguments))
-        return made[-1]
+    def record(*arguments):
+        certificates.append(load_client_cert(*arguments))
+        return certificates[-1]
 
-    monkeypatch.setattr(_module, "load_client_cert", noted)
+    monkeypatch.setattr(_module, "load_client_cert", record)
     transport = ScriptedTransport(by=lambda _request: ScriptedAnswer(404, ""))
     run_module(
         registry_pull, transport, images=["x"], from_upstream="ignored", client_cert=str(files / "both.pem"), **options
     )
-    assert {url for url in (URL, REGISTRY, "https://cgr.dev") for one in made if one.for_url(url)} == shown
+    urls = (URL, REGISTRY, "https://cgr.dev")
+    assert {url for url in urls if any(certificate.for_url(url) for certificate in certificates)} == servers
 
 
-# --- over TLS ---------------------------------------------------------------------------------------------------------
+# --- Over TLS ---------------------------------------------------------------------------------------------------------
 @contextlib.contextmanager
-def server(*, demanding=True):
-    """A TLS server that answers one request, and notes whether it was shown a certificate."""
+def server(*, cert_required=True):
+    """Run a TLS server for one request. Yields its URL and a list, which gets whether the client sent a certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     AUTHORITY.issue_cert("localhost").configure_cert(context)
     AUTHORITY.configure_trust(context)
-    context.verify_mode = ssl.CERT_REQUIRED if demanding else ssl.CERT_OPTIONAL
-    shown = []
+    context.verify_mode = ssl.CERT_REQUIRED if cert_required else ssl.CERT_OPTIONAL
+    received = []
 
-    def answer():
+    def respond():
         connection, _address = listener.accept()
         with context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False) as secured:
             try:
                 secured.do_handshake()
-                shown.append(bool(secured.getpeercert()))
+                received.append(bool(secured.getpeercert()))
                 secured.recv(65536)
                 secured.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             except ssl.SSLError:
-                # What the client still says is read, so that no reset overtakes the reason of the refusal.
+                # Read the rest, because a reset could discard the TLS alert before the client reads it.
                 with contextlib.suppress(OSError):
                     while socket.socket.recv(secured, 65536):
                         pass
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=answer)
+        thread = threading.Thread(target=respond)
         thread.start()
-        yield f"https://localhost:{listener.getsockname()[1]}", shown
+        yield f"https://localhost:{listener.getsockname()[1]}", received
         thread.join(10)
 
 
-def send(files, url, cert=None, origins=None):
-    client_cert = checked(files, cert, urls=origins or [url]) if cert else None
+def send(files, url, cert=None, servers=None):
+    client_cert = load(files, cert, urls=servers or [url]) if cert else None
     transport = _http.RequestsTransport(verify=str(files / "ca.pem"), client_cert=client_cert, timeout=10)
     return transport.send(_http.Request("GET", f"{url}/x"))
 
 
-@pytest.mark.parametrize("meant", [True, False])
-def test_it_is_shown_where_it_is_meant_to_and_nowhere_else(files, meant):
-    with server(demanding=False) as (url, shown):
-        send(files, url, "both.pem", None if meant else [URL]).close()
-    assert shown == [meant]
+@pytest.mark.parametrize("is_its_server", [True, False])
+def test_the_certificate_is_sent_to_its_servers_only(files, is_its_server):
+    with server(cert_required=False) as (url, received):
+        send(files, url, "both.pem", None if is_its_server else [URL]).close()
+    assert received == [is_its_server]
 
 
 @pytest.mark.parametrize(
-    ("cert", "words"),
+    ("cert", "message"),
     [
-        pytest.param(None, "demands a client certificate. Set client_cert", id="none"),
-        pytest.param("unknown.pem", "refuses the client certificate .unknown ca", id="of-another-ca"),
+        pytest.param(None, "requires a client certificate. Set client_cert", id="none"),
+        pytest.param("unknown.pem", "rejects the client certificate .unknown ca", id="of-another-ca"),
     ],
 )
-def test_a_server_that_demands_one_is_told_from_one_that_is_down(files, cert, words):
-    with server() as (url, shown):
-        with pytest.raises(TransportError, match=words) as caught:
+def test_a_server_that_requires_another_certificate_has_its_own_message(files, cert, message):
+    with server() as (url, received):
+        with pytest.raises(TransportError, match=message) as caught:
             send(files, url, cert)
     assert caught.value.transient is False
-    assert shown == []
+    assert received == []

@@ -7,11 +7,14 @@ from __future__ import annotations
 import pytest
 import requests
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._connection_errors import Proxy, reason
+from ansible_collections.cgr.pull_through.plugins.module_utils._connection_errors import (
+    Proxy,
+    explain_exception,
+)
 
 URL = "https://artifactory.example.com/x?signature=1"
 PROXY = "proxy.example.com:3128"
-LOGIN = f"http://user:pw@{PROXY}"
+PROXY_URL = f"http://user:pw@{PROXY}"
 
 
 @pytest.fixture(autouse=True)
@@ -22,72 +25,81 @@ def no_proxy(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("environment", "url", "name", "has_login"),
+    ("environment", "url", "name", "has_credentials"),
     [
         pytest.param({}, URL, None, False, id="none"),
-        pytest.param({"HTTPS_PROXY": LOGIN}, URL, f"the proxy {PROXY}", True, id="with-login"),
+        pytest.param({"HTTPS_PROXY": PROXY_URL}, URL, f"the proxy {PROXY}", True, id="with-credentials"),
         pytest.param({"https_proxy": f"http://{PROXY}"}, URL, f"the proxy {PROXY}", False, id="lower-case"),
         pytest.param({"ALL_PROXY": PROXY}, URL, f"the proxy {PROXY}", False, id="all-without-scheme"),
         pytest.param({"HTTPS_PROXY": "http://user:pw@[::1]:3128"}, URL, "the proxy [::1]:3128", True, id="ipv6"),
-        pytest.param({"HTTP_PROXY": LOGIN}, URL, None, False, id="for-http-alone"),
-        pytest.param({"HTTP_PROXY": LOGIN}, "http://x.example.com/", f"the proxy {PROXY}", True, id="for-http"),
-        pytest.param({"HTTPS_PROXY": LOGIN, "NO_PROXY": ".example.com"}, URL, None, False, id="no-proxy"),
-        pytest.param({"HTTPS_PROXY": f"http://user:1#23@{PROXY}"}, URL, "the proxy", False, id="torn-by-a-hash"),
-        pytest.param({"HTTPS_PROXY": f"http://user:1/pw@{PROXY}"}, URL, "the proxy", False, id="torn-by-a-slash"),
+        pytest.param({"HTTP_PROXY": PROXY_URL}, URL, None, False, id="for-http-alone"),
+        pytest.param({"HTTP_PROXY": PROXY_URL}, "http://x.example.com/", f"the proxy {PROXY}", True, id="for-http"),
+        pytest.param({"HTTPS_PROXY": PROXY_URL, "NO_PROXY": ".example.com"}, URL, None, False, id="no-proxy"),
+        pytest.param({"HTTPS_PROXY": f"http://user:1#23@{PROXY}"}, URL, "the proxy", False, id="split-by-a-hash"),
+        pytest.param({"HTTPS_PROXY": f"http://user:1/pw@{PROXY}"}, URL, "the proxy", False, id="split-by-a-slash"),
         pytest.param({"HTTPS_PROXY": "http://user:[pw@x"}, URL, "the proxy", False, id="no-url"),
     ],
 )
-def test_the_proxy_is_shown_without_its_login(monkeypatch, environment, url, name, has_login):
+def test_the_name_of_a_proxy_has_no_credentials(monkeypatch, environment, url, name, has_credentials):
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
-    proxy = Proxy.of(url)
-    assert (proxy and proxy.name, bool(proxy and proxy.has_login)) == (name, has_login)
+    proxy = Proxy.from_environment(url)
+    assert (proxy and proxy.name, bool(proxy and proxy.has_credentials)) == (name, has_credentials)
 
 
-def refused_tunnel(status):
+def tunnel_error(status):
     return requests.exceptions.ProxyError(OSError(f"Tunnel connection failed: {status} Words"))
 
 
 @pytest.mark.parametrize(
-    ("proxy", "error", "words", "transient"),
+    ("proxy", "error", "expected", "transient"),
     [
-        pytest.param(LOGIN, refused_tunnel(407), "refuses the login", False, id="wrong-login"),
-        pytest.param(f"http://{PROXY}", refused_tunnel(407), "demands a login", False, id="no-login"),
-        pytest.param(LOGIN, refused_tunnel(403), "refuses to connect", False, id="not-allowed"),
-        pytest.param(LOGIN, refused_tunnel(503), "does not reach", True, id="not-reached"),
+        pytest.param(PROXY_URL, tunnel_error(407), "rejects the credentials", False, id="wrong-credentials"),
+        pytest.param(f"http://{PROXY}", tunnel_error(407), "requires credentials", False, id="no-credentials"),
+        pytest.param(PROXY_URL, tunnel_error(403), "does not allow a connection", False, id="not-allowed"),
+        pytest.param(PROXY_URL, tunnel_error(503), "cannot reach", True, id="not-reached"),
         pytest.param(
-            LOGIN,
+            PROXY_URL,
             requests.exceptions.ProxyError("CERTIFICATE_VERIFY_FAILED"),
             "of the proxy proxy",
             False,
             id="its-cert",
         ),
         pytest.param(
-            LOGIN, requests.exceptions.ProxyError("appears to only use HTTP and not HTTPS"), "TLS", False, id="no-tls"
+            PROXY_URL,
+            requests.exceptions.ProxyError("appears to only use HTTP and not HTTPS"),
+            "TLS",
+            False,
+            id="no-tls",
         ),
         pytest.param(
-            LOGIN, requests.exceptions.ProxyError("Name or service not known"), "resolved", False, id="no-such-name"
+            PROXY_URL, requests.exceptions.ProxyError("Name or service not known"), "resolved", False, id="no-such-name"
         ),
-        pytest.param(LOGIN, requests.exceptions.ProxyError("reset by peer"), "was cut, by it or by", True, id="cut"),
-        pytest.param(LOGIN, requests.exceptions.ProxyError("refused"), "cannot be reached", True, id="down"),
-        pytest.param(LOGIN, requests.exceptions.ReadTimeout("x"), f"went to the proxy {PROXY}", True, id="timeout"),
+        pytest.param(
+            PROXY_URL, requests.exceptions.ProxyError("reset by peer"), "closed the connection", True, id="closed"
+        ),
+        pytest.param(PROXY_URL, requests.exceptions.ProxyError("refused"), "cannot be reached", True, id="down"),
+        pytest.param(
+            PROXY_URL, requests.exceptions.ReadTimeout("x"), f"sent through the proxy {PROXY}", True, id="timeout"
+        ),
         pytest.param(
             "socks5://user:pw@x:1", requests.exceptions.InvalidSchema("for SOCKS support."), "SOCKS", False, id="socks"
         ),
         pytest.param("http://user:1/pw@x", requests.exceptions.InvalidURL("x"), "encoded", False, id="not-encoded"),
         pytest.param(
-            LOGIN,
+            PROXY_URL,
             requests.exceptions.ProxyError("TLSV13_ALERT_CERTIFICATE_REQUIRED"),
-            "artifactory.example.com demands a client certificate",
+            "artifactory.example.com requires a client certificate",
             False,
-            id="certificate-demanded-beyond",
+            id="certificate-required-behind",
         ),
     ],
 )
-def test_each_trouble_with_a_proxy_has_plain_words(monkeypatch, proxy, error, words, transient):
+def test_each_proxy_failure_has_a_message(monkeypatch, proxy, error, expected, transient):
     monkeypatch.setenv("HTTPS_PROXY", proxy)
-    found = reason(error, URL)
-    told = f"{found.message} {found.hint}"
-    assert words in told
-    assert found.transient is transient
-    assert "pw" not in told and "signature" not in told and "user" not in told.replace("user and password", "")
+    failure = explain_exception(error, URL)
+    message = f"{failure.message} {failure.hint}"
+    assert expected in message
+    assert failure.transient is transient
+    assert "pw" not in message and "signature" not in message
+    assert "user" not in message.replace("user and password", "")

@@ -10,10 +10,9 @@ import pytest
 from fake_registry import FakeRegistry
 from scripted import ScriptedAnswer, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
+from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials, basic_authorization
 from ansible_collections.cgr.pull_through.plugins.module_utils._download import DownloadClient
 from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
-from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import basic_authorization
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import Authorizer, parse_challenges
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._transfer_stats import TransferStats

@@ -1,0 +1,199 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A session with a JSON API: credentials, retries, error responses. Private to the collection."""
+
+from __future__ import annotations
+
+import dataclasses
+import email.utils
+import json
+import time
+import typing as t
+from urllib.parse import urlencode
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._connection_errors import SET_CLIENT_CERT
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    HTTPStatusError,
+    RequestError,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._html import describe_html, is_html
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import Request, Transport, redact_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._retry import is_retryable, retry
+
+_IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "DELETE"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Response:
+    """A response with its whole body."""
+
+    status: int
+    headers: t.Mapping[str, str]
+    text: str
+
+    def json(self) -> t.Any:
+        """Return the decoded body. None if it is not JSON."""
+        try:
+            return json.loads(self.text)
+        except ValueError:
+            return None
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodedBody:
+    """The body of a request to the few endpoints that do not accept JSON."""
+
+    content: bytes
+    content_type: str
+
+    @classmethod
+    def form(cls, fields: t.Mapping[str, t.Any]) -> EncodedBody:
+        return cls(urlencode(fields, doseq=True).encode(), "application/x-www-form-urlencoded")
+
+    @classmethod
+    def text(cls, text: str) -> EncodedBody:
+        return cls(text.encode(), "text/plain")
+
+
+class ApiErrorParser(t.Protocol):
+    """Reads the error responses of one service."""
+
+    name: str
+
+    def response_message(self, response: Response) -> str:
+        """Return the message of an error response."""
+
+    def hint(self, response: Response) -> str:
+        """Return the likely cause of an error response, and what to do."""
+
+    def is_retryable(self, response: Response) -> bool:
+        """Return whether the service did nothing and accepts any request again, as with status 429."""
+
+
+def is_not_found(response: Response) -> bool:
+    """Return whether the status is 404."""
+    return response.status == 404
+
+
+class ApiSession:
+    """Sends JSON requests to one base URL with one set of credentials. Does not follow redirects: they turn a write into a GET."""
+
+    def __init__(
+        self,
+        base_url: str,
+        service: ApiErrorParser,
+        *,
+        transport: Transport,
+        authorization: t.Callable[[], str],
+        sleep: t.Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.base_url = base_url
+        self.service = service
+        self._transport = transport
+        self._authorization = authorization
+        self._sleep = sleep
+        self._clock_skew = 0.0
+
+    def server_time(self) -> float:
+        """Return the time of the service (epoch seconds), from its last response. The controller's clock may be wrong."""
+        return time.time() + self._clock_skew
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: t.Mapping[str, t.Any] | None = None,
+        body: t.Any = None,
+        idempotent: bool | None = None,
+        absent: t.Callable[[Response], bool] | None = None,
+    ) -> t.Any:
+        """Send a request and return the decoded body. Retries it by the policy of _retry.py.
+
+        body: sent as JSON, unless it is an EncodedBody.
+        idempotent: whether the request can be repeated. By default, GET, HEAD and DELETE can.
+        absent: tells which error response means that the object does not exist. The result is None then.
+        Raises HTTPStatusError, and TransportError if there is no response.
+        """
+        url = self.base_url + path + (f"?{urlencode(query, doseq=True)}" if query else "")
+        request = self._request(method, url, body)
+        if idempotent is None:
+            idempotent = method in _IDEMPOTENT_METHODS
+
+        def send() -> Response | None:
+            response = self._send(request)
+            if absent is not None and absent(response):
+                return None
+            if response.status >= 300:
+                raise self._error(request, response)
+            return response
+
+        response = retry(send, lambda error: is_retryable(error, idempotent=idempotent), sleep=self._sleep)
+        # Writes may return plain text.
+        needs_json = method == "GET" or isinstance(body, EncodedBody)
+        return None if response is None else self._decode(request, response, needs_json=needs_json)
+
+    def create(self, method: str, path: str, body: t.Any, *, exists: t.Callable[[], bool]) -> None:
+        """Send a creation once. If its effect is unknown after an error, exists() decides whether it succeeded."""
+        try:
+            self.call(method, path, body=body, idempotent=False)
+        except RequestError as exc:
+            if not exc.has_unknown_effect or not exists():
+                raise
+
+    def _request(self, method: str, url: str, body: t.Any) -> Request:
+        headers = {"Accept": "application/json, text/plain;q=0.9", "Authorization": self._authorization()}
+        if body is None:
+            return Request(method, url, headers)
+        encoded = body if isinstance(body, EncodedBody) else EncodedBody(json.dumps(body).encode(), "application/json")
+        return Request(method, url, {**headers, "Content-Type": encoded.content_type}, encoded.content)
+
+    def _send(self, request: Request) -> Response:
+        streamed = self._transport.send(request)
+        response = Response(streamed.status, streamed.headers, streamed.read().decode("utf-8", "replace"))
+        self._update_clock_skew(response)
+        return response
+
+    def _update_clock_skew(self, response: Response) -> None:
+        try:
+            server_time = email.utils.parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
+        except (TypeError, ValueError):
+            return
+        self._clock_skew = server_time - time.time()
+
+    def _decode(self, request: Request, response: Response, *, needs_json: bool) -> t.Any:
+        decoded, html = response.json(), is_html(response.headers)
+        if html or (decoded is None and needs_json):
+            raise HTTPStatusError(
+                response.status,
+                "an HTML page" if html else "a body that is not JSON",
+                method=request.method,
+                url=redact_url(request.url),
+                hint=f"This is not a response of the {self.service.name} API. Check the URL, and whether a login page or a proxy responds instead.",
+            )
+        return decoded
+
+    def _error(self, request: Request, response: Response) -> HTTPStatusError:
+        response_message, hint = self._explain(response)
+        return HTTPStatusError(
+            response.status,
+            response_message,
+            method=request.method,
+            url=redact_url(request.url),
+            hint=hint,
+            headers=response.headers,
+            unprocessed=response.status == 429 or self.service.is_retryable(response),
+        )
+
+    def _explain(self, response: Response) -> tuple[str, str]:
+        """Return the message and the hint for an error response."""
+        if response.status < 400:
+            hint = f"Set the URL of {self.service.name} to the target. Redirects are not followed, because they lose writes."
+            return f"a redirect to {redact_url(response.headers.get('Location', ''))}", hint
+        if not is_html(response.headers):
+            return self.service.response_message(response), self.service.hint(response)
+        page = describe_html(response.text)
+        # nginx sends this page instead of failing the TLS handshake.
+        return page, SET_CLIENT_CERT if "SSL certificate" in page else self.service.hint(response)
