@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.module_utils.basic import env_fallback
 
-Spec = t.Dict[str, t.Dict[str, t.Any]]
+Spec = dict[str, dict[str, t.Any]]
 
 
 def _from_env(name: str, **option: t.Any) -> dict[str, t.Any]:
@@ -44,20 +44,31 @@ CHAINGUARD_SPEC: Spec = {
 
 
 def bulk_argument_spec(
-    spec: Spec, name: str, required: str, *, common: Spec | None = None, **rules: t.Any
+    spec: Spec, list_option: str, id_option: str, *, common: Spec | None = None, **rules: t.Any
 ) -> dict[str, t.Any]:
-    """Return what AnsibleModule needs to take a single thing by the options of spec, or several by a list with that name.
+    """Return the arguments of AnsibleModule for a module that takes one item by the options of spec, or many as a list.
 
-    required: the option that a thing cannot do without. common: options that several share; with one of them, a thing
-    of several can have its own. rules: AnsibleModule's own, for each.
+    id_option: the option that identifies an item. common: options that all items of the list share; an option that is in
+    spec too is the default of the items. rules: AnsibleModule's own, for the single form and for each item.
+    An option of the single form beside the list is an error, even if it has a default: Ansible checks mutually_exclusive
+    before it sets the defaults.
     """
     common = common or {}
-    each = {**spec, required: {**spec[required], "required": True}}
+    item_spec = {**spec, id_option: {**spec[id_option], "required": True}}
+    list_spec = {"type": "list", "elements": "dict", "options": item_spec, **rules}
+    required = [name for name, option in spec.items() if option.get("required") and name != id_option]
+    required_by = {**rules.get("required_by", {}), **({id_option: required} if required else {})}
+    exclusive = [(name, list_option) for name in spec if name not in common]
     return {
-        "argument_spec": {**spec, **common, name: {"type": "list", "elements": "dict", "options": each, **rules}},
-        "required_one_of": [(required, name)],
-        "mutually_exclusive": [
-            (option, name) for option in spec if option not in common and spec[option].get("default") is None
-        ],
         **rules,
+        **({"required_by": required_by} if required_by else {}),
+        "argument_spec": {**_without_required(spec), **common, list_option: list_spec},
+        "required_one_of": [(id_option, list_option)],
+        "mutually_exclusive": [*rules.get("mutually_exclusive", ()), *exclusive],
+    }
+
+
+def _without_required(spec: Spec) -> Spec:
+    return {
+        name: {rule: value for rule, value in option.items() if rule != "required"} for name, option in spec.items()
     }

@@ -9,6 +9,7 @@ With _pull_module.py, the only place that knows both Ansible and the sessions.
 
 from __future__ import annotations
 
+import concurrent.futures
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -16,10 +17,22 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.cgr.pull_through.plugins.module_utils import _http
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import ArtifactoryService
 from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import ClientCert, load_client_cert
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import basic_authorization
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    InputError,
+    PullThroughError,
+    capture_failure,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
+from ansible_collections.cgr.pull_through.plugins.module_utils._plan import validate_unique
 
 if t.TYPE_CHECKING:
     from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import Sts
+
+Item = dict[str, t.Any]
+
+# Artifactory serializes most writes, so more threads would only wait.
+THREADS = 4
 
 
 def require_libraries(module: AnsibleModule, *more: tuple[str, str | None]) -> None:
@@ -38,23 +51,57 @@ def run(module: AnsibleModule, function: t.Callable[[AnsibleModule], dict[str, t
     module.exit_json(**result)
 
 
-def exit_bulk(
-    module: AnsibleModule, form: str, results: list[dict[str, t.Any]], names: t.Sequence[str]
-) -> dict[str, t.Any]:
-    """Return the result of a list form, or end the module when something in it failed. names: what to call each.
+def read_items(module: AnsibleModule, list_option: str, id_option: str) -> list[Item]:
+    """Return the items of the list option, or the options of the single form as the only item. Raises InputError."""
+    items: list[Item] | None = module.params[list_option]
+    if items is None:
+        return [module.params]
+    validate_unique([item[id_option] for item in items])
+    return items
 
-    The results are named as the form is. Never "results": Ansible takes that for a loop, and hides nothing in it under no_log.
+
+def process_items(items: t.Sequence[Item], id_option: str, function: t.Callable[[Item], Item]) -> list[Item]:
+    """Call function for each item, several at a time, and return one result per item, in the same order."""
+
+    def process(item: Item) -> Item:
+        return {id_option: item[id_option], **capture_failure(lambda: function(item))}
+
+    with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(process, items))
+
+
+def exit_bulk(
+    module: AnsibleModule,
+    list_option: str,
+    results: t.Sequence[Item],
+    names: t.Sequence[str],
+    *,
+    result_name: str = "",
+) -> Item:
+    """Return the result of a module with a list form, or end the module with an error when an item failed.
+
+    results: one per item, with "failed" as capture_failure sets it. names: what messages and diffs call the items.
+    The single form returns the result of its only item. result_name: the name of the list of results, list_option by
+    default. Never "results": Ansible takes that for the results of a loop, and does not apply no_log to it.
     """
+    if module.params[list_option] is None:
+        if results[0]["failed"]:
+            module.fail_json(**results[0])
+        return results[0]
     diffs = [
         {"before_header": name, "after_header": name, **result["diff"]}
         for name, result in zip(names, results)
         if result.get("changed") and "diff" in result
     ]
-    told = {"changed": any(result.get("changed") for result in results), form: results, "diff": diffs}
+    summary = {
+        "changed": any(result.get("changed") for result in results),
+        result_name or list_option: list(results),
+        "diff": diffs,
+    }
     failures = [f"{name}: {result['msg']}" for name, result in zip(names, results) if result["failed"]]
     if failures:
-        module.fail_json(msg="\n".join(failures), **told)
-    return told
+        module.fail_json(msg="\n".join(failures), **summary)
+    return summary
 
 
 def make_transport(module: AnsibleModule, *artifactory_urls: str) -> _http.Transport:
@@ -86,19 +133,19 @@ def artifactory_base_url(module: AnsibleModule) -> str:
     return _http.validate_base_url(module.params["artifactory_url"], "artifactory_url").removesuffix("/artifactory")
 
 
-def create_artifactory_session(module: AnsibleModule, transport: _http.Transport | None = None) -> _http.ApiSession:
+def create_artifactory_session(module: AnsibleModule, transport: _http.Transport | None = None) -> ApiSession:
     """Return a session with Artifactory. Sends nothing yet."""
     params = module.params
     if params["artifactory_access_token"]:
         authorization = f"Bearer {params['artifactory_access_token']}"
     elif params["artifactory_username"] and params["artifactory_password"]:
-        authorization = _http.basic_authorization(params["artifactory_username"], params["artifactory_password"])
+        authorization = basic_authorization(params["artifactory_username"], params["artifactory_password"])
     else:
         raise InputError(
             "There is no login for Artifactory.",
             hint="Set artifactory_access_token (or ARTIFACTORY_ACCESS_TOKEN), or artifactory_username and artifactory_password.",
         )
-    return _http.ApiSession(
+    return ApiSession(
         artifactory_base_url(module),
         ArtifactoryService(),
         transport=transport or make_transport(module),
@@ -114,7 +161,7 @@ def create_sts_client(module: AnsibleModule, transport: _http.Transport) -> Sts:
     return Sts(_http.validate_base_url(module.params["chainguard_issuer_url"], "chainguard_issuer_url"), transport)
 
 
-def create_chainguard_session(module: AnsibleModule, sts: Sts, transport: _http.Transport) -> _http.ApiSession:
+def create_chainguard_session(module: AnsibleModule, sts: Sts, transport: _http.Transport) -> ApiSession:
     """Return a session with the Chainguard API. Sends nothing yet; raises InputError when there is no way to log in."""
     from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import (
         ApiAuthenticator,
@@ -132,4 +179,4 @@ def create_chainguard_session(module: AnsibleModule, sts: Sts, transport: _http.
         run=module.run_command,
     )
     base_url = _http.validate_base_url(params["chainguard_api_url"], "chainguard_api_url")
-    return _http.ApiSession(base_url, ChainguardService(), transport=transport, authorization=login.authorization)
+    return ApiSession(base_url, ChainguardService(), transport=transport, authorization=login.authorization)

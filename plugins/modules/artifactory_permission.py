@@ -209,12 +209,11 @@ error:
   returned: failure
   type: dict
   sample:
-    message: "POST https://artifactory.example.com/access/api/v2/permissions: status 403, the service said: Forbidden."
+    message: "POST https://artifactory.example.com/access/api/v2/permissions: status 403: Forbidden."
     hint: "This login may not do that: it takes the token of an administrator, or for repositories that of the project's administrator."
     status: 403
 """
 
-import concurrent.futures
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -236,11 +235,12 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._per
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     InputError,
     PullThroughError,
-    capture_failure,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     create_artifactory_session,
     exit_bulk,
+    process_items,
+    read_items,
     require_libraries,
     run,
 )
@@ -250,10 +250,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._plan import (
     plan_absent,
     plan_present,
     settings_not_applied,
-    validate_unique,
 )
-
-THREADS = 4
 
 GRANTEES: dict[str, t.Any] = {
     "type": "list",
@@ -275,72 +272,58 @@ SPEC: dict[str, dict[str, t.Any]] = {
 }
 
 
-def make_plan(state: str, current: Permission | None, wanted: Config) -> Plan:
-    """Compare what there is with what is wanted."""
-    there = current.grant if current else None
+def make_plan(state: str, current: Permission | None, desired: Config) -> Plan:
+    """Compare the current permission with the desired one."""
+    grant = current.grant if current else None
     if state == "absent":
-        return plan_absent(there, ("name", "repositories", "users", "groups"))
-    if there is None and "repositories" not in wanted:
+        return plan_absent(grant, ("name", "repositories", "users", "groups"))
+    if grant is None and "repositories" not in desired:
         raise InputError(
-            f"There is no permission {wanted['name']!r} on repositories, and creating one needs repositories."
+            f"There is no permission {desired['name']!r} on repositories, and creating one needs repositories."
         )
-    return plan_present(there, wanted)
+    return plan_present(grant, desired)
 
 
-def apply_plan(api: PermissionsApi, plan: Plan, wanted: Config, current: Permission | None) -> None:
-    """Send a plan, then read it back: whether a server takes names that it does not know is not established."""
+def apply_plan(api: PermissionsApi, plan: Plan, desired: Config, current: Permission | None) -> None:
+    """Send a plan, then read the permission back: a server may ignore names that it does not know."""
     if current is not None and plan.action == "delete":
-        api.remove(wanted["name"], current)
+        api.delete(desired["name"], current)
         return
-    api.write(wanted, current)
-    stored = api.get(wanted["name"])
-    lost = settings_not_applied(wanted, (stored and stored.grant) or {})
+    api.write(desired, current)
+    stored = api.get(desired["name"])
+    lost = settings_not_applied(desired, (stored and stored.grant) or {})
     if lost:
         raise PullThroughError(
-            f"Artifactory accepted the permission {wanted['name']!r} but did not store {', '.join(lost)} as sent.",
-            hint="Check that the repositories, users and groups exist, and that their names are spelt as Artifactory shows them.",
+            f"Artifactory accepted the permission {desired['name']!r} but did not store {', '.join(lost)} as sent.",
+            hint="Check that the repositories, users and groups exist, and that their names are spelled as Artifactory shows them.",
         )
 
 
-def converge(api: PermissionsApi, state: str, wanted: Config, *, check: bool) -> dict[str, t.Any]:
-    """Plan one permission and, unless check is true, apply."""
-    current = api.get(wanted["name"])
-    plan = make_plan(state, current, wanted)
-    if plan.changed and not check:
-        apply_plan(api, plan, wanted, current)
-    return {"changed": plan.changed, "permission": {} if state == "absent" else wanted, "diff": plan.diff()}
+def converge(api: PermissionsApi, state: str, desired: Config, *, check_mode: bool) -> dict[str, t.Any]:
+    """Plan one permission and, outside of check mode, apply the plan."""
+    current = api.get(desired["name"])
+    plan = make_plan(state, current, desired)
+    if plan.changed and not check_mode:
+        apply_plan(api, plan, desired, current)
+    return {"changed": plan.changed, "permission": {} if state == "absent" else desired, "diff": plan.diff()}
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
-    """Converge what is asked for, in the form in which it is."""
-    items = module.params["permissions"]
-    if items is not None:
-        return execute_bulk(module, items)
-    wanted = desired_permission(module.params)
-    api = permissions_api(create_artifactory_session(module))
-    return converge(api, module.params["state"], wanted, check=module.check_mode)
-
-
-def execute_bulk(module: AnsibleModule, items: list[dict[str, t.Any]]) -> dict[str, t.Any]:
-    """Do the same for several permissions, which do not depend on one another."""
-    wanted = [desired_permission(item) for item in items]
-    names = [one["name"] for one in wanted]
-    validate_unique(names)
+    """Validate all items, then plan and, outside of check mode, apply each."""
+    items = read_items(module, "permissions", "name")
+    desired = {item["name"]: desired_permission(item) for item in items}
     api = permissions_api(create_artifactory_session(module))
 
-    def one_of_several(index: int) -> dict[str, t.Any]:
-        state, grant = items[index]["state"], wanted[index]
-        return {"name": names[index], **capture_failure(lambda: converge(api, state, grant, check=module.check_mode))}
+    def apply(item: dict[str, t.Any]) -> dict[str, t.Any]:
+        return converge(api, item["state"], desired[item["name"]], check_mode=module.check_mode)
 
-    with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
-        results = list(pool.map(one_of_several, range(len(items))))
-    return exit_bulk(module, "permissions", results, names)
+    return exit_bulk(module, "permissions", process_items(items, "name", apply), list(desired))
 
 
 def main() -> None:
-    form = bulk_argument_spec(SPEC, "permissions", "name")
-    form["argument_spec"].update(**ARTIFACTORY_SPEC, **HTTP_SPEC)
-    module = AnsibleModule(**form, supports_check_mode=True)
+    arguments = bulk_argument_spec(SPEC, "permissions", "name")
+    arguments["argument_spec"].update(**ARTIFACTORY_SPEC, **HTTP_SPEC)
+    module = AnsibleModule(**arguments, supports_check_mode=True)
     require_libraries(module)
     run(module, execute)
 

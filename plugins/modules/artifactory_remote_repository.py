@@ -202,7 +202,7 @@ error:
   returned: failure
   type: dict
   sample:
-    message: "GET https://artifactory.example.com/artifactory/api/repositories/cgr-public: status 401, the service said: Bad Credentials."
+    message: "GET https://artifactory.example.com/artifactory/api/repositories/cgr-public: status 401: Bad Credentials."
     hint: "Artifactory does not know this login: check artifactory_access_token."
     status: 401
 """
@@ -216,7 +216,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     HTTP_SPEC,
     bulk_argument_spec,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._bulk import RepositorySnapshot, apply_all
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._bulk import apply_all, repositories_api
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
     REMOTE_KEY_LIMIT,
     RepositoriesApi,
@@ -224,7 +224,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
     validate_upstream_url,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_plans import (
-    apply_plan,
     desired_config,
     plan_removal,
     plan_repository,
@@ -232,6 +231,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     create_artifactory_session,
     exit_bulk,
+    read_items,
     require_libraries,
     run,
 )
@@ -263,41 +263,30 @@ def desired_repository(params: dict[str, t.Any]) -> Config:
     return desired_config("remote", params, typed)
 
 
-def make_plan(api: RepositoriesApi, params: dict[str, t.Any], desired: Config) -> Plan:
-    """Look at the repository, and plan. Only reads."""
-    if params["state"] == "absent":
-        return plan_removal(api, desired)
-    secret = {"password": params["password"]} if params["password"] else None
-    return plan_repository(
-        api, desired, needed="url", secret=secret, force_secret=params["update_password"] == "always"
-    )
+def make_plan(api: RepositoriesApi, item: dict[str, t.Any], desired: Config) -> tuple[Config, Plan]:
+    """Return the configuration after the change, and the plan. Only reads."""
+    if item["state"] == "absent":
+        return {}, plan_removal(api, desired)
+    secret = {"password": item["password"]} if item["password"] else None
+    force_secret = item["update_password"] == "always"
+    return desired, plan_repository(api, desired, needed="url", secret=secret, force_secret=force_secret)
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
-    """Plan and, outside of check mode, apply."""
-    if module.params["repositories"] is not None:
-        return execute_bulk(module, module.params["repositories"])
-    desired = desired_repository(module.params)
-    api = RepositoriesApi(create_artifactory_session(module))
-    plan = make_plan(api, module.params, desired)
-    if plan.changed and not module.check_mode:
-        apply_plan(api, module.params["key"], plan)
-    repository = {} if module.params["state"] == "absent" else desired
-    return {"changed": plan.changed, "repository": repository, "diff": plan.diff()}
-
-
-def execute_bulk(module: AnsibleModule, items: list[dict[str, t.Any]]) -> dict[str, t.Any]:
-    """Do the same for several repositories."""
-    wanted = [desired_repository(item) for item in items]
-    api = RepositorySnapshot(create_artifactory_session(module))
-    results = apply_all(api, wanted, lambda index: make_plan(api, items[index], wanted[index]), check=module.check_mode)
-    return exit_bulk(module, "repositories", results, [item["key"] for item in items])
+    """Validate all items, then plan and, outside of check mode, apply each."""
+    items = {item["key"]: item for item in read_items(module, "repositories", "key")}
+    desired = {key: desired_repository(item) for key, item in items.items()}
+    api = repositories_api(create_artifactory_session(module), bulk=module.params["repositories"] is not None)
+    results = apply_all(
+        api, list(items), lambda key: make_plan(api, items[key], desired[key]), check_mode=module.check_mode
+    )
+    return exit_bulk(module, "repositories", results, list(items))
 
 
 def main() -> None:
-    form = bulk_argument_spec(SPEC, "repositories", "key", required_by={"password": ["username"]})
-    form["argument_spec"].update(**ARTIFACTORY_SPEC, **HTTP_SPEC)
-    module = AnsibleModule(**form, supports_check_mode=True)
+    arguments = bulk_argument_spec(SPEC, "repositories", "key", required_by={"password": ["username"]})
+    arguments["argument_spec"].update(**ARTIFACTORY_SPEC, **HTTP_SPEC)
+    module = AnsibleModule(**arguments, supports_check_mode=True)
     require_libraries(module)
     run(module, execute)
 

@@ -195,14 +195,13 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     HTTP_SPEC,
     bulk_argument_spec,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._bulk import RepositorySnapshot, apply_all
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._bulk import apply_all, repositories_api
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
     KEY_LIMIT,
     RepositoriesApi,
     validate_key,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_plans import (
-    apply_plan,
     desired_config,
     plan_removal,
     plan_repository,
@@ -216,6 +215,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import In
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     create_artifactory_session,
     exit_bulk,
+    read_items,
     require_libraries,
     run,
 )
@@ -245,64 +245,53 @@ def desired_repository(params: dict[str, t.Any]) -> Config:
 
 
 def make_plan(
-    module: AnsibleModule, api: RepositoriesApi, state: str, desired: Config, coming: t.Collection[str] = ()
-) -> Plan:
-    """Look at the repository and its members, and plan. Only reads. coming: members that are made before it."""
+    module: AnsibleModule, api: RepositoriesApi, state: str, desired: Config, created: t.Collection[str]
+) -> tuple[Config, Plan]:
+    """Return the configuration after the change, and the plan. Only reads. created: repositories that this task creates."""
     if state == "absent":
-        return plan_removal(api, desired)
+        return {}, plan_removal(api, desired)
     plan = plan_repository(api, desired, needed="repositories")
     if desired.get("repositories"):
-        check_members(module, api, desired, coming)
-    return plan
+        check_members(module, api, desired, created)
+    return desired, plan
 
 
-def check_members(module: AnsibleModule, api: RepositoriesApi, desired: Config, coming: t.Collection[str]) -> None:
-    """Warn of what spoils the repository; raise InputError for what cannot be a member."""
-    found = api.resolve_members(desired["repositories"])
-    validate_member_kinds(desired, found)
-    for text in member_warnings(found):
+def check_members(module: AnsibleModule, api: RepositoriesApi, desired: Config, created: t.Collection[str]) -> None:
+    """Warn about members that should not be together; raise InputError for one that cannot be a member."""
+    members = api.resolve_members(desired["repositories"])
+    validate_member_kinds(desired, members)
+    for text in member_warnings(members):
         module.warn(text)
-    missing = [key for key in desired["repositories"] if key not in found and key not in coming]
+    missing = [key for key in desired["repositories"] if key not in members and key not in created]
     if not missing:
         return
     text = f"There is no repository {', '.join(missing)}, which {desired['key']} should have as a member."
     if not module.check_mode:
         raise InputError(text, hint="Create it first, or check the spelling.")
-    module.warn(f"{text} Outside of check mode this fails, unless another task creates it before.")
+    module.warn(f"{text} Outside of check mode this fails, unless another task creates it first.")
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
-    """Plan and, outside of check mode, apply."""
-    if module.params["virtual_repositories"] is not None:
-        return execute_bulk(module, module.params["virtual_repositories"])
-    desired, state = desired_repository(module.params), module.params["state"]
-    api = RepositoriesApi(create_artifactory_session(module))
-    plan = make_plan(module, api, state, desired)
-    if plan.changed and not module.check_mode:
-        apply_plan(api, desired["key"], plan)
-    return {"changed": plan.changed, "repository": {} if state == "absent" else desired, "diff": plan.diff()}
+    """Validate all items, then plan and, outside of check mode, apply each, in order, since one can be a member of the next."""
+    items = {item["key"]: item for item in read_items(module, "virtual_repositories", "key")}
+    desired = {key: desired_repository(item) for key, item in items.items()}
+    api = repositories_api(create_artifactory_session(module), bulk=module.params["virtual_repositories"] is not None)
+    created: list[str] = []
 
+    def plan(key: str) -> tuple[Config, Plan]:
+        planned = make_plan(module, api, items[key]["state"], desired[key], created)
+        if items[key]["state"] == "present":
+            created.append(key)
+        return planned
 
-def execute_bulk(module: AnsibleModule, items: list[dict[str, t.Any]]) -> dict[str, t.Any]:
-    """Do the same for several repositories. One after the other, as one may be a member of the next."""
-    wanted = [desired_repository(item) for item in items]
-    api = RepositorySnapshot(create_artifactory_session(module))
-    results = apply_all(
-        api,
-        wanted,
-        lambda index: make_plan(
-            module, api, items[index]["state"], wanted[index], coming=[one["key"] for one in wanted[:index]]
-        ),
-        check=module.check_mode,
-        in_order=True,
-    )
-    return exit_bulk(module, "virtual_repositories", results, [item["key"] for item in items])
+    results = apply_all(api, list(items), plan, check_mode=module.check_mode, in_order=True)
+    return exit_bulk(module, "virtual_repositories", results, list(items))
 
 
 def main() -> None:
-    form = bulk_argument_spec(SPEC, "virtual_repositories", "key")
-    form["argument_spec"].update(**ARTIFACTORY_SPEC, **HTTP_SPEC)
-    module = AnsibleModule(**form, supports_check_mode=True)
+    arguments = bulk_argument_spec(SPEC, "virtual_repositories", "key")
+    arguments["argument_spec"].update(**ARTIFACTORY_SPEC, **HTTP_SPEC)
+    module = AnsibleModule(**arguments, supports_check_mode=True)
     require_libraries(module)
     run(module, execute)
 

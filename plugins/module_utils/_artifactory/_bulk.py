@@ -20,8 +20,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     RequestError,
     capture_failure,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession
-from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config, Plan, validate_unique
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
+from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config, Plan
 
 BATCH = 100
 # Each write saves the whole configuration of the server, so more at once only wait for each other.
@@ -52,8 +52,7 @@ class RepositorySnapshot(RepositoriesApi):
             super().require_admin()
             self._is_admin = True
 
-    def forget(self) -> None:
-        """Read anew, the next time that something is asked for."""
+    def refresh(self) -> None:
         self._read = False
 
 
@@ -65,38 +64,42 @@ class PlannedChange:
     plan: Plan
 
 
+def repositories_api(session: ApiSession, *, bulk: bool) -> RepositoriesApi:
+    """Return the API; in bulk, the one that reads all repositories at once."""
+    return RepositorySnapshot(session) if bulk else RepositoriesApi(session)
+
+
 def apply_all(
-    api: RepositorySnapshot,
-    wanted: t.Sequence[Config],
-    plan: t.Callable[[int], Plan],
+    api: RepositoriesApi,
+    keys: t.Sequence[str],
+    plan: t.Callable[[str], tuple[Config, Plan]],
     *,
-    check: bool,
+    check_mode: bool,
     in_order: bool = False,
 ) -> list[dict[str, t.Any]]:
-    """Plan each repository, apply the plans unless check is true, and return a module's result for each.
+    """Plan each item, apply the plans outside of check mode, and return one result per item, in the same order.
 
-    wanted: the repositories; plan: plans the one at a place in that list. in_order: see converge.
+    plan: returns the desired configuration of the repository with a key, empty when it must be absent, and the plan.
+    in_order: see converge.
     """
-    keys = [str(one["key"]) for one in wanted]
-    validate_unique(keys)
     plans: dict[str, Plan] = {}
 
-    def planned(index: int) -> dict[str, t.Any]:
-        made = plans[keys[index]] = plan(index)
-        repository = {} if made.action == "delete" else wanted[index]
-        return {"changed": made.changed, "repository": repository, "diff": made.diff()}
+    def plan_item(key: str) -> dict[str, t.Any]:
+        desired, plans[key] = plan(key)
+        return {"changed": plans[key].changed, "repository": desired, "diff": plans[key].diff()}
 
-    results = [{"key": key, **capture_failure(lambda: planned(index))} for index, key in enumerate(keys)]
-    failed = {} if check else converge(api, [PlannedChange(*one) for one in plans.items()], in_order=in_order)
+    results = [{"key": key, **capture_failure(lambda: plan_item(key))} for key in keys]
+    changes = [PlannedChange(*planned) for planned in plans.items()]
+    errors = {} if check_mode else converge(api, changes, in_order=in_order)
     for result in results:
-        error = failed.get(result["key"])
+        error = errors.get(result["key"])
         if error is not None:
             result.update(failed=True, msg=str(error), error=error.details())
     return results
 
 
 def converge(
-    api: RepositorySnapshot, changes: t.Sequence[PlannedChange], *, in_order: bool = False
+    api: RepositoriesApi, changes: t.Sequence[PlannedChange], *, in_order: bool = False
 ) -> dict[str, PullThroughError]:
     """Send the changes, read all back once, and return what failed, by key.
 
@@ -116,7 +119,7 @@ def converge(
 
     with concurrent.futures.ThreadPoolExecutor(1 if in_order else THREADS) as pool:
         list(pool.map(send, left))
-    api.forget()
+    api.refresh()
     for change in pending:
         if change.key not in failed and change.plan.action != "delete":
             try:
@@ -126,7 +129,7 @@ def converge(
     return failed
 
 
-def _send_batches(api: RepositorySnapshot, changes: list[PlannedChange]) -> list[PlannedChange]:
+def _send_batches(api: RepositoriesApi, changes: list[PlannedChange]) -> list[PlannedChange]:
     """Send what goes in batches, and return the rest.
 
     A batch is done whole or not at all. One that fails is sent again one by one, so that each repository has its own error.
@@ -146,7 +149,7 @@ def _send_batches(api: RepositorySnapshot, changes: list[PlannedChange]) -> list
     return left
 
 
-def _sent(api: RepositorySnapshot, action: str, batch: list[PlannedChange]) -> bool:
+def _sent(api: RepositoriesApi, action: str, batch: list[PlannedChange]) -> bool:
     bodies = [{"key": change.key, **change.plan.payload} for change in batch]
     try:
         if action == "create":

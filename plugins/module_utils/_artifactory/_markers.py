@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CachedFile
 
 
-def of_files(files: t.Iterable[CachedFile]) -> list[dict[str, str]]:
+def parse_markers(files: t.Iterable[CachedFile]) -> list[dict[str, str]]:
     """Return the markers among the files, with the image whose pull would fetch what they stand for."""
     return [_marker(file.path) for file in files if file.is_marker]
 

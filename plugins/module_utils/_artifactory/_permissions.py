@@ -15,7 +15,7 @@ import typing as t
 from urllib.parse import quote
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, is_not_found
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 
 _ACCESS_SINCE = (7, 72, 0)
@@ -45,7 +45,7 @@ class PermissionsApi(t.Protocol):
     def write(self, grant: Config, current: Permission | None) -> None:
         """Create a permission, or change what the grant names in the current one."""
 
-    def remove(self, name: str, current: Permission) -> None:
+    def delete(self, name: str, current: Permission) -> None:
         """Delete what the permission says of repositories; all of it when it says nothing else."""
 
 
@@ -81,7 +81,7 @@ class AccessPermissions(_Permissions):
     _all = "/access/api/v2/permissions"
 
     def get(self, name: str) -> Permission | None:
-        found = self._session.call("GET", self._path(name), absent_ok=True)
+        found = self._session.call("GET", self._path(name), absent=is_not_found)
         if found is None:
             return None
         parts = {kind: part for kind, part in (found.get("resources") or {}).items() if part}
@@ -97,9 +97,9 @@ class AccessPermissions(_Permissions):
         else:
             self._session.call("PUT", f"{self._path(name)}/artifact", body=section, idempotent=True)
 
-    def remove(self, name: str, current: Permission) -> None:
+    def delete(self, name: str, current: Permission) -> None:
         part = "/artifact" if current.others else ""
-        self._session.call("DELETE", self._path(name) + part, absent_ok=True)
+        self._session.call("DELETE", self._path(name) + part, absent=is_not_found)
 
     @staticmethod
     def _grant(name: str, section: Config) -> Config:
@@ -125,7 +125,7 @@ class ClassicPermissions(_Permissions):
     _all = "/artifactory/api/v2/security/permissions"
 
     def get(self, name: str) -> Permission | None:
-        found = self._session.call("GET", self._path(name), absent_ok=True)
+        found = self._session.call("GET", self._path(name), absent=is_not_found)
         if found is None:
             return None
         parts = {kind: part for kind, part in found.items() if part and isinstance(part, dict)}
@@ -140,11 +140,11 @@ class ClassicPermissions(_Permissions):
         else:
             self._replace(name, {**current.others, "repo": self._section(grant, current.section)})
 
-    def remove(self, name: str, current: Permission) -> None:
+    def delete(self, name: str, current: Permission) -> None:
         if current.others:
             self._replace(name, current.others)
         else:
-            self._session.call("DELETE", self._path(name), absent_ok=True)
+            self._session.call("DELETE", self._path(name), absent=is_not_found)
 
     def _replace(self, name: str, parts: Config) -> None:
         # A part that is not sent is deleted: those of others go back as they were read.

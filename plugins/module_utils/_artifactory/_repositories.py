@@ -11,7 +11,7 @@ import typing as t
 from urllib.parse import quote, urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import ApiSession, Response
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, Response
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 
 # A remote's cache is a repository of its own, "<key>-cache", and a key may have 64 characters.
@@ -108,8 +108,11 @@ class RepositoriesApi:
 
     def get(self, key: str) -> Config | None:
         """Return one repository's configuration without secrets; None when there is none."""
-        found = self._session.call("GET", _path(key), absent=no_such_repository, absent_ok=True)
+        found = self._session.call("GET", _path(key), absent=no_such_repository)
         return None if found is None else normalize_config(found)
+
+    def refresh(self) -> None:
+        """Discard configurations that were read before. This class keeps none."""
 
     def list_all(self) -> list[Config]:
         """Return the configuration of all repositories, sorted by key: one request from 7.61.3 on, else one for each.
@@ -155,9 +158,7 @@ class RepositoriesApi:
 
     def configurations(self, **query: str) -> list[Config] | None:
         """Return all configurations in one request; None where the server is too old for that."""
-        grouped = self._session.call(
-            "GET", _path("configurations"), query=query, absent=no_such_repository, absent_ok=True
-        )
+        grouped = self._session.call("GET", _path("configurations"), query=query, absent=no_such_repository)
         if grouped is None:
             return None
         return [
@@ -175,7 +176,7 @@ class RepositoriesApi:
 
     def exists(self, key: str) -> bool:
         """Return whether there is such a repository now."""
-        return self._session.call("GET", _path(key), absent=no_such_repository, absent_ok=True) is not None
+        return self._session.call("GET", _path(key), absent=no_such_repository) is not None
 
     def create(self, key: str, config: Config) -> None:
         """Create a repository. A creation without an answer is not sent again: it is looked for."""
@@ -196,7 +197,7 @@ class RepositoriesApi:
 
     def delete(self, key: str) -> None:
         """Delete a repository and what it holds. One that is gone already is fine."""
-        self._session.call("DELETE", _path(key), absent=no_such_repository, absent_ok=True)
+        self._session.call("DELETE", _path(key), absent=no_such_repository)
 
 
 def _path(key: str) -> str:

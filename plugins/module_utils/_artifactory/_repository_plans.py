@@ -64,13 +64,6 @@ def plan_removal(api: RepositoriesApi, desired: Config) -> Plan:
     return plan_absent(current, ("key", "rclass", "packageType", "url", "repositories"))
 
 
-def apply_plan(api: RepositoriesApi, key: str, plan: Plan) -> None:
-    """Send a plan, then read it back."""
-    send_plan(api, key, plan)
-    if plan.action != "delete":
-        verify_applied(key, plan, api.get(key))
-
-
 def send_plan(api: RepositoriesApi, key: str, plan: Plan) -> None:
     """Send a plan for one repository."""
     if plan.action == "delete":

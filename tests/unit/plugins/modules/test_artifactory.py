@@ -341,4 +341,97 @@ def test_cache_in_check_mode_sends_nothing(run_module):
 
 def test_cache_never_deletes_everything(run_module):
     result = run_module(artifactory_repository_cache, ScriptedTransport(), **CACHE, state="absent", paths=["/"])
-    assert result["failed"] and "whole cache" in result["msg"]
+    assert result["failed"] and "entire cache" in result["msg"]
+
+
+REPOSITORIES = [
+    {"key": "a", "state": "expired"},
+    {"key": "b", "state": "absent", "paths": ["x", "y"]},
+    {"key": "c", "state": "absent", "entire_cache": True},
+]
+
+
+class Caches:
+    """The caches of remote repositories. denied: keys whose cache may not be changed."""
+
+    def __init__(self, denied=()):
+        self.denied = denied
+        self.transport = ScriptedTransport(by=self.respond)
+
+    def respond(self, request):
+        if request.method != "GET":
+            is_denied = any(f"/{key}-cache/" in request.url for key in self.denied)
+            return FORBIDDEN if is_denied else ScriptedAnswer(200, "done")
+        if request.url.endswith("/c-cache/"):
+            return ScriptedAnswer(200, {"children": [{"uri": "/com", "folder": True}]})
+        return ScriptedAnswer(404, "") if request.url.endswith("/y") else ScriptedAnswer(200, {})
+
+    @property
+    def writes(self):
+        return sorted(
+            (method, url.removeprefix(f"{BASE}/artifactory")) for method, url in self.transport.asked if method != "GET"
+        )
+
+
+def test_cache_of_several_repositories_in_one_task(run_module):
+    predicted = Caches()
+    check = run_module(
+        artifactory_repository_cache, predicted.transport, check=True, **LOGIN, repositories=REPOSITORIES
+    )
+    caches = Caches()
+    result = run_module(artifactory_repository_cache, caches.transport, **LOGIN, repositories=REPOSITORIES)
+    assert [(item["key"], item["failed"], item["changed"], item["paths"]) for item in result["repositories"]] == [
+        ("a", False, True, [""]),
+        ("b", False, True, ["x"]),
+        ("c", False, True, ["com"]),
+    ]
+    assert caches.writes == [("DELETE", "/b-cache/x"), ("DELETE", "/c-cache/com"), ("POST", "/api/zap/a-cache/")]
+    assert [diff["before_header"] for diff in result["diff"]] == ["a", "b", "c"]
+    assert predicted.writes == []
+    assert (check["repositories"], check["diff"]) == (result["repositories"], result["diff"])
+
+
+def test_cache_of_a_repository_that_fails_does_not_stop_the_others(run_module):
+    caches = Caches(denied=["a"])
+    result = run_module(artifactory_repository_cache, caches.transport, **LOGIN, repositories=REPOSITORIES)
+    assert result["failed"] is True and result["changed"] is True
+    assert result["msg"].startswith("a: POST ") and "\n" not in result["msg"]
+    assert [item["failed"] for item in result["repositories"]] == [True, False, False]
+    assert result["repositories"][0]["error"]["status"] == 403
+    assert ("DELETE", "/c-cache/com") in caches.writes
+
+
+@pytest.mark.parametrize(
+    ("repositories", "words"),
+    [
+        ([{"key": "a", "state": "expired"}] * 2, "a is in the list more than once"),
+        ([{"key": "a", "state": "absent"}], "state=absent needs paths"),
+        ([{"key": "a"}], "missing required arguments: state found in repositories"),
+        ([{"key": "a", "state": "absent", "paths": ["x"], "entire_cache": True}], "paths|entire_cache"),
+    ],
+)
+def test_bad_input_in_a_list_of_caches_ends_it_before_any_request(run_module, repositories, words):
+    transport = ScriptedTransport()
+    result = run_module(artifactory_repository_cache, transport, **LOGIN, repositories=repositories)
+    assert result["failed"] and words in result["msg"]
+    assert transport.requests == []
+
+
+@pytest.mark.parametrize(("options", "words"), [(LOGIN, "key, repositories"), (CACHE, "state")])
+def test_cache_needs_a_key_and_a_state(run_module, options, words):
+    assert words in run_module(artifactory_repository_cache, ScriptedTransport(), **options)["msg"]
+
+
+@pytest.mark.parametrize(
+    ("module", "list_option", "item", "plays"),
+    [
+        (artifactory_remote_repository, "repositories", {"key": "cgr-private", "state": "absent"}, [ABSENT]),
+        (artifactory_repository_cache, "repositories", {"key": "a", "state": "expired"}, [ScriptedAnswer(200, "")]),
+    ],
+    ids=["remote-repository", "cache"],
+)
+def test_the_single_form_returns_what_the_list_form_returns_for_an_item(run_module, module, list_option, item, plays):
+    single = run_module(module, ScriptedTransport(*plays), **LOGIN, **item)
+    in_list = run_module(module, ScriptedTransport(by=lambda _request: plays[0]), **LOGIN, **{list_option: [item]})
+    result = in_list[list_option][0]
+    assert result == {name: single[name] for name in result}

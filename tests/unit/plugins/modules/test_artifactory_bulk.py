@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The list forms of the repository modules, against an Artifactory that remembers."""
+"""The list forms of the Artifactory modules, against an Artifactory with state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from scripted import ScriptedAnswer, ScriptedTransport
 from scripted_artifactory import ABSENT, LICENSE, LOGIN
 
 from ansible_collections.cgr.pull_through.plugins.modules import (
+    artifactory_permission,
     artifactory_remote_repository,
+    artifactory_repository_cache,
+    artifactory_repository_cache_info,
     artifactory_virtual_repository,
 )
 
@@ -175,3 +178,68 @@ def test_a_virtual_one_without_its_member_fails_alone(run_module):
     result = run_module(artifactory_virtual_repository, artifactory.transport, **LOGIN, virtual_repositories=virtuals)
     assert [one["failed"] for one in result["virtual_repositories"]] == [False, True]
     assert "There is no repository nowhere" in result["msg"]
+
+
+def test_a_virtual_repository_cannot_have_a_member_whose_plan_failed(run_module):
+    artifactory = Artifactory(remote("a"))
+    virtuals = [{"key": "inner", "repositories": ["nowhere"]}, {"key": "outer", "repositories": ["inner"]}]
+    result = run_module(artifactory_virtual_repository, artifactory.transport, **LOGIN, virtual_repositories=virtuals)
+    assert [item["failed"] for item in result["virtual_repositories"]] == [True, True]
+    assert artifactory.writes == []
+
+
+def test_an_absent_repository_that_is_absent_already_has_no_settings(run_module):
+    artifactory = Artifactory()
+    items = [{"key": "a", "state": "absent"}]
+    result = run_module(artifactory_remote_repository, artifactory.transport, **LOGIN, repositories=items)
+    assert result["repositories"] == [
+        {"key": "a", "failed": False, "changed": False, "repository": {}, "diff": {"before": {}, "after": {}}}
+    ]
+
+
+LIST_FORMS = [
+    (artifactory_remote_repository, {"repositories": [{"key": "a", "url": "https://cgr.dev/"}]}),
+    (artifactory_virtual_repository, {"virtual_repositories": [{"key": "a", "repositories": ["b"]}]}),
+    (artifactory_permission, {"permissions": [{"name": "a", "repositories": ["b"]}]}),
+    (artifactory_repository_cache, {"repositories": [{"key": "a", "state": "expired"}]}),
+    (artifactory_repository_cache_info, {"repository_keys": ["a"]}),
+]
+SINGLE_OPTIONS = [
+    (artifactory_remote_repository, {"key": "b"}),
+    (artifactory_remote_repository, {"state": "absent"}),
+    (artifactory_remote_repository, {"state": "present"}),
+    (artifactory_remote_repository, {"package_type": "npm"}),
+    (artifactory_remote_repository, {"update_password": "always"}),
+    (artifactory_remote_repository, {"settings": {}}),
+    (artifactory_virtual_repository, {"state": "absent"}),
+    (artifactory_virtual_repository, {"package_type": "npm"}),
+    (artifactory_virtual_repository, {"settings": {}}),
+    (artifactory_permission, {"state": "absent"}),
+    (artifactory_permission, {"groups": []}),
+    (artifactory_repository_cache, {"state": "expired"}),
+    (artifactory_repository_cache, {"entire_cache": False}),
+    (artifactory_repository_cache_info, {"key": "b"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "option"),
+    SINGLE_OPTIONS,
+    ids=[f"{module.__name__.rpartition('.')[2]}-{next(iter(option))}" for module, option in SINGLE_OPTIONS],
+)
+def test_an_option_of_the_single_form_beside_the_list_is_an_error(run_module, module, option):
+    list_form = dict(LIST_FORMS)[module]
+    transport = ScriptedTransport()
+    result = run_module(module, transport, **LOGIN, **list_form, **option)
+    assert result["failed"] is True
+    assert f"parameters are mutually exclusive: {next(iter(option))}|{next(iter(list_form))}" in result["msg"]
+    assert transport.requests == []
+
+
+@pytest.mark.parametrize(("module", "list_form"), LIST_FORMS)
+def test_an_empty_list_does_nothing(run_module, module, list_form):
+    version = ScriptedTransport(by=lambda _request: ScriptedAnswer(200, {"version": NEW}))
+    name = next(iter(list_form))
+    result = run_module(module, version, **LOGIN, **{name: []})
+    assert (result["changed"], result["diff"]) == (False, [])
+    assert result["repositories" if name == "repository_keys" else name] == []

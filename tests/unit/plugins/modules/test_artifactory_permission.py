@@ -217,7 +217,7 @@ def test_a_name_that_was_not_stored_is_an_error(run_module):
                 ),
             ],
             {},
-            "the service said: Not valid: name: long.",
+            "status 400: Not valid: name: long.",
             id="details",
         ),
     ],

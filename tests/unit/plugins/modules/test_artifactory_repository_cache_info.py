@@ -42,7 +42,8 @@ def test_what_is_cached_is_counted_without_markers(run_module):
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [(403, "may not look into cgr-private-cache"), (404, "shows this login no cgr-private-cache")]
+    ("status", "words"),
+    [(403, "lacks the permission to read cgr-private-cache"), (404, "does not show cgr-private-cache to this user")],
 )
 def test_a_cache_that_is_not_seen_is_not_taken_for_a_clean_one(run_module, status, words):
     transport = ScriptedTransport(ScriptedAnswer(status, "no"))
@@ -52,3 +53,45 @@ def test_a_cache_that_is_not_seen_is_not_taken_for_a_clean_one(run_module, statu
 def test_bad_input(run_module):
     options = {**CACHE, "key": "a/b"}
     assert "not valid" in run_module(artifactory_repository_cache_info, ScriptedTransport(), **options)["msg"]
+
+
+def respond(request):
+    """Respond as an Artifactory with one marker in each cache, except the caches that do not exist."""
+    if "missing-cache" in request.url:
+        return ScriptedAnswer(404, "no")
+    return ROOT if request.method == "GET" else ScriptedAnswer(200, {"results": [row("latest", "sha256__1.marker")]})
+
+
+def test_several_repositories_in_one_task(run_module):
+    transport = ScriptedTransport(by=respond)
+    keys = ["cgr-private", "cgr-public"]
+    result = run_module(artifactory_repository_cache_info, transport, **LOGIN, repository_keys=keys, count_files=True)
+    single = run_module(artifactory_repository_cache_info, transport, **CACHE, count_files=True)
+    assert [repository["key"] for repository in result["repositories"]] == keys
+    first = result["repositories"][0]
+    assert first == {name: single[name] for name in first}
+    assert (result["changed"], first["failed"], first["count"], first["files"]) == (False, False, 1, 0)
+
+
+def test_a_repository_that_fails_does_not_stop_the_others(run_module):
+    keys = ["missing", "cgr-public"]
+    result = run_module(artifactory_repository_cache_info, ScriptedTransport(by=respond), **LOGIN, repository_keys=keys)
+    assert result["failed"] is True
+    assert result["msg"].startswith("missing: Artifactory does not show missing-cache") and "\n" not in result["msg"]
+    missing, public = result["repositories"]
+    assert (missing["failed"], missing["msg"]) == (True, result["msg"].removeprefix("missing: "))
+    assert (public["failed"], public["references"]) == (False, [f"{NGINX}:latest"])
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"), [(["a", "a"], "a is in the list more than once"), (["a", "b/c"], "'b/c' is not valid")]
+)
+def test_bad_input_in_the_list(run_module, keys, words):
+    transport = ScriptedTransport()
+    assert words in run_module(artifactory_repository_cache_info, transport, **LOGIN, repository_keys=keys)["msg"]
+    assert transport.requests == []
+
+
+def test_a_key_is_required(run_module):
+    result = run_module(artifactory_repository_cache_info, ScriptedTransport(), **LOGIN)
+    assert "one of the following is required: key, repository_keys" in result["msg"]
