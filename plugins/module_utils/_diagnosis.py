@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From what is known of a failed download to its cause and its fix: what all kinds share. Private to the collection.
+"""Diagnosis of failed downloads: evidence, and the rules that images and artifacts share. Private to the collection.
 
-Artifactory gives one and the same 404 for most causes. Side evidence tells them apart: first the repository's
-configuration, then what upstream says. No rule needs the failed request again, since each repetition would be answered
-from the negative cache.
+Artifactory returns the same 404 for most causes. Other evidence tells them apart: the configuration of the repository
+and the response of the upstream. No rule repeats the failed request, because Artifactory would respond from its
+negative cache.
 
-To add a cause, add a rule. The first rule that applies wins, so the particular stand before the general.
+To add a cause, add a rule. The first rule that applies wins, so put specific rules before general ones, and update
+docs/diagnosis-codes.md with tests/tools/diagnosis_codes.py.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import NotFromUpstreamError
-from ansible_collections.cgr.pull_through.plugins.module_utils._download import DownloadError
+from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
+from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    ContentProblem,
     HTTPStatusError,
     InvalidContentError,
     PullThroughError,
@@ -27,376 +30,441 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     TransportError,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import LimitExceededError
-from ansible_collections.cgr.pull_through.plugins.module_utils._retry import SkippedError
 
-Result = t.Dict[str, t.Any]
+Result = dict[str, t.Any]
+
+# The step of a pull that failed, as the pull engines name their steps.
+Stage = t.Literal["manifest", "blob", "referrer", "index", "file", "upstream", "outdated", "pinned", "from_upstream"]
+
+# What is wrong with a download. A ContentProblem is the reason of an InvalidContentError.
+Problem = t.Union[
+    ContentProblem,
+    t.Literal[
+        "other",
+        "error_response",
+        "no_response",
+        "served_from_cache",
+        "platform_missing",
+        "version_missing",
+        "upstream_checksum_mismatch",
+    ],
+]
+
+ConfigState = t.Literal["not_read", "unreadable", "missing", "read"]
+UpstreamState = t.Literal["not_queried", "available", "error_response", "failed"]
 
 
 @dataclasses.dataclass(frozen=True)
 class RepositoryConfig:
-    """What could be read of the repository's configuration: unasked, unreadable, missing or known."""
+    """The configuration of a repository, if it could be read. settings: by Artifactory's names."""
 
-    state: t.Literal["unasked", "unreadable", "missing", "known"] = "unasked"
+    state: ConfigState = "not_read"
     settings: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """What an error says about a failed download. host: the server that the failed request went to."""
+
+    problem: Problem = "other"
+    message: str = ""
+    hint: str = ""
+    method: str = "GET"
+    host: str = ""
+    status: int = 0
+    response_message: str = ""
+    is_html: bool = False
+    is_token_service: bool = False
+
+    @classmethod
+    def from_error(cls, error: PullThroughError, problem: Problem = "other") -> Failure:
+        """Return what the error says. problem: for errors that only the caller can classify."""
+        failure = cls(problem, error.message, error.hint)
+        if isinstance(error, RequestError):
+            # The URL is in the error's details; a diagnosis names hosts only.
+            message = error.message.removeprefix(f"{error.method} {error.url}: ")
+            failure = dataclasses.replace(
+                failure, message=message, method=error.method, host=urlsplit(error.url).netloc
+            )
+        if isinstance(error, HTTPStatusError):
+            failure = dataclasses.replace(
+                failure, problem="error_response", status=error.status, response_message=error.response_message
+            )
+        if isinstance(error, DownloadError):
+            return dataclasses.replace(failure, is_html=error.html, is_token_service=error.by_token_service)
+        if isinstance(error, InvalidContentError):
+            return dataclasses.replace(failure, problem=error.reason)
+        if isinstance(error, TransportError):
+            return dataclasses.replace(failure, problem="no_response")
+        if isinstance(error, NotFromUpstreamError):
+            return dataclasses.replace(failure, problem="served_from_cache")
+        return failure
+
+
+@dataclasses.dataclass(frozen=True)
+class UpstreamResponse:
+    """The response of the upstream to the same request. status and message: of an error response."""
+
+    state: UpstreamState = "not_queried"
+    host: str = ""
+    anonymous: bool = False
+    status: int = 0
+    message: str = ""
+
+    @classmethod
+    def from_query(
+        cls, host: str, *, anonymous: bool, available: bool, error: PullThroughError | None
+    ) -> UpstreamResponse:
+        """Return the response to a query. Without an error, and if not available, the upstream was not queried."""
+        if available:
+            return cls("available", host, anonymous)
+        if isinstance(error, HTTPStatusError):
+            return cls("error_response", host, anonymous, error.status, error.response_message)
+        return cls("not_queried" if error is None else "failed", host, anonymous)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What is known of one download.
+    """What is known about one download.
 
-    stage: what was being done. asked: as the user wrote it. host: what is downloaded from.
-    problem: refused, unanswered, served_from_cache, other, or the reason why a body could not be used.
-    method, status, said, error_host, html, by_token_service: of the request that failed. anonymous: it had no login.
-    message, hint: of the error.
-    config_state: unasked, unreadable, missing or known; then config has Artifactory's names.
-    upstream: unasked, found, refused or unreachable. upstream_status, upstream_message: as it refused.
+    stage: the step that failed. requested_reference: as the user wrote it. host, repository: the origin of the
+    download; repository is empty without Artifactory. anonymous: whether the requests had no credentials.
     """
 
-    stage: str
-    problem: str
+    stage: Stage
     requested_reference: str
     host: str
     repository: str = ""
-    method: str = "GET"
-    status: int = 0
-    response_message: str = ""
-    error_host: str = ""
-    html: bool = False
-    by_token_service: bool = False
     anonymous: bool = False
-    message: str = ""
-    hint: str = ""
-    config_state: t.Literal["unasked", "unreadable", "missing", "known"] = "unasked"
-    config: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
-    upstream_host: str = ""
-    upstream: t.Literal["unasked", "found", "refused", "unreachable"] = "unasked"
-    upstream_status: int = 0
-    upstream_message: str = ""
-    upstream_anonymous: bool = False
+    failure: Failure = Failure()
+    config: RepositoryConfig = RepositoryConfig()
+    upstream: UpstreamResponse = UpstreamResponse()
 
     @property
-    def place(self) -> str:
-        """What is downloaded from, in the user's words."""
+    def location(self) -> str:
+        """The key of the repository, or the host of another server."""
         return self.repository or self.host
 
     @property
-    def package_type(self) -> str:
-        """The repository's, in lower case; empty if it is not known."""
-        return str(self.config.get("packageType", "")).lower()
+    def settings(self) -> t.Mapping[str, t.Any]:
+        """The settings of the repository, by Artifactory's names."""
+        return self.config.settings
 
     @property
-    def url(self) -> str:
-        """The repository's upstream."""
-        return str(self.config.get("url", ""))
+    def repository_type(self) -> str:
+        """The package type of the repository, in lower case; empty if it is not known."""
+        return str(self.settings.get("packageType", "")).lower()
+
+    @property
+    def remote_url(self) -> str:
+        """The URL that the repository fetches from."""
+        return str(self.settings.get("url", ""))
 
     @property
     def negative_cache_period(self) -> str:
-        """How long Artifactory remembers that something was not there."""
-        return f"{self.config.get('missedRetrievalCachePeriodSecs', 1800)} seconds"
+        """How long Artifactory caches that something was not found."""
+        return f"{self.settings.get('missedRetrievalCachePeriodSecs', 1800)} seconds"
 
     @property
     def metadata_cache_period(self) -> str:
-        """How long what can change may be older in the cache than it is upstream."""
-        seconds = self.config.get("retrievalCachePeriodSecs")
-        return (
-            "the time set as retrievalCachePeriodSecs"
-            if seconds is None
-            else f"{seconds} seconds (retrievalCachePeriodSecs)"
-        )
+        """How long Artifactory serves tags and indexes from its cache before it checks the upstream."""
+        seconds = self.settings.get("retrievalCachePeriodSecs")
+        if seconds is None:
+            return "the period set as retrievalCachePeriodSecs"
+        return f"{seconds} seconds (retrievalCachePeriodSecs)"
 
     @property
     def expire_text(self) -> str:
-        """How to get rid of a failure that is remembered."""
-        how = "with cgr.pull_through.artifactory_repository_cache or Zap Caches in the UI, which need Manage or Delete"
-        return f"expire the cache of {self.repository} ({how}) or wait {self.negative_cache_period}"
+        """How to clear the negative cache, as a part of a sentence."""
+        return (
+            f"expire the cache of {self.repository} (with cgr.pull_through.artifactory_repository_cache or with "
+            f"Zap Caches in the UI; both require Manage or Delete), or wait {self.negative_cache_period}"
+        )
 
 
-def evidence_from_error(error: PullThroughError) -> dict[str, t.Any]:
-    """Return the part of the evidence that an error holds, by the names of Evidence."""
-    found: dict[str, t.Any] = {"message": error.message, "hint": error.hint}
-    if isinstance(error, RequestError):
-        # The sentences name hosts and what was asked for by themselves; the URL is in the error's details.
-        message = error.message.removeprefix(f"{error.method} {error.url}: ")
-        found.update(message=message, method=error.method, error_host=urlsplit(error.url).netloc)
-    if isinstance(error, HTTPStatusError):
-        found.update(problem="refused", status=error.status, response_message=error.response_message)
-    if isinstance(error, DownloadError):
-        found.update(html=error.html, by_token_service=error.by_token_service)
-    elif isinstance(error, InvalidContentError):
-        found["problem"] = error.reason
-    elif isinstance(error, TransportError):
-        found["problem"] = "unanswered"
-    elif isinstance(error, NotFromUpstreamError):
-        found["problem"] = "served_from_cache"
-    return found
-
-
-def evidence_from_upstream(
-    host: str, *, anonymous: bool, found: bool, error: PullThroughError | None
-) -> dict[str, t.Any]:
-    """Return the part of the evidence that upstream's answer holds, by the names of Evidence."""
-    known: dict[str, t.Any] = {"upstream_host": host, "upstream_anonymous": anonymous}
-    if found:
-        known["upstream"] = "found"
-    elif isinstance(error, HTTPStatusError):
-        known.update(upstream="refused", upstream_status=error.status, upstream_message=error.response_message)
-    elif error is not None:
-        known["upstream"] = "unreachable"
-    return known
+EvidenceT = t.TypeVar("EvidenceT", bound=Evidence)
+# A rule for any evidence is also a rule for the evidence of images.
+EvidenceT_contra = t.TypeVar("EvidenceT_contra", bound=Evidence, contravariant=True)
+Condition = t.Callable[[EvidenceT], bool]
 
 
 @dataclasses.dataclass(frozen=True)
 class Diagnosis:
-    """code is stable, for programs; cause and fix are sentences, for people."""
+    """code: stable and machine-readable. cause, fix: sentences."""
 
     code: str
     cause: str
     fix: str
-
-
-# Of evidence of any kind: the rules of a kind know what theirs has.
-Condition = t.Callable[[t.Any], bool]
 
 
 @dataclasses.dataclass(frozen=True)
-class Rule:
-    """A cause. The sentences are formats, with e for the evidence."""
+class Rule(t.Generic[EvidenceT_contra]):
+    """A cause and when it applies. cause and fix are format strings over e (the evidence), its failure and upstream."""
 
     code: str
-    applies: Condition
+    applies: Condition[EvidenceT_contra]
     cause: str
     fix: str
 
-    def diagnosis(self, evidence: Evidence) -> Diagnosis:
-        """Return the rule's words for one download."""
-        return Diagnosis(self.code, *(_sentence(text.format(e=evidence)) for text in (self.cause, self.fix)))
+    def diagnose(self, evidence: EvidenceT_contra) -> Diagnosis:
+        """Return the diagnosis of one download."""
+        cause, fix = (
+            _sentence(text.format(e=evidence, failure=evidence.failure, upstream=evidence.upstream))
+            for text in (self.cause, self.fix)
+        )
+        return Diagnosis(self.code, cause, fix)
 
 
-def first_match(rules: t.Iterable[Rule], evidence: Evidence) -> Diagnosis:
-    """Return the first cause that fits. The last rule fits always."""
-    return next(rule for rule in rules if rule.applies(evidence)).diagnosis(evidence)
+def first_match(rules: t.Iterable[Rule[EvidenceT]], evidence: EvidenceT) -> Diagnosis:
+    """Return the diagnosis of the first rule that applies. The last rule must always apply."""
+    return next(rule for rule in rules if rule.applies(evidence)).diagnose(evidence)
 
 
-def skipped_diagnosis(why: str, cause: Diagnosis) -> Diagnosis:
-    """Return the diagnosis of what was not tried because of a cause."""
-    return Diagnosis("skipped", f"Not tried, as {why}. {cause.cause}", cause.fix)
+# The diagnoses of what was not pulled, without a rule.
+SKIPPED, SKIPPED_CAUSE = "skipped", "Skipped because {reason}. {cause}"
+LIMIT, LIMIT_FIX = "limit", "Raise the limit, or run the task again for the rest."
+
+
+def skipped_diagnosis(reason: str, diagnosis: Diagnosis) -> Diagnosis:
+    """Return the diagnosis of a download that was skipped because of another failure. reason: a clause."""
+    return Diagnosis(SKIPPED, SKIPPED_CAUSE.format(reason=reason, cause=diagnosis.cause), diagnosis.fix)
 
 
 def limit_diagnosis(error: LimitExceededError) -> Diagnosis:
-    """Return the diagnosis of what was not pulled because of a limit that the user set."""
-    return Diagnosis("limit", error.message, "Raise the limit, or run again for the rest.")
+    """Return the diagnosis of a download that a limit of the user prevented."""
+    return Diagnosis(LIMIT, error.message, LIMIT_FIX)
 
 
 def status_of(error: PullThroughError | None, success: str) -> str:
-    """Return the status to show for something that ended with or without an error."""
-    return (
-        success if error is None else "skipped" if isinstance(error, (SkippedError, LimitExceededError)) else "failed"
-    )
+    """Return the status of a download. success: the status without an error."""
+    if error is None:
+        return success
+    return "skipped" if isinstance(error, (SkippedError, LimitExceededError)) else "failed"
 
 
 def is_ok(error: PullThroughError | None) -> bool | None:
-    """Return whether all could be shown; None for what a limit left out, which is neither shown nor wrong."""
+    """Return whether a download succeeded; None if a limit prevented it, which is neither success nor failure."""
     return None if isinstance(error, LimitExceededError) else error is None
 
 
 def failure_message(results: t.Sequence[Result], what: str, name: str) -> str:
-    """Return what to tell the user: each failure with cause and fix, those with one cause together.
+    """Return the message for failed results: each diagnosis once, after the results that it applies to.
 
-    what: the things, in the plural. name: the key of a result under which it has its name.
+    what: plural noun for the results. name: the key of a result that identifies it.
     """
     failed = [result for result in results if result["ok"] is False]
-    by_cause: dict[str, list[str]] = {}
+    names_by_text: dict[str, list[str]] = {}
     for result in failed:
         diagnosis = result["diagnosis"]
-        by_cause.setdefault(f"{diagnosis['cause']} {diagnosis['fix']}".strip(), []).append(result[name])
-    lines = [f"{', '.join(names)}: {cause}" for cause, names in by_cause.items()]
-    return "\n".join([f"{len(failed)} of {len(results)} {what} could not be pulled as asked.", *lines])
+        names_by_text.setdefault(f"{diagnosis['cause']} {diagnosis['fix']}".strip(), []).append(result[name])
+    lines = [f"{', '.join(names)}: {text}" for text, names in names_by_text.items()]
+    return "\n".join([f"{len(failed)} of {len(results)} {what} failed.", *lines])
 
 
 def _sentence(text: str) -> str:
+    """Return the text with a period, and without the colon of a message that is empty."""
     text = text.strip().rstrip(":")
     return text if not text or text[-1] in ".!?" else f"{text}."
 
 
-def all_of(*conditions: Condition) -> Condition:
+def all_of(*conditions: Condition[EvidenceT]) -> Condition[EvidenceT]:
     return lambda e: all(condition(e) for condition in conditions)
 
 
-def at_stage(*stages: str) -> Condition:
+def at_stage(*stages: Stage) -> Condition[Evidence]:
     return lambda e: e.stage in stages
 
 
-def has_problem(*problems: str) -> Condition:
-    return lambda e: e.problem in problems
+def has_problem(*problems: Problem) -> Condition[Evidence]:
+    return lambda e: e.failure.problem in problems
 
 
-def unanswered(*words: str) -> Condition:
-    return lambda e: e.problem == "unanswered" and (not words or any(word in e.message for word in words))
+def has_no_response(*texts: str) -> Condition[Evidence]:
+    """Return a condition for connection failures: all, or those with one of the texts in their message."""
+    return lambda e: e.failure.problem == "no_response" and (
+        not texts or any(text in e.failure.message for text in texts)
+    )
 
 
-def refused(*statuses: int) -> Condition:
-    return lambda e: e.problem == "refused" and e.status in statuses
+def has_status(*statuses: int) -> Condition[Evidence]:
+    return lambda e: e.failure.problem == "error_response" and e.failure.status in statuses
 
 
-def message_contains(*words: str) -> Condition:
-    return lambda e: any(word.lower() in e.response_message.lower() for word in words)
+def message_contains(*texts: str) -> Condition[Evidence]:
+    return lambda e: any(text.lower() in e.failure.response_message.lower() for text in texts)
 
 
 def is_upstream_failure_response(e: Evidence) -> bool:
-    """Whether it is an answer that Artifactory has for what it did not get from upstream."""
-    return e.problem == "refused" and 400 <= e.status < 500 and e.status not in (401, 429)
+    """Return whether Artifactory uses such a response for what it did not get from the upstream."""
+    status = e.failure.status
+    return e.failure.problem == "error_response" and 400 <= status < 500 and status not in (401, 429)
 
 
-def with_config(condition: Condition) -> Condition:
-    return all_of(is_upstream_failure_response, lambda e: e.config_state == "known", condition)
+def with_config(condition: Condition[EvidenceT]) -> Condition[EvidenceT]:
+    return all_of(is_upstream_failure_response, lambda e: e.config.state == "read", condition)
 
 
-def upstream_refuses(*statuses: int) -> Condition:
-    return lambda e: is_upstream_failure_response(e) and e.upstream == "refused" and e.upstream_status in statuses
+def upstream_has_status(*statuses: int) -> Condition[Evidence]:
+    return all_of(
+        is_upstream_failure_response, lambda e: e.upstream.state == "error_response" and e.upstream.status in statuses
+    )
 
 
-def lacks_username(e: Evidence) -> bool:
-    """Whether the repository logs in upstream as nobody. A reader, who never sees the username, cannot tell."""
-    return "missedRetrievalCachePeriodSecs" in e.config and not e.config.get("username")
+def lacks_credentials(e: Evidence) -> bool:
+    """Return whether the repository has no username. False for a user who may not see the complete configuration."""
+    return "missedRetrievalCachePeriodSecs" in e.settings and not e.settings.get("username")
 
 
-# The question that upstream is asked after a pull that worked. What it answers says nothing of the repository.
-UPSTREAM_COMPARISON = (
+# The comparison with the upstream after a successful pull. These rules do not concern the repository.
+UPSTREAM_COMPARISON: tuple[Rule[Evidence], ...] = (
     Rule(
         "upstream_unreachable",
-        all_of(at_stage("upstream"), unanswered()),
-        "{e.upstream_host} cannot be asked from where this module runs: {e.message}",
-        "Open the way to it, or leave upstream_url out; whether Artifactory reaches it is another matter. {e.hint}",
+        all_of(at_stage("upstream"), has_no_response()),
+        "This module cannot connect to {upstream.host} for the comparison with the upstream: {failure.message}",
+        "Allow connections from the host that runs this module to {upstream.host}, or omit upstream_url. "
+        "Artifactory has its own connection to the upstream. {failure.hint}",
     ),
     Rule(
         "upstream_unauthenticated",
-        all_of(at_stage("upstream"), refused(401, 403), lambda e: e.upstream_anonymous),
-        "{e.upstream_host} shows {e.requested_reference} only after a login (status {e.status}), so nothing could be compared",
-        "Set upstream_username and upstream_password to a pull token, or leave upstream_url out for what is private",
+        all_of(at_stage("upstream"), has_status(401, 403), lambda e: e.upstream.anonymous),
+        "The comparison with the upstream failed, because {upstream.host} requires authentication for "
+        "{e.requested_reference} (status {failure.status})",
+        "Set upstream_username and upstream_password to a pull token, or omit upstream_url for private content",
     ),
     Rule(
         "upstream_credentials_rejected",
-        all_of(at_stage("upstream"), refused(400, 401, 403)),
-        "{e.upstream_host} does not let upstream_username have {e.requested_reference} (status {e.status}): {e.response_message}",
-        "The pull token has expired or was revoked, its username is not the identity's ID, "
-        "or the organization does not have this",
+        all_of(at_stage("upstream"), has_status(400, 401, 403)),
+        "{upstream.host} denies upstream_username access to {e.requested_reference} (status {failure.status}): "
+        "{failure.response_message}",
+        "Check that the pull token has not expired and was not revoked, that upstream_username is the ID of the "
+        "identity, and that the organization has access to {e.requested_reference}",
     ),
     Rule(
         "upstream_gone",
-        all_of(at_stage("upstream"), lambda e: refused(404, 410)(e) or e.problem == "version"),
-        "{e.upstream_host} has no {e.requested_reference} any more; the repository serves one from its cache",
-        "Use one that upstream has: this one gets no updates, and is lost when the cache is cleaned",
+        all_of(at_stage("upstream"), lambda e: has_status(404, 410)(e) or e.failure.problem == "version_missing"),
+        "{upstream.host} no longer has {e.requested_reference}; {e.location} serves it from its cache",
+        "Switch to a version that the upstream still has: this one gets no updates, and is lost when the cache is "
+        "cleaned up",
     ),
     Rule(
         "upstream_failed",
         at_stage("upstream"),
-        "{e.upstream_host} could not be asked: {e.message}",
-        "Try again later. {e.hint}",
+        "The comparison with {upstream.host} failed: {failure.message}",
+        "Try again later. {failure.hint}",
     ),
 )
 
-CONNECTION_RULES = (
+CONNECTION_RULES: tuple[Rule[Evidence], ...] = (
     Rule(
         "client_certificate",
-        all_of(lambda e: e.html, message_contains("SSL certificate")),
-        "{e.error_host} demands a client certificate: {e.response_message}",
-        "Set client_cert, and client_key if the key is in another file, and check that it is valid",
+        all_of(lambda e: e.failure.is_html, message_contains("SSL certificate")),
+        "{failure.host} requires a client certificate: {failure.response_message}",
+        "Set client_cert, and client_key if the key is in a separate file, and check that the certificate is valid",
     ),
-    Rule("tls", unanswered("certificate", "TLS"), "{e.message}", "{e.hint}"),
-    Rule("name_resolution", unanswered("cannot be resolved"), "{e.message}", "{e.hint}"),
-    Rule("unreachable", unanswered(), "{e.message}", "{e.hint} Look also for a proxy or a load balancer on the way"),
+    Rule("tls", has_no_response("certificate", "TLS"), "{failure.message}", "{failure.hint}"),
+    Rule("name_resolution", has_no_response("be resolved"), "{failure.message}", "{failure.hint}"),
+    Rule(
+        "unreachable",
+        has_no_response(),
+        "{failure.message}",
+        "{failure.hint} Also check for a proxy or a load balancer between this host and {failure.host}",
+    ),
 )
 
-KNOWN_MESSAGES = (
+KNOWN_MESSAGES: tuple[Rule[Evidence], ...] = (
     Rule(
         "policy",
         message_contains("Xray", "blocking policy", "Curation"),
-        "A policy blocks {e.requested_reference}: {e.response_message}",
-        "Ask who owns the policy, or wait for the scan to end",
+        "A policy blocks {e.requested_reference}: {failure.response_message}",
+        "Ask the owner of the policy for an exception, or wait until the scan is complete",
     ),
     Rule(
         "assumed_offline",
         message_contains("is assumed offline"),
-        "Artifactory could not reach the upstream of {e.repository}, and does not try again for a while: {e.response_message}",
-        "Mend the way from Artifactory to upstream, then wait for assumedOfflinePeriodSecs",
+        "Artifactory could not reach the upstream of {e.repository} and does not retry for a while: "
+        "{failure.response_message}",
+        "Fix the connectivity from Artifactory to the upstream, then wait for the time set as "
+        "assumedOfflinePeriodSecs",
     ),
 )
 
-PERMISSION = (
+PERMISSION: tuple[Rule[Evidence], ...] = (
     Rule(
         "delete_denied",
-        all_of(refused(403), lambda e: e.method == "DELETE"),
-        "The login may not delete from {e.repository}-cache: {e.response_message}",
-        "Give it Delete on {e.repository}, or pull something that is not cached yet",
+        all_of(has_status(403), lambda e: e.failure.method == "DELETE"),
+        "The user is not allowed to delete from {e.repository}-cache: {failure.response_message}",
+        "Grant the user Delete on {e.repository}, or pull something that is not cached yet",
     ),
     Rule(
         "deploy_cache_denied",
         all_of(
-            refused(403),
+            has_status(403),
             lambda e: e.stage in ("outdated", "pinned", "from_upstream")
             or message_contains("not permitted to deploy")(e),
         ),
-        "The user may read what is cached, but not make {e.repository} fetch what is not: {e.response_message}",
-        "Give the user Deploy/Cache on {e.repository}, besides Read",
+        "The user is allowed to read what {e.repository} has cached, but not to make it cache more: "
+        "{failure.response_message}",
+        "Grant the user Deploy/Cache on {e.repository}, in addition to Read",
     ),
 )
 
-# What is known of the repository without a request through it.
-NO_REPOSITORY = Rule(
+REPOSITORY_MISSING: Rule[Evidence] = Rule(
     "repository_missing",
-    all_of(is_upstream_failure_response, lambda e: e.config_state == "missing"),
+    all_of(is_upstream_failure_response, lambda e: e.config.state == "missing"),
     "Artifactory has no repository {e.repository}",
-    "Check the key, or create the repository",
+    "Check the repository key, or create the repository",
 )
-REPOSITORY_DISABLED = (
+REPOSITORY_DISABLED: tuple[Rule[Evidence], ...] = (
     Rule(
         "blacked_out",
-        with_config(lambda e: e.config.get("blackedOut") is True),
-        "{e.repository} is blacked out: it serves nobody",
+        with_config(lambda e: e.settings.get("blackedOut") is True),
+        "{e.repository} is blacked out, so it rejects all requests",
         "Set blackedOut to false",
     ),
     Rule(
         "offline",
-        with_config(lambda e: e.config.get("offline") is True),
-        "{e.repository} is set offline: it serves what is cached, and asks nobody for the rest",
+        with_config(lambda e: e.settings.get("offline") is True),
+        "{e.repository} is set to offline, so it serves cached content only and does not contact the upstream",
         "Set offline to false",
     ),
 )
-FORBIDDEN = Rule(
+FORBIDDEN: Rule[Evidence] = Rule(
     "forbidden",
-    refused(403),
-    "The user may not pull this from {e.place}: {e.response_message}",
-    "Give the user Read and Deploy/Cache on {e.place}: with Read alone, only what is cached already can be pulled",
+    has_status(403),
+    "The user is not allowed to pull {e.requested_reference} from {e.location}: {failure.response_message}",
+    "Grant the user Read and Deploy/Cache on {e.location}; with Read alone, only cached content can be pulled",
 )
 
-MASKED_BY_CACHE = (
+MASKED_BY_CACHE: tuple[Rule[Evidence], ...] = (
     Rule(
         "served_from_cache",
         has_problem("served_from_cache"),
-        "{e.message}",
-        "Set evict to true (this needs Delete on the repository), or pull something that is not cached yet",
+        "{failure.message}",
+        "Set evict to true (this requires Delete on the repository), or pull something that is not cached yet",
     ),
     Rule(
         "masked_by_cache",
         at_stage("outdated", "from_upstream"),
-        "{e.repository} serves what is cached, but does not get from upstream what is not: {e.message}",
-        "Check the login stored in {e.repository}, its url, and the way from Artifactory to upstream",
+        "{e.repository} serves cached content, but does not fetch from the upstream: {failure.message}",
+        "Check the credentials stored in {e.repository}, its url, and the connectivity from Artifactory to the "
+        "upstream",
     ),
 )
 
-SERVER = (
+SERVER: tuple[Rule[Evidence], ...] = (
     Rule(
         "rate_limited",
-        refused(429),
-        "{e.error_host} limits the rate of requests: {e.response_message}",
-        "Use fewer threads, or run again later",
+        has_status(429),
+        "{failure.host} limits the rate of requests: {failure.response_message}",
+        "Lower threads, or try again later",
     ),
     Rule(
         "server_error",
-        lambda e: e.status >= 500,
-        "{e.error_host} has an error of its own (status {e.status}): {e.response_message}",
-        "Look into its log; an Artifactory that waits for a slow upstream needs a higher socketTimeoutMillis",
+        lambda e: e.failure.status >= 500,
+        "{failure.host} failed to process the request (status {failure.status}): {failure.response_message}",
+        "Check the log of {failure.host}. If Artifactory waits for a slow upstream, raise socketTimeoutMillis of the "
+        "repository",
     ),
 )
 
-FALLBACK = Rule("failed", lambda e: True, "{e.message}", "{e.hint}")
+FALLBACK: Rule[Evidence] = Rule("unknown_error", lambda e: True, "{failure.message}", "{failure.hint}")

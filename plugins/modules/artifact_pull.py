@@ -532,7 +532,7 @@ def open_repository(module: AnsibleModule, params: Params, transport: Transport,
     )
     shared = breaker(urlsplit(repository_url).netloc, login)
     return RepositoryClient(
-        ecosystem.root(repository_url), login, transport=transport, repository_url=repository_url, breaker=shared
+        ecosystem.base_url(repository_url), login, transport=transport, repository_url=repository_url, breaker=shared
     )
 
 
@@ -574,7 +574,7 @@ def check_mode_result(batch: PullJob) -> Result:
 def pulled(batch: PullJob, outcomes: list[PullResult], reporter: ResultBuilder) -> Result:
     """Return the part of the result for one repository."""
     results = [reporter.result(outcome) for outcome in outcomes]
-    counters = [one.counter for one in (batch.site, batch.upstream) if one is not None]
+    counters = [one.stats for one in (batch.site, batch.upstream) if one is not None]
     seconds = max(outcome.finished for outcome in outcomes) - min(outcome.started for outcome in outcomes)
     return repository_result(
         "artifacts", results, [summary(result) for result in results if result["ok"]], counters, seconds

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""APK repositories. Private to the collection."""
+"""APK repositories of Alpine, Wolfi and Chainguard OS. Private to the collection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import In
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import redact_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._apk_checksum import (
     ApkVerifier,
-    known_checksum,
+    parse_checksum,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
     MAX_FALLBACK_FILES,
@@ -39,13 +39,13 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versio
 
 _ACCEPT = "application/gzip, application/octet-stream"
 _INDEX = "APKINDEX"
-_LONGEST_LINE = 1 << 20
+_MAX_LINE_SIZE = 1 << 20
 _SMALLEST = "*"
 
 
 @dataclasses.dataclass(frozen=True)
 class _Package:
-    """One entry of an index. size is in bytes; checksum is as the index writes it."""
+    """An entry of an index. size: in bytes. checksum: in the format of the index."""
 
     name: str
     version: str
@@ -54,54 +54,61 @@ class _Package:
 
 
 class Alpine(PathLayout):
-    """NAME or NAME=VERSION, for one architecture: the package. * is the one that has the smallest file in the index."""
+    """NAME or NAME=VERSION for one architecture, or * for the package with the smallest file in the index."""
 
     def parse(self, text: str, architecture: str = "") -> ArtifactSpec:
-        """Return the artifact, or raise InputError."""
+        """Return the artifact. Raises InputError if the text is not valid."""
         name, version = r"\*|[A-Za-z0-9][A-Za-z0-9._+-]*", r"(?<!\*)=([A-Za-z0-9._+~-]+)"
         match = match_artifact(text, rf"({name})(?:{version})?", "NAME, NAME=VERSION, or * for the smallest package")
         if not architecture.replace("_", "").isalnum():
-            raise InputError(f"{architecture!r} is not an architecture.", hint="Write it as apk does, such as x86_64.")
+            raise InputError(
+                f"{architecture!r} is not an architecture.", hint="Use the name that apk uses, such as x86_64."
+            )
         return ArtifactSpec(text, match[1], match[2], architecture)
 
-    def find(self, site: RepositoryClient, artifact: ArtifactSpec) -> Release:
-        """Return the release. Raises VersionMissing, and what Site raises."""
-        folder = artifact.architecture
-        document = site.document(f"{site.root}/{folder}/{_INDEX}.tar.gz", _ACCEPT)
+    def find(self, client: RepositoryClient, artifact: ArtifactSpec) -> Release:
+        """Return the release. Raises VersionNotFoundError, and the exceptions of RepositoryClient.get_document()."""
+        architecture = artifact.architecture
+        document = client.get_document(f"{client.base_url}/{architecture}/{_INDEX}.tar.gz", _ACCEPT)
         if artifact.name == _SMALLEST:
-            artifact = _smallest(document, folder)
+            artifact = _smallest(document, architecture)
         versions: dict[str, _Package] = {}
-        smallest: list[_Package] = []
+        small_packages: list[_Package] = []
         for package in _packages(document):
             if package.name == artifact.name:
                 versions[package.version] = package
             else:
-                smallest = heapq.nsmallest(MAX_FALLBACK_FILES, [*smallest, package], key=lambda one: one.size)
+                small_packages = _smallest_files([*small_packages, package])
         version = artifact.version or newest(versions)
         if version not in versions:
-            wanted = artifact.label if artifact.version else f"package {artifact.name} for {folder}"
-            raise VersionNotFoundError(wanted, ", ".join(newest_first(versions)[:3]))
+            missing = artifact.label if artifact.version else f"package {artifact.name} for {architecture}"
+            raise VersionNotFoundError(missing, ", ".join(newest_first(versions)[:3]))
         others = [versions[other] for other in newest_first(versions) if other != version]
-        fallback_files = heapq.nsmallest(MAX_FALLBACK_FILES, [*smallest, *others], key=lambda one: one.size)
-        files = (_file(site, folder, versions[version]),)
-        return Release(version, files, tuple(_file(site, folder, one) for one in fallback_files), artifact)
+        fallback_files = tuple(
+            _file(client, architecture, package) for package in _smallest_files([*small_packages, *others])
+        )
+        return Release(version, (_file(client, architecture, versions[version]),), fallback_files, artifact)
+
+
+def _smallest_files(packages: t.Iterable[_Package]) -> list[_Package]:
+    return heapq.nsmallest(MAX_FALLBACK_FILES, packages, key=lambda package: package.size)
 
 
 def _smallest(document: Document, architecture: str) -> ArtifactSpec:
-    """Return the package that has the smallest file, whichever version that is. Raises VersionMissing."""
-    found = min(_packages(document), key=lambda one: (one.size, one.name), default=None)
-    if found is None:
-        raise VersionNotFoundError(f"package for {architecture}", "")
-    return ArtifactSpec(found.name, found.name, None, architecture)
+    """Return the package with the smallest file of any version. Raises VersionNotFoundError if the index is empty."""
+    smallest = min(_packages(document), key=lambda package: (package.size, package.name), default=None)
+    if smallest is None:
+        raise VersionNotFoundError(f"packages for {architecture}", "")
+    return ArtifactSpec(smallest.name, smallest.name, None, architecture)
 
 
-def _file(site: RepositoryClient, folder: str, package: _Package) -> RemoteFile:
-    path = f"{folder}/{package.name}-{package.version}.apk"
-    known = known_checksum(package.checksum)
-    content_verifier = functools.partial(ApkVerifier, *known) if known else None
+def _file(client: RepositoryClient, architecture: str, package: _Package) -> RemoteFile:
+    path = f"{architecture}/{package.name}-{package.version}.apk"
+    checksum = parse_checksum(package.checksum)
+    content_verifier = functools.partial(ApkVerifier, *checksum) if checksum else None
     return RemoteFile(
         path.rpartition("/")[2],
-        f"{site.root}/{quote(path)}",
+        f"{client.base_url}/{quote(path)}",
         (path,),
         size=package.size,
         content_verifier=content_verifier,
@@ -109,9 +116,9 @@ def _file(site: RepositoryClient, folder: str, package: _Package) -> RemoteFile:
 
 
 def _packages(document: Document) -> t.Iterator[_Package]:
-    """Yield the entries of an index, line by line: its text is many times as large as the file."""
+    """Yield the entries of an index. They are read line by line, because the text is much larger than the file."""
     try:
-        # A signature can stand before the index, as a gzip member and a tar archive of its own.
+        # A signature can precede the index, as a separate gzip member and tar archive.
         unpacked = t.cast(t.IO[bytes], gzip.GzipFile(fileobj=io.BytesIO(document.body)))
         with tarfile.open(fileobj=unpacked, mode="r|", ignore_zeros=True) as archive:
             for member in archive:
@@ -121,14 +128,14 @@ def _packages(document: Document) -> t.Iterator[_Package]:
                     return
     except (OSError, EOFError, tarfile.TarError, zlib.error, KeyError, ValueError) as exc:
         raise InvalidContentError(
-            "content", f"an index that cannot be read ({exc}).", url=redact_url(document.url)
+            "content", f"the index cannot be read ({exc}).", url=redact_url(document.url)
         ) from exc
-    raise InvalidContentError("content", f"an archive without {_INDEX}.", url=redact_url(document.url))
+    raise InvalidContentError("content", f"the index is an archive without {_INDEX}.", url=redact_url(document.url))
 
 
 def _entries(text: t.IO[bytes]) -> t.Iterator[_Package]:
     fields: dict[str, str] = {}
-    while line := text.readline(_LONGEST_LINE):
+    while line := text.readline(_MAX_LINE_SIZE):
         name, colon, value = line.decode("utf-8", "replace").rstrip("\n").partition(":")
         if colon and len(name) == 1:
             fields[name] = value

@@ -4,7 +4,7 @@
 
 """Go module proxies. Private to the collection.
 
-What go.sum checks is the checksum database's promise and not the proxy's, so the proxy promises nothing by itself.
+A proxy declares no checksums: go.sum is verified with the checksum database.
 """
 
 from __future__ import annotations
@@ -32,45 +32,45 @@ _VERSION = re.compile(r"v[A-Za-z0-9.+_-]+")
 
 
 class GoProxy(ApiLayout):
-    """MODULE or MODULE@VERSION: what is known of the version, go.mod, and the source."""
+    """MODULE or MODULE@VERSION: the metadata of the version, go.mod, and the source."""
 
-    api = "go"
+    api_path = "go"
 
     def parse(self, text: str, architecture: str = "") -> ArtifactSpec:
-        """Return the artifact, or raise InputError."""
+        """Return the artifact. Raises InputError if the text is not valid."""
         pattern = rf"([A-Za-z0-9][A-Za-z0-9._~/-]*[A-Za-z0-9])(?:@({_VERSION.pattern}))?"
         match = match_artifact(text, pattern, "MODULE or MODULE@VERSION, such as golang.org/x/text@v0.21.0")
         return ArtifactSpec(text, match[1], match[2])
 
-    def find(self, site: RepositoryClient, artifact: ArtifactSpec) -> Release:
-        """Return the release. Raises VersionMissing, and what Site raises."""
-        module = _escaped(artifact.name)
-        # A client does not need the list for a version that is known.
-        listed = site.get_document_or_none(f"{site.root}/{quote(module)}/@v/list", _TEXT)
-        lines = listed.body.decode("utf-8", "replace").split() if listed else []
+    def find(self, client: RepositoryClient, artifact: ArtifactSpec) -> Release:
+        """Return the release. Raises VersionNotFoundError, and the exceptions of RepositoryClient.get_document()."""
+        module = _escape(artifact.name)
+        # A proxy can serve a version without serving the list.
+        document = client.get_document_or_none(f"{client.base_url}/{quote(module)}/@v/list", _TEXT)
+        lines = document.body.decode("utf-8", "replace").split() if document else []
         versions = [line for line in lines if _VERSION.fullmatch(line)]
-        version = artifact.version or newest(versions, semantic=True) or _latest(site, module)
+        version = artifact.version or newest(versions, semantic=True) or _latest(client, module)
         others = [other for other in newest_first(versions) if other != version]
-        files = tuple(_file(site, module, version, extension) for extension in ("info", "mod", "zip"))
+        files = tuple(_file(client, module, version, extension) for extension in ("info", "mod", "zip"))
         return Release(
-            version, files, tuple(_file(site, module, other, "mod") for other in others[:MAX_FALLBACK_FILES])
+            version, files, tuple(_file(client, module, other, "mod") for other in others[:MAX_FALLBACK_FILES])
         )
 
 
-def _latest(site: RepositoryClient, module: str) -> str:
-    """Return the version of a module whose list is empty, since it never had a tag."""
-    version = str(site.json(f"{site.root}/{quote(module)}/@latest", JSON).get("Version"))
+def _latest(client: RepositoryClient, module: str) -> str:
+    """Return the version of a module without tags, whose list is empty."""
+    version = str(client.get_json(f"{client.base_url}/{quote(module)}/@latest", JSON).get("Version"))
     if not _VERSION.fullmatch(version):
         raise VersionNotFoundError(f"version of {module}", "")
     return version
 
 
-def _file(site: RepositoryClient, module: str, version: str, extension: str) -> RemoteFile:
-    path = f"{module}/@v/{_escaped(version)}.{extension}"
-    url = f"{site.root}/{quote(path, safe='/@!')}"
+def _file(client: RepositoryClient, module: str, version: str, extension: str) -> RemoteFile:
+    path = f"{module}/@v/{_escape(version)}.{extension}"
+    url = f"{client.base_url}/{quote(path, safe='/@!')}"
     return RemoteFile(f"{version}.{extension}", url, (path,), identical_upstream=extension != "info")
 
 
-def _escaped(text: str) -> str:
-    """Return a path or a version as a proxy writes it, so that servers that know no upper case can hold it."""
+def _escape(text: str) -> str:
+    """Return the case-insensitive form of a module path or a version that proxies use."""
     return re.sub("[A-Z]", lambda letter: f"!{letter[0].lower()}", text)

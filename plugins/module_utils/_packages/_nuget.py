@@ -4,7 +4,7 @@
 
 """NuGet feeds of version 3. Private to the collection.
 
-Artifactory's feeds have registrations and, on many versions, no PackageBaseAddress, so both ways are known.
+Feeds of Artifactory have registrations and, in many versions, no PackageBaseAddress, so both are supported.
 """
 
 from __future__ import annotations
@@ -34,47 +34,54 @@ _REGISTRATION = "RegistrationsBaseUrl"
 
 @dataclasses.dataclass(frozen=True)
 class _Package:
-    """Where the package of a version is, and what is promised of it."""
+    """The package of one version."""
 
     url: str
-    promise: Checksum | None = None
+    checksum: Checksum | None = None
 
 
 class NuGet(ApiLayout):
     """ID or ID@VERSION: the package."""
 
-    api = "nuget/v3"
-    index = "/index.json"
+    api_path = "nuget/v3"
+    index_path = "/index.json"
 
     def parse(self, text: str, architecture: str = "") -> ArtifactSpec:
-        """Return the artifact, or raise InputError."""
+        """Return the artifact. Raises InputError if the text is not valid."""
         match = match_artifact(text, r"([A-Za-z0-9_][A-Za-z0-9._-]*)(?:@([0-9][A-Za-z0-9.+-]*))?", "ID or ID@VERSION")
         return ArtifactSpec(text, match[1].lower(), match[2].lower() if match[2] else None)
 
-    def find(self, site: RepositoryClient, artifact: ArtifactSpec) -> Release:
-        """Return the release. Raises VersionMissing, and what Site raises."""
-        packages = _packages(site, artifact.name)
+    def find(self, client: RepositoryClient, artifact: ArtifactSpec) -> Release:
+        """Return the release. Raises VersionNotFoundError, and the exceptions of RepositoryClient.get_document()."""
+        packages = _packages(client, artifact.name)
         version = artifact.version or newest(packages, semantic=True)
         if version not in packages:
             raise VersionNotFoundError(artifact.text, ", ".join(newest_first(packages)[:3]))
         others = [other for other in newest_first(packages) if other != version]
-        files = [_file(site, artifact.name, one, packages[one]) for one in (version, *others[:MAX_FALLBACK_FILES])]
-        return Release(version, (files[0],), tuple(files[1:]))
+        file, *fallback_files = (
+            _file(client, artifact.name, each, packages[each]) for each in (version, *others[:MAX_FALLBACK_FILES])
+        )
+        return Release(version, (file,), tuple(fallback_files))
 
 
-def _packages(site: RepositoryClient, name: str) -> dict[str, _Package]:
-    """Return the packages of an ID by their version in lower case."""
+def _packages(client: RepositoryClient, name: str) -> dict[str, _Package]:
+    """Return the packages of an ID by version, in lower case."""
     try:
-        resources = {str(one["@type"]): str(one["@id"]).rstrip("/") for one in site.json(site.root)["resources"]}
+        resources = {
+            str(resource["@type"]): str(resource["@id"]).rstrip("/")
+            for resource in client.get_json(client.base_url)["resources"]
+        }
         if flat := _resource(resources, _FLAT):
-            base = site.rewrite_url(f"{flat}/{name}")
-            versions = [str(version).lower() for version in site.json(f"{base}/index.json")["versions"]]
-            return {version: _Package(f"{base}/{version}/{name}.{version}.nupkg") for version in versions}
+            url = client.rewrite_url(f"{flat}/{name}")
+            versions = [str(version).lower() for version in client.get_json(f"{url}/index.json")["versions"]]
+            return {version: _Package(f"{url}/{version}/{name}.{version}.nupkg") for version in versions}
         if registration := _resource(resources, _REGISTRATION):
-            return dict(_registered(site, site.rewrite_url(f"{registration}/{name}/index.json")))
+            return dict(_registered_packages(client, client.rewrite_url(f"{registration}/{name}/index.json")))
     except (KeyError, TypeError, AttributeError) as exc:
-        raise InvalidContentError("content", f"a feed that is not valid ({exc}).", url=redact_url(site.root)) from exc
-    raise InvalidContentError("content", "a feed that does not say where packages are.", url=redact_url(site.root))
+        raise InvalidContentError(
+            "content", f"the feed is not valid ({exc}).", url=redact_url(client.base_url)
+        ) from exc
+    raise InvalidContentError("content", "the feed has no resource for packages.", url=redact_url(client.base_url))
 
 
 def _resource(resources: t.Mapping[str, str], kind: str) -> str:
@@ -82,27 +89,26 @@ def _resource(resources: t.Mapping[str, str], kind: str) -> str:
     return max((item for item in resources.items() if item[0].startswith(kind)), default=("", ""))[1]
 
 
-def _registered(site: RepositoryClient, url: str) -> t.Iterator[tuple[str, _Package]]:
-    """Yield version and package of each entry of a registration, whose pages can be documents of their own."""
-    for page in site.json(url)["items"]:
-        leaves = page["items"] if page.get("items") else site.json(site.rewrite_url(page["@id"]))["items"]
+def _registered_packages(client: RepositoryClient, url: str) -> t.Iterator[tuple[str, _Package]]:
+    """Yield the version and the package of each entry of a registration. Its pages can be separate documents."""
+    for page in client.get_json(url)["items"]:
+        leaves = page["items"] if page.get("items") else client.get_json(client.rewrite_url(page["@id"]))["items"]
         for leaf in leaves:
             entry = leaf["catalogEntry"]
             version = str(entry["version"]).partition("+")[0].lower()
-            yield version, _Package(str(leaf["packageContent"]), _promise(entry))
+            yield version, _Package(str(leaf["packageContent"]), _checksum(entry))
 
 
-def _promise(entry: t.Mapping[str, t.Any]) -> Checksum | None:
+def _checksum(entry: t.Mapping[str, t.Any]) -> Checksum | None:
     try:
         value = base64.b64decode(str(entry.get("packageHash") or ""), validate=True).hex()
     except ValueError:
         return None
-    return Checksum.of(str(entry.get("packageHashAlgorithm") or ""), value)
+    return Checksum.from_hex(str(entry.get("packageHashAlgorithm") or ""), value)
 
 
-def _file(site: RepositoryClient, name: str, version: str, package: _Package) -> RemoteFile:
-    file = f"{name}.{version}.nupkg"
-    expected_checksums = (package.promise,) if package.promise else ()
-    return RemoteFile(
-        file, site.rewrite_url(package.url), (file, f"{name}/{version}/{file}"), expected_checksums=expected_checksums
-    )
+def _file(client: RepositoryClient, name: str, version: str, package: _Package) -> RemoteFile:
+    file_name = f"{name}.{version}.nupkg"
+    paths = (file_name, f"{name}/{version}/{file_name}")
+    expected_checksums = (package.checksum,) if package.checksum else ()
+    return RemoteFile(file_name, client.rewrite_url(package.url), paths, expected_checksums=expected_checksums)

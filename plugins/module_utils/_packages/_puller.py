@@ -40,14 +40,14 @@ class Ecosystem(t.Protocol):
     def parse(self, text: str, architecture: str = "") -> ArtifactSpec:
         """Return the artifact, or raise InputError."""
 
-    def repository_url(self, base: str, key: str) -> str:
-        """Return what the URLs of a repository in Artifactory begin with."""
+    def repository_url(self, artifactory_url: str, key: str) -> str:
+        """Return the prefix of all URLs of a repository in Artifactory."""
 
-    def root(self, repository_url: str) -> str:
-        """Return the URL that a client is configured with, for a repository in Artifactory."""
+    def base_url(self, repository_url: str) -> str:
+        """Return the URL that clients of a repository in Artifactory are configured with."""
 
-    def find(self, site: RepositoryClient, artifact: ArtifactSpec) -> Release:
-        """Return the release. Raises VersionMissing, and what Site raises."""
+    def find(self, client: RepositoryClient, artifact: ArtifactSpec) -> Release:
+        """Return the release. Raises VersionNotFoundError, and the exceptions of RepositoryClient.get_document()."""
 
 
 class ChecksumMismatchError(PullThroughError):
@@ -97,7 +97,7 @@ class PullResult:
     @property
     def is_direct(self) -> bool:
         """Whether it is pulled from upstream with credentials, without a repository of Artifactory."""
-        return not self.batch.repository and not self.batch.site.login.is_anonymous
+        return not self.batch.repository and not self.batch.site.credentials.is_anonymous
 
     def new_attempt(self) -> PullResult:
         """Return an empty result for another attempt."""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Python's simple repositories. Private to the collection."""
+"""Simple repositories of Python packages. Private to the collection."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 
 @dataclasses.dataclass(frozen=True)
 class _Link:
-    """One file of a project. href may be relative to the page."""
+    """A file of a project. href: can be relative to the page."""
 
     name: str
     href: str
@@ -45,29 +45,29 @@ class _Link:
 
     @property
     def is_portable(self) -> bool:
-        """Whether the file is for each machine: those for one only are many, and can be large."""
+        """Whether the file is platform-independent. Platform wheels are numerous and large."""
         return self.name.endswith(("-none-any.whl", *_SDISTS))
 
 
 class PyPi(ApiLayout):
-    """NAME or NAME==VERSION: one file, a wheel for each machine before a source and that before a wheel for one."""
+    """NAME or NAME==VERSION: one file. Platform-independent wheels come before sources and platform wheels."""
 
-    api = "pypi"
-    index = "/simple"
+    api_path = "pypi"
+    index_path = "/simple"
 
     def parse(self, text: str, architecture: str = "") -> ArtifactSpec:
-        """Return the artifact, or raise InputError."""
+        """Return the artifact. Raises InputError if the text is not valid."""
         match = match_artifact(text, rf"({_WORD})(?:==([A-Za-z0-9.!+_-]+))?", "NAME or NAME==VERSION")
         return ArtifactSpec(text, re.sub(r"[-_.]+", "-", match[1]).lower(), match[2])
 
-    def find(self, site: RepositoryClient, artifact: ArtifactSpec) -> Release:
-        """Return the release. Raises VersionMissing, and what Site raises."""
-        document = site.document(f"{site.root}/{artifact.name}/", _ACCEPT, html=True)
-        versions = _by_version(artifact.name, _links(document))
+    def find(self, client: RepositoryClient, artifact: ArtifactSpec) -> Release:
+        """Return the release. Raises VersionNotFoundError, and the exceptions of RepositoryClient.get_document()."""
+        document = client.get_document(f"{client.base_url}/{artifact.name}/", _ACCEPT, allow_html=True)
+        versions = _links_by_version(artifact.name, _parse_links(document))
         version = artifact.version or newest(version for version, links in versions.items() if not links[0].yanked)
         if version not in versions:
-            wanted = artifact.text if artifact.version else f"version of {artifact.name}"
-            raise VersionNotFoundError(wanted, ", ".join(newest_first(versions)[:3]))
+            missing = artifact.text if artifact.version else f"a version of {artifact.name}"
+            raise VersionNotFoundError(missing, ", ".join(newest_first(versions)[:3]))
         links = versions[version]
         others = [
             link
@@ -75,12 +75,12 @@ class PyPi(ApiLayout):
             for link in versions[other]
             if link.is_portable and link != links[0]
         ]
-        fallback_files = tuple(_file(site, document, link) for link in others[:MAX_FALLBACK_FILES])
-        return Release(version, (_file(site, document, links[0]),), fallback_files)
+        fallback_files = tuple(_file(client, document, link) for link in others[:MAX_FALLBACK_FILES])
+        return Release(version, (_file(client, document, links[0]),), fallback_files)
 
 
 class _Page(html.parser.HTMLParser):
-    """The links of a page. Those to files have the file's name as their text."""
+    """Collects the links of a page. The text of a link to a file is the file name."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,51 +97,51 @@ class _Page(html.parser.HTMLParser):
             self._open = None
 
 
-def _links(document: Document) -> list[_Link]:
-    """Return the files of a page, or raise Unusable for one that is no index, such as the page of a redirect."""
+def _parse_links(document: Document) -> list[_Link]:
+    """Return the files of a page. Raises InvalidContentError if it is not an index, but for example a redirect."""
     page = _Page()
     page.feed(document.body.decode("utf-8", "replace"))
     files = [link for link in page.links if link.name.endswith((".whl", *_SDISTS))]
     if page.links and not files:
-        raise InvalidContentError("html", "a web page that is no index of files.", url=redact_url(document.url))
+        raise InvalidContentError("html", "an HTML page that is not an index of files.", url=redact_url(document.url))
     return files
 
 
-def _by_version(name: str, links: t.Iterable[_Link]) -> dict[str, list[_Link]]:
-    """Return the files of each version, the one to fetch first."""
-    found: dict[str, list[_Link]] = {}
+def _links_by_version(name: str, links: t.Iterable[_Link]) -> dict[str, list[_Link]]:
+    """Return the files of each version, the preferred one first."""
+    versions: dict[str, list[_Link]] = {}
     for link in links:
         if version := _version(name, link.name):
-            found.setdefault(version, []).append(link)
-    return {version: sorted(some, key=_preference) for version, some in found.items()}
+            versions.setdefault(version, []).append(link)
+    return {version: sorted(version_links, key=_sort_key) for version, version_links in versions.items()}
 
 
-def _version(name: str, file: str) -> str:
-    """Return the version in a file's name; empty for a file of another project."""
-    stem = file.removesuffix(".whl")
-    if stem != file:
+def _version(name: str, file_name: str) -> str:
+    """Return the version in a file name; empty for a file of another project."""
+    stem = file_name.removesuffix(".whl")
+    if stem != file_name:
         project, version = (*stem.split("-"), "")[:2]
     else:
-        stem = next(file.removesuffix(suffix) for suffix in _SDISTS if file.endswith(suffix))
+        stem = next(file_name.removesuffix(suffix) for suffix in _SDISTS if file_name.endswith(suffix))
         project, version = stem[: len(name)], stem[len(name) + 1 :]
     return version if re.sub(r"[-_.]+", "-", project).lower() == name else ""
 
 
-def _preference(link: _Link) -> tuple[bool, bool, bool, str]:
+def _sort_key(link: _Link) -> tuple[bool, bool, bool, str]:
     return (link.yanked, not link.is_portable, not link.name.endswith(".whl"), link.name)
 
 
-def _file(site: RepositoryClient, document: Document, link: _Link) -> RemoteFile:
+def _file(client: RepositoryClient, document: Document, link: _Link) -> RemoteFile:
     try:
         url, fragment = urldefrag(urljoin(document.url, link.href))
     except ValueError as exc:
         raise InvalidContentError(
-            "content", f"an index with a link that is none ({exc}).", url=redact_url(document.url)
+            "content", f"the index has a link that is not valid ({exc}).", url=redact_url(document.url)
         ) from exc
-    url = site.rewrite_url(url)
+    url = client.rewrite_url(url)
     algorithm, _equals, value = fragment.partition("=")
-    promise = Checksum.of(algorithm, value)
-    # Artifactory keeps a file under the path that upstream has it at, which can begin with packages/ as well.
+    checksum = Checksum.from_hex(algorithm, value)
+    # Artifactory caches a file under its path upstream, which can also start with packages/.
     path = unquote(urlsplit(url).path).partition("/packages/")[2]
     paths = tuple(dict.fromkeys((path, path.removeprefix("packages/"), f"packages/{path}")))
-    return RemoteFile(link.name, url, paths, expected_checksums=(promise,) if promise else ())
+    return RemoteFile(link.name, url, paths, expected_checksums=(checksum,) if checksum else ())

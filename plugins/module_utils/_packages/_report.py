@@ -64,7 +64,7 @@ class ResultBuilder:
                     "url": redact_url(fetched.file.url),
                     "size": fetched.size,
                     "sha256": fetched.digests["sha256"],
-                    "verified_checksums": list(fetched.expected_checksums),
+                    "verified_checksums": list(fetched.verified_checksums),
                     "matches_upstream": outcome.compared.get(fetched.file.name),
                 }
                 for fetched in outcome.files
@@ -92,7 +92,7 @@ class ResultBuilder:
             requested_reference=outcome.artifact.label,
             host=self._site.host,
             repository=self._repository,
-            anonymous=self._site.login.is_anonymous,
+            anonymous=self._site.credentials.is_anonymous,
             config=self._configuration(),
             package_type=self._package_type,
         )
@@ -101,17 +101,17 @@ class ResultBuilder:
         if self._upstream is not None:
             upstream = UpstreamResponse.from_query(
                 self._upstream.host,
-                anonymous=self._upstream.login.is_anonymous,
+                anonymous=self._upstream.credentials.is_anonymous,
                 available=outcome.upstream_version is not None,
                 error=outcome.upstream_error,
             )
-            evidence = dataclasses.replace(evidence, upstream_url=self._upstream.root, upstream=upstream)
+            evidence = dataclasses.replace(evidence, upstream_url=self._upstream.base_url, upstream=upstream)
         if isinstance(error, VersionNotFoundError):
             return dataclasses.replace(
                 evidence,
                 failure=Failure.from_error(error, "version_missing"),
-                missing_version=error.wanted,
-                available_versions=error.found,
+                missing_version=error.missing,
+                available_versions=error.available,
             )
         if isinstance(error, ChecksumMismatchError):
             failure = Failure.from_error(error, "upstream_checksum_mismatch")

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One place that files come from, directly or through Artifactory. Private to the collection.
+"""Downloads of indexes and files from one repository, direct or through Artifactory. Private to the collection.
 
-Each file is verified while it is read, and not kept.
+Each file is verified while it is read, and is not stored.
 """
 
 from __future__ import annotations
@@ -17,224 +17,234 @@ import time
 import typing as t
 from urllib.parse import unquote, urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._download import (
-    Credentials,
-    DownloadClient,
+from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import CircuitBreaker
+from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
+from ansible_collections.cgr.pull_through.plugins.module_utils._download import DownloadClient
+from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import (
     DownloadError,
-    Origin,
-    TransferStats,
-    is_html,
     parse_error_response,
-    redirect_error,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import ContentProblem, InvalidContentError
+from ansible_collections.cgr.pull_through.plugins.module_utils._html import is_html
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import StreamedResponse, Transport, redact_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin, redirect_error
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
     Checksum,
     DownloadedFile,
     RemoteFile,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._retry import CircuitBreaker, retry
+from ansible_collections.cgr.pull_through.plugins.module_utils._retry import retry_download
+from ansible_collections.cgr.pull_through.plugins.module_utils._transfer_stats import TransferStats
 
 JSON = "application/json"
-_FILE = "application/octet-stream"
-_INDEX_LIMIT = 64 << 20
-_KEPT_LIMIT = 4 << 20
-_HEAD = 256
-_MISSING = (404, 410)
+_ANY_FILE = "application/octet-stream"
+_MAX_INDEX_SIZE = 64 << 20
+_MAX_BODY_SIZE = 4 << 20  # of a file with next_files
+_HEAD_SIZE = 256
+_NOT_FOUND_STATUSES = (404, 410)
 
 Result = t.TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True)
 class Document:
-    """An index or another document that was read whole. url is the one that gave it, after redirects."""
+    """An index or another document. url: after redirects."""
 
     body: bytes
     url: str
 
 
 class RepositoryClient:
-    """One place that files come from. Safe to use from several threads.
+    """Downloads from one repository. Thread-safe.
 
-    root: the URL that a client of the ecosystem is configured with.
-    home: for Artifactory, what all URLs of the repository begin with. Empty for another place.
-    breaker: shared by all that reach the same server with the same login.
+    base_url: the URL that clients of the ecosystem are configured with.
+    repository_url: for Artifactory, the prefix of all URLs of the repository; otherwise empty.
+    breaker: shared by all clients with the same server and credentials.
     """
 
     def __init__(
         self,
-        root: str,
-        login: Credentials,
+        base_url: str,
+        credentials: Credentials,
         *,
         transport: Transport,
         repository_url: str = "",
         breaker: CircuitBreaker | None = None,
         sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:
-        self.root = root
-        self.login = login
-        self.counter = TransferStats()
+        self.base_url = base_url
+        self.credentials = credentials
+        self.stats = TransferStats()
         self._repository_url = repository_url
-        self._exchange = DownloadClient(root, transport, self.counter)
-        self._breaker = breaker or CircuitBreaker(login)
+        self._download = DownloadClient(base_url, transport, self.stats)
+        self._breaker = breaker or CircuitBreaker(credentials)
         self._sleep = sleep
 
     @property
     def host(self) -> str:
         """Host and port."""
-        return urlsplit(self.root).netloc
+        return urlsplit(self.base_url).netloc
 
-    def path(self, url: str) -> str:
-        """Return a URL below the root as a path relative to it."""
-        return unquote(urlsplit(url).path).removeprefix(unquote(urlsplit(self.root).path)).lstrip("/")
+    def reset(self) -> None:
+        """Drop counted failures, so that the next request is sent."""
+        self._breaker.reset()
+
+    def relative_path(self, url: str) -> str:
+        """Return the path of a URL below the base URL."""
+        return unquote(urlsplit(url).path).removeprefix(unquote(urlsplit(self.base_url).path)).lstrip("/")
 
     def rewrite_url(self, url: str) -> str:
-        """Return a URL that an index names, as it is to be fetched. Raises Unusable for one that leads elsewhere.
+        """Return the URL to fetch for a URL in an index.
 
-        Artifactory writes such URLs with the base URL that its administrator set, which can be another of its names.
+        Artifactory writes URLs with its Custom Base URL, which can differ from the URL that the user set. Raises
+        InvalidContentError if the URL leads out of the repository.
         """
         if not self._repository_url:
-            if why := redirect_error(self._exchange.origin, url):
-                raise InvalidContentError("elsewhere", f"the index leads to {redact_url(url)}: {why}.", url=self.root)
+            if error := redirect_error(self._download.origin, url):
+                raise self._outside_repository(f"the index leads to {redact_url(url)}: {error}.")
             return url
-        # Another API of Artifactory can serve a file of the repository, such as NuGet's of version 2.
-        same, key = Origin.of(self.root), self._repository_url.rpartition("/")[2]
-        if url.startswith(f"{self._repository_url}/") or (_origin(url) == same and f"/{key}/" in urlsplit(url).path):
+        key = self._repository_url.rpartition("/")[2]
+        # Another API of Artifactory can serve files of the repository, such as NuGet's version 2.
+        is_same_repository = _origin(url) == Origin.from_url(self.base_url) and f"/{key}/" in urlsplit(url).path
+        if is_same_repository or url.startswith(f"{self._repository_url}/"):
             return url
-        marker = "/api/" + self._repository_url.partition("/artifactory/api/")[2] + "/"
-        _host, found, rest = url.partition(marker)
-        if not found:
-            raise InvalidContentError(
-                "elsewhere", f"the index leads to {redact_url(url)}, past Artifactory.", url=self.root
-            )
-        return f"{self._repository_url}/{rest}"
+        api_path = "/api/" + self._repository_url.partition("/artifactory/api/")[2] + "/"
+        _base, separator, path = url.partition(api_path)
+        if not separator:
+            raise self._outside_repository(f"the index leads to {redact_url(url)}, which bypasses Artifactory.")
+        return f"{self._repository_url}/{path}"
 
-    def document(self, url: str, accept: str, *, html: bool = False) -> Document:
-        """Return a document. html: whether it is one. Raises Unanswered, DownloadRefused, Unusable, Skipped."""
-        return self._call_with_retry(lambda: self._document(url, accept, html))
+    def get_document(self, url: str, accept: str, *, allow_html: bool = False) -> Document:
+        """Return a document.
 
-    def json(self, url: str, accept: str = JSON) -> dict[str, t.Any]:
-        """Return a JSON object. Raises as document() does."""
-        document = self.document(url, accept)
+        Raises TransportError, DownloadError, InvalidContentError, and SkippedError.
+        """
+        return self._call_with_retry(lambda: self._read_document(url, accept, allow_html))
+
+    def get_json(self, url: str, accept: str = JSON) -> dict[str, t.Any]:
+        """Return a JSON object. Raises the same exceptions as get_document()."""
+        document = self.get_document(url, accept)
         try:
-            found = json.loads(document.body)
+            content = json.loads(document.body)
         except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise InvalidContentError("content", "an index that is no JSON object.", url=redact_url(document.url))
-        return found
+            content = None
+        if not isinstance(content, dict):
+            raise InvalidContentError("content", "the index is not a JSON object.", url=redact_url(document.url))
+        return content
 
     def get_document_or_none(self, url: str, accept: str) -> Document | None:
-        """Return a document, or None if there is none. Raises as document() does."""
+        """Return a document, or None if it does not exist. Raises the same exceptions as get_document()."""
         try:
-            return self.document(url, accept)
+            return self.get_document(url, accept)
         except DownloadError as exc:
-            if exc.status not in _MISSING:
+            if exc.status not in _NOT_FOUND_STATUSES:
                 raise
         return None
 
     def fetch(self, file: RemoteFile) -> DownloadedFile:
-        """Fetch a file and verify it by all that is promised of it. Raises as document() does."""
-        fetched = self._call_with_retry(lambda: self._stream(file))
+        """Fetch and verify a file. Raises the same exceptions as get_document()."""
+        downloaded = self._call_with_retry(lambda: self._read_file(file))
         for algorithm, url in file.checksum_urls:
-            # As clients do, the checksum comes after the file.
+            # Clients also request the checksum after the file.
             document = self.get_document_or_none(url, "text/plain")
             if document is not None:
-                self._compare(fetched, algorithm, document)
-                return dataclasses.replace(fetched, expected_checksums=(*fetched.expected_checksums, algorithm))
-        return fetched
+                _verify_checksum_file(downloaded, algorithm, document)
+                return dataclasses.replace(downloaded, verified_checksums=(*downloaded.verified_checksums, algorithm))
+        return downloaded
 
     def _call_with_retry(self, work: t.Callable[[], Result]) -> Result:
-        return self._breaker.run(lambda: retry(work, self._sleep))
+        return self._breaker.run(lambda: retry_download(work, self._sleep))
 
     def _get(self, url: str, accept: str) -> tuple[StreamedResponse, str]:
-        answer, final = self._exchange.get(url, accept=accept, authorization=self.login.authorization)
-        if answer.status != 200:
-            raise parse_error_response(answer, final)
-        return answer, final
+        response, final_url = self._download.get(url, accept=accept, authorization=self.credentials.authorization)
+        if response.status != 200:
+            raise parse_error_response(response, final_url)
+        return response, final_url
 
-    def _document(self, url: str, accept: str, html: bool) -> Document:
-        answer, final = self._get(url, accept)
-        body = answer.read(_INDEX_LIMIT + 1)
-        self.counter.add(received=len(body))
-        if len(body) > _INDEX_LIMIT:
-            raise InvalidContentError(
-                "content", f"an index of more than {_INDEX_LIMIT >> 20} MiB.", url=redact_url(final)
-            )
-        if not html and is_html(answer, body[:_HEAD].decode("utf-8", "replace")):
-            raise self._web_page(answer, final)
-        return Document(body, final)
+    def _read_document(self, url: str, accept: str, allow_html: bool) -> Document:
+        response, final_url = self._get(url, accept)
+        body = response.read(_MAX_INDEX_SIZE + 1)
+        self.stats.add(received=len(body))
+        if len(body) > _MAX_INDEX_SIZE:
+            message = f"the index has more than {_MAX_INDEX_SIZE >> 20} MiB."
+            raise InvalidContentError("content", message, url=redact_url(final_url))
+        if not allow_html:
+            self._reject_html(response, body, final_url)
+        return Document(body, final_url)
 
-    def _stream(self, file: RemoteFile) -> DownloadedFile:
-        answer, final = self._get(file.url, _FILE)
-        wanted = {"sha1", "sha256"}.union(promise.algorithm for promise in file.expected_checksums)
-        hashes = {algorithm: hashlib.new(algorithm, usedforsecurity=False) for algorithm in wanted}
+    def _read_file(self, file: RemoteFile) -> DownloadedFile:
+        response, final_url = self._get(file.url, _ANY_FILE)
+        algorithms = {"sha1", "sha256"}.union(checksum.algorithm for checksum in file.expected_checksums)
+        hashes = {algorithm: hashlib.new(algorithm, usedforsecurity=False) for algorithm in algorithms}
         content_verifier = file.content_verifier() if file.content_verifier else None
-        size, kept = 0, bytearray()
-        with contextlib.closing(answer):
-            for chunk in answer.chunks():
-                if not size and is_html(answer, chunk[:_HEAD].decode("utf-8", "replace")):
-                    raise self._web_page(answer, final)
+        size, body = 0, bytearray()
+        with contextlib.closing(response):
+            for chunk in response.chunks():
+                if not size:
+                    self._reject_html(response, chunk, final_url)
                 size += len(chunk)
-                self.counter.add(received=len(chunk))
-                for hashed in hashes.values():
-                    hashed.update(chunk)
+                self.stats.add(received=len(chunk))
+                for content_hash in hashes.values():
+                    content_hash.update(chunk)
                 if content_verifier:
                     content_verifier.update(chunk)
-                if file.next_files and size <= _KEPT_LIMIT:
-                    kept += chunk
-        digests = {algorithm: hashed.hexdigest() for algorithm, hashed in hashes.items()}
+                if file.next_files and size <= _MAX_BODY_SIZE:
+                    body += chunk
+        digests = {algorithm: content_hash.hexdigest() for algorithm, content_hash in hashes.items()}
         if file.size not in (None, size):
-            raise _mismatch(answer, final, "size", f"{file.name} has {size} bytes instead of {file.size}.")
-        self._check(answer, final, file, digests)
-        if content_verifier and (error := content_verifier.error()):
-            raise _mismatch(answer, final, "digest", f"{file.name}: {error}.")
-        expected_checksums = tuple(promise.algorithm for promise in file.expected_checksums) + (
-            ("apk",) if content_verifier else ()
-        )
-        return DownloadedFile(file, size, digests, expected_checksums, bytes(kept))
+            raise _mismatch(response, final_url, "size", f"{file.name} has {size} bytes instead of {file.size}.")
+        _verify_digests(response, final_url, file, digests)
+        verified_checksums = tuple(checksum.algorithm for checksum in file.expected_checksums)
+        if content_verifier:
+            if error := content_verifier.error():
+                raise _mismatch(response, final_url, "digest", f"{file.name}: {error}.")
+            verified_checksums += ("apk",)
+        return DownloadedFile(file, size, digests, verified_checksums, bytes(body))
 
-    def _check(self, answer: StreamedResponse, url: str, file: RemoteFile, digests: t.Mapping[str, str]) -> None:
-        for promise in file.expected_checksums:
-            if digests[promise.algorithm] != promise.value:
-                raise _mismatch(
-                    answer, url, "digest", f"{file.name} does not have the {promise.algorithm} that the index promises."
-                )
-        # Artifactory sends along what it stored. Where that differs, something on the way changed the content.
-        told = answer.headers.get("X-Checksum-Sha256", "")
-        if told and told.lower() != digests["sha256"]:
-            raise _mismatch(answer, url, "digest", f"{file.name} does not have the sha256 that Artifactory sent along.")
-
-    def _compare(self, fetched: DownloadedFile, algorithm: str, document: Document) -> None:
-        words = document.body[:_HEAD].decode("utf-8", "replace").split()
-        promise = Checksum.of(algorithm, words[0]) if words else None
-        if promise is None:
-            raise InvalidContentError(
-                "content", f"a file without a {algorithm} checksum.", url=redact_url(document.url)
-            )
-        if fetched.digests[algorithm] != promise.value:
-            message = f"{fetched.file.name} does not have the {algorithm} that is served beside it."
-            raise InvalidContentError("digest", message, url=redact_url(document.url))
-
-    def _web_page(self, answer: StreamedResponse, url: str) -> InvalidContentError:
-        """Return the error for a web page in place of what was asked for, which Artifactory itself may have kept."""
-        kept = bool(self._repository_url) and any(
-            name.lower().startswith(("x-artifactory", "x-jfrog")) for name in answer.headers
+    def _reject_html(self, response: StreamedResponse, body: bytes, url: str) -> None:
+        """Raise InvalidContentError if the body is an HTML page, which Artifactory may have cached."""
+        if not is_html(response.headers, body[:_HEAD_SIZE].decode("utf-8", "replace")):
+            return
+        is_from_artifactory = any(name.lower().startswith(("x-artifactory", "x-jfrog")) for name in response.headers)
+        raise InvalidContentError(
+            "html_cached" if self._repository_url and is_from_artifactory else "html",
+            "an HTML page instead of the file.",
+            url=redact_url(url),
         )
-        return InvalidContentError(
-            "kept_html" if kept else "html", "a web page in place of the file.", url=redact_url(url)
-        )
+
+    def _outside_repository(self, message: str) -> InvalidContentError:
+        return InvalidContentError("outside_repository", message, url=self.base_url)
 
 
 def _origin(url: str) -> Origin | None:
     try:
-        return Origin.of(url)
+        return Origin.from_url(url)
     except ValueError:
         return None
 
 
-def _mismatch(answer: StreamedResponse, url: str, reason: str, message: str) -> InvalidContentError:
-    encoding = answer.headers.get("Content-Encoding", "identity")
-    hint = "" if encoding == "identity" else f"A proxy on the way encodes contents ({encoding}): switch that off."
+def _verify_digests(response: StreamedResponse, url: str, file: RemoteFile, digests: t.Mapping[str, str]) -> None:
+    for checksum in file.expected_checksums:
+        if digests[checksum.algorithm] != checksum.value:
+            message = f"{file.name} does not have the {checksum.algorithm} that the index declares."
+            raise _mismatch(response, url, "digest", message)
+    # The checksum of what Artifactory has stored. It differs if something between there and here changed the content.
+    stored = response.headers.get("X-Checksum-Sha256", "")
+    if stored and stored.lower() != digests["sha256"]:
+        raise _mismatch(response, url, "digest", f"{file.name} does not have the sha256 that Artifactory sent with it.")
+
+
+def _verify_checksum_file(downloaded: DownloadedFile, algorithm: str, document: Document) -> None:
+    words = document.body[:_HEAD_SIZE].decode("utf-8", "replace").split()
+    checksum = Checksum.from_hex(algorithm, words[0]) if words else None
+    if checksum is None:
+        raise InvalidContentError("content", f"a file without a {algorithm} checksum.", url=redact_url(document.url))
+    if downloaded.digests[algorithm] != checksum.value:
+        message = f"{downloaded.file.name} does not have the {algorithm} of its checksum file."
+        raise InvalidContentError("digest", message, url=redact_url(document.url))
+
+
+def _mismatch(response: StreamedResponse, url: str, reason: ContentProblem, message: str) -> InvalidContentError:
+    encoding = response.headers.get("Content-Encoding", "identity")
+    hint = "" if encoding == "identity" else f"A proxy encodes the content ({encoding}): turn that off."
     return InvalidContentError(reason, message, url=redact_url(url), hint=hint)

@@ -2,46 +2,46 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From what is known of a failed pull of an artifact to its cause and its fix. Pure. Private to the collection.
+"""Diagnosis rules for artifacts. No I/O. Private to the collection.
 
-The rules that hold for images as well are in _diagnosis.py.
+Rules that images share are in _diagnosis.py.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils import _diagnosis
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import (
     CONNECTION_RULES,
     FALLBACK,
     FORBIDDEN,
     KNOWN_MESSAGES,
     MASKED_BY_CACHE,
-    NO_REPOSITORY,
     PERMISSION,
     REPOSITORY_DISABLED,
+    REPOSITORY_MISSING,
     SERVER,
     UPSTREAM_COMPARISON,
+    Condition,
     Diagnosis,
+    Evidence,
     Rule,
     all_of,
     at_stage,
     first_match,
+    has_no_response,
     has_problem,
+    has_status,
     is_upstream_failure_response,
-    lacks_username,
+    lacks_credentials,
     message_contains,
-    refused,
-    unanswered,
-    upstream_refuses,
+    upstream_has_status,
     with_config,
 )
 
-# What Artifactory must do where upstream redirects each download to storage on another host. The page that a redirect
-# comes with is HTML, the links are signed, and they work for GET alone.
+# For an upstream that redirects each download to storage on another host: its redirects are HTML, and its links are
+# signed and valid for GET only.
 REDIRECT_SETTINGS = {
     "allowAnyHostAuth": False,
     "bypassHeadRequests": True,
@@ -51,273 +51,289 @@ REDIRECT_SETTINGS = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Evidence(_diagnosis.Evidence):
-    """What is known of one pull.
+class ArtifactEvidence(Evidence):
+    """What is known about one pull of an artifact.
 
-    stage: as in the outcome of a pull. problem: also version and differs.
-    wanted: the type of package. path: what was asked for last, as it lies in the cache. upstream_url: as the user gave it.
-    missing, found: versions.
+    package_type: of the artifact. path: of the last request, as a path in the cache. upstream_url: as the user set it.
+    missing_version, available_versions: of the problem version_missing.
     """
 
-    wanted: str
-    path: str = "its index"
+    package_type: str
+    path: str = "the index"
     upstream_url: str = ""
-    missing: str = ""
-    found: str = ""
+    missing_version: str = ""
+    available_versions: str = ""
 
     @property
-    def source(self) -> str:
-        """Where the repository fetches its index from; empty if that is not known."""
-        if self.wanted == "pypi" and self.config.get("pyPIRegistryUrl"):
-            suffix = str(self.config.get("pyPIRepositorySuffix") or "simple")
-            return f"{str(self.config['pyPIRegistryUrl']).rstrip('/')}/{suffix}"
-        if self.wanted == "nuget" and self.config.get("v3FeedUrl"):
-            return str(self.config["v3FeedUrl"])
-        return self.url if self.wanted != "pypi" else ""
+    def index_url(self) -> str:
+        """The URL that the repository fetches its index from; empty if it is not known."""
+        if self.package_type == "pypi" and self.settings.get("pyPIRegistryUrl"):
+            suffix = str(self.settings.get("pyPIRepositorySuffix") or "simple")
+            return f"{str(self.settings['pyPIRegistryUrl']).rstrip('/')}/{suffix}"
+        if self.package_type == "nuget" and self.settings.get("v3FeedUrl"):
+            return str(self.settings["v3FeedUrl"])
+        return self.remote_url if self.package_type != "pypi" else ""
 
     @property
     def wrong_settings(self) -> dict[str, bool]:
-        """What the repository should be set to instead, as far as it shows how it is set."""
-        return {name: value for name, value in REDIRECT_SETTINGS.items() if self.config.get(name) not in (None, value)}
+        """The correct values of the redirect settings that are wrong. Settings that cannot be read do not count."""
+        return {
+            name: value for name, value in REDIRECT_SETTINGS.items() if self.settings.get(name) not in (None, value)
+        }
 
     @property
     def fix_text(self) -> str:
-        """How to set the repository for upstreams that redirect."""
+        """How to correct the redirect settings, as a part of a sentence."""
         settings = self.wrong_settings or REDIRECT_SETTINGS
         return "set " + ", ".join(f"{name} to {str(value).lower()}" for name, value in settings.items())
 
     @property
     def delete_text(self) -> str:
-        """How to get rid of content that is wrong."""
+        """How to delete wrong content from the cache, as a part of a sentence."""
         return (
             f"delete {self.path} from {self.repository}-cache "
-            "(with cgr.pull_through.artifactory_repository_cache, or in the UI), and pull it again"
+            "(with cgr.pull_through.artifactory_repository_cache or in the UI), and pull it again"
         )
 
 
-def diagnose(evidence: Evidence) -> Diagnosis:
-    """Return the first cause that fits."""
+def diagnose(evidence: ArtifactEvidence) -> Diagnosis:
+    """Return the diagnosis of the first rule that applies."""
     return first_match(RULES, evidence)
 
 
-def _other_source(e: Evidence) -> bool:
-    """Whether the repository fetches from another path than the user compares with. Hosts can have several names."""
-    paths = {urlsplit(url).path.rstrip("/").removesuffix("/index.json") for url in (e.source, e.upstream_url)}
-    return bool(e.source and e.upstream_url) and len(paths) == 2
+def _has_other_upstream(e: ArtifactEvidence) -> bool:
+    """Return whether the repository fetches from another path than upstream_url. One host can have several names."""
+    paths = {urlsplit(url).path.rstrip("/").removesuffix("/index.json") for url in (e.index_url, e.upstream_url)}
+    return bool(e.index_url and e.upstream_url) and len(paths) == 2
 
 
-def _direct_works(condition: t.Callable[[t.Any], bool]) -> t.Callable[[t.Any], bool]:
-    """Apply where the repository refuses what upstream serves to the module itself."""
-    return with_config(lambda e: e.upstream == "found" and condition(e))
+def _if_only_upstream_works(condition: Condition[ArtifactEvidence]) -> Condition[ArtifactEvidence]:
+    """Restrict a condition to downloads that fail through the repository and work directly from the upstream."""
+    return with_config(lambda e: e.upstream.state == "available" and condition(e))
 
 
-OUTDATED = Rule(
+# Not a rule for failures: for a pull that succeeded with an outdated index.
+OUTDATED: Rule[ArtifactEvidence] = Rule(
     "outdated",
     lambda e: True,
-    "The index in the cache is older than upstream's, which has a newer version of {e.requested_reference}. "
-    "Artifactory looks for it after {e.metadata_cache_period}",
-    "This is normal. To have it at once, expire the cache of {e.repository}",
+    "The index in the cache is older than the index upstream, which has a newer version of {e.requested_reference}. "
+    "Artifactory checks for a newer one after {e.metadata_cache_period}",
+    "This is normal. To get the newer version now, expire the cache of {e.repository}",
 )
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[Rule[ArtifactEvidence], ...] = (
     Rule(
         "upstream_checksum_mismatch",
         has_problem("upstream_checksum_mismatch"),
-        "{e.message} {e.place} has another build of it in its cache, or gets it from elsewhere",
-        "If {e.place} is virtual, look for a member that fetches from another upstream; otherwise {e.delete_text}",
+        "{failure.message} {e.location} has another build of it in its cache, or fetches it from another upstream",
+        "If {e.location} is virtual, check whether a member fetches from another upstream. "
+        "Otherwise, {e.delete_text}",
     ),
     *UPSTREAM_COMPARISON,
     Rule(
         "storage_unreachable",
-        all_of(at_stage("file"), unanswered(), lambda e: e.error_host != e.host),
-        "The index comes, but files lie on {e.error_host}, and from there nothing comes: {e.message}",
-        "Let {e.error_host} through the firewall and the proxy. {e.hint}",
+        all_of(at_stage("file"), has_no_response(), lambda e: e.failure.host != e.host),
+        "The index can be pulled, but files are stored on {failure.host}, which does not respond: {failure.message}",
+        "Allow connections to {failure.host} in the firewall and the proxy. {failure.hint}",
     ),
     *CONNECTION_RULES,
-    # Answers that are not what they should be.
+    # Unexpected responses.
     Rule(
         "redirect_rejected",
-        refused(301, 302, 303, 307, 308),
-        "{e.error_host} answers with {e.response_message}",
-        "Mend the redirect in the proxy or the storage settings, or set artifactory_url to where Artifactory really is",
+        has_status(301, 302, 303, 307, 308),
+        "{failure.host} responded with {failure.response_message}",
+        "Fix the redirect in the proxy or in the storage settings, or set artifactory_url to the URL that it leads to",
     ),
     Rule(
         "bypasses_artifactory",
-        has_problem("elsewhere"),
-        "The index that {e.place} serves does not lead to files in it: {e.message}",
-        "Check the Custom Base URL of Artifactory, and the settings of {e.place} that tell where files are",
+        has_problem("outside_repository"),
+        "The index that {e.location} serves does not lead to files in {e.location}: {failure.message}",
+        "Check the Custom Base URL of Artifactory, and the settings of {e.location} for the location of files",
     ),
     Rule(
         "redirect_cached",
-        all_of(has_problem("kept_html", "html"), lambda e: bool(e.wrong_settings) and e.error_host == e.host),
-        "{e.repository} holds a web page in place of {e.path}: it kept the redirect of upstream and not what it leads to",
+        all_of(has_problem("html_cached", "html"), lambda e: bool(e.wrong_settings) and e.failure.host == e.host),
+        "{e.repository} has cached an HTML page instead of {e.path}: the redirect of the upstream, not its target",
         "In {e.repository}, {e.fix_text}. Then {e.delete_text}",
     ),
     Rule(
         "html_cached",
-        has_problem("kept_html"),
-        "{e.place} holds a web page in place of {e.path}, such as a redirect or a login that it met upstream",
-        "Check that the settings fit an upstream that redirects ({e.fix_text}), then {e.delete_text}",
+        has_problem("html_cached"),
+        "{e.location} has cached an HTML page instead of {e.path}, such as a redirect or a login form of the upstream",
+        "Check the settings for an upstream that redirects ({e.fix_text}), then {e.delete_text}",
     ),
     Rule(
         "html_response",
-        lambda e: (e.html and e.status < 500) or e.problem == "html",
-        "{e.error_host} answers with a web page: a proxy, a login or another site stands where packages should be, "
-        "or Artifactory kept the page of a redirect",
-        "Check the URL, and the reverse proxy before Artifactory. If it is the page of a redirect, {e.delete_text}",
+        lambda e: (e.failure.is_html and e.failure.status < 500) or e.failure.problem == "html",
+        "{failure.host} responded with an HTML page, which comes from a proxy, a login form, another site, or a "
+        "redirect that Artifactory has cached",
+        "Check the URL, and the reverse proxy in front of Artifactory. If the page is a redirect, {e.delete_text}",
     ),
     Rule(
         "content_mismatch",
         has_problem("digest", "size", "content"),
-        "What came is not what was promised: {e.message}",
-        "If it comes from the cache, {e.delete_text}. If it stays, look for a proxy that changes or cuts contents. {e.hint}",
+        "The content is not what the index declared: {failure.message}",
+        "If it comes from the cache, {e.delete_text}. "
+        "If that does not help, check for a proxy that modifies or truncates content. {failure.hint}",
     ),
-    # Clear words.
+    # Known error messages.
     Rule(
         "mime_blocked",
         message_contains("Mismatching mime types"),
-        "{e.repository} refuses the redirect of upstream, since that comes as a web page: {e.response_message}",
+        "{e.repository} blocks the redirects of the upstream, because they are HTML pages: {failure.response_message}",
         "In {e.repository}, {e.fix_text}",
     ),
     Rule(
         "upstream_credentials",
         message_contains("Invalid username/password configured for Remote"),
-        "Upstream refuses the login that is stored in {e.repository}: {e.response_message}",
-        "Store a new pull token in {e.repository}; its username is the identity's ID, and not an e-mail address",
+        "The upstream rejects the credentials stored in {e.repository}: {failure.response_message}",
+        "Store a new pull token in {e.repository}. Its username is the ID of the identity, not an email address",
     ),
     *KNOWN_MESSAGES,
     Rule(
         "duplicate_credentials",
         message_contains("Only one auth mechanism allowed"),
-        "The login followed the redirect to storage, which refuses it: {e.response_message}",
+        "The redirect to storage was followed with the credentials, which the storage rejects: "
+        "{failure.response_message}",
         "Set allowAnyHostAuth to false in {e.repository}",
     ),
-    # Login and permission.
+    # Authentication and permissions.
     Rule(
         "unauthenticated",
-        all_of(refused(401), lambda e: e.anonymous),
-        "{e.error_host} wants a login (status {e.status}): {e.response_message}",
+        all_of(has_status(401), lambda e: e.anonymous),
+        "{failure.host} requires authentication (status {failure.status}): {failure.response_message}",
         "Set artifactory_access_token, or artifactory_username and artifactory_password",
     ),
     Rule(
         "credentials_rejected",
-        refused(401),
-        "{e.error_host} refuses the login (status {e.status}): {e.response_message}",
-        "Is the password or token wrong, expired, or of another server?",
+        has_status(401),
+        "{failure.host} rejected the credentials (status {failure.status}): {failure.response_message}",
+        "Check that the password or token is correct, is not expired, and belongs to this server",
     ),
     Rule(
         "upstream_access_denied",
-        all_of(refused(403), lambda e: not e.repository),
-        "{e.error_host} knows the login, but does not let it have {e.requested_reference}: {e.response_message}",
-        "The organization has no entitlement for this ecosystem, or the pull token was made for another",
+        all_of(has_status(403), lambda e: not e.repository),
+        "{failure.host} accepts the credentials, but denies access to {e.requested_reference}: "
+        "{failure.response_message}",
+        "Check that the organization is entitled to this ecosystem, and that the pull token was issued for it",
     ),
     *PERMISSION,
-    NO_REPOSITORY,
+    # The configuration of the repository.
+    REPOSITORY_MISSING,
     Rule(
         "repository_type",
-        with_config(lambda e: e.package_type not in ("", e.wanted)),
-        "{e.repository} is a repository for {e.package_type}, and not for {e.wanted}",
-        "Use the key of another repository, or set package_type; the type of one that exists cannot be changed",
+        with_config(lambda e: e.repository_type not in ("", e.package_type)),
+        "{e.repository} is a repository for {e.repository_type}, not for {e.package_type}",
+        "Use the key of another repository, or set package_type; the type of an existing repository cannot be changed",
     ),
     *REPOSITORY_DISABLED,
-    # What upstream says.
+    # The response of the upstream.
     Rule(
         "blocked",
-        lambda e: upstream_refuses(409)(e) or (upstream_refuses(403)(e) and "block" in e.upstream_message.lower()),
-        "{e.upstream_host} blocks {e.requested_reference} for this organization: {e.upstream_message}",
-        "Use another version or package, or ask who owns the policy at Chainguard",
+        lambda e: upstream_has_status(409)(e)
+        or (upstream_has_status(403)(e) and "block" in e.upstream.message.lower()),
+        "{upstream.host} blocks {e.requested_reference} for this organization: {upstream.message}",
+        "Use another version or package, or ask the owner of the policy at Chainguard",
     ),
     Rule(
         "upstream_credentials_rejected",
-        all_of(upstream_refuses(401), lambda e: not e.upstream_anonymous),
-        "{e.upstream_host} does not take upstream_password: {e.upstream_message}",
-        "The pull token has expired, was revoked, or is not for this ecosystem. Renew it, store it in {e.repository}, "
-        "and {e.expire_text}",
+        all_of(upstream_has_status(401), lambda e: not e.upstream.anonymous),
+        "{upstream.host} rejects upstream_username and upstream_password: {upstream.message}",
+        "The pull token has expired, was revoked, or is not for this ecosystem: rotate it, store the new one in "
+        "{e.repository}, and {e.expire_text}",
     ),
     Rule(
         "upstream_access_denied",
-        all_of(upstream_refuses(403), lambda e: not e.upstream_anonymous),
-        "{e.upstream_host} knows the login, but does not let it have {e.requested_reference}: {e.upstream_message}",
-        "The organization has no entitlement for this ecosystem, or the pull token was made for another",
+        all_of(upstream_has_status(403), lambda e: not e.upstream.anonymous),
+        "{upstream.host} accepts the credentials, but denies access to {e.requested_reference}: {upstream.message}",
+        "Check that the organization is entitled to this ecosystem, and that the pull token was issued for it",
     ),
     Rule(
         "repository_credentials_missing",
-        all_of(upstream_refuses(401, 403), lacks_username),
-        "{e.upstream_host} shows {e.requested_reference} to nobody without a login, and {e.repository} has no username",
+        all_of(upstream_has_status(401, 403), lacks_credentials),
+        "{upstream.host} requires authentication for {e.requested_reference}, and {e.repository} has no username",
         "Store a pull token in {e.repository}, then {e.expire_text}",
     ),
     Rule(
         "upstream_not_found",
-        upstream_refuses(404, 410),
-        "{e.upstream_host} has no {e.requested_reference} either: {e.upstream_message}",
-        "Check name and version",
+        upstream_has_status(404, 410),
+        "{upstream.host} does not have {e.requested_reference} either: {upstream.message}",
+        "Check the name and version",
     ),
     Rule(
         "upstream_url_mismatch",
-        _direct_works(_other_source),
-        "{e.upstream_host} has {e.requested_reference}, but {e.repository} fetches from {e.source}, and upstream_url is {e.upstream_url}",
-        "Correct the url of {e.repository} (for pypi also pyPIRegistryUrl and pyPIRepositorySuffix), then {e.expire_text}",
+        _if_only_upstream_works(_has_other_upstream),
+        "{upstream.host} has {e.requested_reference}, but {e.repository} fetches from {e.index_url}, while "
+        "upstream_url is {e.upstream_url}",
+        "Correct the url of {e.repository} (for pypi also pyPIRegistryUrl and pyPIRepositorySuffix), "
+        "then {e.expire_text}",
     ),
     FORBIDDEN,
     Rule(
         "credentials_forwarded",
-        _direct_works(lambda e: e.config.get("allowAnyHostAuth") is True),
-        "{e.upstream_host} has {e.requested_reference}, and {e.repository} does not get it: it sends its login on to the storage that "
-        "upstream redirects to, which refuses that",
+        _if_only_upstream_works(lambda e: e.settings.get("allowAnyHostAuth") is True),
+        "{upstream.host} has {e.requested_reference}, but {e.repository} cannot fetch it: it forwards its credentials "
+        "to the storage that the upstream redirects to, which rejects them",
         "In {e.repository}, {e.fix_text}. Then {e.expire_text}",
     ),
     Rule(
         "redirect_settings",
-        _direct_works(lambda e: bool(e.wrong_settings) and e.wanted != "alpine"),
-        "{e.upstream_host} has {e.requested_reference}, and {e.repository}, which does not get it, is not set for an upstream that "
-        "redirects each download to storage",
+        _if_only_upstream_works(lambda e: bool(e.wrong_settings) and e.package_type != "alpine"),
+        "{upstream.host} has {e.requested_reference}, but {e.repository} cannot fetch it, because its settings do not "
+        "fit an upstream that redirects each download to storage",
         "In {e.repository}, {e.fix_text}. Then {e.expire_text}",
     ),
     Rule(
         "repository_credentials_missing",
-        _direct_works(lambda e: lacks_username(e) and not e.upstream_anonymous),
-        "{e.upstream_host} has {e.requested_reference} for upstream_username, and {e.repository} has no username",
+        _if_only_upstream_works(lambda e: lacks_credentials(e) and not e.upstream.anonymous),
+        "{upstream.host} serves {e.requested_reference} to upstream_username, but {e.repository} has no username",
         "Store the pull token in {e.repository}, then {e.expire_text}",
     ),
     Rule(
         "negative_cache",
-        all_of(is_upstream_failure_response, at_stage("index", "file"), lambda e: e.upstream == "found"),
-        "{e.upstream_host} has {e.requested_reference} and {e.place} does not: it remembers an earlier failure for {e.negative_cache_period}, "
-        "takes upstream for offline, or has a login that upstream refuses",
-        "Renew the pull token of {e.repository}, then {e.expire_text}",
+        all_of(is_upstream_failure_response, at_stage("index", "file"), lambda e: e.upstream.state == "available"),
+        "{upstream.host} has {e.requested_reference}, but {e.location} does not serve it: it caches an earlier failure "
+        "for {e.negative_cache_period}, treats the upstream as offline, or has credentials that the upstream rejects",
+        "Rotate the pull token of {e.repository}, then {e.expire_text}",
     ),
     *MASKED_BY_CACHE,
     Rule(
         "outdated_index",
-        all_of(has_problem("version"), lambda e: e.upstream == "found"),
-        "{e.place} has an older index than {e.upstream_host}: it has no {e.missing} yet, but {e.found}",
-        "Wait {e.metadata_cache_period}, or expire the cache of {e.repository}. If it stays, upstream refuses the login stored there",
+        all_of(has_problem("version_missing"), lambda e: e.upstream.state == "available"),
+        "The index of {e.location} is older than the index of {upstream.host}: it does not have {e.missing_version} "
+        "yet. Available: {e.available_versions}",
+        "Wait {e.metadata_cache_period}, or expire the cache of {e.repository}. If that does not help, the upstream "
+        "rejects the credentials stored in {e.repository}",
     ),
     Rule(
         "version_missing",
-        has_problem("version"),
-        "The index of {e.place} has no {e.missing}; it has: {e.found}",
-        "Check name and version. A version that is new upstream is seen after {e.metadata_cache_period}",
+        has_problem("version_missing"),
+        "The index of {e.location} does not have {e.missing_version}. Available: {e.available_versions}",
+        "Check the name and version. A new version of the upstream is available after {e.metadata_cache_period}",
     ),
     *SERVER,
     Rule(
         "upstream_fetch_failed",
-        with_config(lambda e: e.status == 404),
-        "{e.repository} does not get it from {e.url}: it does not exist there, the login stored is missing, dead or "
-        "not entitled, the package is blocked, or an earlier failure is remembered for {e.negative_cache_period}",
-        "Check name, url and the pull token of {e.repository}, then {e.expire_text}; upstream_url would tell more",
+        with_config(lambda e: e.failure.status == 404),
+        "{e.repository} could not fetch {e.requested_reference} from {e.remote_url}: it does not exist, the stored "
+        "credentials are missing, expired, or not entitled to it, it is blocked, or an earlier failure is cached for "
+        "{e.negative_cache_period}",
+        "Check the name, the url, and the pull token of {e.repository}, then {e.expire_text}. "
+        "Set upstream_url for a more precise diagnosis",
     ),
     Rule(
         "blocked",
-        refused(409),
-        "{e.error_host} refuses {e.requested_reference} as blocked or in conflict: {e.response_message}",
-        "Use another version or package, or ask who owns the policy",
+        has_status(409),
+        "{failure.host} does not serve {e.requested_reference}, because it is blocked or in conflict: "
+        "{failure.response_message}",
+        "Use another version or package, or ask the owner of the policy",
     ),
     Rule(
         "not_found",
-        lambda e: e.status in (404, 410),
-        "{e.place} does not have {e.requested_reference}, or could not get it: {e.response_message}",
-        "Check name and version. With upstream_url and a login that may read the repository, more can be told",
+        lambda e: e.failure.status in (404, 410),
+        "{e.location} does not have {e.requested_reference}, or could not fetch it: {failure.response_message}",
+        "Check the name and version. Set upstream_url, and credentials that can read the configuration of the "
+        "repository, for a more precise diagnosis",
     ),
     FALLBACK,
 )

@@ -2,33 +2,37 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where clients of Artifactory find its repositories. Pure. Private to the collection."""
+"""URLs of repositories in Artifactory, as clients use them. No I/O. Private to the collection."""
 
 from __future__ import annotations
 
 
 class PathLayout:
-    """A repository whose files have their own paths as URLs."""
+    """A repository that serves files under their paths."""
 
-    def repository_url(self, base: str, key: str) -> str:
-        """Return what the URLs of a repository in Artifactory begin with."""
-        return f"{base}/artifactory/{key}"
+    def repository_url(self, artifactory_url: str, key: str) -> str:
+        """Return the prefix of all URLs of a repository in Artifactory."""
+        return f"{artifactory_url}/artifactory/{key}"
 
-    def root(self, repository_url: str) -> str:
-        """Return the URL that a client is configured with, for a repository in Artifactory."""
+    def base_url(self, repository_url: str) -> str:
+        """Return the URL that clients of a repository in Artifactory are configured with."""
         return repository_url
 
 
 class ApiLayout:
-    """A repository with the API of its ecosystem. api: the API's name; index: what clients are configured with in it."""
+    """A repository that serves files through the API of its ecosystem.
 
-    api = ""
-    index = ""
+    api_path: the path of the API in Artifactory. index_path: the path below the repository that clients are configured
+    with.
+    """
 
-    def repository_url(self, base: str, key: str) -> str:
-        """Return what the URLs of a repository in Artifactory begin with."""
-        return f"{base}/artifactory/api/{self.api}/{key}"
+    api_path = ""
+    index_path = ""
 
-    def root(self, repository_url: str) -> str:
-        """Return the URL that a client is configured with, for a repository in Artifactory."""
-        return repository_url + self.index
+    def repository_url(self, artifactory_url: str, key: str) -> str:
+        """Return the prefix of all URLs of a repository in Artifactory."""
+        return f"{artifactory_url}/artifactory/api/{self.api_path}/{key}"
+
+    def base_url(self, repository_url: str) -> str:
+        """Return the URL that clients of a repository in Artifactory are configured with."""
+        return repository_url + self.index_path

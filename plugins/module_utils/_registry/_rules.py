@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From what is known of a failed pull to its cause and its fix. Pure. Private to the collection.
+"""Diagnosis rules for images. No I/O. Private to the collection.
 
-Artifactory gives one and the same 404 for a wrong URL, a dead pull token, token authentication switched off, an offline
-repository, a negative cache and an image that does not exist. The rules that hold for other things as well are in
-_diagnosis.py.
+Artifactory returns the same 404 for a wrong URL, an expired pull token, disabled token authentication, an offline
+repository, a negative cache, and an image that does not exist. Rules that artifacts share are in _diagnosis.py.
 """
 
 from __future__ import annotations
@@ -15,266 +14,284 @@ import dataclasses
 import fnmatch
 from urllib.parse import urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils import _diagnosis
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import (
     CONNECTION_RULES,
     FALLBACK,
     FORBIDDEN,
     KNOWN_MESSAGES,
     MASKED_BY_CACHE,
-    NO_REPOSITORY,
     PERMISSION,
     REPOSITORY_DISABLED,
+    REPOSITORY_MISSING,
     SERVER,
     UPSTREAM_COMPARISON,
     Diagnosis,
+    Evidence,
     Rule,
     all_of,
     at_stage,
     first_match,
+    has_no_response,
     has_problem,
+    has_status,
     is_upstream_failure_response,
-    lacks_username,
+    lacks_credentials,
     message_contains,
-    refused,
-    unanswered,
-    upstream_refuses,
+    upstream_has_status,
     with_config,
 )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Evidence(_diagnosis.Evidence):
-    """What is known of one pull.
+class ImageEvidence(Evidence):
+    """What is known about one pull of an image.
 
-    stage: as in the outcome of a pull. problem: also platform; then missing and found name platforms.
-    image: the name without repository key and tag.
+    image: the name without repository key and tag. missing_platforms, available_platforms: of the problem
+    platform_missing.
     """
 
     image: str
-    missing: str = ""
-    found: str = ""
+    missing_platforms: str = ""
+    available_platforms: str = ""
 
     @property
     def project(self) -> str:
-        """What the repository puts before each name by itself."""
-        return str(self.config.get("dockerProjectId") or "")
+        """The prefix that the repository adds to each image name."""
+        return str(self.settings.get("dockerProjectId") or "")
 
 
-def diagnose(evidence: Evidence) -> Diagnosis:
-    """Return the first cause that fits."""
+def diagnose(evidence: ImageEvidence) -> Diagnosis:
+    """Return the diagnosis of the first rule that applies."""
     return first_match(RULES, evidence)
 
 
 def _has_path(e: Evidence) -> bool:
-    path = urlsplit(e.url).path.strip("/")
+    path = urlsplit(e.remote_url).path.strip("/")
     return bool(path) and not path.startswith("artifactory/api/docker/")
 
 
-def _is_excluded(e: Evidence) -> bool:
-    """Whether the repository's patterns leave the image out. No patterns limit nothing."""
+def _is_excluded(e: ImageEvidence) -> bool:
+    """Return whether the include and exclude patterns exclude the image. No include patterns include everything."""
 
-    def listed(setting: str) -> bool:
-        patterns = [pattern.strip() for pattern in str(e.config.get(setting) or "").split(",")]
-        # The * of fnmatch crosses slashes as ** does, which is generous to includes.
+    def matches(setting: str) -> bool:
+        patterns = [pattern.strip() for pattern in str(e.settings.get(setting) or "").split(",")]
+        # The * of fnmatch also matches slashes, as ** does, so a pattern can only match more than in Artifactory.
         return any(fnmatch.fnmatchcase(f"{e.image}/manifest.json", pattern) for pattern in patterns if pattern)
 
-    return listed("excludesPattern") or (bool(e.config.get("includesPattern")) and not listed("includesPattern"))
+    return matches("excludesPattern") or (bool(e.settings.get("includesPattern")) and not matches("includesPattern"))
 
 
-OUTDATED = Rule(
+def _is_from_other_host(e: Evidence) -> bool:
+    return e.failure.host != e.host
+
+
+# Not a rule for failures: for a pull that succeeded with an outdated tag.
+OUTDATED: Rule[ImageEvidence] = Rule(
     "outdated",
     lambda e: True,
-    "The tag in the cache is older than upstream's, which could be pulled by its digest. "
-    "Artifactory looks for a newer one after {e.metadata_cache_period}",
-    "This is normal. To have it at once, expire {e.image} in the cache of {e.repository}",
+    "The tag in the cache is older than the tag upstream, which can be pulled by its digest. "
+    "Artifactory checks for a newer one after {e.metadata_cache_period}",
+    "This is normal. To get the newer image now, expire {e.image} in the cache of {e.repository}",
 )
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[Rule[ImageEvidence], ...] = (
     Rule(
         "platform_missing",
-        has_problem("platform"),
-        "The image has no {e.missing}; it has: {e.found}",
-        "Ask for platforms that the image has, or for all",
+        has_problem("platform_missing"),
+        "The image is not available for {e.missing_platforms}. Available: {e.available_platforms}",
+        "Set platforms to platforms that the image has, or to all",
     ),
     *UPSTREAM_COMPARISON,
     Rule(
         "blob_host_unreachable",
-        all_of(at_stage("blob"), unanswered(), lambda e: e.error_host != e.host),
-        "Manifests come, but layers lie on {e.error_host}, and from there nothing comes: {e.message}",
-        "Let {e.error_host} through the firewall and the proxy. {e.hint}",
+        all_of(at_stage("blob"), has_no_response(), _is_from_other_host),
+        "Manifests can be pulled, but layers are stored on {failure.host}, which does not respond: {failure.message}",
+        "Allow connections to {failure.host} in the firewall and the proxy. {failure.hint}",
     ),
     Rule(
         "blob_host_denied",
-        all_of(at_stage("blob"), has_problem("refused"), lambda e: e.error_host != e.host and not e.by_token_service),
-        "Manifests come, but layers lie on {e.error_host}, which refuses them (status {e.status}): {e.response_message}",
-        "Look for a proxy on the way that changes the request, and compare the clocks: such links end after minutes",
+        all_of(
+            at_stage("blob"),
+            has_problem("error_response"),
+            _is_from_other_host,
+            lambda e: not e.failure.is_token_service,
+        ),
+        "Manifests can be pulled, but layers are stored on {failure.host}, which denies access "
+        "(status {failure.status}): {failure.response_message}",
+        "Check for a proxy that modifies the request, and compare the clocks: signed links expire after minutes",
     ),
     *CONNECTION_RULES,
-    # Answers that are not a registry's.
+    # Responses that are not from a registry.
     Rule(
         "redirect_rejected",
-        refused(301, 302, 303, 307, 308),
-        "{e.host} answers with {e.response_message}",
-        "Mend the redirect in the proxy or the storage settings, or set registry_url to where the registry really is",
+        has_status(301, 302, 303, 307, 308),
+        "{e.host} responded with {failure.response_message}",
+        "Fix the redirect in the proxy or in the storage settings, or set registry_url to the URL that it leads to",
     ),
     Rule(
         "html_from_upstream",
-        all_of(has_problem("html"), lambda e: e.config.get("blockMismatchingMimeTypes") is False),
-        "{e.repository} serves a web page as an image: blocking of mismatching MIME types is off",
-        "Set blockMismatchingMimeTypes to true, delete {e.image} from {e.repository}-cache, and check the url",
+        all_of(has_problem("html"), lambda e: e.settings.get("blockMismatchingMimeTypes") is False),
+        "{e.repository} serves an HTML page as an image, because blocking of mismatching MIME types is off",
+        "Set blockMismatchingMimeTypes to true, delete {e.image} from {e.repository}-cache, and check the url of "
+        "{e.repository}",
     ),
     Rule(
         "not_a_registry",
-        lambda e: (e.html and e.status < 500) or e.problem == "html",
-        "{e.error_host} answers with a web page: a proxy, a login or another site stands where the registry should be",
-        "Check registry_url (scheme, host and port, as for docker login), "
-        "and that the reverse proxy hands /v2/ on to Artifactory",
+        lambda e: (e.failure.is_html and e.failure.status < 500) or e.failure.problem == "html",
+        "{failure.host} responded with an HTML page, which comes from a proxy, a login form, or another site and not "
+        "from a registry",
+        "Check registry_url (scheme, host, and port, as for docker login), "
+        "and check that the reverse proxy forwards /v2/ to Artifactory",
     ),
-    # Bodies that are not what was promised.
+    # Invalid content.
     Rule(
         "schema1",
         has_problem("schema1"),
-        "The image has only a manifest of the old schema 1, which clients refuse",
-        "Have the image built again",
+        "The image has only a manifest of the outdated schema 1, which clients reject",
+        "Rebuild the image with a current tool",
     ),
     Rule(
         "content_mismatch",
         has_problem("digest", "size", "content"),
-        "What came is not what was promised: {e.message}",
-        "Delete it from Artifactory's cache and pull again; "
-        "if it stays, look for a proxy that changes or cuts contents. {e.hint}",
+        "The content is not what the registry declared: {failure.message}",
+        "Delete it from the cache of Artifactory and pull it again. "
+        "If that does not help, check for a proxy that modifies or truncates content. {failure.hint}",
     ),
-    # Clear words of Artifactory.
+    # Known error messages of Artifactory.
     Rule(
         "upstream_credentials",
         message_contains("Invalid username/password configured for Remote", "Can't fetch token for repo"),
-        "Upstream refuses the login that is stored in {e.repository}: {e.response_message}",
-        "Store a new pull token in {e.repository}; its username is the identity's ID, and not an e-mail address",
+        "The upstream rejects the credentials stored in {e.repository}: {failure.response_message}",
+        "Store a new pull token in {e.repository}. Its username is the ID of the identity, not an email address",
     ),
     Rule(
         "mime_blocked",
         message_contains("Mismatching mime types"),
-        "Upstream sent {e.repository} a web page instead of an image: {e.response_message}",
-        "Check the repository's url and the proxy between Artifactory and upstream. Leave blocking of MIME types on",
+        "The upstream sent {e.repository} an HTML page instead of an image: {failure.response_message}",
+        "Check the url of {e.repository} and the proxy between Artifactory and the upstream. "
+        "Leave blockMismatchingMimeTypes set to true",
     ),
     Rule(
         "reverse_proxy",
         message_contains("Unsupported docker v2 repository request"),
-        "The reverse proxy does not tell Artifactory which repository is meant: {e.response_message}",
-        "Use the repository path method (host/KEY/image), or mend how the proxy rewrites the host name",
+        "The request that the reverse proxy forwards does not name a repository of Artifactory: "
+        "{failure.response_message}",
+        "Use the repository path method (host/KEY/image), or fix how the reverse proxy rewrites the host name",
     ),
     Rule(
         "upstream_misconfigured",
         message_contains("Upstream repository is not configured properly"),
-        "Artifactory cannot use the upstream of {e.repository}: {e.response_message}",
-        "Check the repository's url, and that token authentication is on",
+        "Artifactory cannot use the upstream of {e.repository}: {failure.response_message}",
+        "Check the url of {e.repository}, and check that enableTokenAuthentication is true",
     ),
     *KNOWN_MESSAGES,
-    # Login and permission.
+    # Authentication and permissions.
     Rule(
         "unauthenticated",
-        all_of(lambda e: e.anonymous, lambda e: refused(401)(e) or e.by_token_service),
-        "{e.error_host} wants a login (status {e.status}): {e.response_message}",
+        all_of(lambda e: e.anonymous, lambda e: has_status(401)(e) or e.failure.is_token_service),
+        "{failure.host} requires authentication (status {failure.status}): {failure.response_message}",
         "Set username and password, or artifactory_username and artifactory_access_token",
     ),
     Rule(
         "credentials_rejected",
-        lambda e: refused(401)(e) or (refused(400, 403)(e) and e.by_token_service),
-        "{e.error_host} refuses the login (status {e.status}): {e.response_message}",
-        "Is the password or token wrong, expired, or of another server? Try docker login with the same",
+        lambda e: has_status(401)(e) or (has_status(400, 403)(e) and e.failure.is_token_service),
+        "{failure.host} rejected the credentials (status {failure.status}): {failure.response_message}",
+        "Check that the password or token is correct, is not expired, and belongs to this server. "
+        "Try docker login with the same credentials",
     ),
     *PERMISSION,
-    # The repository's configuration, which is known without a request through it.
-    NO_REPOSITORY,
+    # The configuration of the repository.
+    REPOSITORY_MISSING,
     Rule(
         "repository_type",
-        with_config(lambda e: e.package_type not in ("", "docker", "oci", "helmoci")),
-        "{e.repository} is a repository for {e.package_type}, and not for Docker",
-        "Use the key of a Docker repository; the type of one that exists cannot be changed",
+        with_config(lambda e: e.repository_type not in ("", "docker", "oci", "helmoci")),
+        "{e.repository} is a repository for {e.repository_type}, not for Docker",
+        "Use the key of a Docker repository; the type of an existing repository cannot be changed",
     ),
     *REPOSITORY_DISABLED,
     Rule(
         "url_has_path",
         with_config(_has_path),
-        "The url of {e.repository} has a path ({e.url}), which Artifactory ignores for Docker",
-        "Set url to scheme and host alone, and write the organization into the image's name",
+        "The url of {e.repository} has a path ({e.remote_url}), which Artifactory ignores for Docker",
+        "Set url to scheme and host only, and write the organization into the image name",
     ),
     Rule(
         "token_authentication_off",
-        with_config(lambda e: e.config.get("enableTokenAuthentication") is False),
-        "Token authentication is off in {e.repository}, so Artifactory cannot log in upstream",
+        with_config(lambda e: e.settings.get("enableTokenAuthentication") is False),
+        "Token authentication is off in {e.repository}, so Artifactory cannot authenticate with the upstream",
         "Set enableTokenAuthentication to true, then {e.expire_text}",
     ),
     Rule(
         "excluded_by_pattern",
         with_config(_is_excluded),
-        "The include and exclude patterns of {e.repository} leave {e.image} out",
-        "Set includesPattern to **/* and excludesPattern to nothing",
+        "The include and exclude patterns of {e.repository} exclude {e.image}",
+        "Set includesPattern to **/* and excludesPattern to an empty string",
     ),
     Rule(
         "project_prefix_doubled",
         with_config(lambda e: bool(e.project) and e.image.startswith(f"{e.project}/")),
-        "{e.repository} puts {e.project} before each name by itself (dockerProjectId)",
-        "Write the image without {e.project}/, or empty dockerProjectId",
+        "{e.repository} already adds {e.project} to the beginning of each image name (dockerProjectId)",
+        "Write the image name without {e.project}/, or clear dockerProjectId",
     ),
     FORBIDDEN,
-    # What upstream says.
+    # The response of the upstream.
     Rule(
         "repository_credentials_missing",
-        all_of(upstream_refuses(401, 403), lacks_username),
-        "{e.upstream_host} shows {e.image} to nobody without a login, so it is private or does not exist; "
+        all_of(upstream_has_status(401, 403), lacks_credentials),
+        "{upstream.host} requires authentication for {e.image}, so the image is private or does not exist, "
         "and {e.repository} has no username",
-        "Check the name. For a private image, use the repository with a pull token, or store one here and {e.expire_text}",
+        "Check the image name. For a private image, use a repository that has a pull token, or store one in "
+        "{e.repository} and {e.expire_text}",
     ),
     Rule(
         "upstream_not_found",
-        upstream_refuses(404),
-        "{e.upstream_host} has no {e.requested_reference} either: {e.upstream_message}",
-        "Check organization, name and tag",
+        upstream_has_status(404),
+        "{upstream.host} does not have {e.requested_reference} either: {upstream.message}",
+        "Check the organization, name, and tag",
     ),
     Rule(
         "upstream_access_denied",
-        all_of(upstream_refuses(400, 401, 403), lambda e: not e.upstream_anonymous),
-        "{e.upstream_host} does not let upstream_username have {e.image} (status {e.upstream_status}): "
-        "{e.upstream_message}",
-        "The pull token has expired or was revoked, or the organization does not have this image",
+        all_of(upstream_has_status(400, 401, 403), lambda e: not e.upstream.anonymous),
+        "{upstream.host} denies upstream_username access to {e.image} (status {upstream.status}): {upstream.message}",
+        "Check that the pull token has not expired and was not revoked, and that the organization has this image",
     ),
     Rule(
         "negative_cache",
-        all_of(is_upstream_failure_response, lambda e: e.upstream == "found" and e.stage == "manifest"),
-        "{e.upstream_host} has the image and {e.place} does not: it remembers an earlier failure for {e.negative_cache_period}, "
-        "takes upstream for offline, or has a login that upstream refuses",
-        "Renew the pull token of {e.repository} if the image is private, then {e.expire_text}",
+        all_of(is_upstream_failure_response, lambda e: e.upstream.state == "available", at_stage("manifest")),
+        "{upstream.host} has the image, but {e.location} does not serve it: it caches an earlier failure for "
+        "{e.negative_cache_period}, treats the upstream as offline, or has credentials that the upstream rejects",
+        "If the image is private, rotate the pull token of {e.repository}; then {e.expire_text}",
     ),
     # Caches that hide errors.
     *MASKED_BY_CACHE,
     Rule(
         "pinned_missing",
         at_stage("pinned"),
-        "The tag has another digest than the one asked for, and that one cannot be had: {e.message}",
-        "Check the digest; upstream may have removed it",
+        "The tag has a different digest, and the requested digest cannot be pulled: {failure.message}",
+        "Check the digest; the upstream may have deleted it",
     ),
-    # What is left.
+    # What remains.
     Rule(
         "upstream_fetch_failed",
-        with_config(lambda e: e.status == 404),
-        "{e.repository} does not get {e.requested_reference} from upstream: it does not exist, it is private and the login stored "
-        "is missing, dead or of another organization, or an earlier failure is remembered for {e.negative_cache_period}",
-        "Check the name and the pull token of {e.repository}, then {e.expire_text}; upstream_url would tell more",
+        with_config(lambda e: e.failure.status == 404),
+        "{e.repository} could not fetch {e.requested_reference} from the upstream: it does not exist, it is private "
+        "and the stored credentials are missing, expired, or of another organization, or an earlier failure is cached "
+        "for {e.negative_cache_period}",
+        "Check the name and the pull token of {e.repository}, then {e.expire_text}. "
+        "Set upstream_url for a more precise diagnosis",
     ),
     *SERVER,
     Rule(
         "not_found",
-        lambda e: e.status == 404 and bool(e.repository),
-        "{e.repository} does not have {e.requested_reference}, or could not get it: {e.response_message}",
-        "Check name and tag. With artifactory_url, its login and upstream_url, the cause can be told more exactly",
+        lambda e: e.failure.status == 404 and bool(e.repository),
+        "{e.repository} does not have {e.requested_reference}, or could not fetch it: {failure.response_message}",
+        "Check the name and tag. Set artifactory_url, its credentials, and upstream_url for a more precise diagnosis",
     ),
     Rule(
         "not_found",
-        lambda e: e.status == 404,
-        "{e.host} does not have {e.requested_reference}: {e.response_message}",
-        "Check name and tag",
+        lambda e: e.failure.status == 404,
+        "{e.host} does not have {e.requested_reference}: {failure.response_message}",
+        "Check the name and tag",
     ),
     FALLBACK,
 )
