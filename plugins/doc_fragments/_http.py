@@ -11,24 +11,24 @@ class ModuleDocFragment:
 options:
   ca_path:
     description:
-      - PEM file with the certificate authorities to trust, for example those of the company.
-      - Without it, the CA bundle of C(requests) is used, or the one that E(REQUESTS_CA_BUNDLE) names.
-      - Falls back to the environment variable E(PULL_THROUGH_CA_PATH).
+      - PEM file with the certificate authorities to trust, for example those of your company.
+      - If the option is not set, the environment variable E(PULL_THROUGH_CA_PATH) is used.
+      - If neither is set, the CA bundle of C(requests) is used, or the one in E(REQUESTS_CA_BUNDLE).
     type: path
   validate_certs:
     description:
-      - Whether TLS certificates are checked.
-      - Set it to V(false) only to find out what is wrong with a certificate. Everyone on the way can then read the credentials.
+      - Whether to validate TLS certificates.
+      - Set it to V(false) only to examine a problem with a certificate. The connection is then not protected against attackers who read the credentials.
     type: bool
     default: true
   timeout:
     description:
-      - Seconds to wait for a connection, and for each piece of an answer.
+      - Seconds to wait for a connection, and for each part of a response.
     type: int
     default: 30
 notes:
-  - Requests go to the proxy that the environment variables E(HTTPS_PROXY), E(HTTP_PROXY) or E(ALL_PROXY) name, but for the hosts
-    of E(NO_PROXY). A login goes into the proxy's URL, with special characters percent-encoded, as C(http://USER:PASSWORD@HOST:PORT).
+  - Requests use the proxy in the environment variables E(HTTPS_PROXY), E(HTTP_PROXY) or E(ALL_PROXY), except for the hosts in
+    E(NO_PROXY). Set credentials in the URL of the proxy, as C(http://USER:PASSWORD@HOST:PORT). Percent-encode special characters.
 requirements:
   - requests >= 2.25
 """

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether something came from upstream during this run. Private to the collection.
+"""Whether an object came from upstream during this run. Private to the collection.
 
-A pull that succeeds proves little, since a cache goes on answering after its upstream login died. What
-proves it: the object was not in the cache before the request, the request succeeded, and the object is there now. The
-last look guards against a cache that is laid out in another way than expected: there, everything would seem absent.
+A successful pull alone does not show it, because a cache still serves its content after its upstream credentials expired.
+An object came from upstream if it was not in the cache before a successful request, and is in the cache after it.
+The second check detects a cache with an unexpected layout, in which every object would seem absent.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ class Cache(t.Protocol):
     """The cache of a pull-through repository."""
 
     def has(self, key: str, path: str) -> bool | None:
-        """Return whether a path is in the cache of repository key; None when that may not be read."""
+        """Return whether a path is in the cache of repository key; None if the credentials may not read the cache."""
 
     def evict(self, key: str, path: str) -> None:
         """Delete a path from the cache of repository key."""
 
 
 class NotFromUpstreamError(PullThroughError):
-    """Nothing could be shown to come from upstream, though that was required."""
+    """No object came from upstream as far as could be observed, although that is required."""
 
 
 @dataclasses.dataclass(frozen=True)
 class CacheObservation:
-    """Whether something came from upstream, None when that cannot be known, and a sentence with the reason."""
+    """Whether an object came from upstream, None if that is unknown, and a sentence with the evidence."""
 
     from_upstream: bool | None
     evidence: str
@@ -48,25 +48,18 @@ NOT_OBSERVED = CacheObservation(None, "")
 
 
 def combine_observations(observations: t.Sequence[CacheObservation]) -> CacheObservation:
-    """Return what several sightings say together, in the words of the latest.
-
-    One that is fresh is enough; one that is unknown leaves it open.
-    """
-    return next(
-        (
-            one
-            for from_upstream in (True, None, False)
-            for one in reversed(observations)
-            if one.from_upstream is from_upstream
-        ),
-        NOT_OBSERVED,
-    )
+    """Return the latest observation with the strongest result: from upstream, then unknown, then from the cache."""
+    for from_upstream in (True, None, False):
+        for observation in reversed(observations):
+            if observation.from_upstream is from_upstream:
+                return observation
+    return NOT_OBSERVED
 
 
 class CacheProbe:
-    """Looks into the cache of one remote repository, before and after requests.
+    """Reads the cache of one remote repository, before and after requests.
 
-    unable: why nothing can be known; empty when it can.
+    unable: why the cache cannot be read. Empty if it can.
     """
 
     def __init__(
@@ -78,24 +71,24 @@ class CacheProbe:
         self._sleep = sleep
 
     def observe(
-        self, what: str, paths: t.Sequence[str], fetch: t.Callable[[], Result], *, uncached: bool = False
+        self, name: str, paths: t.Sequence[str], fetch: t.Callable[[], Result], *, uncached: bool = False
     ) -> tuple[Result, CacheObservation]:
-        """Return what fetch returns, and whether that came from upstream. what: its name, for people.
+        """Return the result of fetch, and whether the object came from upstream. name: the object's, for messages.
 
-        uncached: whether a look has just shown that it is not in the cache.
+        uncached: whether a probe just before this call found that the object is not in the cache.
         """
-        cached, why = (False, "") if uncached else self.probe(paths)
+        cached, error = (False, "") if uncached else self.probe(paths)
         fetched = fetch()
         if cached is None:
-            return fetched, CacheObservation(None, why)
+            return fetched, CacheObservation(None, error)
         if cached:
-            return fetched, CacheObservation(False, f"{what} was in {self._key}-cache already.")
+            return fetched, CacheObservation(False, f"{name} was in {self._key}-cache already.")
         if self._wait_until_cached(paths):
-            return fetched, CacheObservation(True, f"{what} was not in {self._key}-cache before, and is now.")
-        return fetched, CacheObservation(None, f"{what} was fetched, but does not show up in {self._key}-cache.")
+            return fetched, CacheObservation(True, f"{name} was not in {self._key}-cache before, and is now.")
+        return fetched, CacheObservation(None, f"{name} was fetched, but does not show up in {self._key}-cache.")
 
     def probe(self, paths: t.Sequence[str]) -> tuple[bool | None, str]:
-        """Return whether one of the paths is in the cache; None with the reason when that is not known."""
+        """Return whether one of the paths is in the cache. None, with the reason, if that is unknown."""
         if self._unable:
             return None, self._unable
         for path in paths:
@@ -104,7 +97,7 @@ class CacheProbe:
             except PullThroughError as exc:
                 return None, f"{self._key}-cache could not be read: {exc}"
             if cached is not False:
-                return cached, "" if cached else f"This login may not read {self._key}-cache."
+                return cached, "" if cached else f"These credentials may not read {self._key}-cache."
         return False, ""
 
     def evict(self, path: str) -> None:

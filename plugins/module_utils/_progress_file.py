@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A file in which the progress of long work can be followed. Private to the collection.
+"""A file with the progress of a long-running module. Private to the collection.
 
-Ansible shows nothing of a module before it ends, unless it warns: neither its output, nor that of an async task.
+Ansible shows no output of a module, or of an async task, before it ends.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 
-_EVERY = 5.0
+_INTERVAL = 5.0
 
 
 class ProgressFile:
-    """While work is under way, appends a line with the time every few seconds, and once more at its end."""
+    """Appends a line with the time at the start, every few seconds, and at the end of a block. line: returns the text."""
 
-    def __init__(self, path: str, line: t.Callable[[], str], *, every: float = _EVERY) -> None:
+    def __init__(self, path: str, line: t.Callable[[], str], *, interval: float = _INTERVAL) -> None:
         self._path = path
         self._line = line
-        self._every = every
-        self._over = threading.Event()
+        self._interval = interval
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
     def __enter__(self) -> None:
@@ -34,12 +34,12 @@ class ProgressFile:
         self._thread.start()
 
     def __exit__(self, *_error: object) -> None:
-        self._over.set()
+        self._ended.set()
         self._thread.join()
         self._write()
 
     def _follow(self) -> None:
-        while not self._over.wait(self._every):
+        while not self._ended.wait(self._interval):
             self._write()
 
     def _write(self) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How fast and how much a run may download. Private to the collection."""
+"""Limits on the rate, the amount and the time of downloads. Private to the collection."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Pu
 
 
 class LimitExceededError(PullThroughError):
-    """Something that was not tried or not finished, because the run came to a limit that the user set."""
+    """A download that was not started or not finished, because the run reached a limit of the user."""
 
     def __init__(self, limit: str) -> None:
-        super().__init__(f"Not pulled, as {limit} was reached.")
+        super().__init__(f"Not pulled because {limit} was reached.")
 
 
 class _RateLimiter:
-    """Spreads work so that no more than a number of units is done in a second, over all threads."""
+    """Spreads units of work over time. Not thread-safe. None for no limit."""
 
     def __init__(self, per_second: float | None) -> None:
-        self._each = 1 / per_second if per_second else 0.0
-        self._free_at = 0.0
+        self._seconds_per_unit = 1 / per_second if per_second else 0.0
+        self._next_start = 0.0
 
-    def pause(self, units: int, now: float) -> float:
-        """Return the seconds to wait, now that these units are to be done."""
-        begin = max(now, self._free_at)
-        self._free_at = begin + units * self._each
-        return begin - now
+    def delay(self, units: int, now: float) -> float:
+        """Return the seconds to wait before these units, and count them."""
+        start = max(now, self._next_start)
+        self._next_start = start + units * self._seconds_per_unit
+        return start - now
 
 
 class Limits:
-    """The limits of one run, shared by all its threads. None stands for no limit."""
+    """The limits of one run, shared by all its threads. None for no limit. reached: the first limit that was reached."""
 
     def __init__(
         self,
@@ -54,17 +54,17 @@ class Limits:
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._began = clock()
+        self._started = clock()
         self._admitted = 0
         self.reached = ""
 
     @property
     def is_bounded(self) -> bool:
-        """Whether the run can end before all is done."""
+        """Whether a limit can end the run early."""
         return self._max_bytes is not None or self._max_seconds is not None
 
     def reserve(self, size: int = 0) -> None:
-        """Raise LimitReached unless something of this size may still be begun."""
+        """Count a download of this size. Raises LimitExceededError if it must not start."""
         with self._lock:
             if self._max_bytes is not None and self._admitted + size > self._max_bytes:
                 self.reached = self.reached or f"max_bytes ({self._max_bytes})"
@@ -72,25 +72,25 @@ class Limits:
             self._admitted += size
 
     def acquire(self) -> None:
-        """Wait until one more request may be sent. Raises LimitReached."""
+        """Wait until one more request may be sent. Raises LimitExceededError."""
         self._wait(self._requests, 1)
 
-    def received(self, size: int) -> None:
-        """Wait as long as these bytes should have taken. Raises LimitReached."""
+    def throttle(self, size: int) -> None:
+        """Wait so that these bytes, which were received, do not exceed the rate. Raises LimitExceededError."""
         self._wait(self._bytes, size)
 
-    def _wait(self, pace: _RateLimiter, units: int) -> None:
+    def _wait(self, limiter: _RateLimiter, units: int) -> None:
         with self._lock:
             self._check_time()
             now = self._clock()
-            pause = pace.pause(units, now)
+            delay = limiter.delay(units, now)
             if self._max_seconds is not None:
-                pause = min(pause, self._began + self._max_seconds - now)
-        if pause > 0:
-            self._sleep(pause)
+                delay = min(delay, self._started + self._max_seconds - now)
+        if delay > 0:
+            self._sleep(delay)
 
     def _check_time(self) -> None:
-        if self._max_seconds is not None and self._clock() - self._began >= self._max_seconds:
+        if self._max_seconds is not None and self._clock() - self._started >= self._max_seconds:
             self.reached = self.reached or f"max_seconds ({self._max_seconds:g})"
         if self.reached:
             raise LimitExceededError(self.reached)

@@ -10,17 +10,17 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit impor
 
 
 class Clock:
-    """A clock that only sleeping moves."""
+    """A clock that only sleep() advances."""
 
     def __init__(self):
         self.now = 100.0
-        self.slept = []
+        self.delays = []
 
     def __call__(self):
         return self.now
 
     def sleep(self, seconds):
-        self.slept.append(round(seconds, 6))
+        self.delays.append(round(seconds, 6))
         self.now += seconds
 
 
@@ -29,52 +29,52 @@ def clock():
     return Clock()
 
 
-def limits(clock, **given):
-    return Limits(clock=clock, sleep=clock.sleep, **given)
+def limits(clock, **options):
+    return Limits(clock=clock, sleep=clock.sleep, **options)
 
 
-def test_without_limits_nothing_waits_and_nothing_ends(clock):
-    free = limits(clock)
+def test_without_limits_there_are_no_delays(clock):
+    unlimited = limits(clock)
     for _request in range(100):
-        free.acquire()
-        free.received(1 << 30)
-        free.reserve(1 << 40)
-    assert not clock.slept and not free.is_bounded and not free.reached
+        unlimited.acquire()
+        unlimited.throttle(1 << 30)
+        unlimited.reserve(1 << 40)
+    assert not clock.delays and not unlimited.is_bounded and not unlimited.reached
 
 
-def test_requests_are_spread(clock):
-    slow = limits(clock, requests_per_second=4)
+def test_the_rate_of_requests_is_limited(clock):
+    limited = limits(clock, requests_per_second=4)
     for _request in range(4):
-        slow.acquire()
-    assert clock.slept == [0.25, 0.25, 0.25]
+        limited.acquire()
+    assert clock.delays == [0.25, 0.25, 0.25]
     clock.now += 10
-    slow.acquire()
-    assert len(clock.slept) == 3
+    limited.acquire()
+    assert len(clock.delays) == 3
 
 
-def test_bytes_are_spread(clock):
-    slow = limits(clock, bytes_per_second=1000)
-    slow.received(500)
-    slow.received(2000)
-    slow.received(1)
-    assert clock.slept == [0.5, 2.0]
+def test_the_rate_of_bytes_is_limited(clock):
+    limited = limits(clock, bytes_per_second=1000)
+    limited.throttle(500)
+    limited.throttle(2000)
+    limited.throttle(1)
+    assert clock.delays == [0.5, 2.0]
 
 
-def test_what_does_not_fit_ends_the_run(clock):
-    small = limits(clock, max_bytes=100)
-    small.reserve(60)
-    with pytest.raises(LimitExceededError, match="as max_bytes .100. was reached"):
-        small.reserve(50)
+def test_a_download_beyond_max_bytes_ends_the_run(clock):
+    limited = limits(clock, max_bytes=100)
+    limited.reserve(60)
+    with pytest.raises(LimitExceededError, match="because max_bytes .100. was reached"):
+        limited.reserve(50)
     with pytest.raises(LimitExceededError):
-        small.reserve(1)
-    assert small.reached == "max_bytes (100)" and small.is_bounded
+        limited.reserve(1)
+    assert limited.reached == "max_bytes (100)" and limited.is_bounded
 
 
-def test_time_ends_the_run_and_no_pause_outlasts_it(clock):
-    short = limits(clock, max_seconds=10, requests_per_second=0.01)
-    short.acquire()
-    short.acquire()
-    assert clock.slept == [10.0]
-    for more in (short.acquire, short.reserve, lambda: short.received(1)):
-        with pytest.raises(LimitExceededError, match="as max_seconds .10. was reached"):
-            more()
+def test_max_seconds_ends_the_run_and_limits_delays(clock):
+    limited = limits(clock, max_seconds=10, requests_per_second=0.01)
+    limited.acquire()
+    limited.acquire()
+    assert clock.delays == [10.0]
+    for method in (limited.acquire, limited.reserve, lambda: limited.throttle(1)):
+        with pytest.raises(LimitExceededError, match="because max_seconds .10. was reached"):
+            method()
