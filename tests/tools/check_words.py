@@ -43,7 +43,7 @@ EVERYWHERE = {
     "live[sd] on": "remains valid",
     "web[ _]?pages?": "UI; of a response: HTML page",
     "(came|comes?|became|becomes?) of (it|them|each|the|that|this|an?)": "result",
-    "in words": "as text",
+    "(?<=, )in words|in words(?=[,.])": "as text",
     "for life": "cannot be changed after creation",
     "anew": "again",
     "foresee[sn]?|foresaw": "plan, dry run",
@@ -117,8 +117,8 @@ EXEMPT_FILES = {
     "LICENSE": "the text of the license",
     "CONTRIBUTING.md": "its glossary names the words that were given up",
     "changelogs/fragments/renames.yml": "names the old options and results",
-    "changelogs/changelog.yaml": "names the old options and results, once released",
-    "CHANGELOG.md": "names the old options and results, once released",
+    "changelogs/changelog.yaml": "names the old options and results once they are released",
+    "CHANGELOG.md": "names the old options and results once they are released",
     "tests/tools/check_words.py": "holds the lists",
 }
 

@@ -73,9 +73,10 @@ def _can_create_environments(python: Path) -> bool:
 
 
 def _read_requirements(file: Path) -> str:
-    text = file.read_text(encoding="utf-8")
-    included = [line.split()[1] for line in text.splitlines() if line.startswith("-r ")]
-    return text + "".join(_read_requirements(file.parent / name) for name in included)
+    """Return the lines of a requirements file and of those that it includes, without comments."""
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    included = [_read_requirements(file.parent / line.split()[1]) for line in lines if line.startswith("-r ")]
+    return "\n".join([*lines, *included])
 
 
 if __name__ == "__main__":
