@@ -28,7 +28,7 @@ class SkippedError(PullThroughError):
     def __init__(self, cause: PullThroughError, reason: str = "others failed in a row with one cause") -> None:
         self.cause = cause
         self.reason = reason
-        super().__init__(f"Not tried because {reason}: {cause.message}", hint=cause.hint)
+        super().__init__(f"Skipped because {reason}: {cause.message}", hint=cause.hint)
 
 
 class CircuitBreaker:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs whole modules over a scripted transport."""
+"""Runs whole modules with a scripted transport."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ RunModule = t.Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the fallbacks of the options away from the machine that the tests run on."""
+    """Remove the environment variables that options fall back to."""
     for name in list(os.environ):
         if name.startswith(("ARTIFACTORY_", "CHAINGUARD_", "PULL_THROUGH_")) or name in ("CHAINCTL", "REGISTRY_URL"):
             monkeypatch.delenv(name, raising=False)
@@ -49,15 +49,12 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def run_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunModule:
-    """Return a function that runs a module's main() with options and a transport, and returns what it printed.
-
-    Its warnings are a list of texts, which may be empty.
-    """
+    """Return a function that runs the main() of a module, and returns its result with a list of its warnings."""
 
     def run(module: t.Any, transport: ScriptedTransport, *, check: bool = False, **options: t.Any) -> Result:
         monkeypatch.setattr(_http, "RequestsTransport", lambda **_settings: transport)
         monkeypatch.setattr(time, "sleep", lambda _seconds: None)
-        # ansible-core would keep them for the next module of the same process.
+        # ansible-core would add them to the result of the next module in the same process.
         warnings: list[str] = []
         monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: warnings.append(text))
         with patch_module_args({**options, "_ansible_check_mode": check}), pytest.raises(SystemExit):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A scripted transport: plays answers back, and keeps what was asked."""
+"""A scripted transport: returns prepared responses, and records the requests."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from requests.structures import CaseInsensitiveDict
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import CHUNK, Request
 
 
-class ScriptedAnswer:
-    """An answer as a test writes it. A body that is no bytes and no text is sent as JSON."""
+class ScriptedResponse:
+    """A prepared response. A body other than bytes and text is encoded as JSON."""
 
     def __init__(self, status: int, body: t.Any = b"", headers: t.Mapping[str, str] | None = None) -> None:
         self.status = status
@@ -39,33 +39,33 @@ class ScriptedAnswer:
         self.closed = True
 
 
-Play = t.Union[ScriptedAnswer, Exception]
+Play = t.Union[ScriptedResponse, Exception]
 
 
 class ScriptedTransport:
-    """Answers from a list, in order, or from a function of the request. An exception is raised instead."""
+    """Returns responses from a list, in order, or from a function of the request. Raises those that are exceptions."""
 
-    def __init__(self, *plays: Play, by: t.Callable[[Request], Play] | None = None) -> None:
+    def __init__(self, *plays: Play, respond: t.Callable[[Request], Play] | None = None) -> None:
         self._plays = list(plays)
-        self._by = by
+        self._respond = respond
         self.requests: list[Request] = []
 
-    def send(self, request: Request) -> ScriptedAnswer:
+    def send(self, request: Request) -> ScriptedResponse:
         self.requests.append(request)
-        if self._by is not None:
-            play = self._by(request)
+        if self._respond is not None:
+            play = self._respond(request)
         else:
-            assert self._plays, f"not in the script: {request.method} {request.url}"
+            assert self._plays, f"unexpected request: {request.method} {request.url}"
             play = self._plays.pop(0)
         if isinstance(play, Exception):
             raise play
         return play
 
     @property
-    def asked(self) -> list[tuple[str, str]]:
-        """Return method and URL of each request."""
+    def calls(self) -> list[tuple[str, str]]:
+        """The method and URL of each request."""
         return [(request.method, request.url) for request in self.requests]
 
-    def sent(self, index: int) -> t.Any:
+    def json_body(self, index: int) -> t.Any:
         """Return the JSON body of a request."""
         return json.loads(self.requests[index].body or b"null")

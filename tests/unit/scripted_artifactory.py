@@ -6,15 +6,15 @@
 
 from __future__ import annotations
 
-from scripted import ScriptedAnswer, ScriptedTransport
+from scripted import ScriptedResponse, ScriptedTransport
 
 BASE = "https://artifactory.example.com"
 LOGIN = {"artifactory_url": f"{BASE}/artifactory/", "artifactory_access_token": "admin-token"}
 
-ABSENT = ScriptedAnswer(400, {"errors": [{"status": 400, "message": "Bad Request"}]})
-FORBIDDEN = ScriptedAnswer(403, {"errors": [{"status": 403, "message": "Forbidden"}]})
-LICENSE = ScriptedAnswer(200, {"type": "Enterprise"})
-PRO_ONLY = ScriptedAnswer(
+ABSENT = ScriptedResponse(400, {"errors": [{"status": 400, "message": "Bad Request"}]})
+FORBIDDEN = ScriptedResponse(403, {"errors": [{"status": 403, "message": "Forbidden"}]})
+LICENSE = ScriptedResponse(200, {"type": "Enterprise"})
+PRO_ONLY = ScriptedResponse(
     400, {"errors": [{"status": 400, "message": "This REST API is available only in Artifactory Pro (see: x)."}]}
 )
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from scripted import ScriptedAnswer, ScriptedTransport
+from scripted import ScriptedResponse, ScriptedTransport
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi, CachedFile
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._markers import parse_markers
@@ -27,35 +27,35 @@ def open_cache(*plays):
 
 @pytest.mark.parametrize(("status", "found"), [(200, True), (404, False), (403, None)])
 def test_has(status, found):
-    cache, transport = open_cache(ScriptedAnswer(status, {}))
+    cache, transport = open_cache(ScriptedResponse(status, {}))
     assert cache.has("cgr-public", PATH) is found
-    assert transport.asked == [("GET", f"{BASE}/artifactory/api/storage/cgr-public-cache/{PATH}")]
+    assert transport.calls == [("GET", f"{BASE}/artifactory/api/storage/cgr-public-cache/{PATH}")]
 
 
 def test_other_refusals_are_errors():
-    cache, _transport = open_cache(ScriptedAnswer(401, "who?"))
+    cache, _transport = open_cache(ScriptedResponse(401, "who?"))
     with pytest.raises(HTTPStatusError):
         cache.has("cgr-public", PATH)
 
 
 @pytest.mark.parametrize("status", [204, 404])
 def test_evict(status):
-    cache, transport = open_cache(ScriptedAnswer(status))
+    cache, transport = open_cache(ScriptedResponse(status))
     cache.evict("cgr-public", PATH)
-    assert transport.asked == [("DELETE", f"{BASE}/artifactory/cgr-public-cache/{PATH}")]
+    assert transport.calls == [("DELETE", f"{BASE}/artifactory/cgr-public-cache/{PATH}")]
 
 
 def test_evict_without_permission():
-    cache, _transport = open_cache(ScriptedAnswer(403, "no"))
+    cache, _transport = open_cache(ScriptedResponse(403, "no"))
     with pytest.raises(HTTPStatusError):
         cache.evict("cgr-public", PATH)
 
 
 @pytest.mark.parametrize("path", ["", PATH])
 def test_expire(path):
-    cache, transport = open_cache(ScriptedAnswer(200, "Completed zapping cache"))
+    cache, transport = open_cache(ScriptedResponse(200, "Completed zapping cache"))
     cache.expire("cgr-public", path)
-    assert transport.asked == [("POST", f"{BASE}/artifactory/api/zap/cgr-public-cache/{path}")]
+    assert transport.calls == [("POST", f"{BASE}/artifactory/api/zap/cgr-public-cache/{path}")]
 
 
 AQL, LIST = f"{BASE}/artifactory/api/search/aql", f"{BASE}/artifactory/api/storage/cgr-public-cache?list=&deep=1"
@@ -68,10 +68,10 @@ FILES = [{"uri": f"/chainguard/go/latest/{row['name']}", "size": row["size"]} fo
 
 
 def test_a_search_for_markers():
-    cache, transport = open_cache(ScriptedAnswer(200, {"results": ROWS[:1]}))
+    cache, transport = open_cache(ScriptedResponse(200, {"results": ROWS[:1]}))
     files, searched = cache.files("cgr-public", only_markers=True)
     assert ([file.path for file in files], searched) == (["chainguard/go/latest/sha256__bb.marker"], True)
-    assert transport.asked == [("POST", AQL)]
+    assert transport.calls == [("POST", AQL)]
     request = transport.requests[0]
     assert request.headers["Content-Type"] == "text/plain"
     assert request.body.decode() == (
@@ -80,7 +80,7 @@ def test_a_search_for_markers():
 
 
 def test_a_search_for_all():
-    cache, _transport = open_cache(ScriptedAnswer(200, {"results": ROWS}))
+    cache, _transport = open_cache(ScriptedResponse(200, {"results": ROWS}))
     files, _searched = cache.files("cgr-public", only_markers=False)
     assert [(file.path.rpartition("/")[2], file.size, file.is_marker) for file in files] == [
         ("catalog", 1, False),
@@ -91,14 +91,14 @@ def test_a_search_for_all():
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405])
 def test_the_listing_where_searches_are_refused(status):
-    cache, transport = open_cache(ScriptedAnswer(status, "no"), ScriptedAnswer(200, {"files": FILES}))
+    cache, transport = open_cache(ScriptedResponse(status, "no"), ScriptedResponse(200, {"files": FILES}))
     files, searched = cache.files("cgr-public", only_markers=True)
     assert ([file.path for file in files], searched) == (["chainguard/go/latest/sha256__bb.marker"], False)
-    assert transport.asked == [("POST", AQL), ("GET", LIST)]
+    assert transport.calls == [("POST", AQL), ("GET", LIST)]
 
 
 def test_a_login_that_is_not_known_lists_nothing():
-    cache, transport = open_cache(ScriptedAnswer(401, "who?"))
+    cache, transport = open_cache(ScriptedResponse(401, "who?"))
     with pytest.raises(HTTPStatusError):
         cache.files("cgr-public", only_markers=True)
     assert len(transport.requests) == 1

@@ -12,7 +12,7 @@ import threading
 import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
-from scripted import ScriptedAnswer, ScriptedTransport
+from scripted import ScriptedResponse, ScriptedTransport
 
 from ansible_collections.cgr.pull_through.plugins.module_utils import _http, _module
 from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import load_client_cert
@@ -114,7 +114,7 @@ def test_a_module_validates_the_files_before_the_first_request(run_module, monke
     transport = ScriptedTransport()
     result = run_module(artifactory_repository_info, transport, **options)
     assert result["failed"] and "does not match" in result["msg"]
-    assert transport.asked == []
+    assert transport.calls == []
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_the_certificate_is_used_for_a_registry_of_artifactory(run_module, monke
         return certificates[-1]
 
     monkeypatch.setattr(_module, "load_client_cert", record)
-    transport = ScriptedTransport(by=lambda _request: ScriptedAnswer(404, ""))
+    transport = ScriptedTransport(respond=lambda _request: ScriptedResponse(404, ""))
     run_module(
         registry_pull, transport, images=["x"], from_upstream="ignored", client_cert=str(files / "both.pem"), **options
     )
