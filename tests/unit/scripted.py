@@ -39,7 +39,7 @@ class ScriptedResponse:
         self.closed = True
 
 
-Play = t.Union[ScriptedResponse, Exception]
+Play = ScriptedResponse | Exception
 
 
 class ScriptedTransport:
