@@ -361,12 +361,19 @@ CONNECTION_RULES: tuple[Rule[Evidence], ...] = (
         "{failure.host} requires a client certificate: {failure.response_message}",
         "Set client_cert, and client_key if the key is in a separate file, and check that the certificate is valid",
     ),
-    Rule("tls", has_no_response("certificate", "TLS"), "{failure.message}", "{failure.hint}"),
-    Rule("name_resolution", has_no_response("be resolved"), "{failure.message}", "{failure.hint}"),
+    Rule(
+        "tls", has_no_response("certificate", "TLS"), "The TLS connection failed: {failure.message}", "{failure.hint}"
+    ),
+    Rule(
+        "name_resolution",
+        has_no_response("be resolved"),
+        "The name resolution failed: {failure.message}",
+        "{failure.hint}",
+    ),
     Rule(
         "unreachable",
         has_no_response(),
-        "{failure.message}",
+        "The connection failed: {failure.message}",
         "{failure.hint} Also check for a proxy or a load balancer between this host and {failure.host}",
     ),
 )
@@ -439,7 +446,7 @@ MASKED_BY_CACHE: tuple[Rule[Evidence], ...] = (
     Rule(
         "served_from_cache",
         has_problem("served_from_cache"),
-        "{failure.message}",
+        "Nothing was fetched from the upstream: {failure.message}",
         "Set evict to true (this requires Delete on the repository), or pull something that is not cached yet",
     ),
     Rule(
@@ -467,4 +474,4 @@ SERVER: tuple[Rule[Evidence], ...] = (
     ),
 )
 
-FALLBACK: Rule[Evidence] = Rule("unknown_error", lambda e: True, "{failure.message}", "{failure.hint}")
+FALLBACK: Rule[Evidence] = Rule("unknown_error", lambda e: True, "The pull failed: {failure.message}", "{failure.hint}")

@@ -142,12 +142,12 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
         "redirect_rejected",
         has_status(301, 302, 303, 307, 308),
         "{failure.host} responded with {failure.response_message}",
-        "Fix the redirect in the proxy or in the storage settings, or set artifactory_url to the URL that it leads to",
+        "Fix the redirect in the proxy or in the storage settings, or set artifactory_url to the actual URL of Artifactory",
     ),
     Rule(
         "bypasses_artifactory",
         has_problem("outside_repository"),
-        "The index that {e.location} serves does not lead to files in {e.location}: {failure.message}",
+        "The index of {e.location} links to files outside of {e.location}: {failure.message}",
         "Check the Custom Base URL of Artifactory, and the settings of {e.location} for the location of files",
     ),
     Rule(
@@ -159,20 +159,20 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
     Rule(
         "html_cached",
         has_problem("html_cached"),
-        "{e.location} has cached an HTML page instead of {e.path}, such as a redirect or a login form of the upstream",
+        "{e.location} has cached an HTML page instead of {e.path}, such as a redirect or a login page of the upstream",
         "Check the settings for an upstream that redirects ({e.fix_text}), then {e.delete_text}",
     ),
     Rule(
         "html_response",
         lambda e: (e.failure.is_html and e.failure.status < 500) or e.failure.problem == "html",
-        "{failure.host} responded with an HTML page, which comes from a proxy, a login form, another site, or a "
-        "redirect that Artifactory has cached",
+        "{failure.host} responded with an HTML page, probably from a proxy, a login page, another site, or a redirect "
+        "that Artifactory has cached",
         "Check the URL, and the reverse proxy in front of Artifactory. If the page is a redirect, {e.delete_text}",
     ),
     Rule(
         "content_mismatch",
         has_problem("digest", "size", "content"),
-        "The content is not what the index declared: {failure.message}",
+        "The downloaded content is not valid: {failure.message}",
         "If it comes from the cache, {e.delete_text}. "
         "If that does not help, check for a proxy that modifies or truncates content. {failure.hint}",
     ),

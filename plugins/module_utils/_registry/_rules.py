@@ -126,7 +126,7 @@ RULES: tuple[Rule[ImageEvidence], ...] = (
         "redirect_rejected",
         has_status(301, 302, 303, 307, 308),
         "{e.host} responded with {failure.response_message}",
-        "Fix the redirect in the proxy or in the storage settings, or set registry_url to the URL that it leads to",
+        "Fix the redirect in the proxy or in the storage settings, or set registry_url to the actual URL of the registry",
     ),
     Rule(
         "html_from_upstream",
@@ -138,8 +138,7 @@ RULES: tuple[Rule[ImageEvidence], ...] = (
     Rule(
         "not_a_registry",
         lambda e: (e.failure.is_html and e.failure.status < 500) or e.failure.problem == "html",
-        "{failure.host} responded with an HTML page, which comes from a proxy, a login form, or another site and not "
-        "from a registry",
+        "{failure.host} responded with an HTML page, probably from a proxy, a login page, or another site",
         "Check registry_url (scheme, host, and port, as for docker login), "
         "and check that the reverse proxy forwards /v2/ to Artifactory",
     ),
@@ -153,7 +152,7 @@ RULES: tuple[Rule[ImageEvidence], ...] = (
     Rule(
         "content_mismatch",
         has_problem("digest", "size", "content"),
-        "The content is not what the registry declared: {failure.message}",
+        "The downloaded content is not valid: {failure.message}",
         "Delete it from the cache of Artifactory and pull it again. "
         "If that does not help, check for a proxy that modifies or truncates content. {failure.hint}",
     ),
@@ -230,7 +229,7 @@ RULES: tuple[Rule[ImageEvidence], ...] = (
     Rule(
         "project_prefix_doubled",
         with_config(lambda e: bool(e.project) and e.image.startswith(f"{e.project}/")),
-        "{e.repository} already adds {e.project} to the beginning of each image name (dockerProjectId)",
+        "{e.repository} adds {e.project}/ to each image name (dockerProjectId), so the requested name has it twice",
         "Write the image name without {e.project}/, or clear dockerProjectId",
     ),
     FORBIDDEN,
