@@ -1,4 +1,4 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A simulated Artifactory and a simulated Chainguard on loopback. Start it with `python -m lab`; see README.md."""
+"""A simulated Artifactory and a simulated Chainguard on the loopback interface. See README.md."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A lab in a process of its own, for the demo, tests and benchmarks. Needs nothing but the standard library."""
+"""Runs the lab in a separate process, for the demo, tests and benchmarks. Uses only the standard library."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-START_TIMEOUT = 30  # seconds until the lab has to be up
+START_TIMEOUT = 30  # seconds
 READ_METHODS = ("GET", "HEAD")
-LOGIN_KINDS = ("sts.", "docker.token", "registry.token")  # kinds of requests that are no reads, and change nothing
+LOGIN_KINDS = ("sts.", "docker.token", "registry.token")  # kinds of requests that change nothing, whatever the method
 
 
 class LabProcess:
-    """A running lab. `state` is what its state file says."""
+    """A running lab. `state` is the content of its state file."""
 
     def __init__(self, state: dict[str, Any]) -> None:
         self.state = state
@@ -32,18 +32,18 @@ class LabProcess:
             self._tls.load_cert_chain(state["client_cert_path"])
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        """The answer of the control API (README.md has the list); urllib's HTTPError when it refuses."""
+        """Call the control API (see README.md). Raises urllib's HTTPError for an error response."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.state["control_url"] + path, data=data, method=method)
-        with urllib.request.urlopen(request, context=self._tls, timeout=START_TIMEOUT) as answer:
-            return json.load(answer)
+        with urllib.request.urlopen(request, context=self._tls, timeout=START_TIMEOUT) as response:
+            return json.load(response)
 
     def request_log(self, since: int = 0) -> list[dict[str, Any]]:
-        """What the services were asked, after the entry with this number."""
+        """The entries of the request log after the one with this number."""
         return list(self.control("GET", f"/request_log?since={since}"))
 
     def writes(self, since: int = 0) -> list[dict[str, Any]]:
-        """Those of the request log that are neither reads nor logins."""
+        """The entries of the request log that are neither reads nor logins."""
         return [entry for entry in self.request_log(since) if is_write(entry)]
 
 
@@ -53,7 +53,7 @@ def is_write(entry: dict[str, Any]) -> bool:
 
 @contextlib.contextmanager
 def started(*arguments: str) -> Iterator[LabProcess]:
-    """Start `python -m lab` with these arguments, and end it in the end."""
+    """Start `python -m lab` with these arguments, and stop it at the end."""
     with tempfile.TemporaryDirectory(prefix="lab-") as folder:
         ready, log = Path(folder, "ready.json"), Path(folder, "log")
         command = [sys.executable, "-m", "lab", "--state-file", str(ready), *arguments]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The control API: plain JSON by which tests look into the lab and move it (README.md has the list)."""
+"""The control API, with which tests inspect and change the lab (see README.md)."""
 
 from __future__ import annotations
 

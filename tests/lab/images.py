@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Container images made in memory: the same bytes on every run, and once per process."""
+"""Container images, built in memory once per process, with the same bytes on every run."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """`bulk`: the sizes in MiB of the layers that all builds and platforms of the image share."""
+    """`bulk`: the sizes in MiB of the layers that all builds and platforms share."""
 
     tags: tuple[str, ...]
     bulk: tuple[int, ...] = (1,)
 
 
-# An organization's images are known to the registry as <organization>/<name>. Each tag is a build of its own.
+# By the name in the registry, <organization>/<name>. Each tag is a separate build.
 CATALOG: dict[str, ImageSpec] = {
     "chainguard/wolfi-base": ImageSpec(("latest", "latest-dev")),
     "chainguard/go": ImageSpec(("latest", "latest-dev", "1.25", "1.25-dev"), (2, 1)),
@@ -48,7 +48,7 @@ CATALOG: dict[str, ImageSpec] = {
 
 @dataclass(frozen=True)
 class Content:
-    """Bytes with the digest that names them."""
+    """Bytes with their digest."""
 
     media_type: str
     body: bytes
@@ -71,7 +71,7 @@ EMPTY = Content.of("application/vnd.oci.empty.v1+json", b"{}")
 
 @dataclass(frozen=True)
 class BuiltImage:
-    """One build of an image. `manifests` holds the index first, then one per platform, then their attestations."""
+    """One build of an image. `manifests`: the index, then one manifest per platform, then their attestations."""
 
     manifests: tuple[Content, ...]
     blobs: tuple[Content, ...]
@@ -83,7 +83,7 @@ class BuiltImage:
 
 @cache
 def build(name: str, tag: str, serial: int = 0) -> BuiltImage:
-    """The build number `serial` of a tag: every number gives other digests."""
+    """Build number `serial` of a tag; every number gives different digests."""
     manifests: list[Content] = []
     attestations: list[Content] = []
     descriptors: list[dict[str, Any]] = []
@@ -94,12 +94,12 @@ def build(name: str, tag: str, serial: int = 0) -> BuiltImage:
         config = _config(architecture, [diff_id for _layer, diff_id in layers])
         manifest = manifest_of(config, [layer for layer, _diff_id in layers])
         statement = Content.json(IN_TOTO, _statement(name, manifest))
-        bill = _config("unknown", [statement.digest])
-        attestation = manifest_of(bill, [statement])
+        attestation_config = _config("unknown", [statement.digest])
+        attestation = manifest_of(attestation_config, [statement])
         manifests.append(manifest)
         attestations.append(attestation)
         descriptors.append(manifest.descriptor(platform={"architecture": architecture, "os": "linux"}))
-        blobs += [config, *(layer for layer, _diff_id in layers), bill, statement]
+        blobs += [config, *(layer for layer, _diff_id in layers), attestation_config, statement]
     for manifest, attestation in zip(manifests, attestations):
         descriptors.append(attestation.descriptor(annotations=_attests(manifest), platform=_UNKNOWN))
     index = Content.json(INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": descriptors})
@@ -136,7 +136,7 @@ def _config(architecture: str, diff_ids: list[str]) -> Content:
 
 
 def manifest_of(config: Content, layers: list[Content]) -> Content:
-    """The manifest of an image of one platform, or of whatever else a registry is used for."""
+    """The manifest of an image of one platform, or of another artifact."""
     value = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
@@ -147,7 +147,7 @@ def manifest_of(config: Content, layers: list[Content]) -> Content:
 
 
 def signature_of(subject: Content) -> tuple[Content, tuple[Content, ...]]:
-    """The manifest of a Sigstore bundle that refers to another manifest, and its blobs. Nothing in it is really signed."""
+    """The manifest of a Sigstore bundle that refers to another manifest, and its blobs. It has no real signature."""
     bundle = Content.json(BUNDLE, {"mediaType": BUNDLE, "subject": subject.digest})
     value = {
         "schemaVersion": 2,

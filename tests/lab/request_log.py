@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was asked of the lab, one entry per request."""
+"""The request log: one entry per request to any service."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ _SECRET_NAME = re.compile(r"token|password|secret|signature|credential|api.?key"
 
 @dataclass(frozen=True)
 class Entry:
-    """One request. Bodies and header values are never kept; of a repeated query parameter the last value is.
+    """One request, without body and headers, and with the last value of a repeated query parameter.
 
-    `kind` is the name of the route that served it, such as `iam.identity.create`, or what its handler put into
-    `request.state.kind`; empty when no route matched. `status` is None when the connection was cut. `certificate`: whether the client showed one.
+    `kind` is the name of the route, such as `iam.identity.create`, or the value that its handler set as
+    `request.state.kind`; empty if no route matched. `status` is None if the connection was cut. `certificate`: whether
+    the client presented one.
     """
 
     n: int
@@ -34,7 +35,7 @@ class Entry:
 
 
 class RequestLog:
-    """Entries in the order in which their answers began. `n` counts from 1 and never goes back."""
+    """Entries in the order in which their responses began. `n` counts from 1 and is not reset."""
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []

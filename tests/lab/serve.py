@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the services, and wraps each of them in what all have in common."""
+"""Runs the services, each in a middleware for faults, request log and clock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .simulator import Product, Simulator
 PRODUCTS: dict[str, Product] = {"artifactory": artifactory, "chainguard": chainguard}
 SERVICES = ("artifactory", "api", "registry", "libraries", "apk", "virtualapk", "blobs", "control")
 
-# What nginx, the usual reverse proxy before Artifactory, says where it demands a client certificate (ssl_verify_client on).
+# The response of nginx, the usual reverse proxy of Artifactory, with `ssl_verify_client on`.
 _NO_CERTIFICATE = (
     "<html>\r\n<head><title>400 No required SSL certificate was sent</title></head>\r\n<body>\r\n"
     "<center><h1>400 Bad Request</h1></center>\r\n<center>No required SSL certificate was sent</center>\r\n"
@@ -34,9 +34,9 @@ _NO_CERTIFICATE = (
 
 
 class Service:
-    """ASGI middleware: faults, request log, the `Date` of the lab's clock, and a plain 500 when a handler breaks.
+    """ASGI middleware: faults, request log, the `Date` of the lab's clock, and a plain 500 if a handler raises.
 
-    Handlers may set `request.state.kind` (the route's name unless set) and `request.state.user` for the request log.
+    Handlers can set `request.state.kind` (default: the route's name) and `request.state.user` for the request log.
     """
 
     def __init__(self, app: Starlette, name: str, simulator: Simulator) -> None:
@@ -56,7 +56,7 @@ class Service:
                 await self._run(self._app, scope, receive, _discard)
             self._record(scope, None)
             if "cut" in action:
-                send.__self__.transport.abort()  # type: ignore[attr-defined]  # ASGI has no word for that
+                send.__self__.transport.abort()  # type: ignore[attr-defined]  # not part of ASGI
             await _wait_for_disconnect(receive)
             return
         app: ASGIApp = _make_fault_response(action) if "status" in action else self._app
@@ -67,7 +67,7 @@ class Service:
     async def _run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await app(scope, receive, send)
-        except Exception:  # a bug in the lab must not look like a cut connection: Starlette has sent its 500 already
+        except Exception:  # Starlette has sent its 500; without this, a bug would look like a cut connection
             traceback.print_exc()
 
     def _kind(self, scope: Scope) -> str:
@@ -103,7 +103,7 @@ class Service:
 
 
 def _has_client_certificate(send: Send) -> bool:
-    """Whether the client presented a certificate. ASGI has no word for that."""
+    """Whether the client presented a certificate, which is not part of ASGI."""
     return bool(send.__self__.transport.get_extra_info("peercert"))  # type: ignore[attr-defined]
 
 
@@ -119,7 +119,7 @@ async def _discard(_message: Message) -> None:
 
 
 async def _wait_for_disconnect(receive: Receive) -> None:
-    """Wait until the connection is gone."""
+    """Wait until the client closes the connection."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -127,13 +127,13 @@ async def _wait_for_disconnect(receive: Receive) -> None:
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone: the lab ends all of its servers together."""
+        """Ignore signals: the lab stops all of its servers together."""
         yield
 
 
 @asynccontextmanager
 async def running(simulator: Simulator, ports: Mapping[str, int] | None = None) -> AsyncIterator[None]:
-    """The lab, up and seeded. `ports` by service; the OS chooses those not given."""
+    """Run the seeded lab. `ports` by service; the operating system chooses the others."""
     sockets = {name: _listen((ports or {}).get(name, 0)) for name in SERVICES}
     for name, bound in sockets.items():
         host = "localhost" if name == "blobs" else "127.0.0.1"
@@ -157,7 +157,7 @@ async def running(simulator: Simulator, ports: Mapping[str, int] | None = None) 
 
 def _listen(port: int) -> socket.socket:
     bound = socket.create_server(("127.0.0.1", port))
-    # Connections inherit it. asyncio would not set it here, and every answer would wait 40 ms for Nagle.
+    # asyncio does not set it on this socket; connections inherit it. Otherwise each response takes 40 ms longer.
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return bound
 
@@ -175,7 +175,7 @@ def _config(simulator: Simulator, name: str, app: Starlette) -> uvicorn.Config:
         proxy_headers=False,
         date_header=False,
         server_header=False,
-        timeout_keep_alive=75,  # as long as usual servers: uvicorn's 5 s would race with clients that pause
+        timeout_keep_alive=75,  # as in nginx; with uvicorn's 5 s, slow clients reuse closed connections
         timeout_graceful_shutdown=0,
         ssl_context_factory=(lambda _config, _default: tls) if tls else None,
     )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the parts of the lab share."""
+"""The simulator: state and infrastructure that both simulated products share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .faults import Faults
 from .request_log import RequestLog
 
 BLOBS_HOST = "9236a389bd48b984df91adc1bc924620.r2.cloudflarestorage.com"
-ARTIFACTORY_HOST = "artifactory.example.com"  # another name in its certificate, for clients whose proxy knows it
+ARTIFACTORY_HOST = "artifactory.example.com"  # also in the certificate, for clients behind a proxy that resolves it
 SERVICE_OF_HOST = {
     "cgr.dev": "registry",
     "libraries.cgr.dev": "libraries",
@@ -41,25 +41,25 @@ class Product(Protocol):
     """One simulated product: the packages `lab.artifactory` and `lab.chainguard`."""
 
     DEFAULTS: dict[str, Any]
-    """Its settings for `world.settings`, with their values at start."""
+    """Its settings with their values at start."""
 
     def build(self, simulator: Simulator) -> dict[str, Starlette]:
-        """Its services by name. Name a route by its kind: faults and the request log know it by that."""
+        """Its services by name. The name of a route is its kind in faults and the request log."""
 
     def seed(self, simulator: Simulator) -> None:
-        """Replace its state on the world by the initial one."""
+        """Replace its state in the simulator by the initial one."""
 
     def describe(self, simulator: Simulator) -> dict[str, Any]:
-        """Its part of the state file; stays true after `seed`."""
+        """Its part of the state file, which remains valid after `seed`."""
 
     def routes(self, simulator: Simulator) -> list[BaseRoute]:
-        """Its control routes, all below /<its name>/."""
+        """Its control routes, all below /<name of the product>/."""
 
 
 class Simulator:
     """Clock, request log, faults, settings, addresses and certificates of one lab.
 
-    `artifactory` and `chainguard` hold the state of the two halves. `addresses` maps a service to its base URL.
+    `artifactory` and `chainguard` hold the state of the products. `addresses` maps a service to its base URL.
     """
 
     def __init__(
@@ -99,13 +99,13 @@ class Simulator:
 
     @cached_property
     def _server_cert(self) -> trustme.LeafCert:
-        """What every service of the lab presents: one certificate for all of its names."""
+        """The certificate of every service, for all host names."""
         assert self.ca
         return self.ca.issue_cert("127.0.0.1", "localhost", ARTIFACTORY_HOST, *SERVICE_OF_HOST)
 
     @cached_property
     def server_tls(self) -> ssl.SSLContext | None:
-        """How every service speaks TLS. Where there are client certificates, all ask for one."""
+        """The TLS settings of every service, or None for plain HTTP. All request a client certificate if there is one."""
         if not self.ca:
             return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -117,14 +117,14 @@ class Simulator:
 
     @cached_property
     def http(self) -> httpx.AsyncClient:
-        """The client of the simulated Artifactory. Does not follow redirects."""
+        """The HTTP client of the simulated Artifactory. It does not follow redirects."""
         context = ssl.create_default_context()
         if self.ca:
             self.ca.configure_trust(context)
         return httpx.AsyncClient(transport=_PrivateDns(self, context), trust_env=False, timeout=60)
 
     def record_credentials(self, authorization: str) -> None:
-        """Keep the password or token of an Authorization header: tests look for all that were ever sent."""
+        """Keep the password or token of an Authorization header, because tests search their output for them."""
         scheme, _space, value = authorization.partition(" ")
         if scheme.lower() == "basic":
             with contextlib.suppress(ValueError):
@@ -133,17 +133,17 @@ class Simulator:
             self.credentials.add(value)
 
     def secret(self, name: str) -> str:
-        """A random secret that stays the same until the lab ends, so that a reset leaves the state file true."""
+        """A random secret that does not change until the lab stops, so that the state file remains valid."""
         return self._secrets.setdefault(name, secrets.token_urlsafe(18))
 
     def configure(self, settings: Mapping[str, Any]) -> None:
-        """Set settings; ValueError for one that no half has."""
+        """Change settings. Raises ValueError for an unknown setting."""
         if unknown := sorted(settings.keys() - self._initial.keys()):
-            raise ValueError(f"unknown: {', '.join(unknown)}; known: {', '.join(sorted(self._initial))}")
+            raise ValueError(f"unknown: {', '.join(unknown)}; available: {', '.join(sorted(self._initial))}")
         self.settings.update(settings)
 
     def reset(self) -> None:
-        """Everything as it was at start, but for addresses and secrets."""
+        """Restore the state at start, except for addresses and secrets."""
         self.clock.reset()
         self.request_log.clear()
         self.faults.clear()
@@ -152,7 +152,7 @@ class Simulator:
             product.seed(self)
 
     def describe(self) -> dict[str, Any]:
-        """The state file."""
+        """The content of the state file."""
         parts = {name: product.describe(self) for name, product in self.products.items()}
         files = {"ca_path": self.ca_path, "client_cert_path": self.client_cert_path}
         paths = {name: path and str(path) for name, path in files.items()}
@@ -164,7 +164,7 @@ class Simulator:
 
 
 class _PrivateDns(httpx.AsyncHTTPTransport):
-    """Leads the hosts of SERVICE_OF_HOST to the lab; the name stays in the Host header and in the TLS handshake."""
+    """Resolves the hosts of SERVICE_OF_HOST to the lab. Host header and TLS handshake keep the real name."""
 
     def __init__(self, simulator: Simulator, context: ssl.SSLContext) -> None:
         super().__init__(verify=context, limits=httpx.Limits(max_connections=None))

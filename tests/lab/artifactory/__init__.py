@@ -38,7 +38,7 @@ def describe(simulator: Simulator) -> dict[str, Any]:
 
 
 def build(simulator: Simulator) -> dict[str, Starlette]:
-    # downloads and storage come last: they have routes for all that is left below /artifactory/.
+    # storage and downloads come last: their routes match everything else below /artifactory/.
     modules = (system, access, security, repositories, search, docker, npm, nuget, pypi, storage, downloads)
     app = Starlette(
         routes=[route for module in modules for route in module.routes()],
@@ -56,7 +56,7 @@ async def _on_http_exception(_request: Request, error: Exception) -> Response:
 
 
 class _Headers:
-    """ASGI middleware: every answer names the version and the node (artifactory.md §1.1)."""
+    """ASGI middleware: every response names version and node (facts/artifactory.md#repository-endpoints)."""
 
     def __init__(self, app: ASGIApp, simulator: Simulator) -> None:
         self._app, self._simulator = app, simulator

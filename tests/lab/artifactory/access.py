@@ -1,7 +1,10 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Access API: ping, version, access tokens and permissions (artifactory.md §4, §7)."""
+"""The Access API: ping, version, access tokens and permissions.
+
+See facts/artifactory.md#authentication and facts/artifactory.md#permissions.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ async def version(artifactory: Artifactory, _caller: Caller, _request: Request) 
 
 
 async def create_token(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
-    """The body is JSON or a form; only an admin may create a token for another user or with the admin's scope."""
+    """Create a token from JSON or a form. Only an administrator may choose another user or scope."""
     fields = await _token_fields(request)
     username = str(fields.get("username") or caller.name)
     scope = str(fields.get("scope") or SCOPE_USER)
@@ -45,12 +48,12 @@ async def create_token(artifactory: Artifactory, caller: Caller, request: Reques
         refreshable=_is_true(fields.get("refreshable")),
         with_reference=_is_true(fields.get("include_reference_token")),
     )
-    answer: dict[str, Any] = {"token_id": token.id, "access_token": token.jwt}
+    body: dict[str, Any] = {"token_id": token.id, "access_token": token.jwt}
     if token.reference:
-        answer["reference_token"] = token.reference
+        body["reference_token"] = token.reference
     if "exp" in token.claims:
-        answer["expires_in"] = token.claims["exp"] - token.claims["iat"]
-    return compact({**answer, "scope": scope, "token_type": "Bearer"})
+        body["expires_in"] = token.claims["exp"] - token.claims["iat"]
+    return compact({**body, "scope": scope, "token_type": "Bearer"})
 
 
 async def _token_fields(request: Request) -> dict[str, Any]:
@@ -86,7 +89,7 @@ async def revoke_token(artifactory: Artifactory, caller: Caller, request: Reques
 
 
 def _find_token(artifactory: Artifactory, caller: Caller, request: Request) -> Token:
-    """A stored token; those of other users are there for an admin only."""
+    """A stored token. Only an administrator sees those of other users; raises ApiError otherwise."""
     token = artifactory.authenticator.tokens.get(request.path_params["id"])
     if token is None or not (caller.admin or token.username == caller.name):
         raise ApiError(404, "Token not found")
@@ -159,12 +162,12 @@ async def delete_permission(artifactory: Artifactory, _caller: Caller, request: 
 
 
 def routes() -> list[BaseRoute]:
-    permission: list[BaseRoute] = [
+    token_routes: list[BaseRoute] = [
         route("/access/api/v1/system/ping", ping, kind="access.ping", allow="all"),
         route("/access/api/v1/system/version", version, kind="access.version"),
     ]
     for tokens in ("/access/api/v1/tokens", "/artifactory/access/api/v1/tokens"):
-        permission += [
+        token_routes += [
             route(tokens, list_tokens, kind="access.token.list"),
             route(tokens, create_token, kind="access.token.create", methods=["POST"]),
             route(f"{tokens}/{{id}}", get_token, kind="access.token.get"),
@@ -172,7 +175,7 @@ def routes() -> list[BaseRoute]:
         ]
     listing, by_name = "/access/api/v2/permissions", "/access/api/v2/permissions/{name}"
     return [
-        *permission,
+        *token_routes,
         route(listing, list_permissions, kind="access.permission.list", allow="admin"),
         route(f"{listing}/", list_permissions, kind="access.permission.list", allow="admin"),
         route(listing, create_permission, kind="access.permission.create", methods=["POST"], allow="admin"),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is particular about Alpine: the indexes of several repositories in one."""
+"""Alpine: merges the indexes of several repositories."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .remote import UnreadableError
 
 
 def merge(documents: Sequence[bytes]) -> bytes:
-    """One APKINDEX.tar.gz with the packages of all; of two that are the same version the first one's."""
+    """One APKINDEX.tar.gz with all packages; the first document wins for a version that several have."""
     packages: dict[tuple[str, ...], str] = {}
     for document in documents:
         for entry in _entries(document):

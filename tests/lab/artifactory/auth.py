@@ -1,7 +1,10 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is calling: users, access tokens and the ways to present them (artifactory.md §1.4, §4)."""
+"""Users, access tokens, and how a request presents them.
+
+See facts/artifactory.md#errors and facts/artifactory.md#authentication.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ ANONYMOUS = "anonymous"
 SCOPE_USER = "applied-permissions/user"
 SCOPE_ADMIN = "applied-permissions/admin"
 SCOPE_GROUPS = "applied-permissions/groups:"
-STORED_FROM_SECONDS = 10800  # a token that lives shorter is not kept and so cannot be listed or revoked
+STORED_FROM_SECONDS = 10800  # a token with a shorter TTL is not stored, so it cannot be listed or revoked
 
 
 @dataclass(frozen=True)
@@ -50,18 +53,18 @@ class Caller:
 
     @property
     def label(self) -> str:
-        """The name as error texts show it."""
+        """The name as in error messages."""
         return f"token:{self.name}" if self.by_token else self.name
 
     @property
     def groups(self) -> frozenset[str]:
-        """The groups that a token is for. What they may do counts then, and not what the user may."""
+        """The groups of the token's scope. If there are any, their permissions apply instead of the user's."""
         return groups_of(self.scope)
 
 
 @dataclass(frozen=True)
 class Token:
-    """An access token. Its claims are those of the JWT; there is no `exp` in one that does not expire."""
+    """An access token with the claims of its JWT. Without `exp` it does not expire."""
 
     claims: dict[str, Any]
     jwt: str = field(repr=False)
@@ -79,7 +82,7 @@ class Token:
 
 
 class Signer:
-    """Makes and checks the JWTs of one installation."""
+    """Signs and verifies the JWTs of one installation."""
 
     def __init__(self) -> None:
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -91,7 +94,7 @@ class Signer:
         return f"{signed}.{_encode(self._key.sign(signed.encode(), padding.PKCS1v15(), SHA256()))}"
 
     def verify(self, jwt: str) -> dict[str, Any] | None:
-        """The claims of a token that this installation signed, None for any other text."""
+        """The claims of a token that this installation signed, or None."""
         signed, _ignored, signature = jwt.rpartition(".")
         try:
             self._key.public_key().verify(_decode(signature), signed.encode(), padding.PKCS1v15(), SHA256())
@@ -102,7 +105,7 @@ class Signer:
 
 
 class Authenticator:
-    """Users and tokens. `now` tells the epoch seconds that expiry is judged by."""
+    """Users and tokens. `now` returns the current time in epoch seconds."""
 
     def __init__(self, now: Callable[[], float], signer: Signer, service_id: str) -> None:
         self._now = now
@@ -123,7 +126,7 @@ class Authenticator:
         refreshable: bool = False,
         with_reference: bool = False,
     ) -> Token:
-        """A new token; `expires_in` in seconds, 0 for one that does not expire."""
+        """Issue a token. `expires_in` is in seconds; 0 means that it does not expire."""
         now, subject = int(self._now()), f"{self._issuer}/users/{username}"
         claims: dict[str, Any] = {
             "sub": subject,
@@ -149,7 +152,7 @@ class Authenticator:
         del self.tokens[token.id]
 
     def caller(self, request: Request) -> Caller:
-        """The caller of a request, anonymous without credentials; 401 when they are wrong."""
+        """The caller of a request, anonymous without credentials. Raises ApiError 401 if they are wrong."""
         if key := request.headers.get("x-jfrog-art-api"):
             return self._token_caller(key)
         scheme, _ignored, credentials = request.headers.get("authorization", "").partition(" ")
@@ -190,7 +193,7 @@ class Authenticator:
 
 
 def groups_of(scope: str) -> frozenset[str]:
-    """The groups that a scope is for; none for another scope. Names in quotes may hold spaces and commas."""
+    """The groups of a scope, empty for other scopes. Names in quotes can contain spaces and commas."""
     if not scope.startswith(SCOPE_GROUPS):
         return frozenset()
     return frozenset(next(csv.reader([scope.removeprefix(SCOPE_GROUPS)]), []))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a remote repository has cached, by path; and the file store that all of them share (artifactory.md §5.6)."""
+"""The cache of a remote repository, and the file store that all caches share (facts/artifactory.md#cache)."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Content:
 
 @dataclass
 class CachedFile:
-    """One file; times in epoch seconds. `expires`: the upstream can have another under the same name tomorrow.
+    """One file; times in epoch seconds. `expires`: the content at this path can change upstream.
 
-    `digest` and `length` are those of the content, but in a marker those of the blob that it promises.
+    `digest` and `length` are those of the content, or of the blob that a marker stands for.
     """
 
     path: str
@@ -41,7 +41,7 @@ class CachedFile:
     created_by: str
     created: float
     modified: float
-    updated: float  # when it was last known to be what the upstream has
+    updated: float  # when it was last compared with the upstream
     expired: bool = False
     downloads: int = 0
     downloaded: float = 0
@@ -60,7 +60,7 @@ class CachedFile:
 
 
 class FileStore:
-    """Files by their SHA-256, in a folder that goes when the store goes."""
+    """Files by their SHA-256, in a temporary folder."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="lab-artifactory-"))
@@ -77,13 +77,13 @@ class FileStore:
             hashlib.md5(data, usedforsecurity=False).hexdigest(),
             len(data),
         )
-        # What is there already may be on its way to somebody.
+        # An existing file can be in use by a response.
         if not self.path(content).exists():
             self.path(content).write_bytes(data)
         return content
 
     async def add_stream(self, chunks: AsyncIterable[bytes]) -> Content:
-        """Take a body of any size in bounded memory."""
+        """Store a body of any size in bounded memory."""
         digests = [hashlib.new(name, usedforsecurity=False) for name in ("sha256", "sha1", "md5")]
         size = 0
         with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:
@@ -99,7 +99,7 @@ class FileStore:
 
 
 class Cache:
-    """The files of one remote repository. `now` is the lab's clock."""
+    """The cached files of one remote repository. `now` is the lab's clock."""
 
     def __init__(self, store: FileStore, now: Callable[[], float]) -> None:
         self.store = store
@@ -121,11 +121,11 @@ class Cache:
         return {name.partition("/")[0]: "/" in name for name in rest}
 
     def confirm(self, file: CachedFile) -> None:
-        """The upstream still has the same."""
+        """Record that the upstream still has the same content."""
         file.updated, file.expired = self._now(), False
 
     def remove(self, path: str) -> int:
-        """The number of files that were at or below a path."""
+        """Delete the files at and below a path, and return their number."""
         files = self.below(path)
         for file in files:
             del self.files[file.path]
@@ -142,7 +142,7 @@ class Cache:
         expires: bool = False,
         declared: tuple[str, int] | None = None,
     ) -> CachedFile:
-        """Keep a file in place of an older one. `promised`: digest and length of what it only stands for."""
+        """Store a file. `declared`: digest and length of the blob that a marker stands for."""
         now = self._now()
         digest, length = declared or (f"sha256:{content.sha256}", content.size)
         file = CachedFile(path, content, mime_type, remote_url, digest, length, expires, user, now, now, now)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cipher text that a repository's password turns into: `AM.<key id>.AES128.<base58>` (artifactory.md §3)."""
+"""Encryption of repository passwords: `AM.<key id>.AES128.<base58>` (facts/artifactory.md#passwords)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NONCE_SIZE = 12
 
 
 class Cipher:
-    """One installation's key: cipher text of another installation is clear text to this one."""
+    """The key of one installation. Cipher text of another installation counts as clear text."""
 
     def __init__(self) -> None:
         self._key = AESGCM(AESGCM.generate_key(bit_length=128))
@@ -29,7 +29,7 @@ class Cipher:
         return self._prefix + _base58(nonce + self._key.encrypt(nonce, clear.encode(), None))
 
     def decrypt(self, text: str) -> str | None:
-        """The clear text, None when `text` is not cipher text of this key."""
+        """The clear text, or None if `text` is not cipher text of this key."""
         if not text.startswith(self._prefix):
             return None
         try:

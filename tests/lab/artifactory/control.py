@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Control routes: what tests see and change behind Artifactory's back."""
+"""Control routes of Artifactory: tests read and change its state past its own API."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ def routes(simulator: Simulator) -> list[BaseRoute]:
         return artifactory
 
     def repository(request: Request) -> Repository:
-        repo = state().store.get(request.path_params["key"])
-        if repo is None:
-            raise KeyError(request.path_params["key"])
-        return repo
+        key = request.path_params["key"]
+        if (stored := state().store.get(key)) is None:
+            raise KeyError(key)
+        return stored
 
     def remote(request: Request) -> Remote[Any, Any]:
         return state().remote(repository(request))
 
     async def list_repositories(_request: Request) -> JSONResponse:
         """By key; passwords in clear text, unset fields as null."""
-        return JSONResponse({repo.key: _stored(repo) for repo in state().store})
+        return JSONResponse({stored.key: _to_json(stored) for stored in state().store})
 
     async def change_repository(request: Request) -> JSONResponse:
-        """No merge rules, no validation, no restart: the values are simply there."""
-        repo = repository(request)
-        state().store.overwrite(repo.key, await request.json())
-        return JSONResponse(_stored(repo))
+        """Set fields without merging, validation or restart."""
+        stored = repository(request)
+        state().store.overwrite(stored.key, await request.json())
+        return JSONResponse(_to_json(stored))
 
     async def list_cache(request: Request) -> JSONResponse:
         return JSONResponse(sorted(remote(request).cache.files))
@@ -48,13 +48,13 @@ def routes(simulator: Simulator) -> list[BaseRoute]:
         return JSONResponse({"removed": remote(request).cache.remove("")})
 
     async def list_permissions(_request: Request) -> JSONResponse:
-        """By name; what the Access API calls their resources."""
-        return JSONResponse({name: repo.resources for name, repo in state().permissions.by_name.items()})
+        """Resources in the form of the Access API, by the name of the permission."""
+        return JSONResponse({name: stored.resources for name, stored in state().permissions.by_name.items()})
 
     async def count_requests(_request: Request) -> JSONResponse:
-        """Requests to the upstream by repository, each hop of a redirect too: {"HEAD": n, "GET": n, "TOKEN": n}."""
-        remotes = [state().remote(repo) for repo in state().store if repo.rclass == "remote"]
-        return JSONResponse({repo.key: dict(repo.upstream.requests) for repo in remotes})
+        """Requests to the upstream by repository, with each hop of a redirect: {"HEAD": n, "GET": n, "TOKEN": n}."""
+        remotes = [state().remote(stored) for stored in state().store if stored.rclass == "remote"]
+        return JSONResponse({remote.key: dict(remote.upstream.requests) for remote in remotes})
 
     return [
         Route("/artifactory/repositories", list_repositories),
@@ -66,6 +66,6 @@ def routes(simulator: Simulator) -> list[BaseRoute]:
     ]
 
 
-def _stored(repository: Repository) -> dict[str, Any]:
+def _to_json(repository: Repository) -> dict[str, Any]:
     identity = {"key": repository.key, "rclass": repository.rclass, "packageType": repository.package_type}
     return {**identity, **repository.fields}

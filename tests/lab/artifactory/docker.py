@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Docker API, on /v2/<key>/… and on /artifactory/api/docker/<key>/v2/… (artifactory.md §5)."""
+"""The Docker API below /v2/<key>/ and /artifactory/api/docker/<key>/v2/ (facts/artifactory.md#docker-api)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .cache import CachedFile
 from .docker_remote import DOCKER_TYPES, DockerRemote, Pull
 from .file_response import serve
 from .manifests import MARKER, is_marker
-from .remote import BadCredentialsError, DeniedError, NotFoundError, first, attempts_in_order
+from .remote import BadCredentialsError, DeniedError, NotFoundError, attempts_in_order, resolve_first
 from .responses import ApiError, compact, envelope, route
 from .store import Repository
 
@@ -35,7 +35,7 @@ _API_VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
 
 @dataclass(frozen=True)
 class UnknownItem:
-    """What a 404 says, and the noun in a 403."""
+    """Code, message and detail of a 404, and the noun in the message of a 403."""
 
     code: str
     message: str
@@ -54,7 +54,7 @@ class UnknownItem:
 
 
 class DockerError(Exception):
-    """The answer when no member gave one."""
+    """Carries the error response for a request that no member could serve."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(response.status_code)
@@ -64,7 +64,7 @@ class DockerError(Exception):
 # --- one request ------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class RequestContext:
-    """A request of a known caller to a Docker repository."""
+    """A request of an authenticated caller to a Docker repository."""
 
     artifactory: Artifactory
     caller: Caller
@@ -86,7 +86,7 @@ class RequestContext:
 
 
 def _challenge(request: Request, key: str | None = None, image: str | None = None) -> Response:
-    """401; the realm has the key in it, the scope has not, and both name the port."""
+    """401 with a Bearer challenge: only the realm contains the key, and realm and service contain the port."""
     port = request.url.port or {"https": 443, "http": 80}[request.url.scheme]
     service = f"{request.url.hostname}:{port}"
     path = f"/artifactory/api/docker/{key}/v2/token" if key else "/v2/token"
@@ -106,7 +106,7 @@ def _error(
 
 
 def _caller(artifactory: Artifactory, request: Request) -> Caller | None:
-    """None for a caller who has to present a token first; a wrong password raises the envelope's 401."""
+    """The caller, or None if a token is needed first. Raises ApiError 401 for a wrong password."""
     try:
         caller = artifactory.authenticator.caller(request)
     except ApiError:
@@ -141,9 +141,9 @@ def _docker_route(path: str, endpoint: DockerEndpoint, kind: str, methods: Seque
 
 
 async def _first(call: RequestContext, attempts: Iterable[Awaitable[T]], unknown: UnknownItem) -> T:
-    """The first attempt that succeeds. Raises Refusal."""
+    """The result of the first attempt that succeeds. Raises DockerError."""
     try:
-        return await first(attempts)
+        return await resolve_first(attempts)
     except (NotFoundError, DeniedError, BadCredentialsError) as error:
         raise DockerError(_error_response(call, error, unknown)) from error
 
@@ -165,13 +165,13 @@ async def ping(_call: RequestContext) -> Response:
 
 
 async def host_ping(request: Request) -> Response:
-    """The bare /v2/, which has no repository."""
+    """Ping of the whole host, without a repository."""
     caller = _caller(request.app.state.simulator.artifactory, request)
     return _challenge(request) if caller is None else Response(headers=_API_VERSION)
 
 
 async def token(artifactory: Artifactory, caller: Caller, _request: Request) -> Response:
-    """The scope that is asked for is not looked at: permissions count where the token is used."""
+    """Issue a token. The requested scope is ignored, because permissions apply where the token is used."""
     issued = artifactory.authenticator.issue(caller.name, expires_in=TOKEN_SECONDS, scope=caller.scope)
     return compact({"token": issued.jwt, "expires_in": TOKEN_SECONDS})
 
@@ -209,14 +209,14 @@ async def blob(call: RequestContext) -> Response:
 
 async def tags(call: RequestContext) -> Response:
     attempts = (remote.tags(call.pull) for remote in call.members())
-    route_list = sorted(await _first(call, attempts, UnknownItem.manifest(call.image)))
+    docker_routes = sorted(await _first(call, attempts, UnknownItem.manifest(call.image)))
     query = call.request.query_params
-    rest = [tag for tag in route_list if tag > query.get("last", "")]
+    rest = [tag for tag in docker_routes if tag > query.get("last", "")]
     count = int(query["n"]) if query.get("n", "").isdigit() else len(rest)
     headers = dict(_API_VERSION)
-    if count < len(rest):  # the link lacks the repository key, as the real one does
-        following = urlencode({"last": rest[count - 1] if count else "", "n": count})
-        headers["Link"] = f'</v2/{call.image}/tags/list?{following}>; rel="next"'
+    if count < len(rest):  # like the real one, the link lacks the repository key
+        next_query = urlencode({"last": rest[count - 1] if count else "", "n": count})
+        headers["Link"] = f'</v2/{call.image}/tags/list?{next_query}>; rel="next"'
     return JSONResponse({"name": call.image, "tags": rest[:count]}, headers=headers)
 
 
@@ -230,8 +230,8 @@ async def referrers(call: RequestContext) -> Response:
     if settings.version < (7, 90, 1) or not settings["artifactory_proxies_referrers"]:
         raise ApiError(404, "Not Found")
     attempts = (remote.referrers(call.pull, digest) for remote in call.members())
-    route_list = await _first(call, attempts, UnknownItem.manifest(call.image))
-    return JSONResponse(route_list, headers=_API_VERSION, media_type="application/vnd.oci.image.index.v1+json")
+    docker_routes = await _first(call, attempts, UnknownItem.manifest(call.image))
+    return JSONResponse(docker_routes, headers=_API_VERSION, media_type="application/vnd.oci.image.index.v1+json")
 
 
 async def reject_upload(_call: RequestContext) -> Response:
@@ -244,7 +244,7 @@ async def reject_manifest_write(call: RequestContext) -> Response:
 
 
 def _serve_file(call: RequestContext, file: CachedFile, headers: dict[str, str]) -> Response:
-    """A file with the headers of artifactory.md §5.3; of a marker just those of what it stands for."""
+    """The response with a file, or for a marker just the headers of its blob."""
     headers = {**_API_VERSION, **headers, "Docker-Content-Digest": file.digest}
     if not is_marker(file):
         return serve(call.artifactory, call.caller, call.request, file, headers)
@@ -261,17 +261,17 @@ def _serve_file(call: RequestContext, file: CachedFile, headers: dict[str, str])
 
 
 def routes() -> list[BaseRoute]:
-    route_list: list[BaseRoute] = [Route(path, host_ping, name="docker.ping") for path in ("/v2", "/v2/")]
+    docker_routes: list[BaseRoute] = [Route(path, host_ping, name="docker.ping") for path in ("/v2", "/v2/")]
     internal = "/artifactory/api/docker/{key}/v2"
     for path in ("/v2/token", f"{internal}/token"):
-        route_list += [
+        docker_routes += [
             route(path, token, kind="docker.token"),
             route(path, reject_token_post, kind="docker.token", methods=["POST"], allow="all"),
         ]
-    route_list += [_docker_route(path, ping, "docker.ping") for path in (internal, f"{internal}/")]
+    docker_routes += [_docker_route(path, ping, "docker.ping") for path in (internal, f"{internal}/")]
     for base in ("/v2/{key}", internal):
         image = f"{base}/{{image:path}}"
-        route_list += [
+        docker_routes += [
             _docker_route(f"{base}/_catalog", catalog, "docker.catalog"),
             _docker_route(f"{image}/tags/list", tags, "docker.tags"),
             _docker_route(f"{image}/referrers/{{digest}}", referrers, "docker.referrers"),
@@ -280,4 +280,4 @@ def routes() -> list[BaseRoute]:
             _docker_route(f"{image}/blobs/{{digest}}", blob, "docker.blob"),
             _docker_route(f"{image}/blobs/uploads/", reject_upload, "docker.push", ["POST"]),
         ]
-    return route_list
+    return docker_routes

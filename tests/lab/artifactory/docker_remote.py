@@ -1,7 +1,10 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A remote Docker repository at work: what comes from its cache, what from its upstream (artifactory.md §5.3–5.5)."""
+"""A remote Docker repository: what it serves from its cache and what from its upstream.
+
+See facts/artifactory.md#docker-api and facts/artifactory.md#upstream-failures.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ _NEXT_PAGE = re.compile(r'<([^>]*)>;\s*rel="?next"?')
 
 @dataclass(frozen=True)
 class Pull:
-    """Who asks for something of which image."""
+    """Caller, image, and Accept header of a pull."""
 
     caller: Caller
     image: str
@@ -42,7 +45,7 @@ class Pull:
 
 
 class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
-    """The running side of one remote Docker repository."""
+    """Cache and upstream of one remote Docker repository."""
 
     def __init__(self, artifactory: Artifactory, key: str) -> None:
         http, now = artifactory.simulator.http, artifactory.simulator.clock.now
@@ -50,9 +53,9 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
         upstream = RegistryUpstream(http, now, lambda: self.fields, self._uses_tokens)
         super().__init__(artifactory, key, cache, upstream)
 
-    # --- what clients ask for; raises NotFoundError, DeniedError, BadCredentialsError ---------------------------------
+    # --- requests of clients; raise NotFoundError, DeniedError, BadCredentialsError -----------------------------------
     async def manifest(self, pull: Pull, reference: str) -> CachedFile:
-        """The manifest of a tag or a digest; an expired copy when the upstream does not give a better one."""
+        """The manifest of a tag or a digest, or an expired copy of it if the upstream does not serve it."""
         folder = folder_of(pull.image, reference)
         self._check(pull.caller, f"{folder}/{INDEX}")
         async with self._locks[folder]:
@@ -67,7 +70,7 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
                 return cached
 
     async def cached_manifest(self, pull: Pull, reference: str) -> CachedFile:
-        """The same, but only what is here and fresh."""
+        """The manifest, but only from the cache and if not expired."""
         self._check(pull.caller, f"{folder_of(pull.image, reference)}/{INDEX}")
         cached = self.cache.manifest(pull.image, reference)
         if cached is None or not self._is_usable(cached, reference):
@@ -75,7 +78,7 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
         return cached
 
     async def blob(self, pull: Pull, digest: str, *, fetch: bool) -> CachedFile:
-        """A blob that a cached manifest names. Without `fetch` its marker will do."""
+        """A blob of a cached manifest. Without `fetch`, its marker is enough."""
         self._check(pull.caller, folder_of(pull.image, digest))
         async with self._locks[folder_of(pull.image, digest)]:
             blob = self.cache.blob(pull.image, digest)
@@ -84,18 +87,18 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
             return await self._fetch_blob(pull, blob) if is_marker(blob) and fetch else blob
 
     async def tags(self, pull: Pull) -> list[str]:
-        """All tags, as the upstream lists them; without it those in the cache."""
+        """All tags of the upstream, or the cached ones if it is not available."""
         self._check(pull.caller, pull.image)
         name, tags, query = self._upstream_name(pull.image), [], ""
         try:
-            async with self._upstream_requests(pull.image, cache_miss=False):
+            async with self._contacting_upstream(pull.image, cache_miss=False):
                 while True:
                     body, link = await self._json(f"{name}/tags/list{query}", name, pull)
                     tags += body["tags"]
-                    following = _NEXT_PAGE.search(link)
-                    if following is None:
+                    next_page = _NEXT_PAGE.search(link)
+                    if next_page is None:
                         return tags
-                    query = f"?{urlsplit(following[1]).query}"
+                    query = f"?{urlsplit(next_page[1]).query}"
         except NotFoundError:
             cached = self.cache.tags(pull.image)
             if not cached:
@@ -103,20 +106,20 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
             return cached
 
     async def referrers(self, pull: Pull, digest: str) -> dict[str, Any]:
-        """The upstream's list; it is not cached."""
+        """The referrers of a digest from the upstream; they are not cached."""
         self._check(pull.caller, folder_of(pull.image, digest))
         name = self._upstream_name(pull.image)
-        async with self._upstream_requests(pull.image, cache_miss=False):
+        async with self._contacting_upstream(pull.image, cache_miss=False):
             body, _ignored = await self._json(f"{name}/referrers/{digest}", name, pull)
             return body
 
     # --- rules --------------------------------------------------------------------------------------------------------
     def _is_usable(self, file: CachedFile, reference: str) -> bool:
-        """A digest asks for those very bytes, however old the copy of a tag is that holds them."""
+        """Whether a copy can be served. For a digest its age does not matter, because the content cannot change."""
         return reference.startswith("sha256:") or self._is_valid(file)
 
     def _uses_tokens(self) -> bool:
-        """Whether challenges of the upstream are answered: other types than docker may need no setting for that."""
+        """Whether the repository requests bearer tokens. Types other than docker may not need the field for that."""
         always = self._artifactory.settings["artifactory_oci_token_authentication"] == "always"
         return bool(self.fields["enableTokenAuthentication"] or (always and self._repository.package_type != "docker"))
 
@@ -125,16 +128,16 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
         return f"{project}/{image}" if project else image
 
     def _require_usable(self, response: httpx.Response, pull: Pull) -> None:
-        """Anything but 200 is as good as nothing; so is a blocked web page, unless the client takes anything."""
+        """Raise NotFoundError for a status other than 200 and a blocked HTML page, unless the client accepts `*/*`."""
         blocked = "*/*" not in pull.accept and self._blocks(response.headers.get("content-type", ""))
         if response.status_code != 200 or blocked:
             raise NotFoundError
 
     # --- the upstream -------------------------------------------------------------------------------------------------
     @asynccontextmanager
-    async def _upstream_requests(self, path: str, *, cache_miss: bool) -> AsyncIterator[None]:
-        """The same, and what it means that the upstream's token service gave no token."""
-        async with super()._upstream_requests(path, cache_miss=cache_miss):
+    async def _contacting_upstream(self, path: str, *, cache_miss: bool) -> AsyncIterator[None]:
+        """As in Remote, and turn a rejection by the token service into BadCredentialsError or NotFoundError."""
+        async with super()._contacting_upstream(path, cache_miss=cache_miss):
             try:
                 yield
             except TokenRejectedError as error:
@@ -152,7 +155,7 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
     async def _fetch_manifest(self, pull: Pull, reference: str, cached: CachedFile | None) -> CachedFile:
         folder, name = folder_of(pull.image, reference), self._upstream_name(pull.image)
         path = f"{name}/manifests/{reference}"
-        async with self._upstream_requests(folder, cache_miss=cached is None):
+        async with self._contacting_upstream(folder, cache_miss=cached is None):
             if not self.fields["bypassHeadRequests"]:
                 async with self.upstream.open("HEAD", path, name, _MANIFEST_TYPES) as response:
                     self._require_usable(response, pull)
@@ -170,7 +173,7 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
 
     async def _fetch_blob(self, pull: Pull, marker: CachedFile) -> CachedFile:
         name = self._upstream_name(pull.image)
-        async with self._upstream_requests(folder_of(pull.image, marker.digest), cache_miss=True):
+        async with self._contacting_upstream(folder_of(pull.image, marker.digest), cache_miss=True):
             self._check_deploy(pull.caller, marker.path)
             async with self.upstream.open("GET", f"{name}/blobs/{marker.digest}", name) as response:
                 self._require_usable(response, pull)
@@ -180,7 +183,7 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
         return self.cache.save_blob(pull.image, marker, content, pull.caller.name)
 
     async def _json(self, path: str, name: str, pull: Pull) -> tuple[dict[str, Any], str]:
-        """A JSON answer of the upstream, and its Link header."""
+        """A JSON response of the upstream and its Link header."""
         async with self.upstream.open("GET", path, name) as response:
             self._require_usable(response, pull)
             await response.aread()

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Package files under their path, /artifactory/<key>/<path>, with checksums; and what all package types share."""
+"""Downloads of package files at /artifactory/<key>/<path>, with checksums, and helpers of all package types.
+
+See facts/artifactory.md#package-types and facts/artifactory.md#virtual-repositories.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from .auth import Caller
 from .cache import Cache, CachedFile
 from .file_response import serve
 from .files import FileRemote, MismatchError, RemoteFile
-from .remote import DeniedError, NotFoundError, UnreadableError, first, more_severe, attempts_in_order
+from .remote import DeniedError, NotFoundError, UnreadableError, attempts_in_order, more_severe, resolve_first
 from .responses import BASIC_CHALLENGE, ApiError, route
 from .responses import Endpoint as ArtifactoryEndpoint
 from .store import Repository
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from .state import Artifactory
 
 _CHECKSUMS = ("md5", "sha1", "sha256")
-# How the documents of several members become one, by the end of their path. Of other files the first member's counts.
+# The functions that merge documents of several members, by the end of the path. Other files come from one member.
 _MERGES: dict[str, Callable[[Sequence[bytes]], bytes]] = {
     "/APKINDEX.tar.gz": alpine.merge,
     "/@v/list": golang.merge,
@@ -38,12 +41,12 @@ _MERGES: dict[str, Callable[[Sequence[bytes]], bytes]] = {
 
 
 Locator = Callable[[FileRemote], Awaitable[RemoteFile]]
-"""What is wanted of each member: they can have the same thing in different places."""
+"""Returns where a member has a file: members can have the same file at different locations."""
 
 
 @dataclass(frozen=True)
 class RequestContext:
-    """A request of a known caller to a repository of package files."""
+    """A request of an authenticated caller to a repository of package files."""
 
     artifactory: Artifactory
     caller: Caller
@@ -55,7 +58,7 @@ class RequestContext:
         return str(self.request.path_params["path"])
 
     def api(self, name: str) -> str:
-        """Where clients find an API of the repository."""
+        """The URL of an API of this repository."""
         return f"{self.request.url.scheme}://{self.request.url.netloc}/artifactory/api/{name}/{self.repository.key}"
 
     def members(self) -> list[FileRemote]:
@@ -64,7 +67,7 @@ class RequestContext:
         return [member for member in members if isinstance(member, FileRemote)]
 
     async def first(self, locate: Locator) -> CachedFile:
-        """The first member's file that can be had."""
+        """The file of the first member that serves it. Raises NotFoundError, DeniedError."""
 
         async def cached(remote: FileRemote) -> CachedFile:
             return await remote.cached(self.caller, await locate(remote))
@@ -72,10 +75,10 @@ class RequestContext:
         async def fetched(remote: FileRemote) -> CachedFile:
             return await remote.file(self.caller, await locate(remote))
 
-        return await first(attempts_in_order(self.members(), cached, fetched))
+        return await resolve_first(attempts_in_order(self.members(), cached, fetched))
 
     async def all(self, locate: Locator) -> list[tuple[FileRemote, CachedFile]]:
-        """The files of all members that have one; raises what `first` raises when none has."""
+        """The files of all members that serve it. Raises NotFoundError, DeniedError if there are none."""
         files: list[tuple[FileRemote, CachedFile]] = []
         reason: Exception = NotFoundError()
         for remote in self.members():
@@ -101,7 +104,7 @@ class RequestContext:
         return document
 
     def make(self, path: str, body: bytes) -> CachedFile:
-        """A file that no cache holds."""
+        """A file that is in no cache."""
         content, mime_type = self.artifactory.files.add(body), RemoteFile(path, "").mime_type
         return Cache(self.artifactory.files, self.artifactory.simulator.clock.now).put(path, content, mime_type, "", "")
 
@@ -113,7 +116,7 @@ Endpoint = Callable[[RequestContext], Awaitable[Response]]
 
 
 def of_type(package_type: str, endpoint: Endpoint) -> ArtifactoryEndpoint:
-    """An endpoint for repositories of a package type ("" for any), whatever the class; all of them refuse alike."""
+    """An endpoint for repositories of a package type ("" for any) and any class."""
 
     async def handle(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
         key = request.path_params["key"]
@@ -143,7 +146,7 @@ def _errors_as_responses(artifactory: Artifactory, caller: Caller) -> Iterator[N
 
 
 async def download(call: RequestContext) -> Response:
-    """A file, or one of its checksums, which is made of the file as it is here: the upstream is not asked for it."""
+    """Serve a file, or a checksum of it, which is computed from the cached file instead of downloaded."""
     path, _ignored, algorithm = call.path.rpartition(".")
     if path and algorithm in _CHECKSUMS:
         return PlainTextResponse(getattr((await _find(call, path)).content, algorithm))
@@ -154,7 +157,8 @@ async def _find(call: RequestContext, path: str) -> CachedFile:
     async def locate(remote: FileRemote) -> RemoteFile:
         return remote.below(path)
 
-    members, merge = call.members(), next((how for end, how in _MERGES.items() if f"/{path}".endswith(end)), None)
+    members = call.members()
+    merge = next((function for end, function in _MERGES.items() if f"/{path}".endswith(end)), None)
     if merge is None or len(members) < 2 or not members[0].below(path).expires:
         return await call.first(locate)
     files = await call.all(locate)
@@ -162,7 +166,7 @@ async def _find(call: RequestContext, path: str) -> CachedFile:
 
 
 async def _download_cached(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
-    """A file of `<key>-cache`, as it is: the upstream is not asked."""
+    """Serve a file of `<key>-cache` without contacting the upstream."""
     owner = artifactory.cache_owner(request.path_params["key"])
     with _errors_as_responses(artifactory, caller):
         call = RequestContext(artifactory, caller, owner, request)
@@ -180,6 +184,6 @@ async def _any(artifactory: Artifactory, caller: Caller, request: Request) -> Re
 
 def routes() -> list[BaseRoute]:
     return [
-        route("/artifactory/api/go/{key}/{path:path}", of_type("go", download), kind="go.get"),  # its other address
+        route("/artifactory/api/go/{key}/{path:path}", of_type("go", download), kind="go.get"),
         route("/artifactory/{key}/{path:path}", _any, kind="files.get"),
     ]

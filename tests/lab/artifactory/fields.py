@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fields of a repository configuration: names, order on the wire, REST defaults and types (artifactory.md §2)."""
+"""The fields of a configuration: names, order, REST defaults and types (facts/artifactory.md#fields-and-defaults)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from .responses import ApiError
 
 # fmt: off
-# Every repository, whatever its class or package type; v1 answers hold all of these.
+# Fields of every class and package type; a v1 response has all of them.
 _DESCRIPTION: dict[str, Any] = {"description": "", "notes": "", "includesPattern": "**/*", "excludesPattern": ""}
 _COMMON: dict[str, Any] = {
     "signedUrlTtl": 90, "enableComposerSupport": False, "enableNuGetSupport": False, "enableGemsSupport": False,
@@ -60,7 +60,7 @@ _VIRTUAL: dict[str, Any] = {
     "externalDependenciesEnabled": False, "virtualRetrievalCachePeriodSecs": 600, "forceMavenAuthentication": False,
     "useNamespaces": False, "cargoInternalIndex": True, "cargoAnonymousAccess": False,
 }
-# A local repository is only here to be a member and to take a name: the fields that clients insist on.
+# A local repository can only be a member and occupy a key, so it has just the fields that clients require.
 _LOCAL: dict[str, Any] = {
     **_DESCRIPTION, "repoLayoutRef": "maven-2-default", **_COMMON,
     "checksumPolicyType": "client-checksums", "handleReleases": True, "handleSnapshots": True,
@@ -70,7 +70,7 @@ _LOCAL: dict[str, Any] = {
 }
 # fmt: on
 
-# Fields whose unset value is null, which an answer leaves out.
+# Fields that are null when unset; a response leaves them out.
 _KEYS: dict[str, type] = {"projectKey": str, "primaryKeyPairRef": str}
 _REMOTE_NULLABLE: dict[str, type] = {
     **_KEYS,
@@ -98,7 +98,7 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# What the v2 and /configurations dialects show: the fields that matter, then those of one package type alone.
+# The fields of v2 and /configurations: those of every package type, then those of a single one.
 _RELEVANT_COMMON = _names(
     "description notes includesPattern excludesPattern repoLayoutRef signedUrlTtl priorityResolution environments"
     " projectKey"
@@ -138,7 +138,7 @@ _RELEVANT_TO_TYPE = {
     "alpine": _names("virtualRetrievalCachePeriodSecs primaryKeyPairRef"),
 }
 
-# The v1 flag that says the package type once more.
+# The v1 flag of a package type.
 _SUPPORT_FLAG = {
     "bower": "enableBowerSupport",
     "chef": "enableChefSupport",
@@ -165,7 +165,7 @@ LAYOUTS = _names(
     " terraform-module-default terraform-provider-default swift-default"
 )
 
-# Accepted, but stored as false without Enterprise+ or Xray (artifactory.md §1.3, §9).
+# Accepted, but stored as false without Enterprise+ or Xray (facts/artifactory.md#writing-configurations).
 UNLICENSED = frozenset({"downloadRedirect", "cdnRedirect", "xrayIndex"})
 
 
@@ -178,20 +178,20 @@ class Schema:
     relevant: frozenset[str]
 
     def initial(self, package_type: str) -> dict[str, Any]:
-        """What a repository holds before the body of its creation is looked at."""
+        """The fields of a new repository before the request body is merged."""
         fields = {**copy.deepcopy(self.defaults), **dict.fromkeys(self.nullable)}
         if flag := _SUPPORT_FLAG.get(package_type):
             fields[flag] = True
         return fields
 
     def type_of(self, name: str) -> type | None:
-        """The JSON type of a field, None for a name that this class does not have."""
+        """The JSON type of a field, or None if this class does not have it."""
         if name in self.nullable:
             return self.nullable[name]
         return type(self.defaults[name]) if name in self.defaults else None
 
     def empty_value(self, name: str) -> Any:
-        """What null or "" leaves in a scalar field."""
+        """The value of a scalar field after null or ""."""
         if name in self.nullable:
             return None
         default = self.defaults[name]
@@ -212,7 +212,7 @@ _FALSE = frozenset({"false", "no", "off"})
 
 
 def coerce(name: str, kind: type, value: Any) -> Any:
-    """A JSON value as the field stores it; ApiError for one that does not fit (artifactory.md §1.3)."""
+    """Convert a JSON value to the type of the field. Raises ApiError if that is not possible."""
     if kind is bool:
         return _boolean(value)
     if kind is int:
@@ -222,7 +222,7 @@ def coerce(name: str, kind: type, value: Any) -> Any:
     if kind is list and isinstance(value, list):
         return [str(item) for item in value]
     if kind is dict and isinstance(value, dict):
-        return _content_synchronisation(value)
+        return _content_sync(value)
     raise ApiError(400, f"Can't convert value of '{name}' to type {kind.__name__}")
 
 
@@ -241,8 +241,8 @@ def _integer(value: Any) -> int:
         raise ApiError(500, message) from error
 
 
-def _content_synchronisation(value: dict[str, Any]) -> dict[str, Any]:
-    """The object replaces the stored one whole: a sub-key that is not given becomes false."""
+def _content_sync(value: dict[str, Any]) -> dict[str, Any]:
+    """The complete object: a missing sub-key becomes false."""
     return {
         "enabled": _boolean(value.get("enabled", False)),
         "statistics": {"enabled": _boolean(value.get("statistics", {}).get("enabled", False))},

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A cached file as an answer (artifactory.md §5.3)."""
+"""The response with a cached file (facts/artifactory.md#docker-api)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def serve(
     artifactory: Artifactory, caller: Caller, request: Request, file: CachedFile, headers: dict[str, str]
 ) -> Response:
-    """The file with its checksums, counted as a download; 304 and 206 where the client asks for them."""
+    """Respond with a file and its checksums, or 304 or 206 on request. A GET counts as a download."""
     content, modified = file.content, formatdate(file.modified, usegmt=True)
     headers = {
         **headers,

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A remote repository of package files at work, and how it fares with redirects (artifactory.md §0, §5.5)."""
+"""A remote repository of package files, and its handling of redirects.
+
+See facts/artifactory.md#settings-that-chainguard-asks-for and facts/artifactory.md#upstream-failures.
+"""
 
 from __future__ import annotations
 
@@ -35,17 +38,17 @@ _MIME_TYPES = {
     ".xml": "application/xml",
     ".zip": "application/zip",
 }
-# How the paths of documents end, whose content changes, by package type. That of other files never does.
+# The endings of paths whose content can change, by package type. Other files never change.
 _MUTABLE = {"alpine": ("/APKINDEX.tar.gz",), "go": ("/@v/list", "/@latest"), "maven": ("/maven-metadata.xml",)}
 
 
 class MismatchError(NotFoundError):
-    """The upstream sent a web page where something else was wanted, and the repository blocks that."""
+    """The upstream sent an HTML page instead of a file, and the repository blocks that."""
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file: its path in the cache, and where the upstream has it. `expires`: its content changes."""
+    """A file: its path in the cache and its URL upstream. `expires`: its content can change."""
 
     path: str
     url: str
@@ -57,7 +60,7 @@ class RemoteFile:
 
 
 class FileUpstream(Upstream):
-    """A server of files. `stops(answer)` tells whether a redirect is taken for the answer itself."""
+    """A server of files. `is_final(response)`: whether a redirect counts as the file itself."""
 
     def __init__(
         self,
@@ -70,7 +73,7 @@ class FileUpstream(Upstream):
 
     @asynccontextmanager
     async def open(self, method: str, url: str) -> AsyncIterator[httpx.Response]:
-        """The upstream's final answer, its body not yet read. Raises UnreachableError."""
+        """The final response of the upstream with an unread body. Raises UnreachableError."""
         response = await self._follow(method, url, "*/*", self._basic())
         async with self._reading(response):
             yield response
@@ -81,13 +84,13 @@ class FileUpstream(Upstream):
 
 
 def _normalize_url(url: str) -> str:
-    """The same address to a human, another text to one who signed it."""
+    """An equivalent URL, which nevertheless invalidates a signature of the original."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(path=re.sub("//+", "/", unquote(parts.path)), query=unquote(parts.query)))
 
 
 class FileRemote(Remote[Cache, FileUpstream]):
-    """The running side of one remote repository of package files."""
+    """Cache and upstream of one remote repository of package files."""
 
     def __init__(self, artifactory: Artifactory, key: str) -> None:
         cache = Cache(artifactory.files, artifactory.simulator.clock.now)
@@ -96,13 +99,13 @@ class FileRemote(Remote[Cache, FileUpstream]):
         )
 
     def below(self, path: str) -> RemoteFile:
-        """What is wanted of the repository's own URL by a path below it."""
+        """The file at a path below the repository's URL."""
         moving = _MUTABLE.get(self._repository.package_type, ())
         return RemoteFile(path, f"{self.fields['url'].rstrip('/')}/{quote(path)}", f"/{path}".endswith(moving))
 
-    # --- what clients ask for; raises NotFoundError, DeniedError ------------------------------------------------------
+    # --- requests of clients; raise NotFoundError, DeniedError --------------------------------------------------------
     async def file(self, caller: Caller, remote_file: RemoteFile) -> CachedFile:
-        """The file; an expired copy when the upstream does not give a better one."""
+        """The file, or an expired copy of it if the upstream does not serve it."""
         self._check(caller, remote_file.path)
         async with self._locks[remote_file.path]:
             cached = self.cache.files.get(remote_file.path)
@@ -116,7 +119,7 @@ class FileRemote(Remote[Cache, FileUpstream]):
                 return cached
 
     async def cached(self, caller: Caller, remote_file: RemoteFile) -> CachedFile:
-        """The same, but only what is here and fresh."""
+        """The file, but only from the cache and if not expired."""
         file = self.stored(caller, remote_file.path)
         if not self._is_valid(file):
             raise NotFoundError
@@ -130,7 +133,7 @@ class FileRemote(Remote[Cache, FileUpstream]):
 
     # --- the upstream -------------------------------------------------------------------------------------------------
     async def _fetch(self, caller: Caller, remote_file: RemoteFile, cached: CachedFile | None) -> CachedFile:
-        async with self._upstream_requests(remote_file.path, cache_miss=cached is None):
+        async with self._contacting_upstream(remote_file.path, cache_miss=cached is None):
             if not self.fields["bypassHeadRequests"]:
                 async with self.upstream.open("HEAD", remote_file.url) as response:
                     self._require_usable(remote_file, response)
@@ -146,13 +149,13 @@ class FileRemote(Remote[Cache, FileUpstream]):
         )
 
     def _accepts_html(self, response: httpx.Response) -> bool:
-        """Whether the web page of a redirect is where the search for the file ends: blocked, or in its place."""
+        """Whether the HTML page of a redirect counts as the response, to be blocked or cached as the file."""
         blocked = self._blocks(response.headers.get("content-type", ""))
         return _is_html(response) and (blocked or self._caches_html())
 
     def _caches_html(self) -> bool:
-        looks_first = not self.fields["bypassHeadRequests"]
-        return looks_first and self._artifactory.settings["artifactory_redirected_head"] == "page"
+        sends_head = not self.fields["bypassHeadRequests"]
+        return sends_head and self._artifactory.settings["artifactory_redirected_head"] == "html"
 
     def _require_usable(self, remote_file: RemoteFile, response: httpx.Response) -> None:
         if (
@@ -162,8 +165,8 @@ class FileRemote(Remote[Cache, FileUpstream]):
         ):
             types = f"Mismatching mime types found in request: [{remote_file.mime_type}] and response: text/html"
             raise MismatchError(f"{types}, and this repo blocks text/html on mismatch")
-        taken = response.status_code in REDIRECTS and self._accepts_html(response)
-        if response.status_code != 200 and not taken:
+        is_accepted = response.status_code in REDIRECTS and self._accepts_html(response)
+        if response.status_code != 200 and not is_accepted:
             raise NotFoundError
 
 

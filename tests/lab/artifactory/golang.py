@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is particular about Go: the version lists of several module proxies in one."""
+"""Go: merges the version lists of several module proxies."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from collections.abc import Sequence
 
 
 def merge(documents: Sequence[bytes]) -> bytes:
-    """One list with the versions of all."""
+    """One list with all versions."""
     return b"".join(dict.fromkeys(line + b"\n" for document in documents for line in document.split()))

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a remote Docker repository has cached, in Artifactory's layout (artifactory.md §5.6).
+"""The cache of a remote Docker repository in Artifactory's layout (facts/artifactory.md#cache).
 
-`<image>/<tag or sha256__hex>/` holds `manifest.json` or `list.manifest.json`, and next to a manifest its blobs as
-`sha256__<hex>`; a blob that nobody has fetched yet is `sha256__<hex>.marker`.
+`<image>/<tag or sha256__hex>/` contains `manifest.json` or `list.manifest.json`, and next to a manifest its blobs as
+`sha256__<hex>`. A blob that is not cached is `sha256__<hex>.marker`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def folder_of(image: str, reference: str) -> str:
 
 
 def is_marker(file: CachedFile) -> bool:
-    """Whether it only promises a blob, of its `digest` and `length`."""
+    """Whether a file only stands for a blob with its `digest` and `length`."""
     return file.name.endswith(MARKER)
 
 
@@ -40,14 +40,14 @@ class ManifestCache(Cache):
 
     # --- reading ------------------------------------------------------------------------------------------------------
     def manifest(self, image: str, reference: str) -> CachedFile | None:
-        """The manifest of a tag; for a digest any manifest of the image that has it."""
+        """The manifest of a tag, or any manifest of the image with a digest."""
         if not reference.startswith("sha256:"):
             folder = folder_of(image, reference)
             return self.files.get(f"{folder}/{INDEX}") or self.files.get(f"{folder}/{MANIFEST}")
         return next((file for file in self._of_image(image) if is_manifest(file) and file.digest == reference), None)
 
     def blob(self, image: str, digest: str) -> CachedFile | None:
-        """The blob, or else its marker; None when no cached manifest of the image has named it."""
+        """The blob or its marker, or None if no cached manifest of the image contains it."""
         files = [file for file in self._of_image(image) if not is_manifest(file) and file.digest == digest]
         return min(files, key=is_marker, default=None)
 
@@ -65,7 +65,7 @@ class ManifestCache(Cache):
     def save_manifest(
         self, image: str, reference: str, body: bytes, media_type: str, *, remote_url: str, user: str
     ) -> CachedFile:
-        """Keep a manifest in place of an older one, with a marker for each of its blobs that nobody has fetched."""
+        """Replace a manifest, and add a marker for each of its blobs that is not cached."""
         document = _json_object(body)
         folder = folder_of(image, reference)
         for old in self.below(folder):
@@ -73,8 +73,8 @@ class ManifestCache(Cache):
                 del self.files[old.path]
         content = self.store.add(body)
         name = INDEX if "manifests" in document else MANIFEST
-        moves = not reference.startswith("sha256:")  # tags do, digests do not
-        saved = self.put(f"{folder}/{name}", content, media_type, remote_url, user, expires=moves)
+        is_tag = not reference.startswith("sha256:")
+        saved = self.put(f"{folder}/{name}", content, media_type, remote_url, user, expires=is_tag)
         base = remote_url.rpartition("/manifests/")[0]
         for blob in [document.get("config"), *document.get("layers", [])]:
             if blob is not None:
@@ -92,7 +92,7 @@ class ManifestCache(Cache):
             self.files[path] = replace(cached, path=path)
 
     def save_blob(self, image: str, marker: CachedFile, content: Content, user: str) -> CachedFile:
-        """Put a blob in the place of all its markers; the one that was asked for may be gone by now."""
+        """Replace all markers of a blob, also one that was deleted during the download."""
         others = [file for file in self._of_image(image) if is_marker(file) and file.digest == marker.digest]
         for file in (marker, *others):
             self.files.pop(file.path, None)
@@ -102,7 +102,7 @@ class ManifestCache(Cache):
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
-    """A manifest's document; an HTML page that was let through holds nothing."""
+    """The document of a manifest; empty for an HTML page that was not blocked."""
     try:
         document = json.loads(body)
     except ValueError:

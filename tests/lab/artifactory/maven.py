@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is particular about Maven: releases and snapshots, and metadata of several repositories in one."""
+"""Maven: releases and snapshots, and merging metadata of several repositories."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _SNAPSHOT = re.compile(r"-SNAPSHOT/")
 
 
 def handles(fields: Mapping[str, Any], path: str) -> bool:
-    """Whether a remote repository is there for a path. An artifact's metadata is neither release nor snapshot."""
+    """Whether a remote repository handles a path. The metadata of an artifact is neither release nor snapshot."""
     if _SNAPSHOT.search(path):
         return bool(fields["handleSnapshots"])
     return bool(fields["handleReleases"]) or path.endswith("/maven-metadata.xml")
 
 
 def merge(documents: Sequence[bytes]) -> bytes:
-    """One maven-metadata.xml with the versions of all."""
+    """One maven-metadata.xml with all versions. Raises UnreadableError."""
     try:
         trees = [ElementTree.fromstring(document) for document in documents]
     except ElementTree.ParseError as error:

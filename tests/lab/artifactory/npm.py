@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""npm repositories: the document of a package, whose tarballs are to be had here, and the tarballs."""
+"""npm repositories: the document of a package, with links to this repository, and its tarballs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .responses import route
 
 
 async def serve(call: RequestContext) -> Response:
-    """What a path is: a tarball has `/-/` before its name."""
+    """Serve a tarball, whose path contains `/-/`, or the document of a package."""
     return await (download if "/-/" in call.path else _package)(call)
 
 
 async def _package(call: RequestContext) -> Response:
-    """One document with the versions of all members; of two with the same number the first member's."""
+    """One document with the versions of all members; the first member wins for a version that several have."""
     merged: dict[str, Any] = {}
     for remote, file in await call.all(lambda remote: _document(remote, call.path)):
         document = call.read_json(file)
@@ -34,7 +34,7 @@ async def _package(call: RequestContext) -> Response:
 
 
 async def _document(remote: FileRemote, name: str) -> RemoteFile:
-    """The slash after a scope is part of the name."""
+    """The document of a package; the slash after a scope is part of the name."""
     url = f"{remote.fields['url'].rstrip('/')}/{quote(name, safe='@')}"
     return RemoteFile(f".npm/{name}/package.json", url, expires=True)
 

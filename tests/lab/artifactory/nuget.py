@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""NuGet repositories, v3 feeds only: what the upstream's service index names is to be had under an index of our own."""
+"""NuGet repositories (v3): serves what the upstream's service index lists, under Artifactory's own index."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FLAT, _REGISTRATION = "PackageBaseAddress/", "RegistrationsBaseUrl/"
 
 
 async def index(call: RequestContext) -> Response:
-    """Our own service index, when a member has one at all."""
+    """Artifactory's own service index, if a member has one."""
     await call.all(_service_index)
     api = call.api("nuget/v3")
     resources = {"PackageBaseAddress/3.0.0": f"{api}/", "RegistrationsBaseUrl/3.6.0": f"{api}/registration-semver2/"}
@@ -27,7 +27,7 @@ async def index(call: RequestContext) -> Response:
 
 
 async def _service_index(remote: FileRemote) -> RemoteFile:
-    """The v3 feed's URL, for which the repository's own will do when it names an index."""
+    """The service index at the v3 feed's URL, or at the repository's URL if that names an index."""
     url = remote.fields["v3FeedUrl"] or remote.fields["url"]
     if not url.endswith("/index.json"):
         raise NotFoundError
@@ -35,28 +35,28 @@ async def _service_index(remote: FileRemote) -> RemoteFile:
 
 
 async def _base(call: RequestContext, remote: FileRemote, resource: str) -> str:
-    """The address of a resource at the upstream."""
-    documents = await remote.file(call.caller, await _service_index(remote))
-    for row in call.read_json(documents)["resources"]:
+    """The URL of a resource of the upstream."""
+    service_index = await remote.file(call.caller, await _service_index(remote))
+    for row in call.read_json(service_index)["resources"]:
         if row["@type"].startswith(resource):
             return str(row["@id"]).rstrip("/")
     raise NotFoundError
 
 
 async def versions(call: RequestContext) -> Response:
-    """The versions that any member has."""
+    """The versions of all members."""
     name = _id(call)
 
     async def locate(remote: FileRemote) -> RemoteFile:
         url = f"{await _base(call, remote, _FLAT)}/{name}/index.json"
         return RemoteFile(f"{_FOLDER}/flatcontainer/{name}/index.json", url, expires=True)
 
-    documents = [call.read_json(file)["versions"] for _remote, file in await call.all(locate)]
-    return JSONResponse({"versions": list(dict.fromkeys(version for some in documents for version in some))})
+    lists = [call.read_json(file)["versions"] for _remote, file in await call.all(locate)]
+    return JSONResponse({"versions": list(dict.fromkeys(version for versions in lists for version in versions))})
 
 
 async def registration(call: RequestContext) -> Response:
-    """The first member's pages, with links to packages here."""
+    """The pages of the first member that has the package, with links to this repository."""
     name = _id(call)
 
     async def locate(remote: FileRemote) -> RemoteFile:

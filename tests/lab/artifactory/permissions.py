@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may do what (artifactory.md §7). Users are in no group: what one may do is what a token for that group may do."""
+"""Permissions (facts/artifactory.md#permissions). Users are in no group; only a token can be for groups."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .store import Repository, RepositoryStore
 
 ANY = {"local": ("ANY", "ANY LOCAL"), "remote": ("ANY", "ANY REMOTE"), "virtual": ()}
 ACTIONS = frozenset({"READ", "ANNOTATE", "WRITE", "DELETE", "MANAGE", "SCAN", "EXECUTE"})
-# Only what is said of artifacts counts; the rest is stored and shown.
+# Only permissions on artifacts take effect; the others are stored and returned.
 RESOURCES = frozenset({"artifact", "build", "release_bundle", "destination", "pipeline_source"})
 _EVERYTHING = {"include_patterns": ["**"], "exclude_patterns": []}
 
@@ -47,7 +47,7 @@ class Permissions:
         self.by_name[name] = Permission(name, {"artifact": resource}, "admin", "admin")
 
     def allows(self, caller: Caller, action: str, repository: Repository, path: str) -> bool:
-        """Whether the caller may act on a path of a local repository, or of a remote one and its cache."""
+        """Whether the caller may perform an action on a path of a local repository or of a remote and its cache."""
         if caller.admin:
             return True
         names = (repository.key, *ANY[repository.rclass])
@@ -61,7 +61,7 @@ class Permissions:
         return False
 
     def resource(self, kind: str, value: dict[str, Any]) -> Resource:
-        """A resource as it is stored; 400 when it names unknown repositories or actions, or no target."""
+        """A resource in its stored form. Raises ApiError 400 for unknown repositories or actions, or no target."""
         actions = {who: dict(value.get("actions", {}).get(who) or {}) for who in ("users", "groups")}
         targets = {
             name: {

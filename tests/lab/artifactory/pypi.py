@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PyPI repositories: the simple index, whose links lead back here, and the files behind them."""
+"""PyPI repositories: the simple index, with links to this repository, and the files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILES = "../../packages/"  # as seen from the index of a project
 
 
 class _Links(HTMLParser):
-    """The links of a page, by their text."""
+    """The links of an HTML page by their text."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -44,13 +44,13 @@ class _Links(HTMLParser):
 
 
 async def projects(call: RequestContext) -> Response:
-    links = await call.all(lambda remote: _index(remote, ""))
-    names = {name for _remote, file in links for name in _Links(call.read(file).decode()).links}
+    indexes = await call.all(lambda remote: _index(remote, ""))
+    names = {name for _remote, file in indexes for name in _Links(call.read(file).decode()).links}
     return _page({name: f"{name}/" for name in sorted(names)})
 
 
 async def project(call: RequestContext) -> Response:
-    """The files of a project that any member lists; of two with the same name the first member's."""
+    """The files of a project in all members; the first member wins for a name that several have."""
     name = re.sub(r"[-_.]+", "-", call.request.path_params["name"]).lower()
     links: dict[str, str] = {}
     for remote, file in await call.all(lambda remote: _index(remote, name)):
@@ -60,14 +60,14 @@ async def project(call: RequestContext) -> Response:
 
 
 async def _index(remote: FileRemote, name: str) -> RemoteFile:
-    """The registry and its suffix say where the index is, whatever the repository's own URL."""
+    """The index at pyPIRegistryUrl and pyPIRepositorySuffix, regardless of the repository's URL."""
     registry, suffix = remote.fields["pyPIRegistryUrl"].rstrip("/"), remote.fields["pyPIRepositorySuffix"].strip("/")
     path = f"{name}/" if name else ""
     return RemoteFile(f".pypi/{name or 'simple'}.html", f"{registry}/{suffix}/{path}", expires=True)
 
 
 def _rewrite_link(remote: FileRemote, target: str) -> str:
-    """A link to a file below the repository's own URL leads back here. Another one stays what it is."""
+    """A link below the repository's URL, changed to lead to this repository. Any other link is unchanged."""
     base = f"{remote.fields['url'].rstrip('/')}/"
     return FILES + target.removeprefix(base) if target.startswith(base) else target
 
@@ -81,11 +81,11 @@ def _page(links: Mapping[str, str]) -> Response:
 
 def routes() -> list[BaseRoute]:
     index, simple = of_type("pypi", projects), "/artifactory/api/pypi/{key}/simple"
-    project_index = of_type("pypi", project)
+    project_route = of_type("pypi", project)
     return [
         route(simple, index, kind="pypi.index"),
         route(f"{simple}/", index, kind="pypi.index"),
-        route(f"{simple}/{{name}}", project_index, kind="pypi.index"),
-        route(f"{simple}/{{name}}/", project_index, kind="pypi.index"),
+        route(f"{simple}/{{name}}", project_route, kind="pypi.index"),
+        route(f"{simple}/{{name}}/", project_route, kind="pypi.index"),
         route("/artifactory/api/pypi/{key}/packages/{path:path}", of_type("pypi", download), kind="pypi.file"),
     ]

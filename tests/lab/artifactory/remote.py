@@ -1,9 +1,9 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All remote repositories: when the cache answers, when the upstream is asked (artifactory.md §5.5).
+"""All remote repositories: when to serve the cache, when to contact the upstream (facts/artifactory.md#upstream-failures).
 
-Freshness, the negative cache and assumed offline go by the configuration as it is at the moment of the request.
+Cache periods, negative cache and assumed offline follow the configuration at the time of the request.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ MISMATCHING = frozenset({"text/html", "application/xhtml+xml"})
 
 
 class NotFoundError(Exception):
-    """One and the same answer for many causes."""
+    """Not available, for any of many reasons that a client cannot tell apart."""
 
 
 class DeniedError(Exception):
-    """The caller may not do this; `status` is what the client gets."""
+    """The caller lacks a permission. `status` is that of the response."""
 
     def __init__(self, message: str, status: int = 403) -> None:
         super().__init__(message)
@@ -43,15 +43,15 @@ class DeniedError(Exception):
 
 
 class UnreadableError(Exception):
-    """A document of the upstream is none of its kind: a web page, most likely."""
+    """A document of the upstream does not parse, for example because it is an HTML page."""
 
 
 class BadCredentialsError(Exception):
-    """The upstream's token service refused the repository's credentials."""
+    """The upstream's token service rejected the repository's credentials."""
 
 
 class Remote(Generic[CacheT, UpstreamT]):
-    """The running side of one remote repository."""
+    """Cache and upstream of one remote repository."""
 
     def __init__(self, artifactory: Artifactory, key: str, cache: CacheT, upstream: UpstreamT) -> None:
         self._artifactory = artifactory
@@ -79,22 +79,22 @@ class Remote(Generic[CacheT, UpstreamT]):
         return bool(self.fields["priorityResolution"])
 
     def stored(self, caller: Caller, path: str) -> CachedFile:
-        """The file that the cache has at a path, as it is."""
+        """The cached file at a path, however old. Raises NotFoundError, DeniedError."""
         self._check(caller, path)
         file = self.cache.files.get(path)
         if file is None:
             raise NotFoundError
         return file
 
-    # --- what administrators do ---------------------------------------------------------------------------------------
+    # --- administration -----------------------------------------------------------------------------------------------
     def restart(self) -> None:
-        """The configuration was written."""
+        """Apply a saved configuration."""
         self._offline_since = None
         if self._artifactory.settings["artifactory_save_clears_negative_cache"]:
             self._misses.clear()
 
     def zap(self, path: str) -> None:
-        """Expire what can change at or below a path, and forget the misses there; not where the cache holds nothing."""
+        """Expire files that can change and clear the negative cache, at and below a path that is in the cache."""
         if not self.cache.has(path):
             return
         for file in self.cache.below(path):
@@ -107,20 +107,20 @@ class Remote(Generic[CacheT, UpstreamT]):
     # --- rules --------------------------------------------------------------------------------------------------------
     def _check(self, caller: Caller, path: str) -> None:
         if not self._artifactory.permissions.allows(caller, "READ", self._repository, path):
-            what = f"Download request for repo:path '{self.key}-cache:{path}'"
-            raise DeniedError(f"{what} is forbidden for user: '{caller.label}'.")
+            request = f"Download request for repo:path '{self.key}-cache:{path}'"
+            raise DeniedError(f"{request} is forbidden for user: '{caller.label}'.")
         included, excluded = self.fields["includesPattern"].split(","), self.fields["excludesPattern"].split(",")
         if self.fields["blackedOut"] or not accepts(included, excluded, path):
             raise NotFoundError
 
     def _check_deploy(self, caller: Caller, path: str) -> None:
-        """Reading is not enough to fill the cache."""
+        """Raise DeniedError if the caller may not fill the cache, which takes more than Read."""
         if not self._artifactory.permissions.allows(caller, "WRITE", self._repository, path):
             reason = f"User {caller.name} is not permitted to deploy '{path}' into '{self.key}-cache:{path}'."
             raise DeniedError(reason, self._artifactory.settings["artifactory_deploy_denied_status"])
 
     def _is_valid(self, file: CachedFile) -> bool:
-        """Whether a copy will do without a look at the upstream."""
+        """Whether a copy can be served without contacting the upstream."""
         if not file.expires:
             return True
         return not file.expired and self._now() - file.updated < self.fields["retrievalCachePeriodSecs"]
@@ -135,17 +135,17 @@ class Remote(Generic[CacheT, UpstreamT]):
         return path in self._misses and self._now() - self._misses[path] < period
 
     def _blocks(self, media_type: str) -> bool:
-        """Whether the repository lets no answer of this type (a Content-Type header) pass for something else."""
+        """Whether the repository rejects a response of this Content-Type that has another type than requested."""
         name = media_type.partition(";")[0].strip().lower()
         excepted = (self.fields["mismatchingMimeTypesOverrideList"] or "").split(",")
         return bool(self.fields["blockMismatchingMimeTypes"]) and name in MISMATCHING and name not in excepted
 
     # --- the upstream -------------------------------------------------------------------------------------------------
     @asynccontextmanager
-    async def _upstream_requests(self, path: str, *, cache_miss: bool) -> AsyncIterator[None]:
-        """Around requests to the upstream: whether they are made at all, and what a failure means for later ones.
+    async def _contacting_upstream(self, path: str, *, cache_miss: bool) -> AsyncIterator[None]:
+        """Wrap requests to the upstream with assumed offline and the negative cache. Raises NotFoundError.
 
-        `remember` is whether the negative cache counts: it does not while there is a copy to fall back on.
+        Without `cache_miss` the negative cache does not apply, because there is a copy to fall back on.
         """
         if self._is_offline() or (cache_miss and self._is_negatively_cached(path)):
             raise NotFoundError
@@ -160,17 +160,19 @@ class Remote(Generic[CacheT, UpstreamT]):
             raise
 
 
-# --- several of them behind one key -----------------------------------------------------------------------------------
-def attempts_in_order(members: Sequence[RemoteT], *ways: Callable[[RemoteT], Awaitable[T]]) -> Iterator[Awaitable[T]]:
-    """Attempts in resolution order: all caches before any upstream (one way each), members with priority first."""
+# --- several members behind one key -----------------------------------------------------------------------------------
+def attempts_in_order(
+    members: Sequence[RemoteT], *lookups: Callable[[RemoteT], Awaitable[T]]
+) -> Iterator[Awaitable[T]]:
+    """Attempts in resolution order: members with priority first, and each lookup on all members before the next."""
     for has_priority in (True, False):
         group = [member for member in members if member.has_priority is has_priority]
-        for way in ways:
-            yield from (way(member) for member in group)
+        for lookup in lookups:
+            yield from (lookup(member) for member in group)
 
 
-async def first(attempts: Iterable[Awaitable[T]]) -> T:
-    """What the first attempt gives that succeeds. Raises the gravest failure."""
+async def resolve_first(attempts: Iterable[Awaitable[T]]) -> T:
+    """The result of the first attempt that succeeds. Raises the most severe failure."""
     reason: Exception = NotFoundError()
     for attempt in attempts:
         try:
@@ -181,8 +183,5 @@ async def first(attempts: Iterable[Awaitable[T]]) -> T:
 
 
 def more_severe(reason: Exception, other: Exception) -> Exception:
-    """The one of two failures that a client is told of.
-
-    That is a denial rather than a miss, a miss with words rather than one without, and the later of equals.
-    """
+    """The failure that the client sees: a denial before a miss, a miss with a message before one without."""
     return max(other, reason, key=lambda error: (not isinstance(error, NotFoundError), bool(str(error))))

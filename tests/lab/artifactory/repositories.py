@@ -1,7 +1,10 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The REST API of repository configurations: v1, v2, /configurations and batches (artifactory.md §1)."""
+"""The REST API of repository configurations: v1, v2, /configurations and batches.
+
+See facts/artifactory.md#repository-endpoints and facts/artifactory.md#errors.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,9 @@ _SUFFIX = " (local file cache)"
 _PUBLIC = {"remote": ("description", "url"), "virtual": ("description", "repositories"), "local": ("description",)}
 
 
-# --- how a configuration is shown -------------------------------------------------------------------------------------
-def _public_fields(artifactory: Artifactory, repository: Repository) -> dict[str, Any]:
-    """All set fields as an admin sees them: null is left out, a password is cipher text."""
+# --- views of a configuration -----------------------------------------------------------------------------------------
+def _set_fields(artifactory: Artifactory, repository: Repository) -> dict[str, Any]:
+    """All set fields as an administrator reads them: without null, with an encrypted password."""
     fields = {name: value for name, value in repository.fields.items() if value is not None}
     if repository.rclass != "remote":
         return fields
@@ -44,21 +47,21 @@ def _public_fields(artifactory: Artifactory, repository: Repository) -> dict[str
 
 def _v1_view(artifactory: Artifactory, repository: Repository) -> dict[str, Any]:
     identity = {"key": repository.key, "packageType": repository.package_type}
-    return {**identity, **_public_fields(artifactory, repository), "rclass": repository.rclass}
+    return {**identity, **_set_fields(artifactory, repository), "rclass": repository.rclass}
 
 
 def _v2_view(artifactory: Artifactory, repository: Repository) -> dict[str, Any]:
     identity = {"key": repository.key, "packageType": repository.package_type}
     relevant = {
         name: value
-        for name, value in _public_fields(artifactory, repository).items()
+        for name, value in _set_fields(artifactory, repository).items()
         if repository.schema.is_relevant(name, repository.package_type)
     }
     return {**identity, **relevant, "type": repository.rclass}
 
 
 def _limited_view(repository: Repository) -> dict[str, Any]:
-    """What a caller sees who is not an admin."""
+    """The fields that a caller reads who is no administrator."""
     public = {name: repository.fields[name] for name in _PUBLIC[repository.rclass]}
     return {"key": repository.key, "packageType": repository.package_type, **public, "rclass": repository.rclass}
 
@@ -67,7 +70,7 @@ def _row(artifactory: Artifactory, repository: Repository, request: Request) -> 
     own_url = f"{request.url.scheme}://{request.url.netloc}/artifactory/{repository.key}"
     return {
         "key": repository.key,
-        "description": _public_fields(artifactory, repository)["description"],
+        "description": _set_fields(artifactory, repository)["description"],
         "type": repository.rclass.upper(),
         "url": repository.fields.get("url", own_url),
         "packageType": repository.package_type.capitalize(),
@@ -81,7 +84,7 @@ def _vendor_type(repository: Repository) -> str:
 
 # --- endpoints --------------------------------------------------------------------------------------------------------
 async def list_repositories(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
-    """An unknown type or packageType filters everything out."""
+    """List the repositories that the caller may read; an unknown type or packageType gives an empty list."""
     query = request.query_params
     rows = [
         _row(artifactory, repository, request)
@@ -97,7 +100,7 @@ async def list_repositories(artifactory: Artifactory, caller: Caller, request: R
 
 
 def _may_list(artifactory: Artifactory, caller: Caller, repository: Repository) -> bool:
-    """A virtual repository has no permissions of its own: a readable member will do."""
+    """Whether the caller may read the repository, or a member of it: a virtual one has no permissions of its own."""
     members = artifactory.store.members(repository.key)
     return caller.admin or any(artifactory.permissions.allows(caller, "READ", member, "") for member in members)
 
@@ -153,7 +156,7 @@ async def update(artifactory: Artifactory, _caller: Caller, request: Request) ->
 
 
 async def delete(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
-    """The cache goes too. Newer versions answer in JSON; the first of them is not known."""
+    """Delete a repository with its cache. Newer versions respond in JSON; the first such version is not established."""
     key = request.path_params["key"]
     if artifactory.store.get(key) is None:
         raise ApiError(404, f"Repository {key} does not exist")
@@ -200,7 +203,7 @@ def _require_version(artifactory: Artifactory, since: tuple[int, ...]) -> None:
 def _pro_route(
     path: str, endpoint: Endpoint, kind: str, methods: Sequence[str] = ("GET",), allow: str = "admin"
 ) -> Route:
-    """Other editions refuse the call, whatever it asks for."""
+    """A route that other editions reject, whatever the request."""
 
     async def pro_only(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
         if artifactory.settings["artifactory_edition"] != "pro":

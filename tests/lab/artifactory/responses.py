@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every Artifactory endpoint shares: the error envelope, routes that authenticate, bodies and versions."""
+"""Shared by all endpoints of Artifactory: error format, authenticated routes, bodies and versions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BASIC_CHALLENGE = {"WWW-Authenticate": 'Basic realm="Artifactory Realm"'}
 
 
 class ApiError(Exception):
-    """An answer in Artifactory's envelope (artifactory.md §1.4)."""
+    """An error response in Artifactory's format (facts/artifactory.md#errors)."""
 
     def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
@@ -32,7 +32,7 @@ class ApiError(Exception):
 
 
 def envelope(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    """The pretty-printed error body, spaced as Artifactory's JSON writer does it."""
+    """The error response, with the indentation of Artifactory's JSON writer."""
     body = f'{{\n  "errors" : [ {{\n    "status" : {status},\n    "message" : {json.dumps(message)}\n  }} ]\n}}'
     return Response(body, status, headers, media_type="application/json")
 
@@ -43,9 +43,9 @@ async def on_api_error(_request: Request, error: Exception) -> Response:
 
 
 def route(path: str, endpoint: Endpoint, *, kind: str, methods: Sequence[str] = ("GET",), allow: str = "user") -> Route:
-    """A route that calls `endpoint(artifactory, caller, request)`; faults and the request log know it by its kind.
+    """A route that calls `endpoint(artifactory, caller, request)`. `kind` is its name in faults and request log.
 
-    `allow` is "all", "user" (a known user; anonymous only where the setting says so) or "admin".
+    `allow` is "all", "user" (anonymous only if the setting `artifactory_anonymous` is on) or "admin".
     """
 
     async def handle(request: Request) -> Response:
@@ -62,7 +62,7 @@ def route(path: str, endpoint: Endpoint, *, kind: str, methods: Sequence[str] = 
 
 
 async def json_body(request: Request, expected: type) -> Any:
-    """The request's JSON body; 400 when it does not parse or is not of the expected type."""
+    """The request's JSON body. Raises ApiError 400 if it does not parse or has another type."""
     try:
         body = json.loads(await request.body())
     except ValueError as error:

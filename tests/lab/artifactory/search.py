@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Searches over the caches in AQL, as far as looking for files by name needs it (artifactory.md §5.6)."""
+"""The part of AQL that finds cached files by name (facts/artifactory.md#cache)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FIND = re.compile(r"\s*items\.find\s*\((?P<criteria>\{.*\}|)\)\s*(\.include\((?
 
 
 async def find_items(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
-    """`items.find({field: value | {"$eq"|"$match": value}}).include(fields)`; 400 for anything else."""
+    """Run `items.find({field: value | {"$eq"|"$match": value}}).include(fields)`. Raises ApiError 400 for others."""
     query = _FIND.fullmatch((await request.body()).decode())
     if query is None:
         raise ApiError(400, "Failed to parse query")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The classic permission API, /artifactory/api/v2/security/permissions (artifactory.md §7)."""
+"""The classic permission API, /artifactory/api/v2/security/permissions (facts/artifactory.md#permissions)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .state import Artifactory
 
 
-# The sections of this API, and what the Access API calls them.
+# The sections of this API, and their names in the Access API.
 _SECTIONS = {"repo": "artifact", "build": "build", "releaseBundle": "release_bundle"}
 
 
@@ -71,7 +71,7 @@ async def get_permission(artifactory: Artifactory, _caller: Caller, request: Req
 
 
 async def write_permission(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
-    """POST creates (409 when it exists), PUT replaces it whole."""
+    """POST creates a permission (409 if it exists), PUT replaces it."""
     name, creates = request.path_params["name"], request.method == "POST"
     if creates and name in artifactory.permissions.by_name:
         raise ApiError(409, f"Permission target '{name}' already exists")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The state of the simulated Artifactory, which a reset replaces; the installation stays."""
+"""The state of the simulated Artifactory. A reset replaces it, except for the installation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .responses import ApiError
 from .settings import Settings
 from .store import Repository, RepositoryStore
 
-# The seeded users, and what they may do on every remote repository.
+# The seeded users with their actions on all remote repositories.
 USERS: dict[str, list[str]] = {
     "admin": [],
     "reader": ["READ"],
@@ -31,7 +31,7 @@ USERS: dict[str, list[str]] = {
 
 
 class Installation:
-    """Keys and identities: what a server keeps for as long as it lives, and the state file tells."""
+    """Keys, users and tokens of the server, which a reset keeps, because the state file contains them."""
 
     def __init__(self, simulator: Simulator) -> None:
         self.id = secrets.token_hex(20)
@@ -66,19 +66,19 @@ class Artifactory:
         self.permissions.grant("Any Remote", ANONYMOUS, ["READ", "WRITE"], "ANY REMOTE")
 
     def remote(self, repository: Repository) -> Remote[Any, Any]:
-        """The running side of a remote repository: its cache and its upstream."""
+        """Cache and upstream of a remote repository."""
         if repository.key not in self._remotes:
             kind = DockerRemote if repository.package_type in DOCKER_TYPES else FileRemote
             self._remotes[repository.key] = kind(self, repository.key)
         return self._remotes[repository.key]
 
     def members(self, repository: Repository) -> list[Remote[Any, Any]]:
-        """The remote repositories that a repository is or holds, in resolution order."""
+        """The remote repository itself, or those of a virtual repository in resolution order."""
         members = self.store.members(repository.key)
         return [self.remote(member) for member in members if member.rclass == "remote"]
 
     async def finish_save(self, *repositories: Repository) -> None:
-        """A write to configurations takes its time, one after the other, and starts the repositories anew."""
+        """Wait for the setting `artifactory_save_seconds` and restart the saved remote repositories."""
         if seconds := self.settings["artifactory_save_seconds"]:
             async with self._saving:
                 await asyncio.sleep(seconds * len(repositories))
@@ -87,12 +87,12 @@ class Artifactory:
                 self.remote(repository).restart()
 
     def drop_remote(self, repository: Repository) -> int:
-        """The number of cached files that went with a repository."""
+        """Drop the cache of a deleted repository, and return the number of its files."""
         remote = self._remotes.pop(repository.key, None)
         return remote.cache.remove("") if remote else 0
 
     def cache_owner(self, key: str) -> Repository:
-        """The remote repository of `<key>-cache`; 404 when there is none."""
+        """The remote repository of `<key>-cache`. Raises ApiError 404 if there is none."""
         owner = self.store.get(key.removesuffix("-cache"))
         if not key.endswith("-cache") or owner is None or owner.rclass != "remote":
             raise ApiError(404, "Unable to find item")

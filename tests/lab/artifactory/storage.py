@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Caches from the outside: storage info, delete and zap (artifactory.md §5.6)."""
+"""The storage API of caches: info, delete and zap (facts/artifactory.md#cache)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NOT_FOUND = "Unable to find item"
 
 # --- storage info -----------------------------------------------------------------------------------------------------
 async def info(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
-    """A file or a folder; ?list, ?stats and ?lastModified show other sides of it."""
+    """Information about a file or a folder, also with ?list, ?stats or ?lastModified."""
     key, path = request.path_params["key"], request.path_params.get("path", "").strip("/")
     owner = artifactory.cache_owner(key)
     if not artifactory.permissions.allows(caller, "READ", owner, path):
@@ -67,7 +67,7 @@ def _folder(artifactory: Artifactory, key: str, cache: Cache, path: str, uri: st
 
 
 def _times(artifactory: Artifactory, key: str, path: str, files: list[CachedFile]) -> dict[str, Any]:
-    """A folder is as old as its first file and as new as its last one."""
+    """Times of a file; those of a folder are the creation of its first and the change of its last file."""
     clock = artifactory.simulator.clock
     first, last = (min(files, key=_created), max(files, key=_created)) if files else (None, None)
     return {
@@ -86,7 +86,7 @@ def _created(file: CachedFile) -> float:
 
 
 def _listing(clock: Clock, cache: Cache, path: str, uri: str, query: QueryParams) -> dict[str, Any]:
-    """What is below a folder: `deep=1` at any depth, `listFolders=1` with the folders."""
+    """The files below a folder: `deep=1` at any depth, `listFolders=1` with folders."""
     rows: dict[str, dict[str, Any]] = {}
     for file in cache.below(path):
         name, modified = "/" + file.path.removeprefix(path).strip("/"), clock.rfc3339(file.modified)
@@ -100,7 +100,7 @@ def _listing(clock: Clock, cache: Cache, path: str, uri: str, query: QueryParams
 
 
 def _stats(cache: Cache, path: str, uri: str) -> dict[str, Any]:
-    """Times in epoch milliseconds; a folder counts nothing."""
+    """Downloads of a file, with times in epoch milliseconds; zero for a folder."""
     file = cache.files.get(path)
     counted: dict[str, Any] = {
         "downloadCount": file.downloads if file else 0,
@@ -115,7 +115,7 @@ def _stats(cache: Cache, path: str, uri: str) -> dict[str, Any]:
 
 # --- delete and zap ---------------------------------------------------------------------------------------------------
 async def delete(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
-    """Of a cached file or folder; the key of the remote repository stands for its cache."""
+    """Delete a cached file or folder. The key is that of the cache or of the remote repository."""
     key, path = request.path_params["key"], request.path_params.get("path", "").strip("/")
     owner = artifactory.cache_owner(key if key.endswith("-cache") else f"{key}-cache")
     if not artifactory.permissions.allows(caller, "DELETE", owner, path):
@@ -143,11 +143,11 @@ async def zap(artifactory: Artifactory, caller: Caller, request: Request) -> Res
 
 
 def routes() -> list[BaseRoute]:
-    route_list: list[BaseRoute] = []
+    cache_routes: list[BaseRoute] = []
     for path in ("{key}", "{key}/{path:path}"):
-        route_list += [
+        cache_routes += [
             route(f"/artifactory/api/storage/{path}", info, kind="storage.info"),
             route(f"/artifactory/api/zap/{path}", zap, kind="cache.zap", methods=["POST"]),
             route(f"/artifactory/{path}", delete, kind="cache.delete", methods=["DELETE"]),
         ]
-    return route_list
+    return cache_routes

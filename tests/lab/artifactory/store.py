@@ -1,7 +1,10 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The repository configurations: how they are created, merged and validated (artifactory.md §1.3, §1.5)."""
+"""The repository configurations: creation, merging and validation.
+
+See facts/artifactory.md#writing-configurations and facts/artifactory.md#repository-keys.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +28,13 @@ _IDENTITY = ("key", "rclass", "packageType")
 
 @dataclass
 class Repository:
-    """One configuration. `fields` holds all of its schema; the password in clear text."""
+    """One configuration. `fields` has every field of its schema, with the password in clear text."""
 
     key: str
     rclass: str
     package_type: str
     fields: dict[str, Any]
-    password_cipher: str = ""  # made anew by each write of the password
+    password_cipher: str = ""  # changes with each write of the password
 
     @property
     def schema(self) -> Schema:
@@ -39,7 +42,7 @@ class Repository:
 
 
 class RepositoryStore:
-    """All configurations, in the order in which they are listed."""
+    """All configurations in the order of the list endpoint."""
 
     def __init__(self, settings: Settings, cipher: Cipher) -> None:
         self._settings = settings
@@ -53,7 +56,7 @@ class RepositoryStore:
         return self._repositories.get(key)
 
     def create(self, key: str, body: dict[str, Any], position: int | None = None) -> Repository:
-        """Add a repository; what the body leaves out gets the REST default. 400 when the key is taken."""
+        """Add a repository; missing fields get the REST default. Raises ApiError 400, also for an existing key."""
         rclass, package_type = body.get("rclass"), body.get("packageType") or "generic"
         if rclass not in SCHEMAS:
             raise ApiError(400, f"Unsupported repository type: {rclass}" if rclass else "Missing repository type")
@@ -72,7 +75,7 @@ class RepositoryStore:
         return repository
 
     def update(self, key: str, body: dict[str, Any]) -> Repository:
-        """Merge a body into a repository: what it leaves out is kept."""
+        """Merge a body into a repository; missing fields are kept. Raises ApiError 400."""
         stored = self._repositories[key]
         for name, value in zip(_IDENTITY, (stored.key, stored.rclass, stored.package_type), strict=True):
             if body.get(name) is not None and str(body[name]).lower() != value.lower():
@@ -84,7 +87,7 @@ class RepositoryStore:
         return changed
 
     def overwrite(self, key: str, fields: dict[str, Any]) -> None:
-        """Set fields past every rule; ValueError for one that there is not."""
+        """Set fields without validation. Raises ValueError for unknown fields."""
         repository = self._repositories[key]
         if unknown := sorted(fields.keys() - repository.fields.keys()):
             raise ValueError(f"unknown: {', '.join(unknown)}")
@@ -93,7 +96,7 @@ class RepositoryStore:
             self._set_password(repository)
 
     def delete(self, key: str) -> Repository:
-        """Remove a repository, also from the virtual repositories that hold it."""
+        """Remove a repository, also from the lists of virtual repositories."""
         for repository in self._repositories.values():
             if repository.rclass == "virtual":
                 repository.fields["repositories"] = [m for m in repository.fields["repositories"] if m != key]
@@ -101,7 +104,7 @@ class RepositoryStore:
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """A batch: when one of its writes fails, none has happened."""
+        """Undo all writes inside if one of them raises ApiError."""
         before = dict(self._repositories)
         try:
             yield
@@ -110,7 +113,7 @@ class RepositoryStore:
             raise
 
     def members(self, key: str) -> list[Repository]:
-        """The local and remote repositories behind a key, in resolution order; nested virtual ones are unfolded."""
+        """The local and remote repositories behind a key, in resolution order, including those of nested virtual ones."""
         members: dict[str, Repository] = {}
         seen: set[str] = set()
         pending = [key]
@@ -131,7 +134,7 @@ class RepositoryStore:
         self._repositories = {other: self._repositories[other] for other in keys}
 
     def _merge(self, repository: Repository, body: dict[str, Any], *, keep_lists: bool) -> None:
-        """Unknown names are ignored; null and "" clear a scalar; null, and where asked [], keep a list or an object."""
+        """Unknown names are ignored; null and "" clear a scalar; null, and with keep_lists [], keep a list or object."""
         fields, schema = repository.fields, repository.schema
         for name, value in body.items():
             kind = schema.type_of(name)
@@ -151,11 +154,11 @@ class RepositoryStore:
             self._set_password(repository)
 
     def _set_password(self, repository: Repository) -> None:
-        """Cipher text of our own that comes back stands for the password that it holds."""
-        given = repository.fields["password"]
-        clear = self._cipher.decrypt(given)
-        repository.fields["password"] = given if clear is None else clear
-        repository.password_cipher = self._cipher.encrypt(given) if clear is None else given
+        """Store the password, which can be cipher text that this installation returned before."""
+        password = repository.fields["password"]
+        clear = self._cipher.decrypt(password)
+        repository.fields["password"] = password if clear is None else clear
+        repository.password_cipher = self._cipher.encrypt(password) if clear is None else password
 
     def _validate_key(self, key: str, rclass: str) -> None:
         max_length = 58 if rclass == "remote" else 64

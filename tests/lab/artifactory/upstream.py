@@ -1,7 +1,10 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a remote repository asks of its upstream: authentication and redirects (artifactory.md §5.2–5.5)."""
+"""Requests of a remote repository to its upstream: authentication and redirects.
+
+See facts/artifactory.md#upstream-failures and facts/registry.md#challenges-and-tokens.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +21,16 @@ import httpx
 _GATEWAY_ERRORS = frozenset({502, 503, 504, 505})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
-_DEFAULT_TOKEN_LIFE = 60  # seconds, where the token service does not say
+_DEFAULT_TOKEN_TTL = 60  # seconds, for a token without expires_in
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 
 class UnreachableError(Exception):
-    """No answer, or one that says that nobody is there (502–505)."""
+    """A connection failure, or a response of a gateway (502 to 505)."""
 
 
 class TokenRejectedError(Exception):
-    """The upstream's token service gave no token."""
+    """The upstream's token service issued no token."""
 
     def __init__(self, realm: str, scope: str) -> None:
         super().__init__(realm)
@@ -36,7 +39,7 @@ class TokenRejectedError(Exception):
 
 
 class Upstream:
-    """The server behind one remote repository. `fields` returns the configuration as it is now."""
+    """The server behind one remote repository. `fields` returns the current configuration."""
 
     def __init__(self, http: httpx.AsyncClient, fields: Callable[[], Mapping[str, Any]]) -> None:
         self._http = http
@@ -52,7 +55,7 @@ class Upstream:
 
     @asynccontextmanager
     async def _reading(self, response: httpx.Response) -> AsyncIterator[httpx.Response]:
-        """Around the reading of a body, which closes the connection."""
+        """Wrap the reading of a body, and close the response afterwards. Raises UnreachableError."""
         try:
             yield response
         except httpx.TransportError as error:
@@ -61,7 +64,7 @@ class Upstream:
             await response.aclose()
 
     async def _follow(self, method: str, url: str, accept: str, authorization: str) -> httpx.Response:
-        """Redirects are followed here; another host gets no credentials unless the repository says so."""
+        """Send a request and follow redirects; credentials go to another host only with allowAnyHostAuth."""
         response = await self._send(method, url, accept, authorization)
         for _ignored in range(_MAX_REDIRECTS):
             target = self._target(url, response)
@@ -75,7 +78,7 @@ class Upstream:
         return response
 
     def _target(self, url: str, response: httpx.Response) -> str | None:
-        """Where an answer leads; None for one that is to be taken as it is."""
+        """The URL of a redirect, or None for a final response."""
         return urljoin(url, response.headers["location"]) if response.status_code in REDIRECTS else None
 
     async def _send(
@@ -98,7 +101,7 @@ class Upstream:
 
 
 class RegistryUpstream(Upstream):
-    """A registry, which may want a token of its token service. `uses_tokens()`: whether the repository gets one."""
+    """A registry, which can require a bearer token. `uses_tokens()`: whether the repository requests one."""
 
     def __init__(
         self,
@@ -113,13 +116,13 @@ class RegistryUpstream(Upstream):
         self._tokens: dict[tuple[str, ...], tuple[str, float]] = {}
 
     def url(self, path: str) -> str:
-        """The address of a registry path; a path in the repository's own URL does not count."""
+        """The URL of a registry path; a path in the repository's URL is ignored."""
         parts = urlsplit(self._fields()["url"])
         return f"{parts.scheme}://{parts.netloc}/v2/{path}"
 
     @asynccontextmanager
     async def open(self, method: str, path: str, image: str, accept: str = "*/*") -> AsyncIterator[httpx.Response]:
-        """The upstream's final answer, its body not yet read. Raises UnreachableError, TokenRefusedError."""
+        """The final response of the upstream with an unread body. Raises UnreachableError, TokenRejectedError."""
         response = await self._authorized(method, self.url(path), f"repository:{image}:pull", accept)
         async with self._reading(response):
             yield response
@@ -134,22 +137,22 @@ class RegistryUpstream(Upstream):
         if response.status_code == 401 and self._uses_tokens():
             challenge = response.headers.get("www-authenticate", "")
             await response.aclose()
-            response = await self._follow(method, url, accept, await self._answer_challenge(challenge, scope))
+            response = await self._follow(method, url, accept, await self._authorize(challenge, scope))
         return response
 
     def _get_authorization(self, scope: str) -> str:
-        """What goes with a first request: Basic or nothing without token authentication, else a token from before."""
+        """The Authorization of a first request: a cached token, or without token authentication Basic or nothing."""
         if not self._uses_tokens():
             return self._basic()
         token, expires_at = self._tokens.get(self._token_key(scope), ("", 0.0))
         return f"Bearer {token}" if self._now() < expires_at else ""
 
     def _token_key(self, scope: str) -> tuple[str, ...]:
-        """New credentials need a new token."""
+        """The key of the token cache. It contains the credentials, so new ones get a new token."""
         fields = self._fields()
         return (fields["url"], fields["username"], fields["password"], scope)
 
-    async def _answer_challenge(self, challenge: str, scope: str) -> str:
+    async def _authorize(self, challenge: str, scope: str) -> str:
         scheme, _ignored, rest = challenge.partition(" ")
         if scheme.lower() != "bearer":
             return self._basic()
@@ -166,5 +169,5 @@ class RegistryUpstream(Upstream):
         finally:
             await response.aclose()
         token = body.get("token") or body["access_token"]
-        self._tokens[self._token_key(scope)] = (token, self._now() + body.get("expires_in", _DEFAULT_TOKEN_LIFE))
+        self._tokens[self._token_key(scope)] = (token, self._now() + body.get("expires_in", _DEFAULT_TOKEN_TTL))
         return f"Bearer {token}"

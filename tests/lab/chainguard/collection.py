@@ -134,12 +134,12 @@ class Collection:
             skipped += before
         page = rest[skip : skip + size]
         more = len(rest) > skip + size
-        reply = {
+        body = {
             self.plural: [self.show(call.state, record) for record in page],
             "nextPageToken": _encode_page_token(call, order, key(page[-1]), skipped) if more else "",
             "skipped": skipped,
         }
-        return reply | ({"totalCount": str(total)} if self.has_total_count else {})
+        return body | ({"totalCount": str(total)} if self.has_total_count else {})
 
     def get(self, call: RequestContext) -> Record:
         if not call.uid:

@@ -21,8 +21,8 @@ from starlette.routing import Route
 from .. import images
 from ..simulator import Simulator
 from . import blobs, sts
-from .gateway import bearer
 from .credentials import parse_basic
+from .gateway import bearer
 from .messages import INVALID_ARGUMENT, ApiError
 from .state import ISSUER, PUBLIC, REGISTRY_AUDIENCE, Chainguard, Repository, audiences
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from . import jwt
-from .gateway import Parameters, respond, bearer
+from .gateway import Parameters, bearer, respond
 from .messages import INVALID_ARGUMENT, PERMISSION_DENIED, UNAUTHENTICATED, ApiError, timestamp
 from .state import ISSUER, Chainguard, Record, audiences, require_unexpired
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Packages made in memory, one module for each kind: the same bytes on every run, and clients take them for real."""
+"""Packages, built in memory, one module per ecosystem. They have the same bytes on every run, and real clients take them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ORIGIN = "https://libraries.cgr.dev"
 
 @dataclass(frozen=True)
 class File:
-    """`stored`: it lies in the object store. Other files may name ORIGIN, which stands for where they are served."""
+    """`stored`: it is in the object store. Other files can contain ORIGIN, which is replaced by the actual origin."""
 
     body: bytes
     media_type: str = "application/octet-stream"
@@ -20,4 +20,4 @@ class File:
 
 
 PackageIndex = dict[str, File]
-"""The files of a kind by their path at libraries.cgr.dev."""
+"""Files by their path at libraries.cgr.dev."""

@@ -37,10 +37,10 @@ def build_packages(root: str, versions: Sequence[str]) -> PackageIndex:
 
 
 def _package(name: str, version: str, architecture: str) -> tuple[bytes, str]:
-    """An .apk, which is two gzip members, and its entry in the index."""
+    """An .apk file, which consists of two gzip members, and its entry in the index."""
     content = f"{name} {version}\n".encode()
     data = archives.gzip(archives.tar({f"usr/share/{name}/version": content}))
-    facts = {
+    metadata = {
         "pkgname": name,
         "pkgver": version,
         "pkgdesc": "A greeting of the lab.",
@@ -50,12 +50,12 @@ def _package(name: str, version: str, architecture: str) -> tuple[bytes, str]:
         "license": "GPL-3.0-or-later",
         "datahash": sha256(data).hexdigest(),
     }
-    description = "".join(f"{key} = {value}\n" for key, value in facts.items())
+    description = "".join(f"{key} = {value}\n" for key, value in metadata.items())
     control = archives.gzip(archives.tar({".PKGINFO": description.encode()}, end=False))
     body = control + data
     checksum = base64.b64encode(sha1(control).digest()).decode()
     entry = (
         f"C:Q1{checksum}\nP:{name}\nV:{version}\nA:{architecture}\nS:{len(body)}\nI:{len(content)}\n"
-        f"T:{facts['pkgdesc']}\nU:{facts['url']}\nL:{facts['license']}\no:{name}\n"
+        f"T:{metadata['pkgdesc']}\nU:{metadata['url']}\nL:{metadata['license']}\no:{name}\n"
     )
     return body, entry

@@ -32,7 +32,7 @@ def build_packages(root: str, versions: Sequence[str]) -> PackageIndex:
 
 
 def _files(name: str, versions: Sequence[str], flat: str, registration: str) -> PackageIndex:
-    """The files of one package, in its folder of the flat container and in that of the registrations."""
+    """The files of one package in the flat container and the registrations."""
     files = {f"{flat}/index.json": _document({"versions": list(versions)})}
     leaves = []
     for version in versions:
@@ -56,7 +56,9 @@ def _registration(url: str, leaves: list[dict[str, Any]], versions: Sequence[str
 
 
 def _package(name: str, version: str) -> bytes:
-    facts = f"<id>{name}</id><version>{version}</version><authors>lab</authors><description>A greeting.</description>"
+    metadata = (
+        f"<id>{name}</id><version>{version}</version><authors>lab</authors><description>A greeting.</description>"
+    )
     types = "".join(
         f'<Default Extension="{extension}" ContentType="application/octet"/>' for extension in ("rels", "nuspec", "txt")
     )
@@ -65,7 +67,7 @@ def _package(name: str, version: str) -> bytes:
         {
             "[Content_Types].xml": f'<Types xmlns="{_CONTENT_TYPES}">{types}</Types>'.encode(),
             "_rels/.rels": f'<Relationships xmlns="{_RELATIONS}">{relation}</Relationships>'.encode(),
-            f"{name}.nuspec": f'<package xmlns="{_NUSPEC}"><metadata>{facts}</metadata></package>'.encode(),
+            f"{name}.nuspec": f'<package xmlns="{_NUSPEC}"><metadata>{metadata}</metadata></package>'.encode(),
             "content/version.txt": version.encode(),
         }
     )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Go modules, as module proxies serve them."""
+"""Go modules in the layout of a module proxy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def build_packages(root: str, versions: Sequence[str]) -> PackageIndex:
 
 
 def _files(module: str, versions: Sequence[str]) -> PackageIndex:
-    """Information comes at once, the source is in the object store."""
+    """The files of one module; only its source is in the object store."""
     about = f"module {module}\n\ngo 1.16\n".encode()
     files = {"@v/list": File("".join(f"v{version}\n" for version in versions).encode(), "text/plain", stored=False)}
     for version in versions:

@@ -12,7 +12,7 @@ from .. import archives
 from . import File, PackageIndex
 
 FOLDER = "com/example/lab-greeting"
-# What a repository has besides, with its versions.
+# Additional artifacts of a repository with their versions.
 OTHERS = {
     "java": {"org/slf4j/slf4j-api": ("2.0.16", "2.0.17")},
     "java-remediated": {"org/springframework/boot/spring-boot": ("3.2.11-0.cgr.1", "3.2.12-0.cgr.1")},
@@ -65,7 +65,7 @@ def _pom(group: str, artifact: str, version: str) -> bytes:
 
 
 def _jar(root: str, version: str) -> bytes:
-    """What differs between the repositories is the build, not the version."""
+    """A JAR whose content differs by repository, although the version is the same."""
     return archives.pack_zip(
         {
             "META-INF/MANIFEST.MF": b"Manifest-Version: 1.0\n",

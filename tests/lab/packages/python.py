@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Python wheels and the simple indexes that list them. lab-upstream is one that Chainguard did not build."""
+"""Python wheels and their simple indexes. lab-upstream is a wheel that Chainguard did not build."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from .. import archives
 from . import File, PackageIndex
 
 UPSTREAM_VERSION = "2.0.0"
-# What a repository has besides, with its versions.
+# Additional projects of a repository with their versions.
 OTHERS = {"python": {"six": ("1.16.0", "1.17.0")}, "python-remediated": {"werkzeug": ("3.0.2+cgr.1", "3.0.3+cgr.1")}}
 
 
 def build_packages(root: str, versions: Sequence[str]) -> PackageIndex:
-    package_store = {
-        name: dict.fromkeys(some, root) for name, some in {"lab-greeting": versions, **OTHERS[root]}.items()
+    projects = {
+        name: dict.fromkeys(project_versions, root)
+        for name, project_versions in {"lab-greeting": versions, **OTHERS[root]}.items()
     }
     if root == "python":
-        package_store["lab-upstream"] = {UPSTREAM_VERSION: "python-upstream"}
-    files = {f"/{root}/simple/": _page({name: f"/{root}/simple/{name}/" for name in package_store})}
-    for name, homes in package_store.items():
+        projects["lab-upstream"] = {UPSTREAM_VERSION: "python-upstream"}
+    files = {f"/{root}/simple/": _page({name: f"/{root}/simple/{name}/" for name in projects})}
+    for name, locations in projects.items():
         wheels = {
-            f"/{home}/simple/{name}/{version}/{_file_name(name, version)}": File(_wheel(name, version))
-            for version, home in homes.items()
+            f"/{location}/simple/{name}/{version}/{_file_name(name, version)}": File(_wheel(name, version))
+            for version, location in locations.items()
         }
         links = {
             path.rpartition("/")[2]: f"{quote(path)}#sha256={sha256(wheel.body).hexdigest()}"

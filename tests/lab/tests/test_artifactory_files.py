@@ -205,7 +205,7 @@ def test_a_look_with_head_takes_the_web_page_for_the_file(lab: Lab, java: str, t
 
 
 def test_a_look_with_head_is_refused(lab: Lab, java: str) -> None:
-    lab.configure(artifactory_redirected_head="refused")
+    lab.configure(artifactory_redirected_head="rejected")
     change(lab, "java", bypassHeadRequests=False)
     assert envelope(get(lab, f"java/{JAR}")) == MISSING and cached(lab) == []
     assert asked(lab, "java") == {"HEAD": 2}
