@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Everything that make creates is below .cache/. To use another Python: make PYTHON=python3.12 TARGET
+# Everything that make creates is below .cache/. To use another Python: make PYTHON=python3.12 …
 PYTHON ?= python3
 VENV := .cache/venv/bin
 STAGES := unit lab-test lint sanity integration system rotation
@@ -22,11 +22,11 @@ unit: ## unit tests of plugins/ with coverage, and once on each supported ansibl
 lab-test: ## tests of the simulated services
 lint: ## licenses, glossary, black, ruff, mypy, ansible-lint, antsibull, galaxy-importer
 sanity: ## ansible-test sanity on the oldest, a middle, and the newest ansible-core
-integration: ## ansible-test integration against the simulated services
+integration: ## ansible-test integration against the simulated services; TARGET=name for one target
 system: ## the role, the playbooks, and real clients against the simulated services
 rotation: ## pull token rotation: hundreds of runs, with one line for each scenario
 $(STAGES): environment
-	@$(VENV)/python tests/tools/run_tests.py $@
+	@$(VENV)/python tests/tools/run_tests.py $@ $(addprefix --target ,$(TARGET))
 
 bench: environment ## run each benchmark in tests/benchmark/
 	@set -e; for script in tests/benchmark/[a-z]*.py; do $(VENV)/python "$$script"; done

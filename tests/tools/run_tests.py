@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import functools
 import importlib.metadata
 import json
 import os
@@ -19,15 +20,15 @@ import re
 import subprocess
 import sys
 import time
+import typing as t
 from pathlib import Path
 from xml.etree import ElementTree
 
 from ansible_cores import ANSIBLE_CORES, AnsibleCore
 from environments import CACHE, ROOT, find_pythons, make_environment, make_test_environment
+from lab.client import started
 from source_tree import copy_tree
 from stage import LOGS, Counts, Stage
-
-from lab.client import started
 
 VENV = CACHE / "venv" / "bin"
 
@@ -87,14 +88,16 @@ def sanity(stage: Stage) -> None:
         stage.fail("found no Python for any of the supported releases of ansible-core")
 
 
-def integration(stage: Stage) -> None:
-    """Run each target. Their variable `lab` is the content of the state file of a running lab."""
+def integration(stage: Stage, chosen: t.Sequence[str] = ()) -> None:
+    """Run each target, or those chosen. Their variable `lab` is the content of the state file of a running lab."""
     tree = copy_tree("integration")
     ansible_test: list[str | Path] = [VENV / "ansible-test", "integration", "--local", "--color", "no"]
     listing = stage.run(*ansible_test, "--list-targets", cwd=tree, path=[VENV]).output.splitlines()
     targets = [line for line in listing if line and (tree / "tests/integration/targets" / line).is_dir()]
+    if chosen:
+        targets = [target for target in targets if target in chosen]
     if not targets:
-        stage.fail("ansible-test found no target")
+        stage.fail("ansible-test found no such target")
     with started() as lab:
         (tree / "tests/integration/integration_config.yml").write_text(json.dumps({"lab": lab.state}), encoding="utf-8")
         for target in targets:
@@ -150,7 +153,7 @@ def _galaxy_importer(stage: Stage, programs: Path, tree: Path) -> None:
 
 # Two stages run at a time, the longest first. The first of all runs alone, since it keeps two processors busy.
 ALONE = "rotation"
-STAGES = {
+STAGES: dict[str, t.Callable[[Stage], None]] = {
     ALONE: rotation,
     "system": system,
     "sanity": sanity,
@@ -161,12 +164,12 @@ STAGES = {
 }
 
 
-def run_stage(stage: Stage) -> float:
+def run_stage(stage: Stage, function: t.Callable[[Stage], None]) -> float:
     """Return the seconds that it took. An unexpected error is one failure and does not stop the other stages."""
     start = time.monotonic()
     print(f"{'':8}{stage.name:13}starts", flush=True)
     try:
-        STAGES[stage.name](stage)
+        function(stage)
     except Exception as error:
         stage.fail(f"{type(error).__name__}: {error}")
     return time.monotonic() - start
@@ -175,17 +178,23 @@ def run_stage(stage: Stage) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run the tests and count them.")
     parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(STAGES))
-    names = parser.parse_args().stages or list(STAGES)
+    parser.add_argument("--target", action="append", default=[], help="integration target to run; all by default")
+    arguments = parser.parse_args()
+    names = arguments.stages or list(STAGES)
     if unknown := set(names) - set(STAGES):
         parser.error(f"no such stage: {', '.join(sorted(unknown))}")
 
     make_test_environment()
+    functions: dict[str, t.Callable[[Stage], None]] = {
+        **STAGES,
+        "integration": functools.partial(integration, chosen=arguments.target),
+    }
     stages = [Stage(name, verbose=len(names) == 1) for name in STAGES if name in names]
     alone = [stage for stage in stages if stage.name == ALONE]
     others = [stage for stage in stages if stage.name != ALONE]
-    seconds = [run_stage(stage) for stage in alone]
+    seconds = [run_stage(stage, functions[stage.name]) for stage in alone]
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        seconds += pool.map(run_stage, others)
+        seconds += pool.map(lambda stage: run_stage(stage, functions[stage.name]), others)
 
     print(f"\n{'stage':13}{'passed':>8}{'failed':>8}{'skipped':>9}{'seconds':>9}")
     for stage, took in zip([*alone, *others], seconds):
