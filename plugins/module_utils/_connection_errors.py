@@ -76,7 +76,7 @@ class Proxy:
             hint = f"Check user and password in {self.variable}, and percent-encode special characters. Only Basic authentication is supported."
             return ConnectionFailure(f"{self.name} rejects the credentials in the environment.", hint, False)
         if status == 407:
-            hint = f"Set {self.variable} to http://USER:PASSWORD@HOST:PORT. Percent-encode special characters."
+            hint = f"Set {self.variable} to http://USER:PASSWORD@HOST:PORT, with special characters percent-encoded."
             return ConnectionFailure(f"{self.name} requires credentials.", hint, False)
         if status in (502, 503, 504):
             hint = "If the host is inside your network, add it to NO_PROXY."

@@ -15,6 +15,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+
 from lab.client import started
 from lab.simulator import ARTIFACTORY_HOST, BLOBS_HOST
 from support.forward_proxy import ForwardProxy, service_addresses
@@ -258,7 +259,7 @@ def test_the_second_run_through_the_proxy_writes_nothing(setups: SetupRuns) -> N
 def test_credentials_that_the_proxy_rejects_are_reported(setups: SetupRuns) -> None:
     assert setups.rejected.code != 0
     message = setups.rejected.failure()
-    assert "refuses the login" in message and "HTTPS_PROXY" in message
+    assert "rejects the credentials" in message and "HTTPS_PROXY" in message
     assert setups.rejected_writes == []
 
 
@@ -286,15 +287,15 @@ class ProxyFailure:
 
 # {open}, {denying}, {isolated}: host and port of three proxies; {password}: their password.
 FAILURES = {
-    "no password": ProxyFailure("http://{open}", ("demands a login", "HTTPS_PROXY", "percent-encoded")),
-    "wrong password": ProxyFailure("http://setup:a-wrong-password@{open}", ("refuses the login", "HTTPS_PROXY")),
-    "no password, plain HTTP": ProxyFailure("http://{open}", ("demands a login", "HTTP_PROXY"), scheme="http"),
+    "no password": ProxyFailure("http://{open}", ("requires credentials", "HTTPS_PROXY", "percent-encoded")),
+    "wrong password": ProxyFailure("http://setup:a-wrong-password@{open}", ("rejects the credentials", "HTTPS_PROXY")),
+    "no password, plain HTTP": ProxyFailure("http://{open}", ("requires credentials", "HTTP_PROXY"), scheme="http"),
     "wrong password, plain HTTP": ProxyFailure(
-        "http://setup:a-wrong-password@{open}", ("refuses the login",), scheme="http"
+        "http://setup:a-wrong-password@{open}", ("rejects the credentials",), scheme="http"
     ),
     "not encoded": ProxyFailure("http://setup:a-wrong-password#2@{open}", ("URL of the proxy", "percent-encoded")),
-    "not allowed": ProxyFailure("http://setup:{password}@{denying}", ("refuses to connect", "403", "NO_PROXY")),
-    "not reached": ProxyFailure("http://setup:{password}@{isolated}", ("does not reach", "502", "NO_PROXY")),
+    "not allowed": ProxyFailure("http://setup:{password}@{denying}", ("does not allow a connection", "403", "NO_PROXY")),
+    "not reached": ProxyFailure("http://setup:{password}@{isolated}", ("cannot reach", "502", "NO_PROXY")),
     "unknown name": ProxyFailure("http://setup:{password}@proxy.invalid:3128", ("proxy.invalid:3128", "be resolved")),
     "closed port": ProxyFailure("http://setup:{password}@127.0.0.1:1", ("the proxy 127.0.0.1:1", "cannot be reached")),
     "SOCKS": ProxyFailure("socks5://setup:{password}@{open}", ("URL of the proxy", "SOCKS")),
