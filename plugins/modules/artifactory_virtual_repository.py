@@ -178,7 +178,7 @@ virtual_repositories:
       failed: false
       changed: false
 error:
-  description: What is known of the failure. The keys method, url, status and said are there when a request failed.
+  description: Details of the failure. The keys C(method), C(url), C(status) and C(response_message) are present when a request failed.
   returned: failure
   type: dict
   sample:
