@@ -2,114 +2,116 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Stations for all tests, and a line for each point that they show."""
+"""The harnesses for all tests, and a report with a line for each scenario."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import dataclasses
 import queue
 import typing as t
+from pathlib import Path
 
 import pytest
+
+from rotation.scenarios import Report, ScenarioResult
+from rotation.year import SCHEDULES, Year, simulate
 from support.playbook_runner import PlaybookRunner
 from support.rotation_harness import RotationHarness, open_harness
-from support.secret_scan import Watch
+from support.secret_scan import Monitor
 
-from rotation.year import SCHEDULES, Year, simulate
-
-HARNESSES = 4  # two cores, and runs that wait now and then; the years take two for a while
+HARNESSES = 4  # for two processors: runs wait now and then, and scenario 1 occupies two harnesses for a while
 
 Case = t.TypeVar("Case")
-Shown = t.TypeVar("Shown")
-Report = t.Callable[[int, str, str, t.Sequence[str]], None]
+Result = t.TypeVar("Result")
 
 
 class HarnessPool:
-    """The stations, with a watch over everything that happens at them."""
+    """The harnesses, and a monitor of everything that their runs write and start."""
 
-    def __init__(self, harnesses: t.Sequence[RotationHarness], watch: Watch) -> None:
+    def __init__(self, harnesses: t.Sequence[RotationHarness], monitor: Monitor) -> None:
         self.all = harnesses
-        self.watch = watch
+        self.monitor = monitor
         self._free: queue.SimpleQueue[RotationHarness] = queue.SimpleQueue()
         for harness in harnesses:
             self._free.put(harness)
         self._years: concurrent.futures.Future[list[Year]] | None = None
 
-    def begin_years(self) -> None:
-        """Let the years go by meanwhile, since other points keep only one processor busy."""
+    def start_years(self) -> None:
+        """Simulate the years in the background, since other scenarios keep only one processor busy."""
         pool = concurrent.futures.ThreadPoolExecutor(1)
         self._years = pool.submit(self.map, simulate, SCHEDULES)
         pool.shutdown(wait=False)
 
     def years(self) -> list[Year]:
-        """Return what came of the years."""
+        """Wait for the simulated years and return them."""
         assert self._years is not None
         return self._years.result()
 
-    def map(self, report: t.Callable[[RotationHarness, Case], Shown], cases: t.Iterable[Case]) -> list[Shown]:
-        """Show each case at a station that is free, and return what came of it, in the order of the cases."""
+    def map(self, function: t.Callable[[RotationHarness, Case], Result], cases: t.Iterable[Case]) -> list[Result]:
+        """Call the function with a free harness for each case, and return the results in the order of the cases."""
 
-        def at_a_station(case: Case) -> Shown:
+        def call(case: Case) -> Result:
             harness = self._free.get()
             try:
-                return report(harness, case)
+                return function(harness, case)
             finally:
                 self._free.put(harness)
 
         with concurrent.futures.ThreadPoolExecutor(len(self.all)) as pool:
-            return list(pool.map(at_a_station, cases))
+            return list(pool.map(call, cases))
+
+    def collect_failures(
+        self, function: t.Callable[[RotationHarness, Case], list[str]], cases: t.Iterable[Case]
+    ) -> list[str]:
+        """Call a function that returns failures for each case, and return the failures of all cases."""
+        return [failure for failures in self.map(function, cases) for failure in failures]
+
+    def run(self, function: t.Callable[[RotationHarness], None]) -> None:
+        """Call the function with a free harness."""
+        self.map(lambda harness, _case: function(harness), [None])
 
 
 @pytest.fixture(scope="session")
 def harnesses(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[HarnessPool]:
-    """The stations. Each story begins with a lab that was reset."""
-    watched, kept = tmp_path_factory.mktemp("stations"), tmp_path_factory.mktemp("kept")
+    """All harnesses. Each case resets the lab of its harness, or resumes a series of cases."""
+    monitored, log_folder = tmp_path_factory.mktemp("harnesses"), tmp_path_factory.mktemp("log")
     with contextlib.ExitStack() as stack:
         names = [str(number) for number in range(1, HARNESSES + 1)]
-        opened = [stack.enter_context(open_harness(watched / name, kept / name)) for name in names]
-        all_stations = HarnessPool(opened, stack.enter_context(Watch(watched, pause=0.5)))
-        if any(item.path.stem == "test_year" for item in request.session.items):
-            all_stations.begin_years()
-        yield all_stations
+        opened = [stack.enter_context(open_harness(monitored / name, log_folder / name)) for name in names]
+        pool = HarnessPool(opened, stack.enter_context(Monitor(monitored, interval=0.5)))
+        if any(item.path == Path(__file__).with_name("test_year.py") for item in request.session.items):
+            pool.start_years()
+        yield pool
 
 
-@dataclasses.dataclass(frozen=True)
-class Scenario:
-    """What was shown: the number in the list of what rotation has to show, in words, and how it went."""
-
-    number: int
-    what: str
-    cases: str
-    failures: t.Sequence[str]
-
-    def __str__(self) -> str:
-        return f"{self.number}. {self.what}: {self.cases}; failures: {len(self.failures)}"
-
-
-SCENARIOS = pytest.StashKey[list[Scenario]]()
+RESULTS = pytest.StashKey[list[ScenarioResult]]()
 
 
 @pytest.fixture
 def report(request: pytest.FixtureRequest) -> Report:
-    """Return the function that notes a point for the end, and fails the test with what went wrong."""
+    """Return the function that records the result of a scenario for the summary."""
 
-    def note(number: int, what: str, cases: str, failures: t.Sequence[str]) -> None:
-        request.config.stash.setdefault(SCENARIOS, []).append(Scenario(number, what, cases, failures))
+    def record(number: int, cases: str, failures: t.Sequence[str]) -> None:
+        request.config.stash.setdefault(RESULTS, []).append(ScenarioResult(number, cases, failures))
         assert not failures, "\n".join(failures)
 
-    return note
+    return record
 
 
 @pytest.fixture(scope="session")
 def run_playbook(tmp_path_factory: pytest.TempPathFactory) -> PlaybookRunner:
-    """Runs playbooks in the way of users."""
+    """Runs playbooks as a user does, without the fork server."""
     return PlaybookRunner(lambda: tmp_path_factory.mktemp("run"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run test_secrets.py last, since it searches what all other tests left."""
+    items.sort(key=lambda item: item.path == Path(__file__).with_name("test_secrets.py"))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    points = config.stash.get(SCENARIOS, [])
     terminalreporter.section("rotation")
-    for point in sorted(points, key=lambda point: point.number):
-        terminalreporter.write_line(str(point))
+    results: list[ScenarioResult] = config.stash.get(RESULTS, [])
+    for result in sorted(results, key=lambda result: result.number):
+        terminalreporter.write_line(str(result))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Point 3: a rotation that is stopped at any of its requests, in three ways."""
+"""Scenario 3: a rotation that is interrupted at each of its requests, in three ways."""
 
 from __future__ import annotations
 
@@ -10,84 +10,87 @@ import dataclasses
 import itertools
 import time
 
+from rotation.conftest import HarnessPool
+from rotation.scenarios import Report
+from support.forked_ansible import TIMEOUT, PlaybookProcess
 from support.lab_client import Json
-from support.rotation_harness import TIMEOUT, USER_AGENT, PlaybookProcess, RotationHarness
+from support.rotation_harness import USER_AGENT, RotationHarness
 
-from rotation.conftest import HarnessPool, Report
+DUE_AGE = 16  # days, with a TTL of 30 days
 
-DUE = 16  # days after which a token is due, of 30
-
-# What stops it, in turn for each request: the connection is cut after the work was done, a refusal, the machine is switched off.
+# The interruptions, in turn for each request: the connection is cut after the server did the work, the server returns
+# an error, or the machine is switched off.
 CUT: Json = {"cut": "after"}
-REFUSALS: tuple[Json, ...] = ({"status": 500}, {"status": 503})
-KILL: Json = {"hold": True}
-WAYS = ("cut", "refused", "killed")
+ERRORS: tuple[Json, ...] = ({"status": 500}, {"status": 503})
+HOLD: Json = {"hold": True}
+METHODS = ("cut", "rejected", "killed")
 
 
 @dataclasses.dataclass(frozen=True)
-class Stop:
-    """One case. number: that of the request in a rotation, from 0 on; kind: what it usually is, for people."""
+class Interruption:
+    """One case. number: of the request in a rotation, from 0. kind: of the request, for messages only."""
 
-    way: str
+    method: str
     number: int
     kind: str
 
     def __str__(self) -> str:
-        return f"{self.way} at request {self.number} ({self.kind})"
+        return f"{self.method} at request {self.number} ({self.kind})"
 
     @property
     def action(self) -> Json:
-        """What the lab does with the request."""
-        return {"cut": CUT, "refused": REFUSALS[self.number % 2], "killed": KILL}[self.way]
+        """The lab's response to the request."""
+        return {"cut": CUT, "rejected": ERRORS[self.number % 2], "killed": HOLD}[self.method]
 
 
 def list_requests(harness: RotationHarness) -> list[str]:
-    """Return the kinds of the requests that the modules send in a rotation, from the lab's request log."""
+    """Return the kinds of the requests that the modules send in a rotation."""
     harness.reset()
-    harness.lab.advance(days=DUE)
-    mark = harness.lab.log_position()
+    harness.lab.advance(days=DUE_AGE)
+    before = harness.lab.log_position()
     assert harness.run("rotate").code == 0, harness.outputs[-1]
-    return [entry["kind"] for entry in harness.lab.request_log(mark) if entry["user_agent"].startswith(USER_AGENT)]
+    return [entry["kind"] for entry in harness.lab.request_log(before) if entry["user_agent"].startswith(USER_AGENT)]
 
 
-def stop(harness: RotationHarness, case: Stop) -> list[str]:
-    """Stop a rotation that is due, let the next scheduled run come, and return what went wrong."""
-    client = harness.resume("stopped")
-    harness.lab.advance(days=DUE)
+def interrupt(harness: RotationHarness, case: Interruption) -> list[str]:
+    """Interrupt a rotation that is due, run the next scheduled one, and return the failures."""
+    client = harness.resume("interrupted")
+    harness.lab.advance(days=DUE_AGE)
     harness.lab.inject_fault(case.action, user_agent=USER_AGENT, after=case.number, times=1)
-    running = harness.start("rotate")
-    hit = wait_for_the_fault(harness, running)
-    with client.pulling(f"{case}, and after it"):
-        if hit and case.way == "killed":
-            running.kill()
-        harness.ended(running)
+    process = harness.start("rotate")
+    is_hit = wait_for_fault(harness, process)
+    with client.pull_continuously(f"{case}, and after it"):
+        if is_hit and case.method == "killed":
+            process.kill()
+        harness.wait(process)
     harness.lab.clear_faults()
     harness.lab.advance(days=1)
-    with client.pulling(f"{case}, in the next run"):
-        ended = harness.run("rotate")
-    client.pull(f"{case}, in the end")
-    failures = client.failures + harness.assert_single_token(f"{case}, in the end")
-    failures += [] if hit else [f"{case}: the rotation had no such request"]
+    with client.pull_continuously(f"{case}, in the next run"):
+        result = harness.run("rotate")
+    client.pull(f"{case}, at the end")
+    failures = client.failures + harness.token_errors(f"{case}, at the end")
+    failures += [] if is_hit else [f"{case}: the rotation had no such request"]
     return failures + (
-        [] if ended.code == 0 else [f"{case}: the next run ended with {ended.code}: {ended.output[-800:]}"]
+        [] if result.code == 0 else [f"{case}: the next run ended with {result.code}: {result.output[-800:]}"]
     )
 
 
-def wait_for_the_fault(harness: RotationHarness, running: PlaybookProcess) -> bool:
-    """Wait until the fault has happened; return whether it did before the run was over."""
+def wait_for_fault(harness: RotationHarness, process: PlaybookProcess) -> bool:
+    """Wait until the fault has occurred, and return True. Return False if the run ends without it."""
     deadline = time.monotonic() + TIMEOUT
     while not harness.lab.control("GET", "/faults")[0]["hits"]:
-        if running.over:
+        if process.is_finished:
             return False
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return True
 
 
-def test_a_rotation_that_is_stopped_anywhere(harnesses: HarnessPool, report: Report) -> None:
+def test_a_rotation_interrupted_at_any_request(harnesses: HarnessPool, report: Report) -> None:
     (kinds,) = harnesses.map(lambda harness, _case: list_requests(harness), [None])
-    cases = [Stop(way, number, kind) for (number, kind), way in itertools.product(enumerate(kinds), WAYS)]
-    outcomes = harnesses.map(stop, cases)
-    ways = ", ".join(f"{sum(case.way == way for case in cases)} {way}" for way in WAYS)
-    failures = [failure for outcome in outcomes for failure in outcome]
-    report(3, "Stopped anywhere", f"{len(kinds)} requests of a rotation, {len(cases)} cases ({ways})", failures)
+    cases = [
+        Interruption(method, number, kind) for (number, kind), method in itertools.product(enumerate(kinds), METHODS)
+    ]
+    failures = harnesses.collect_failures(interrupt, cases)
+    methods = ", ".join(f"{sum(case.method == method for case in cases)} {method}" for method in METHODS)
+    report(3, f"{len(kinds)} requests of a rotation, {len(cases)} cases ({methods})", failures)

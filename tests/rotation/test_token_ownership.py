@@ -2,198 +2,193 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whose token it is: made by chainctl, made by hand, of a login that may do too little; and the end of them all."""
+"""Scenarios 9 to 13: tokens that chainctl or an administrator issued, restricted roles, the grace period and removal."""
 
 from __future__ import annotations
 
 import sys
-import typing as t
 from pathlib import Path
 
 import pytest
-from support.lab_client import Json
-from support.rotation_harness import KEY, Client, RotationHarness, RunResult
 
 from rotation import chainctl
 from rotation.conftest import HarnessPool
+from rotation.scenarios import Report
+from support.forked_ansible import RunResult
+from support.lab_client import Json
+from support.rotation_harness import KEY, PullClient, RotationHarness
 
-Uids = dict[str, str]
+README = Path(__file__).parents[2] / "roles/pull_through/README.md"
 
 
-def at_a_station(harnesses: HarnessPool, story: t.Callable[[RotationHarness, None], None]) -> None:
-    harnesses.map(story, [None])
-
-
-def descriptions(harness: RotationHarness) -> Uids:
-    """Return the pull tokens that there are, by their UIDs, with their descriptions."""
+def descriptions(harness: RotationHarness) -> dict[str, str]:
+    """Return the descriptions of all pull tokens by UID."""
     return {token["uid"]: token["description"] for token in harness.lab.pull_tokens()}
 
 
-# --- chainctl ---------------------------------------------------------------------------------------------------------
+# --- 9: tokens issued by chainctl -------------------------------------------------------------------------------------
 def install_chainctl(harness: RotationHarness, folder: Path) -> str:
-    """Install a stand-in for chainctl that is logged in at the station's lab, and return its path."""
+    """Install a replacement for chainctl that is logged in to the harness's lab, and return its path."""
     program = folder / "chainctl"
     token = harness.lab.api_tokens["owner"]
-    # The token would show in a process list otherwise; that of the real program lies in a file of its own as well.
+    # The token is in the file, since a process list shows arguments. The real program keeps its token in a file as well.
     text = f"#!{sys.executable}\nimport runpy, sys\nmain = runpy.run_path({chainctl.__file__!r})['main']\n"
     program.write_text(f"{text}main({token!r}, sys.argv[1:])\n", encoding="utf-8")
     program.chmod(0o700)
     return str(program)
 
 
-@pytest.mark.parametrize("first", ["chainctl", "api"])
-def test_a_site_that_has_chainctl_make_its_tokens(harnesses: HarnessPool, tmp_path: Path, first: str) -> None:
-    """Also one that changes from the one method to the other."""
+def rotate_with_methods(harness: RotationHarness, methods: list[Json]) -> None:
+    """Set up with the first method to issue tokens, then rotate with each of them."""
+    client = harness.reset(**methods[0])
+    username = harness.username
+    assert harness.run("setup", **methods[0]).code == 0
+    assert harness.username == username
+    harness.lab.advance(days=16)
+    with client.pull_continuously("while tokens are rotated"):
+        for variables in methods:
+            result = harness.run("rotate", **variables, force_rotation=True)
+            assert result.code == 0, result.output
+            assert harness.username != username
+            assert harness.token_errors(str(variables)) == []
+            username = harness.username
+            harness.lab.advance(days=1)
+    assert client.failures == []
 
-    def story(harness: RotationHarness, _case: None) -> None:
+
+@pytest.mark.parametrize(("first", "second"), [("chainctl", "api"), ("api", "chainctl")])
+def test_tokens_issued_by_chainctl(
+    harnesses: HarnessPool, report: Report, tmp_path: Path, first: str, second: str
+) -> None:
+    def run(harness: RotationHarness) -> None:
         program = install_chainctl(harness, tmp_path)
-        methods = {
+        methods: dict[str, Json] = {
             "chainctl": {"token_method": "chainctl", "chainctl": program, "chainguard_api_token": None},
             "api": {},
         }
-        second = "api" if first == "chainctl" else "chainctl"
-        client = harness.reset(**methods[first])
-        made = harness.username
-        assert harness.run("setup", **methods[first]).code == 0
-        assert harness.username == made
-        harness.lab.advance(days=16)
-        with client.pulling("while chainctl rotates"):
-            for method in (first, second):
-                ended = harness.run("rotate", **methods[method], force_rotation=True)
-                assert ended.code == 0, ended.output
-                assert harness.username != made
-                assert harness.assert_single_token(method) == []
-                made = harness.username
-                harness.lab.advance(days=1)
-        assert client.failures == []
+        rotate_with_methods(harness, [methods[first], methods[second]])
 
-    at_a_station(harnesses, story)
+    harnesses.run(run)
+    report(9, f"{first}, then {second}", [])
 
 
-# --- made by hand -----------------------------------------------------------------------------------------------------
-def make_by_hand(harness: RotationHarness, folder: Path) -> tuple[Client, str]:
-    """Make the repository and its token as an administrator does in the two web pages, and return the token's UID."""
+# --- 10: unmanaged tokens ---------------------------------------------------------------------------------------------
+def set_up_unmanaged(harness: RotationHarness) -> tuple[PullClient, str]:
+    """Create the repository and its token as an administrator does in both UIs, and return the token's UID."""
     harness.lab.reset()
     options = {
         "parent": harness.lab.organization["uid"],
         "name": "pull-token",
-        "description": "made by hand",
+        "description": "created in the UI",
         "ttl": "2592000s",
         "repository": "oci",
     }
     with harness.lab.chainguard_client() as api:
-        made = chainctl.make_pull_token(api, options)
-    harness.lab.create_repository(KEY, username=made["identity_id"], password=made["token"])
-    return harness.new_client(), made["identity_id"]
+        token = chainctl.create_pull_token(api, options)
+    harness.lab.create_repository(KEY, username=token["identity_id"], password=token["token"])
+    return harness.new_client(), token["identity_id"]
 
 
-@pytest.mark.parametrize("asked", [False, True])
-def test_a_token_that_was_made_by_hand(harnesses: HarnessPool, tmp_path: Path, asked: bool) -> None:
-    def story(harness: RotationHarness, _case: None) -> None:
-        client, by_hand = make_by_hand(harness, tmp_path)
-        variables: Json = {"revoke_unmanaged": asked}
+@pytest.mark.parametrize("revoke_unmanaged", [False, True])
+def test_an_unmanaged_token(harnesses: HarnessPool, report: Report, revoke_unmanaged: bool) -> None:
+    def run(harness: RotationHarness) -> None:
+        client, unmanaged = set_up_unmanaged(harness)
+        variables: Json = {"revoke_unmanaged": revoke_unmanaged}
         first = harness.run("setup", **variables)
         assert first.code == 0, first.output
-        assert harness.username == by_hand
+        assert harness.username == unmanaged
         assert "30.0 days are left; somebody made it by hand" in first.output
         harness.lab.advance(days=16)
-        with client.pulling("while it is replaced"):
-            renewed = harness.run("rotate", **variables)
-        assert renewed.code == 0, renewed.output
-        assert harness.username != by_hand
-        assert set(descriptions(harness)) == {harness.username, *([] if asked else [by_hand])}
-        assert f"{by_hand}, was made by hand" in renewed.output
-        assert ("lives on until" in renewed.output) is not asked
+        with client.pull_continuously("while it is replaced"):
+            rotation = harness.run("rotate", **variables)
+        assert rotation.code == 0, rotation.output
+        assert harness.username != unmanaged
+        assert set(descriptions(harness)) == {harness.username, *([] if revoke_unmanaged else [unmanaged])}
+        assert f"{unmanaged}, was made by hand" in rotation.output
+        assert ("lives on until" in rotation.output) is not revoke_unmanaged
         assert client.failures == []
 
-    at_a_station(harnesses, story)
+    harnesses.run(run)
+    report(10, f"revoke_unmanaged: {str(revoke_unmanaged).lower()}", [])
 
 
-# --- a login that may do too little -----------------------------------------------------------------------------------
-def lend(harness: RotationHarness, *without: str) -> str:
-    """Give the identity of the lab's workload just the capabilities that the role's README.md asks for, less some. Return its UID."""
+# --- 11: restricted Chainguard roles ----------------------------------------------------------------------------------
+def restrict_workload(harness: RotationHarness, *missing: str) -> None:
+    """Give the lab's workload identity only the capabilities that the role's README.md names, without the missing ones."""
     lab, organization = harness.lab, harness.lab.organization["uid"]
     workload = lab.workload["identity"]
     for binding in lab.bindings():
         if binding["identityUid"] == workload and binding["uid"].startswith(organization):
             lab.chainguard("DELETE", f"/iam/v2/roleBindings/{binding['uid']}")
-    names = sorted(set(documented_capabilities()) - set(without))
-    role = lab.chainguard(
-        "POST", f"/iam/v2/roles/{organization}", {"name": "pull-through", "capabilities": names}
-    ).json()
+    body = {"name": "pull-through", "capabilities": sorted(set(documented_capabilities()) - set(missing))}
+    role = lab.chainguard("POST", f"/iam/v2/roles/{organization}", body).json()
     lab.chainguard("POST", f"/iam/v2/roleBindings/{organization}", {"identityUid": workload, "roleUid": role["uid"]})
-    return str(workload)
 
 
 def documented_capabilities() -> list[str]:
-    """Return what the command in the role's README.md asks for, as the API names it."""
-    text = (Path(__file__).parents[2] / "roles/pull_through/README.md").read_text(encoding="utf-8")
-    words = text.split("--capabilities")[1].split()[0].split(",")
-    families = {"groups": "IAM_", "identity": "IAM_", "role_bindings": "IAM_", "roles": "IAM_"}
-    families |= dict.fromkeys(("record_signatures", "sboms", "vuln_reports"), "TENANT_")
-    return [f"CAP_{families.get(word.split('.')[0], '')}{word.upper().replace('.', '_')}" for word in words]
+    """Return the capabilities in the command of the role's README.md, as the API names them."""
+    words = README.read_text(encoding="utf-8").split("--capabilities")[1].split()[0].split(",")
+    prefixes = {"groups": "IAM_", "identity": "IAM_", "role_bindings": "IAM_", "roles": "IAM_"}
+    prefixes |= dict.fromkeys(("record_signatures", "sboms", "vuln_reports"), "TENANT_")
+    return [f"CAP_{prefixes.get(word.split('.')[0], '')}{word.upper().replace('.', '_')}" for word in words]
 
 
-def as_workload(harness: RotationHarness) -> Json:
-    workload = harness.lab.workload
-    return {
-        "chainguard_api_token": None,
-        "chainguard_identity": workload["identity"],
-        "chainguard_identity_token": workload["oidc_token"],
-    }
-
-
-def test_the_documented_role_is_enough(harnesses: HarnessPool) -> None:
-    def story(harness: RotationHarness, _case: None) -> None:
+def test_the_documented_role_is_sufficient(harnesses: HarnessPool, report: Report) -> None:
+    def run(harness: RotationHarness) -> None:
         harness.lab.reset()
-        lend(harness)
+        restrict_workload(harness)
+        credentials = harness.lab.workload_variables()
         for playbook in ("setup", "setup", "verify"):
-            ended = harness.run(playbook, **as_workload(harness))
-            assert ended.code == 0, ended.output
+            result = harness.run(playbook, **credentials)
+            assert result.code == 0, result.output
         harness.lab.advance(days=16)
-        assert harness.run("rotate", **as_workload(harness)).code == 0
-        assert harness.assert_single_token("in the end") == []
+        assert harness.run("rotate", **credentials).code == 0
+        assert harness.token_errors("at the end") == []
 
-    at_a_station(harnesses, story)
+    harnesses.run(run)
+    report(11, "the documented role", [])
 
 
-def test_a_role_that_lacks_something_is_told_before_anything_is_written(harnesses: HarnessPool) -> None:
-    def story(harness: RotationHarness, _case: None) -> None:
+def test_a_missing_capability_is_reported_before_any_write(harnesses: HarnessPool, report: Report) -> None:
+    def run(harness: RotationHarness) -> None:
         harness.lab.reset()
-        lend(harness, "CAP_IAM_IDENTITY_DELETE", "CAP_IAM_ROLE_BINDINGS_CREATE")
-        mark = harness.lab.log_position()
-        ended = harness.run("setup", **as_workload(harness))
-        assert ended.code == 2
-        assert "lacks identity.delete, role_bindings.create in" in ended.output
-        assert "chainctl iam roles create pull-through" in ended.output
-        assert harness.lab.writes(mark) == []
+        restrict_workload(harness, "CAP_IAM_IDENTITY_DELETE", "CAP_IAM_ROLE_BINDINGS_CREATE")
+        before = harness.lab.log_position()
+        result = harness.run("setup", **harness.lab.workload_variables())
+        assert result.code == 2
+        assert "lacks identity.delete, role_bindings.create in" in result.output
+        assert "chainctl iam roles create pull-through" in result.output
+        assert harness.lab.writes(before) == []
 
-    at_a_station(harnesses, story)
+    harnesses.run(run)
+    report(11, "two missing capabilities", [])
 
 
-def test_a_login_that_may_not_revoke_does_when_that_is_chosen(harnesses: HarnessPool) -> None:
-    def story(harness: RotationHarness, _case: None) -> None:
+def test_revocation_can_be_disabled_without_the_capability(harnesses: HarnessPool, report: Report) -> None:
+    def run(harness: RotationHarness) -> None:
         harness.lab.reset()
-        lend(harness, "CAP_IAM_IDENTITY_DELETE")
-        told = harness.run("setup", **as_workload(harness))
-        assert told.code == 2 and "pull_through_revoke" in told.output
-        assert harness.run("setup", **as_workload(harness), revoke=False).code == 0
+        restrict_workload(harness, "CAP_IAM_IDENTITY_DELETE")
+        credentials = harness.lab.workload_variables()
+        failed = harness.run("setup", **credentials)
+        assert failed.code == 2 and "pull_through_revoke" in failed.output
+        assert harness.run("setup", **credentials, revoke=False).code == 0
         first = harness.username
         harness.lab.advance(days=16)
-        assert harness.run("rotate", **as_workload(harness), revoke=False).code == 0
+        assert harness.run("rotate", **credentials, revoke=False).code == 0
         assert set(descriptions(harness)) == {first, harness.username}
 
-    at_a_station(harnesses, story)
+    harnesses.run(run)
+    report(11, "revoke: false", [])
 
 
-# --- the end ----------------------------------------------------------------------------------------------------------
-def test_what_was_replaced_is_revoked_after_the_grace_period(harnesses: HarnessPool) -> None:
-    def story(harness: RotationHarness, _case: None) -> None:
+# --- 12: grace period -------------------------------------------------------------------------------------------------
+def test_a_superseded_token_is_revoked_after_the_grace_period(harnesses: HarnessPool, report: Report) -> None:
+    def run(harness: RotationHarness) -> None:
         client = harness.reset(grace_period="2d")
         first = harness.username
         harness.lab.advance(days=16)
         counts = []
-        with client.pulling("in the grace period"):
+        with client.pull_continuously("in the grace period"):
             for _day in range(3):
                 assert harness.run("rotate", grace_period="2d").code == 0
                 counts.append(len(descriptions(harness)))
@@ -202,35 +197,36 @@ def test_what_was_replaced_is_revoked_after_the_grace_period(harnesses: HarnessP
         assert first not in descriptions(harness)
         assert client.failures == []
 
-    at_a_station(harnesses, story)
+    harnesses.run(run)
+    report(12, "three days, with a grace period of two", [])
 
 
-def test_remove_leaves_both_services_as_they_were_but_for_what_is_not_ours(
-    harnesses: HarnessPool, tmp_path: Path
-) -> None:
-    def story(harness: RotationHarness, _case: None) -> None:
-        _client, by_hand = make_by_hand(harness, tmp_path)
-        harness.lab.create_repository("somebody-elses")
+# --- 13: removal ------------------------------------------------------------------------------------------------------
+def test_remove_keeps_what_the_role_does_not_manage(harnesses: HarnessPool, report: Report) -> None:
+    def run(harness: RotationHarness) -> None:
+        _client, unmanaged = set_up_unmanaged(harness)
+        harness.lab.create_repository("unmanaged")
         bindings = len(harness.lab.bindings())
         assert harness.run("setup", force_rotation=True).code == 0
-        unsure = harness.run("remove")
-        assert unsure.code == 2 and "pull_through_remove_confirmed" in unsure.output
+        unconfirmed = harness.run("remove")
+        assert unconfirmed.code == 2 and "pull_through_remove_confirmed" in unconfirmed.output
         assert KEY in harness.lab.repositories()
-        check, ended, again = remove(harness, "--check"), remove(harness), remove(harness)
-        assert (check.code, ended.code, again.code) == (0, 0, 0), ended.output
-        assert changes(check) == changes(ended) == 2
-        assert changes(again) == 0
-        assert set(harness.lab.repositories()) == {"somebody-elses"}
-        assert set(descriptions(harness)) == {by_hand}
+        check, removal, again = remove(harness, "--check"), remove(harness), remove(harness)
+        assert (check.code, removal.code, again.code) == (0, 0, 0), removal.output
+        assert count_changes(check) == count_changes(removal) == 2
+        assert count_changes(again) == 0
+        assert set(harness.lab.repositories()) == {"unmanaged"}
+        assert set(descriptions(harness)) == {unmanaged}
         assert len(harness.lab.bindings()) == bindings
 
-    at_a_station(harnesses, story)
+    harnesses.run(run)
+    report(13, "unconfirmed, in check mode, confirmed, and again", [])
 
 
 def remove(harness: RotationHarness, *arguments: str) -> RunResult:
     return harness.run("remove", *arguments, remove_confirmed=True)
 
 
-def changes(ended: RunResult) -> int:
+def count_changes(result: RunResult) -> int:
     """Return the number of changed tasks, from the recap."""
-    return int(ended.output.rpartition("changed=")[2].split()[0])
+    return int(result.output.rpartition("changed=")[2].split()[0])

@@ -2,24 +2,25 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Point 1: a simulated year, which the other points did not wait for."""
+"""Scenario 1: a simulated year, which runs in the background of the other scenarios."""
 
 from __future__ import annotations
 
-from rotation.conftest import HarnessPool, Report
+from rotation.conftest import HarnessPool
+from rotation.scenarios import Report
 from rotation.year import SCHEDULES
 
 
-def test_a_simulated_year(harnesses: HarnessPool, report: Report) -> None:
+def test_scheduled_runs_for_a_year(harnesses: HarnessPool, report: Report) -> None:
     years = harnesses.years()
     cases = "; ".join(
-        f"{schedule.what}: {schedule.runs} runs ({year.missed} missed), {year.renewals} renewals, {year.client.pulls} pulls"
+        f"{schedule}: {schedule.runs} runs ({year.missed} missed), {year.rotations} rotations, {year.client.pulls} pulls"
         for schedule, year in zip(SCHEDULES, years)
     )
-    failures = [problem for year in years for problem in year.failures]
+    failures = [failure for year in years for failure in year.failures]
     failures += [
-        f"{schedule.what}: {year.missed} runs were missed"
+        f"{schedule}: {year.missed} runs were missed"
         for schedule, year in zip(SCHEDULES, years)
         if year.missed != len(schedule.missed)
     ]
-    report(1, "A simulated year", cases, failures)
+    report(1, cases, failures)

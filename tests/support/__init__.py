@@ -2,4 +2,4 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the suites share: a client of the lab, runners of playbooks, a search for secrets, small servers."""
+"""Shared test helpers: a lab client, playbook runners, scenarios, a secret scanner and small HTTP services."""

@@ -2,12 +2,29 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Programs that start at once: each runs in a process forked from one that has imported what it needs.
+"""A fork server that makes hundreds of playbook runs affordable.
 
-Nine tenths of a playbook that has nothing to do are Pythons that start. Here Ansible, the role and the modules are the
-real ones, one process each as ever; only the imports were done before. So hundreds of runs take minutes.
+Most of the time of a short playbook goes into starting Python and importing Ansible: once for ansible-playbook, and
+once for each module. This program imports a fixed set of modules, listens on a Unix socket, and forks a process for
+each request. The forked process runs the real ansible-playbook or the real module, one process per run as usual; only
+the imports are already done.
 
-Usage: python warm.py SOCKET PROGRAM, with one of PROGRAMS. It ends when its standard input does.
+Two servers take part in a run (support/forked_ansible.py starts both and stops them):
+
+1. `playbook` runs ansible-playbook. The client sends it the arguments, the environment and the three standard files.
+2. `module` runs modules. Ansible starts a Python interpreter for each module and passes the module on standard input.
+   `ansible_python_interpreter` names the script INTERPRETER instead. It passes its environment, its standard files and
+   its arguments to the server, waits for the forked process, and exits with its code. If the script is killed, the
+   server's process kills itself too, as the module would die with its interpreter.
+
+What differs from a run without the server: module code is imported once, before the run, so a test must not change
+plugins while a server runs; and pull tokens have 2048-bit keys, since a key of the real size takes half a second.
+test_request_count.py and the system tests run ansible-playbook without this server.
+
+Protocol: the request is one JSON object, {"environment", "folder", "arguments"}, sent with the file descriptors 0, 1
+and 2. The response is two lines: the process ID at once, and the exit code at the end. A killed process sends no code.
+
+Usage: python fork_server.py SOCKET PROGRAM, with one of PROGRAMS. The server stops when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -26,9 +43,10 @@ import threading
 import traceback
 import typing as t
 
-_LONGEST_REQUEST = 1 << 16
+_MAX_REQUEST = 1 << 16  # bytes
+_KEY_BITS = 2048
 
-# Stands where Ansible expects a Python: it hands its own files over, and ends as the forked process does.
+# Replaces the Python interpreter that Ansible starts for a module.
 INTERPRETER = """\
 #!{python} -IS
 import json, os, socket, sys
@@ -36,47 +54,49 @@ with socket.socket(socket.AF_UNIX) as server:
     server.connect({socket!r})
     request = {{"environment": dict(os.environ), "folder": os.getcwd(), "arguments": sys.argv}}
     socket.send_fds(server, [json.dumps(request).encode()], [0, 1, 2])
-    reply = b""
+    response = b""
     while data := server.recv(100):
-        reply += data
-os._exit(int(reply.split()[1]))
+        response += data
+os._exit(int(response.split()[1]))
 """
 
 
 def run_playbook(arguments: list[str]) -> None:
-    """Be ansible-playbook."""
+    """Run ansible-playbook."""
     from ansible.cli.playbook import PlaybookCLI
 
     PlaybookCLI.cli_executor(arguments)
 
 
 def run_module(_arguments: list[str]) -> None:
-    """Be a Python that runs the program on its standard input: so Ansible hands a module over."""
+    """Run the Python program on standard input, which is how Ansible passes a module to an interpreter."""
     program = sys.stdin.buffer.read()
     exec(compile(program, "<stdin>", "exec"), sys.modules["__main__"].__dict__)  # pylint: disable=exec-used
 
 
 def prepare_playbook() -> None:
-    """Import what a playbook needs anyway."""
+    """Import what every playbook needs."""
     for name in ("ansible.cli.playbook", "ansible.executor.task_executor", "ansible.plugins.strategy"):
         importlib.import_module(name)
 
 
 def prepare_module() -> None:
-    """Import what modules need anyway, and make smaller keys: one of the real size takes half a second."""
+    """Import what modules need, and reduce the size of the keys of pull tokens."""
     importlib.import_module("ansible.module_utils.basic")
-    shared = importlib.import_module("ansible_collections.cgr.pull_through.plugins.module_utils")
-    for found in pkgutil.walk_packages(shared.__path__, f"{shared.__name__}."):
-        importlib.import_module(found.name)
-    vars(sys.modules[f"{shared.__name__}._chainguard._jwt"])["_KEY_BITS"] = 2048
+    module_utils = importlib.import_module("ansible_collections.cgr.pull_through.plugins.module_utils")
+    for module in pkgutil.walk_packages(module_utils.__path__, f"{module_utils.__name__}."):
+        importlib.import_module(module.name)
+    jwt = vars(sys.modules[f"{module_utils.__name__}._chainguard._jwt"])
+    assert "_KEY_BITS" in jwt, "_jwt.py has no _KEY_BITS"
+    jwt["_KEY_BITS"] = _KEY_BITS
 
 
 class Program(t.NamedTuple):
-    """What is done once, and for each run. with_client: whether a run ends when the client is gone."""
+    """prepare: runs once. run: runs in each forked process. ends_with_client: whether a run ends when its client does."""
 
     prepare: t.Callable[[], None]
     run: t.Callable[[list[str]], None]
-    with_client: bool
+    ends_with_client: bool
 
 
 PROGRAMS = {
@@ -86,10 +106,10 @@ PROGRAMS = {
 
 
 def serve(path: str, name: str) -> None:
-    """Fork a process for each request: {"environment", "folder", "arguments"} as JSON, with the three standard files."""
+    """Fork a process for each request until standard input is closed."""
     program = PROGRAMS[name]
     program.prepare()
-    # Else the collector would write to each page that the processes share, which copies it.
+    # Without this, the garbage collector would write to the memory that the processes share, which copies it.
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -98,16 +118,16 @@ def serve(path: str, name: str) -> None:
         listener.listen(64)
         while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
             connection, _address = listener.accept()
-            request, files, _flags, _sender = socket.recv_fds(connection, _LONGEST_REQUEST, 3)
+            request, files, _flags, _sender = socket.recv_fds(connection, _MAX_REQUEST, 3)
             if os.fork() == 0:
-                _be(program, connection, json.loads(request), files)
+                _run_forked(program, connection, json.loads(request), files)
             for file in files:
                 os.close(file)
             connection.close()
 
 
-def _be(program: Program, connection: socket.socket, request: dict[str, t.Any], files: list[int]) -> t.NoReturn:
-    """Run the program. The connection gets the process's number, and its exit code in the end, a line each."""
+def _run_forked(program: Program, connection: socket.socket, request: dict[str, t.Any], files: list[int]) -> t.NoReturn:
+    """Run the program in the forked process, and send the process ID and the exit code."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for number, file in enumerate(files):
         os.dup2(file, number)
@@ -117,14 +137,14 @@ def _be(program: Program, connection: socket.socket, request: dict[str, t.Any], 
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
     connection.sendall(f"{os.getpid()}\n".encode())
-    if program.with_client:
-        threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
+    if program.ends_with_client:
+        threading.Thread(target=_end_with_client, args=(connection,), daemon=True).start()
     code = 1
     try:
         program.run(request["arguments"])
         code = 0
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except SystemExit as exit_request:
+        code = exit_request.code if isinstance(exit_request.code, int) else int(exit_request.code is not None)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -134,7 +154,7 @@ def _be(program: Program, connection: socket.socket, request: dict[str, t.Any], 
         os._exit(code)
 
 
-def _end_with(connection: socket.socket) -> None:
+def _end_with_client(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
         connection.recv(1)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A forward proxy on loopback, as companies have it: CONNECT and plain HTTP, with or without a login. It notes what it saw."""
+"""A forward proxy on loopback that records its requests: CONNECT and plain HTTP, with or without a password."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ import typing as t
 from urllib.parse import urlsplit
 
 from lab.simulator import ARTIFACTORY_HOST, BLOBS_HOST
-
 from support.lab_client import LabClient
-from support.services import Quiet, serving
+from support.services import QuietHandler, serve_http
 
 Address = tuple[str, int]
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
-    """A request to the proxy. user: who logged in at it. target: host and port. status: what the proxy itself answered; 0: it passed the request on."""
+class ProxyRequest:
+    """A request to the proxy. target: host and port. status: the proxy's own error response, or 0 if it connected the client."""
 
     user: str
     method: str
@@ -35,38 +34,41 @@ class Seen:
 
 @dataclasses.dataclass
 class ForwardProxy:
-    """addresses: the hosts with their ports that it knows; it reaches no other. password: what everyone logs in with, if any."""
+    """addresses: the only targets it reaches, as host and port. password: required from every user, if not empty.
+
+    denied_hosts: hosts that it responds to with 403. netloc: its own host and port while it serves.
+    """
 
     addresses: t.Mapping[str, Address]
     password: str = ""
-    refused: frozenset[str] = frozenset()
-    seen: list[Seen] = dataclasses.field(default_factory=list)
-    place: str = ""
+    denied_hosts: frozenset[str] = frozenset()
+    requests: list[ProxyRequest] = dataclasses.field(default_factory=list)
+    netloc: str = ""
 
     def url(self, user: str = "", password: str = "") -> str:
-        """Return what goes into HTTPS_PROXY."""
-        return f"http://{f'{user}:{password}@' if user else ''}{self.place}"
+        """Return the value of HTTPS_PROXY."""
+        return f"http://{f'{user}:{password}@' if user else ''}{self.netloc}"
 
-    def hosts(self, user: str | None = None) -> set[str]:
-        """Return the hosts that the proxy led to, for a user or for all."""
-        led = (one for one in self.seen if not one.status and user in (None, one.user))
-        return {one.target.partition(":")[0] for one in led}
+    def connected_hosts(self, user: str | None = None) -> set[str]:
+        """Return the hosts to which the proxy connected one user, or all users."""
+        requests = (request for request in self.requests if not request.status and user in (None, request.user))
+        return {request.target.partition(":")[0] for request in requests}
 
     @contextlib.contextmanager
-    def running(self) -> t.Iterator[ForwardProxy]:
+    def serve(self) -> t.Iterator[ForwardProxy]:
         """Serve on a free port."""
         proxy = self
 
         class Handler(_Handler):
             settings = proxy
 
-        with serving(Handler) as url:
-            self.place = url.partition("//")[2]
+        with serve_http(Handler) as url:
+            self.netloc = url.partition("//")[2]
             yield self
 
 
-def names_of(lab: LabClient) -> dict[str, Address]:
-    """Return where a proxy finds the lab's services, by the names that the real ones have."""
+def service_addresses(lab: LabClient) -> dict[str, Address]:
+    """Return the addresses of the lab's services by the names and ports of the real ones."""
     chainguard = lab.state["chainguard"]
     urls = {
         ARTIFACTORY_HOST: lab.artifactory_url,
@@ -82,54 +84,54 @@ def names_of(lab: LabClient) -> dict[str, Address]:
     return {f"{name}:{port}": ("127.0.0.1", urlsplit(url).port or 0) for name, url in urls.items()}
 
 
-class _Handler(Quiet):
+class _Handler(QuietHandler):
     settings: ForwardProxy
     timeout = 30
 
     def do_CONNECT(self) -> None:
-        address = self._let_in(self.path)
+        address = self._authorize(self.path)
         if address is None:
             return
-        with socket.create_connection(address) as there:
+        with socket.create_connection(address) as upstream:
             self.send_response_only(200, "Connection established")
             self.end_headers()
-            _join(self.connection, there)
+            _relay(self.connection, upstream)
         self.close_connection = True
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
-        address = self._let_in(f"{parts.hostname}:{parts.port or 80}")
+        address = self._authorize(f"{parts.hostname}:{parts.port or 80}")
         if address is None:
             return
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        there = http.client.HTTPConnection(*address, timeout=self.timeout)
+        upstream = http.client.HTTPConnection(*address, timeout=self.timeout)
         headers = {name: value for name, value in self.headers.items() if not name.lower().startswith("proxy-")}
-        there.request(self.command, parts._replace(scheme="", netloc="").geturl(), body, headers)
-        answer = there.getresponse()
-        content = answer.read()
-        self.send_response_only(answer.status)
-        for name, value in answer.getheaders():
+        upstream.request(self.command, parts._replace(scheme="", netloc="").geturl(), body, headers)
+        response = upstream.getresponse()
+        content = response.read()
+        self.send_response_only(response.status)
+        for name, value in response.getheaders():
             if name.lower() not in ("content-length", "transfer-encoding", "connection"):
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
-        there.close()
+        upstream.close()
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
 
-    def _let_in(self, target: str) -> Address | None:
-        """Return the target's address, or answer as proxies do."""
+    def _authorize(self, target: str) -> Address | None:
+        """Return the target's address, or send the error response of a proxy and return None."""
         settings = self.settings
-        user, _colon, password = _login(self.headers.get("Proxy-Authorization", "")).partition(":")
+        user, _colon, password = _decode_basic(self.headers.get("Proxy-Authorization", "")).partition(":")
         status = 0
         if settings.password and password != settings.password:
             status = 407
-        elif target.partition(":")[0] in settings.refused:
+        elif target.partition(":")[0] in settings.denied_hosts:
             status = 403
         elif target not in settings.addresses:
             status = 502
-        settings.seen.append(Seen(user, self.command, target, status))
+        settings.requests.append(ProxyRequest(user, self.command, target, status))
         if not status:
             return settings.addresses[target]
         self.send_response_only(status)
@@ -141,18 +143,20 @@ class _Handler(Quiet):
         return None
 
 
-def _login(authorization: str) -> str:
+def _decode_basic(authorization: str) -> str:
     return base64.b64decode(authorization.removeprefix("Basic ")).decode()
 
 
-def _join(here: socket.socket, there: socket.socket) -> None:
-    """Hand bytes on in both directions until both sides ended. What one side still says after the other's end is read and lost:
-    otherwise it would be answered by a reset, which can overtake the last words of a server that refuses a client.
+def _relay(client: socket.socket, upstream: socket.socket) -> None:
+    """Copy bytes in both directions until both sides have ended.
+
+    Bytes that one side sends after the other has ended are read and discarded. Otherwise the kernel would reset the
+    connection, and the client could lose the last bytes of a server that rejects it.
     """
-    other = {here: there, there: here}
-    open_sides = {here, there}
-    while open_sides:
-        ready, _writable, _broken = select.select(open_sides, [], [], _Handler.timeout)
+    peers = {client: upstream, upstream: client}
+    open_sockets = {client, upstream}
+    while open_sockets:
+        ready, _writable, _broken = select.select(open_sockets, [], [], _Handler.timeout)
         if not ready:
             return
         for side in ready:
@@ -161,8 +165,8 @@ def _join(here: socket.socket, there: socket.socket) -> None:
                 data = side.recv(1 << 16)
             with contextlib.suppress(OSError):
                 if data:
-                    other[side].sendall(data)
+                    peers[side].sendall(data)
                 else:
-                    other[side].shutdown(socket.SHUT_WR)
+                    peers[side].shutdown(socket.SHUT_WR)
             if not data:
-                open_sides.discard(side)
+                open_sockets.discard(side)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The lab as the system tests use it: what they turn, what they look at, and a registry client without the collection."""
+"""A client of the lab for tests: it changes the lab's state, reads it, and pulls without any code of the collection."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import hashlib
 import typing as t
 
 import httpx
+
 from lab.client import LabProcess
 
 DAY = 86400
@@ -36,34 +37,40 @@ class LabClient(LabProcess):
         self.organization: dict[str, str] = chainguard["organization"]
         self.ca_path: str | None = state["ca_path"]
 
-    # --- what tests turn ----------------------------------------------------------------------------------------------
+    # --- changing the lab ---------------------------------------------------------------------------------------------
     def reset(self) -> None:
-        """Put everything back to how it was at the start."""
+        """Restore the initial state."""
         self.control("POST", "/reset")
 
     def configure(self, **settings: t.Any) -> None:
+        """Change settings of the lab."""
         self.control("POST", "/settings", settings)
 
     def advance(self, *, days: float) -> None:
+        """Move the clock forward."""
         self.control("POST", "/clock", {"advance": days * DAY})
 
     def inject_fault(self, action: Json, **match: t.Any) -> None:
-        """Spoil the requests that match, in the way of the lab's README.md."""
+        """Disturb the requests that match. The lab's README.md describes the actions."""
         self.control("POST", "/faults", {**match, "action": action})
 
     def clear_faults(self) -> None:
-        """End all faults."""
+        """Remove all faults."""
         self.control("DELETE", "/faults")
 
     def set_config(self, key: str, **settings: t.Any) -> None:
-        """Change the stored configuration of a repository by hand."""
+        """Change the stored configuration of a repository manually."""
         self.control("POST", f"/artifactory/repositories/{key}", settings)
 
+    def clear_cache(self, key: str) -> None:
+        """Delete everything that a remote repository has cached."""
+        self.control("DELETE", f"/artifactory/cache/{key}")
+
     def revoke(self, uid: str) -> None:
-        """Take an identity away behind everyone's back."""
+        """Delete an identity without any request to Chainguard's API."""
         self.control("POST", "/chainguard/identities/revoke", {"uid": uid})
 
-    # --- what tests look at -------------------------------------------------------------------------------------------
+    # --- reading the lab ----------------------------------------------------------------------------------------------
     def log_position(self) -> int:
         """Return the number of the newest entry of the request log."""
         return max((int(entry["n"]) for entry in self.request_log()), default=0)
@@ -74,25 +81,29 @@ class LabClient(LabProcess):
 
     def pull_tokens(self) -> list[Json]:
         """Return the identities that are pull tokens."""
-        return [one for one in self.control("GET", "/chainguard/identities") if "staticKeys" in one]
+        return [identity for identity in self.control("GET", "/chainguard/identities") if "staticKeys" in identity]
 
     def bindings(self) -> list[Json]:
         """Return the role bindings."""
         return list(self.control("GET", "/chainguard/bindings"))
 
     def credentials(self) -> list[str]:
-        """Return every password and bearer token that a service was sent."""
+        """Return every password and bearer token that a client sent to a service."""
         return list(self.control("GET", "/credentials"))
 
     def permissions(self) -> Json:
         """Return the permissions by name."""
         return dict(self.control("GET", "/artifactory/permissions"))
 
-    # --- clients ------------------------------------------------------------------------------------------------------
+    # --- requests to the services -------------------------------------------------------------------------------------
+    def request(self, method: str, url: str, **options: t.Any) -> httpx.Response:
+        """Send a request that trusts the lab's CA."""
+        return httpx.request(method, url, verify=self._tls or False, trust_env=False, **options)
+
     def artifactory(self, method: str, path: str, body: t.Any = None) -> httpx.Response:
         """Call Artifactory's REST API as its administrator."""
         headers = {"Authorization": f"Bearer {self.admin_token}"}
-        return self._request(method, f"{self.artifactory_url}/artifactory/api{path}", headers=headers, json=body)
+        return self.request(method, f"{self.artifactory_url}/artifactory/api{path}", headers=headers, json=body)
 
     def chainguard_client(self) -> httpx.Client:
         """Return a client of Chainguard's API that is logged in as the owner of the organization."""
@@ -106,54 +117,47 @@ class LabClient(LabProcess):
             return client.request(method, path, json=body).raise_for_status()
 
     def create_repository(self, key: str, **settings: t.Any) -> None:
-        """Create a Docker remote of Chainguard, unless the settings say otherwise."""
-        usual = {
+        """Create a repository. Without settings it is a Docker remote of Chainguard."""
+        defaults = {
             "rclass": "remote",
             "packageType": "docker",
             "url": "https://cgr.dev/",
             "enableTokenAuthentication": True,
         }
-        answer = self.artifactory("PUT", f"/repositories/{key}", {**usual, **settings})
-        assert answer.status_code == 200, answer.text
+        response = self.artifactory("PUT", f"/repositories/{key}", {**defaults, **settings})
+        assert response.status_code == 200, response.text
 
-    def upstream_digest(self, image: str, reference: str = "latest", login: tuple[str, str] = ANONYMOUS) -> str:
-        """Return the digest that Chainguard's registry itself serves, computed from the manifest's bytes."""
+    def upstream_digest(self, image: str, reference: str = "latest", credentials: tuple[str, str] = ANONYMOUS) -> str:
+        """Return the digest that Chainguard's registry serves, computed from the manifest's bytes."""
         scope = f"repository:{image}:pull"
-        headers = {"Authorization": basic(*login)} if any(login) else {}
-        token = self._request("GET", f"{self.registry_url}/token", params={"scope": scope}, headers=headers)
+        headers = {"Authorization": basic_auth(*credentials)} if any(credentials) else {}
+        token = self.request("GET", f"{self.registry_url}/token", params={"scope": scope}, headers=headers)
         assert token.status_code == 200, token.text
         headers = {"Authorization": f"Bearer {token.json()['token']}"}
-        manifest = self._manifest(f"{self.registry_url}/v2/{image}", reference, headers)
+        manifest = self._get_manifest(f"{self.registry_url}/v2/{image}", reference, headers)
         assert manifest.status_code == 200, manifest.text
         return f"sha256:{hashlib.sha256(manifest.content).hexdigest()}"
 
     def pull(self, key: str, image: str, reference: str = "latest") -> int:
-        """Ask Artifactory for a manifest as a user would; return the status."""
-        headers = {"Authorization": basic("puller", self.users["puller"]["token"])}
-        return self._manifest(f"{self.artifactory_url}/v2/{key}/{image}", reference, headers).status_code
+        """Get a manifest from Artifactory as an ordinary user, and return the status code."""
+        headers = {"Authorization": basic_auth("puller", self.users["puller"]["token"])}
+        return self._get_manifest(f"{self.artifactory_url}/v2/{key}/{image}", reference, headers).status_code
 
-    def file(self, path: str) -> bytes:
-        """Return what a user gets of a package repository. Raises httpx.HTTPStatusError."""
+    def read_file(self, path: str) -> bytes:
+        """Return a file below /artifactory/ as an ordinary user gets it. Raises httpx.HTTPStatusError."""
         return self.download(path).raise_for_status().content
 
     def download(self, path: str, accept: str = "*/*") -> httpx.Response:
-        """Return the answer that a user gets of a path below /artifactory/."""
-        headers = {"Authorization": basic("puller", self.users["puller"]["token"]), "Accept": accept}
-        return self._request("GET", f"{self.artifactory_url}/artifactory/{path}", headers=headers)
+        """Return the response to an ordinary user's GET of a path below /artifactory/."""
+        headers = {"Authorization": basic_auth("puller", self.users["puller"]["token"]), "Accept": accept}
+        return self.request("GET", f"{self.artifactory_url}/artifactory/{path}", headers=headers)
 
-    def _manifest(self, url: str, reference: str, headers: dict[str, str]) -> httpx.Response:
-        return self._request("GET", f"{url}/manifests/{reference}", headers={**headers, "Accept": _MANIFESTS})
+    def _get_manifest(self, url: str, reference: str, headers: dict[str, str]) -> httpx.Response:
+        return self.request("GET", f"{url}/manifests/{reference}", headers={**headers, "Accept": _MANIFESTS})
 
-    def request(self, method: str, url: str, **more: t.Any) -> httpx.Response:
-        """Send a request of a test's own."""
-        return self._request(method, url, **more)
-
-    def _request(self, method: str, url: str, **more: t.Any) -> httpx.Response:
-        return httpx.request(method, url, verify=self._tls or False, trust_env=False, **more)
-
-    # --- what a user writes -------------------------------------------------------------------------------------------
-    def variables(self, *sources: str, **more: t.Any) -> Json:
-        """Return the variables of the role, each of `more` without its prefix pull_through_. None leaves one out."""
+    # --- input of the collection --------------------------------------------------------------------------------------
+    def variables(self, *sources: str, **overrides: t.Any) -> Json:
+        """Return role variables. The names in overrides lack the prefix pull_through_; None removes a variable."""
         chainguard = self.state["chainguard"]
         values = {
             "artifactory_url": self.artifactory_url,
@@ -166,12 +170,12 @@ class LabClient(LabProcess):
             "chainguard_registry_url": self.registry_url,
             **{f"chainguard_{name}": chainguard[name] for name in ("libraries_url", "apk_url", "virtualapk_url")},
             "ca_path": self.ca_path,
-            **more,
+            **overrides,
         }
         return {f"pull_through_{name}": value for name, value in values.items() if value is not None}
 
-    def defaults(self, user: str = "admin") -> Json:
-        """Return module_defaults that log in to both services."""
+    def module_defaults(self, user: str = "admin") -> Json:
+        """Return module_defaults with the connections to both services. user: an Artifactory user of the lab."""
         chainguard = self.state["chainguard"]
         trust = {"ca_path": self.ca_path} if self.ca_path else {}
         return {
@@ -189,7 +193,15 @@ class LabClient(LabProcess):
             },
         }
 
+    def workload_variables(self) -> Json:
+        """Return the arguments of variables() that log in as the workload identity, which has a role in both organizations."""
+        return {
+            "chainguard_api_token": None,
+            "chainguard_identity": self.workload["identity"],
+            "chainguard_identity_token": self.workload["oidc_token"],
+        }
 
-def basic(username: str, password: str) -> str:
+
+def basic_auth(username: str, password: str) -> str:
     """Return the value of an Authorization header."""
     return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs playbooks as a user does: the program, in an environment of its own, with a home folder of its own."""
+"""Runs ansible-playbook as a user does, with an isolated environment and home folder."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ import sys
 import typing as t
 from pathlib import Path
 
+from support import task_names
+
 HERE = Path(__file__).resolve().parent
 COLLECTIONS = HERE.parents[1] / ".cache" / "collections"
 PROGRAMS = Path(sys.executable).parent
-LONGEST_RUN = 180  # seconds
+MAX_RUN_SECONDS = 180
 
 Variables = t.Mapping[str, t.Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What a task did on a host. The status is ok, failed, skipped or unreachable; no_log hides the result here too."""
+    """What a task did on a host. status: ok, failed, skipped or unreachable. no_log hides the result here too."""
 
     host: str
     name: str
@@ -33,24 +35,20 @@ class Task:
     result: dict[str, t.Any]
 
     @property
-    def outcome(self) -> tuple[str, str, str, bool]:
+    def summary(self) -> tuple[str, str, str, bool]:
         """Everything but the result."""
         return self.host, self.name, self.status, self.changed
 
     @property
     def message(self) -> str:
-        """What the task says; of a loop, what its items say."""
+        """The message of the task, or the messages of a loop's items."""
         items = [item["msg"] for item in self.result.get("results", []) if "msg" in item]
         return "\n".join(map(str, items or [self.result.get("msg", "")]))
 
 
-PROOFS = ("Pull images through Artifactory", "Pull files through Artifactory")
-TELL = "What this proves"
-
-
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """How a run ended: its exit code, all that it printed, its tasks in their order, and where it kept its files."""
+    """A finished run: its exit code, all of its output, its tasks in order, and the folder with its files."""
 
     code: int
     output: str
@@ -58,38 +56,41 @@ class Run:
     folder: Path
 
     def task(self, name: str, host: str = "localhost") -> Task:
-        """Return the one task of that name on a host."""
-        found = [task for task in self.tasks if (task.name, task.host) == (name, host)]
-        assert len(found) == 1, f"{len(found)} tasks {name!r} on {host}, in this run:\n{self.output}"
-        return found[0]
+        """Return the only task of that name on a host."""
+        matches = [task for task in self.tasks if (task.name, task.host) == (name, host)]
+        assert len(matches) == 1, f"{len(matches)} tasks {name!r} on {host} in this run:\n{self.output}"
+        return matches[0]
 
     def failure(self, host: str = "localhost") -> str:
-        """Return what the last failed task of a host says."""
+        """Return the message of the last failed task of a host."""
         failed = [task for task in self.tasks if (task.status, task.host) == ("failed", host)]
-        assert failed, f"nothing failed on {host}, in this run:\n{self.output}"
+        assert failed, f"no task failed on {host} in this run:\n{self.output}"
         return failed[-1].message
 
-    def proofs(self, key: str, host: str = "localhost", user: str = "") -> list[Variables]:
-        """Return what the proof of a repository found: a result for each image or artifact. user: who pulled, if not the role."""
-        ending = (f" as {user}",) if user else ("Artifactory", f" | {key}")
-        found = [
+    def pull_results(self, key: str, host: str = "localhost", user: str = "") -> list[Variables]:
+        """Return the results of the pulls that verified a repository, one per image or artifact.
+
+        user: the user who pulled, if it is not the user of the role.
+        """
+        suffixes = (f" as {user}",) if user else ("Artifactory", f" | {key}")
+        results = [
             result
             for task in self.tasks
-            if task.host == host and task.name.startswith(PROOFS) and task.name.endswith(ending)
+            if task.host == host and task.name.startswith(task_names.PULLS) and task.name.endswith(suffixes)
             for result in task.result.get("pulls", [])
             if result["repository"] == key
         ]
-        assert len(found) == 1, f"{len(found)} proofs of {key} on {host}, in this run:\n{self.output}"
-        return t.cast("list[Variables]", found[0].get("images") or found[0].get("artifacts"))
+        assert len(results) == 1, f"{len(results)} verifications of {key} on {host} in this run:\n{self.output}"
+        return t.cast("list[Variables]", results[0].get("images") or results[0].get("artifacts"))
 
-    def told(self, key: str, host: str = "localhost") -> list[str]:
-        """Return the lines in which the run tells people what it proved of a repository."""
+    def report(self, key: str, host: str = "localhost") -> list[str]:
+        """Return the lines with which the run reports the verification of a repository."""
         for task in self.tasks:
-            if task.host == host and task.name == f"{TELL} | {key}":
+            if task.host == host and task.name == task_names.for_repository(task_names.REPORT, key):
                 return t.cast("list[str]", task.result["msg"])
-            if task.host == host and task.name == TELL and key in task.result["msg"]:
+            if task.host == host and task.name == task_names.REPORT and key in task.result["msg"]:
                 return t.cast("list[str]", task.result["msg"][key])
-        raise AssertionError(f"nothing is told of {key} on {host}, in this run:\n{self.output}")
+        raise AssertionError(f"no report about {key} on {host} in this run:\n{self.output}")
 
     @property
     def changed(self) -> list[str]:
@@ -98,10 +99,10 @@ class Run:
 
 
 class PlaybookRunner:
-    """Runs playbooks. new_folder makes an empty folder for each run."""
+    """Runs playbooks. create_folder: returns an empty folder for each run."""
 
-    def __init__(self, new_folder: t.Callable[[], Path]) -> None:
-        self._new_folder = new_folder
+    def __init__(self, create_folder: t.Callable[[], Path]) -> None:
+        self._create_folder = create_folder
 
     def __call__(
         self,
@@ -111,30 +112,31 @@ class PlaybookRunner:
         inventory: Variables | None = None,
         environment: t.Mapping[str, str] | None = None,
     ) -> Run:
-        """Run a playbook. inventory maps the names of hosts to their variables; only localhost without it."""
-        folder = self._new_folder()
-        words = ["ansible-playbook", playbook, "--extra-vars", f"@{private_file(folder / 'variables.json', variables)}"]
+        """Run a playbook. inventory: the variables of each host by its name; by default localhost is the only host."""
+        folder = self._create_folder()
+        extra_vars = write_private_json(folder / "variables.json", variables)
+        command = ["ansible-playbook", playbook, "--extra-vars", f"@{extra_vars}"]
         if inventory is not None:
-            hosts = private_file(folder / "hosts.json", {"all": {"hosts": inventory}})
-            words += ["--inventory", str(hosts)]
+            hosts = write_private_json(folder / "hosts.json", {"all": {"hosts": inventory}})
+            command += ["--inventory", str(hosts)]
         record = folder / "tasks.jsonl"
         record.touch()
-        ended = subprocess.run(
-            [*words, *arguments],
+        process = subprocess.run(
+            [*command, *arguments],
             cwd=folder,
-            env={**clean_environment(folder), **recorded_in(record), **(environment or {})},
+            env={**build_environment(folder), **recorder_environment(record), **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            timeout=LONGEST_RUN,
+            timeout=MAX_RUN_SECONDS,
             check=False,
         )
-        return Run(ended.returncode, ended.stdout, read_record(record), folder)
+        return Run(process.returncode, process.stdout, read_record(record), folder)
 
-    def tasks(self, tasks: t.Sequence[Variables], defaults: Variables, *arguments: str, **environment: str) -> Run:
-        """Run tasks on localhost, one after the other whether they fail or not. defaults: their module_defaults."""
-        run_playbook = {
+    def run_tasks(self, tasks: t.Sequence[Variables], defaults: Variables, *arguments: str, **environment: str) -> Run:
+        """Run tasks on localhost. A failed task does not stop the others. defaults: their module_defaults."""
+        play = {
             "name": "Tasks of a test",
             "hosts": "localhost",
             "connection": "local",
@@ -144,17 +146,17 @@ class PlaybookRunner:
             "module_defaults": defaults,
             "tasks": tasks,
         }
-        playbook = private_file(self._new_folder() / "playbook.json", [run_playbook])
+        playbook = write_private_json(self._create_folder() / "playbook.json", [play])
         return self(str(playbook), {}, *arguments, environment=environment)
 
 
-def clean_environment(folder: Path) -> dict[str, str]:
-    """Return the environment of a run: nothing of the caller's but the programs, and the collection under test."""
+def build_environment(folder: Path) -> dict[str, str]:
+    """Return the environment of a run: the collection under test, and nothing of the caller's but the programs."""
     for name in ("home", "tmp"):
         (folder / name).mkdir(exist_ok=True)
     (folder / "ansible.cfg").write_text("[defaults]\ninternal_poll_interval = 0.01\n", encoding="utf-8")
     return {
-        # The first folder is that of this Python. A caller's PATH may hold pyenv's shims, which Ansible takes for Pythons.
+        # A caller's PATH may contain pyenv's shims, which Ansible takes for Python interpreters.
         "PATH": os.pathsep.join([str(PROGRAMS), "/usr/local/bin", "/usr/bin", "/bin"]),
         "HOME": str(folder / "home"),
         "TMPDIR": str(folder / "tmp"),
@@ -165,8 +167,8 @@ def clean_environment(folder: Path) -> dict[str, str]:
     }
 
 
-def recorded_in(record: Path) -> dict[str, str]:
-    """Return what makes Ansible write down what each task did."""
+def recorder_environment(record: Path) -> dict[str, str]:
+    """Return the variables that make Ansible write what each task did to a file, for read_record()."""
     return {
         "ANSIBLE_CALLBACKS_ENABLED": "task_record",
         "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
@@ -175,12 +177,12 @@ def recorded_in(record: Path) -> dict[str, str]:
 
 
 def read_record(record: Path) -> tuple[Task, ...]:
-    """Return what each task did, in their order."""
+    """Return the recorded tasks in order."""
     return tuple(Task(**json.loads(line)) for line in record.read_text(encoding="utf-8").splitlines())
 
 
-def private_file(path: Path, content: t.Any) -> Path:
-    """Write JSON, which is YAML too, into a new file that only its owner can read."""
+def write_private_json(path: Path, content: t.Any) -> Path:
+    """Write JSON, which is also YAML, to a new file that only its owner can read."""
     path.touch(mode=0o600)
     path.write_text(json.dumps(content), encoding="utf-8")
     return path

@@ -2,127 +2,27 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A place to rotate tokens at: a lab, a warm Ansible that runs the playbooks against it, and a client that pulls."""
+"""What a rotation test needs: a lab, an Ansible that runs the playbooks against it, and a client that pulls."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import json
-import select
-import socket
-import subprocess
-import sys
 import threading
-import time
 import typing as t
 from pathlib import Path
 
 import httpx
-import psutil
-from lab.client import started
 
-from support import fork_server
-from support.lab_client import Json, LabClient, basic
-from support.playbook_runner import clean_environment, private_file
+from lab.client import started
+from support.forked_ansible import ForkedAnsible, PlaybookProcess, RunResult
+from support.lab_client import LabClient, basic_auth
 
 KEY = "cgr-private"
-TIMEOUT = 60.0  # seconds until a run has to be over
-USER_AGENT = "cgr.pull_through"  # how that begins of what the modules send
-LOUD = ("-vvvv", "--diff")
+USER_AGENT = "cgr.pull_through"  # the beginning of the User-Agent of the collection's modules
 
 
-@dataclasses.dataclass(frozen=True)
-class RunResult:
-    """How a run ended: its exit code (None: it was killed), and all that it printed."""
-
-    code: int | None
-    output: str
-
-
-class PlaybookProcess:
-    """A playbook that runs."""
-
-    def __init__(self, connection: socket.socket, output: Path, timeout: float) -> None:
-        self._connection = connection
-        self._connection.settimeout(timeout)
-        self._output = output
-        self._reply = connection.recv(100)
-
-    @property
-    def over(self) -> bool:
-        """Whether it has ended."""
-        return bool(select.select([self._connection], [], [], 0)[0])
-
-    def wait(self) -> RunResult:
-        """Wait for its end."""
-        with self._connection:
-            while data := self._connection.recv(100):
-                self._reply += data
-        codes = self._reply.split()[1:]
-        return RunResult(int(codes[0]) if codes else None, self._output.read_text(encoding="utf-8", errors="replace"))
-
-    def kill(self) -> None:
-        """Kill it with all that it started, at once, as a machine that is switched off does."""
-        root = psutil.Process(int(self._reply.split()[0]))
-        root.suspend()
-        for process in [root, *root.children(recursive=True)]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-
-
-class ForkedAnsible:
-    """Runs playbooks in processes that start at once, in a folder. What they are given and print is kept in another one.
-
-    patience: the seconds that a run may take. environment: more environment variables.
-    """
-
-    def __init__(self, folder: Path, kept: Path, *, timeout: float = TIMEOUT, **environment: str) -> None:
-        self._folder = folder
-        self._kept = kept
-        self._patience = timeout
-        self._environment = {**clean_environment(folder), **environment}
-        self._servers: list[subprocess.Popen[bytes]] = []
-        self._count = 0
-
-    def __enter__(self) -> ForkedAnsible:
-        for name in fork_server.PROGRAMS:
-            command = [sys.executable, fork_server.__file__, self._socket(name), name]
-            self._servers.append(subprocess.Popen(command, stdin=subprocess.PIPE, env=self._environment))
-        deadline = time.monotonic() + TIMEOUT
-        while not all(Path(self._socket(name)).exists() for name in fork_server.PROGRAMS):
-            assert time.monotonic() < deadline, "the warm programs did not start"
-            time.sleep(0.05)
-        interpreter = self._folder / "python"
-        interpreter.write_text(fork_server.INTERPRETER.format(python=sys.executable, socket=self._socket("module")))
-        interpreter.chmod(0o700)
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        for server in self._servers:
-            server.communicate()
-
-    def _socket(self, name: str) -> str:
-        return str(self._folder / f"{name}.socket")
-
-    def start(self, playbook: str, variables: Json, *more: str) -> PlaybookProcess:
-        """Start a playbook of the collection, with more arguments."""
-        self._count += 1
-        output = self._kept / f"{self._count}.output"
-        given = {**variables, "ansible_python_interpreter": str(self._folder / "python")}
-        file = private_file(self._kept / f"{self._count}.json", given)
-        arguments = ["ansible-playbook", f"cgr.pull_through.{playbook}", "--extra-vars", f"@{file}", *LOUD, *more]
-        request = {"environment": self._environment, "folder": str(self._folder), "arguments": arguments}
-        server = socket.socket(socket.AF_UNIX)
-        server.connect(self._socket("playbook"))
-        with output.open("wb") as written, open("/dev/null", "rb") as nothing:
-            files = [nothing.fileno(), written.fileno(), written.fileno()]
-            socket.send_fds(server, [json.dumps(request).encode()], files)
-            return PlaybookProcess(server, output, self._patience)
-
-
-class Client:
-    """Pulls images through Artifactory that nobody has pulled before, as docker would, and keeps what failed."""
+class PullClient:
+    """Pulls images through Artifactory that are in no cache, as docker would, and records the failures."""
 
     image, tag = "example.com/python", "3.12"
 
@@ -133,7 +33,7 @@ class Client:
         self.failures: list[str] = []
 
     def pull(self, when: str) -> None:
-        """Pull a new build of the image: its index, and manifest, configuration and own layer of its first platform."""
+        """Publish a new build and pull it: the index, and manifest, configuration and last layer of its first platform."""
         build = self._lab.control("POST", "/chainguard/images", {"name": self.image, "tag": self.tag})
         self.pulls += 1
         try:
@@ -146,18 +46,18 @@ class Client:
 
     def _get(self, path: str) -> httpx.Response:
         accept = {"Accept": "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"}
-        answer = self._session.get(f"/v2/{KEY}/{self.image}/{path}", headers=accept, follow_redirects=True)
-        return answer.raise_for_status()
+        response = self._session.get(f"/v2/{KEY}/{self.image}/{path}", headers=accept, follow_redirects=True)
+        return response.raise_for_status()
 
     @contextlib.contextmanager
-    def pulling(self, when: str, *, workers: int = 1, pause: float = 0.8) -> t.Iterator[None]:
-        """Pull all the time while it is entered."""
-        over = threading.Event()
+    def pull_continuously(self, when: str, *, workers: int = 1, interval: float = 0.8) -> t.Iterator[None]:
+        """Pull in the background until the context is left. interval: seconds between two pulls of a worker."""
+        stopped = threading.Event()
 
         def work() -> None:
             while True:
                 self.pull(when)
-                if over.wait(pause):
+                if stopped.wait(interval):
                     return
 
         threads = [threading.Thread(target=work) for _number in range(workers)]
@@ -166,13 +66,13 @@ class Client:
         try:
             yield
         finally:
-            over.set()
+            stopped.set()
             for thread in threads:
                 thread.join()
 
 
 class RotationHarness:
-    """A lab, an Ansible, and clients. What is reported of a story is what went wrong, in words."""
+    """A lab with an Ansible and pull clients. Scenarios return what went wrong as a list of messages."""
 
     def __init__(self, lab: LabClient, ansible: ForkedAnsible, session: httpx.Client) -> None:
         self.lab = lab
@@ -181,64 +81,68 @@ class RotationHarness:
         self._series = ""
         self.outputs: list[str] = []
 
-    def resume(self, series: str) -> Client:
-        """Return a client of what the case before in the series left at rest; start anew where it did not."""
-        if self._series != series or self.assert_single_token(series):
-            self.reset()
-        self._series = series
-        return self.new_client()
-
-    def reset(self, **variables: t.Any) -> Client:
-        """Start anew, with a repository that has a pull token, and return a client of it."""
+    def reset(self, **variables: t.Any) -> PullClient:
+        """Reset the lab, set up a repository with a pull token, and return a client of it."""
         self._series = ""
         self.lab.reset()
         assert self.run("setup", **variables).code == 0, self.outputs[-1]
         return self.new_client()
 
-    def new_client(self) -> Client:
-        return Client(self.lab, self._session)
+    def resume(self, series: str) -> PullClient:
+        """Return a client of the state that the previous case of a series left. Reset if there is none, or more than one token."""
+        if self._series != series or self.token_errors(series):
+            self.reset()
+        self._series = series
+        return self.new_client()
+
+    def new_client(self) -> PullClient:
+        return PullClient(self.lab, self._session)
 
     def start(self, playbook: str, *arguments: str, **variables: t.Any) -> PlaybookProcess:
-        usual = {"depth": "manifest", "source_overrides": {"containers": {"images": ["nginx"]}}}
-        return self._ansible.start(playbook, self.lab.variables("containers", **{**usual, **variables}), *arguments)
+        """Start a playbook. variables: as LabClient.variables() takes them."""
+        defaults = {"depth": "manifest", "source_overrides": {"containers": {"images": ["nginx"]}}}
+        return self._ansible.start(playbook, self.lab.variables("containers", **{**defaults, **variables}), *arguments)
+
+    def wait(self, process: PlaybookProcess) -> RunResult:
+        """Wait for a run, and keep its output for the search for secrets."""
+        result = process.wait()
+        self.outputs.append(result.output)
+        return result
 
     def run(self, playbook: str, *arguments: str, **variables: t.Any) -> RunResult:
-        return self.ended(self.start(playbook, *arguments, **variables))
-
-    def ended(self, running: PlaybookProcess) -> RunResult:
-        """Wait for a run, and keep what it printed for the search for secrets."""
-        ended = running.wait()
-        self.outputs.append(ended.output)
-        return ended
+        """Run a playbook to its end. variables: as LabClient.variables() takes them."""
+        return self.wait(self.start(playbook, *arguments, **variables))
 
     @property
     def username(self) -> str:
-        """What Artifactory logs in with."""
+        """The user name with which Artifactory logs in to Chainguard."""
         return str(self.lab.repositories()[KEY]["username"])
 
-    def assert_single_token(self, when: str) -> list[str]:
-        """Return what is wrong at rest: there has to be one token, and it is the one in use."""
+    def token_errors(self, when: str) -> list[str]:
+        """Return an error message unless exactly one pull token exists and Artifactory uses it."""
         tokens = [token["uid"] for token in self.lab.pull_tokens()]
-        return [] if tokens == [self.username] else [f"{when}: {self.username} is in use, there is {tokens}"]
+        return (
+            [] if tokens == [self.username] else [f"{when}: Artifactory uses {self.username}, Chainguard has {tokens}"]
+        )
 
-    def most_tokens(self, since: int, before: int) -> int:
-        """Return how many tokens there were at most after an entry of the request log, when there were so many before it."""
-        most = count = before
+    def max_token_count(self, since: int, initial: int) -> int:
+        """Return the largest number of pull tokens at any time since a position in the request log, from an initial number."""
+        largest = count = initial
         for entry in self.lab.request_log(since):
             if entry["status"] in (200, None):
                 count += (entry["kind"] == "iam.identity.create") - (entry["kind"] == "iam.identity.delete")
-                most = max(most, count)
-        return most
+                largest = max(largest, count)
+        return largest
 
 
 @contextlib.contextmanager
-def open_harness(folder: Path, kept: Path) -> t.Iterator[RotationHarness]:
-    """Start a lab, and an Ansible in these folders, which are made."""
+def open_harness(folder: Path, log_folder: Path) -> t.Iterator[RotationHarness]:
+    """Start a lab and an Ansible, and create their folders."""
     folder.mkdir(parents=True)
-    kept.mkdir(parents=True)
-    with started("--http") as process, ForkedAnsible(folder, kept) as ansible:
+    log_folder.mkdir(parents=True)
+    with started("--http") as process, ForkedAnsible(folder, log_folder) as ansible:
         lab = LabClient(process.state)
-        login = {"Authorization": basic("puller", lab.users["puller"]["token"])}
-        # Over plain HTTP: to load certificates would take longer than to pull.
-        with httpx.Client(base_url=lab.artifactory_url, headers=login, trust_env=False, verify=False) as session:
+        headers = {"Authorization": basic_auth("puller", lab.users["puller"]["token"])}
+        # The lab serves plain HTTP here: loading the CA certificates would take longer than a pull.
+        with httpx.Client(base_url=lab.artifactory_url, headers=headers, trust_env=False, verify=False) as session:
             yield RotationHarness(lab, ansible, session)

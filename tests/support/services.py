@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Small services on loopback that the tests put around the lab."""
+"""Small HTTP services on loopback that tests use beside the lab."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ import trustme
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from support.lab_client import basic
+from support.lab_client import basic_auth
 
-TIMEOUT = 10.0  # seconds until a service has to be up, or gone
+TIMEOUT = 10.0  # seconds for a service to start or stop
 
 
 @contextlib.contextmanager
-def serving(handler: type[http.server.BaseHTTPRequestHandler]) -> t.Iterator[str]:
-    """Serve plain HTTP on a free port, and give the URL."""
+def serve_http(handler: type[http.server.BaseHTTPRequestHandler]) -> t.Iterator[str]:
+    """Serve plain HTTP on a free port, and yield the URL."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
@@ -43,10 +43,10 @@ def serving(handler: type[http.server.BaseHTTPRequestHandler]) -> t.Iterator[str
 
 
 @contextlib.contextmanager
-def redirecting_to(target: str) -> t.Iterator[str]:
-    """Redirect each request to the same path of another URL, as many a reverse proxy does from http to https."""
+def serve_redirects(target: str) -> t.Iterator[str]:
+    """Redirect each request to the same path of another URL, like a reverse proxy that redirects HTTP to HTTPS."""
 
-    class Redirect(Quiet):
+    class RedirectHandler(QuietHandler):
         def do_GET(self) -> None:
             self.send_response(301)
             self.send_header("Location", target + self.path)
@@ -55,21 +55,23 @@ def redirecting_to(target: str) -> t.Iterator[str]:
 
         do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
 
-    with serving(Redirect) as url:
+    with serve_http(RedirectHandler) as url:
         yield url
 
 
-class Quiet(http.server.BaseHTTPRequestHandler):
+class QuietHandler(http.server.BaseHTTPRequestHandler):
+    """A request handler that does not log."""
+
     def log_message(self, *_arguments: t.Any) -> None:
         pass
 
 
-# --- Debian's docker-registry, and the token service that it can be told to ask ----------------------------------------
+# --- Debian's docker-registry, and a token service for it --------------------------------------------------------------
 @contextlib.contextmanager
-def docker_registry(program: str, folder: Path, *, auth: t.Mapping[str, t.Any] | None = None) -> t.Iterator[str]:
-    """Run docker-registry on a free port, with its content below a folder, and give the URL."""
+def run_docker_registry(program: str, folder: Path, *, auth: t.Mapping[str, t.Any] | None = None) -> t.Iterator[str]:
+    """Run docker-registry on a free port, with its content below a folder, and yield the URL."""
     folder.mkdir(exist_ok=True)
-    port = _free_port()
+    port = _find_free_port()
     configuration = {
         "version": "0.1",
         "log": {"level": "error"},
@@ -89,9 +91,9 @@ def docker_registry(program: str, folder: Path, *, auth: t.Mapping[str, t.Any] |
             process.wait(TIMEOUT)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        return int(bound.getsockname()[1])
+def _find_free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -107,7 +109,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 class TokenService:
-    """A token service as docker-registry wants it, with one user, who may pull everything."""
+    """A token service for docker-registry, with one user, who may pull everything."""
 
     issuer, service = "token-service", "docker-registry"
     user = ("ci", "the-password-of-ci")
@@ -121,34 +123,34 @@ class TokenService:
         self._key = key
         self._chain = "".join(self.certificate.read_text(encoding="ascii").splitlines()[1:-1])
 
-    def settings(self, realm: str) -> dict[str, t.Any]:
-        """Return what docker-registry has to know."""
-        known = {
+    def registry_auth(self, realm: str) -> dict[str, t.Any]:
+        """Return the `auth` section of docker-registry's configuration."""
+        token = {
             "realm": realm,
             "service": self.service,
             "issuer": self.issuer,
             "rootcertbundle": str(self.certificate),
         }
-        return {"token": known}
+        return {"token": token}
 
     @contextlib.contextmanager
     def serve(self) -> t.Iterator[str]:
-        """Answer requests for tokens, and give the realm."""
+        """Serve token requests, and yield the realm."""
         service = self
 
-        class Answer(Quiet):
+        class TokenHandler(QuietHandler):
             def do_GET(self) -> None:
-                allowed = self.headers.get("Authorization") == basic(*service.user)
-                body = json.dumps({"token": service.token(self.path)} if allowed else {"details": "wrong password"})
+                allowed = self.headers.get("Authorization") == basic_auth(*service.user)
+                body = json.dumps({"token": service.issue(self.path)} if allowed else {"details": "wrong password"})
                 self.send_response(200 if allowed else 401)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body.encode())
 
-        with serving(Answer) as url:
+        with serve_http(TokenHandler) as url:
             yield f"{url}/token"
 
-    def token(self, path: str) -> str:
+    def issue(self, path: str) -> str:
         """Return a token for the scopes in the query of a path."""
         scopes = [scope.split(":") for scope in parse_qs(urlsplit(path).query).get("scope", [])]
         access = [{"type": kind, "name": name, "actions": ["pull"]} for kind, name, _actions in scopes]
@@ -156,10 +158,10 @@ class TokenService:
         times = {"iat": now, "nbf": now - 5, "exp": now + 300}
         names = {"iss": self.issuer, "aud": self.service, "sub": self.user[0], "jti": secrets.token_hex(8)}
         header = {"typ": "JWT", "alg": "RS256", "x5c": [self._chain]}
-        signed = f"{_encoded(json.dumps(header))}.{_encoded(json.dumps({**names, **times, 'access': access}))}"
-        return f"{signed}.{_encoded(self._key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+        payload = f"{_base64url(json.dumps(header))}.{_base64url(json.dumps({**names, **times, 'access': access}))}"
+        return f"{payload}.{_base64url(self._key.sign(payload.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
 
 
-def _encoded(data: str | bytes) -> str:
+def _base64url(data: str | bytes) -> str:
     raw = data.encode() if isinstance(data, str) else data
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A simulated Artifactory and Chainguard for all tests, and a way to run playbooks against them."""
+"""Two running labs for all tests, and a runner of playbooks."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from support.playbook_runner import PlaybookRunner
 
 @pytest.fixture(scope="session")
 def running_lab() -> t.Iterator[LabClient]:
-    """The lab, over TLS, in whatever state it is. Who shares it among several tests resets it first."""
+    """A lab over TLS, in an unknown state: a fixture that uses it resets it first."""
     with started() as process:
         yield LabClient(process.state)
 
 
 @pytest.fixture(scope="session")
 def running_plain_lab() -> t.Iterator[LabClient]:
-    """A second one, over plain HTTP, for what needs two Artifactory instances."""
+    """A second lab, over plain HTTP, in an unknown state."""
     with started("--http") as process:
         yield LabClient(process.state)
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What users get wrong. Each mistake ends in words that tell it, without a traceback, and before anything was written.
+"""Mistakes of users. Each ends with a message that names it, without a traceback, and before anything is written.
 
-All mistakes are made in one run, each by a host of its own.
+One run contains all mistakes, each on its own host.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ import trustme
 
 from support.lab_client import Json, LabClient
 from support.playbook_runner import PlaybookRunner, Run
-from support.services import redirecting_to
+from support.services import serve_redirects
 
 BOTH = ("containers_public", "containers")
 
 
 @dataclasses.dataclass(frozen=True)
 class Mistake:
-    """What a host does wrong: variables of the role (see Lab.variables), and what the failure has to say.
+    """The wrong variables of a host. messages: texts that the failure has to contain. variables: see LabClient.variables().
 
-    public and private: fields of the two sources. The mistake is in the second where it can be, since nothing may be
-    written for the first either.
+    public, private: overrides of the two sources. The mistake is in the second one if possible, since nothing may be
+    written for the first one either.
     """
 
-    says: tuple[str, ...]
+    messages: tuple[str, ...]
     sources: tuple[str, ...] = BOTH
     variables: Json = dataclasses.field(default_factory=dict)
     public: Json = dataclasses.field(default_factory=dict)
@@ -49,14 +49,14 @@ MISTAKES = {
     ),
     "unknown-source": Mistake(("nonsense", "containers_public, containers"), sources=(*BOTH, "nonsense")),
     "unknown-organization": Mistake(
-        ("no organization 'nobody.example.net'",), variables={"organization": "nobody.example.net"}
+        ("no organization 'missing.example.net'",), variables={"organization": "missing.example.net"}
     ),
     "no-organization": Mistake(("pull_through_organization",), variables={"organization": ""}),
     "unknown-private-image": Mistake(("example.com has no nonsense",), private={"images": ["nonsense"]}),
     "unknown-public-image": Mistake(("chainguard/nonsense",), public={"images": ["chainguard/nonsense:latest"]}),
     "long-ttl": Mistake(("ttl", "at most 8760h", "'9000h'"), variables={"token_ttl": "9000h"}),
     "unreadable-ttl": Mistake(("ttl is not a duration", "'a month'", "720h"), variables={"token_ttl": "a month"}),
-    "early-renewal": Mistake(("renew_before (30d)", "less than ttl (720h)"), variables={"token_renew_before": "30d"}),
+    "early-rotation": Mistake(("renew_before (30d)", "less than ttl (720h)"), variables={"token_renew_before": "30d"}),
     "other-class": Mistake(
         ("taken-local", "rclass 'local', not 'remote'", "cannot be changed"),
         private={"key": "taken-local"},
@@ -68,7 +68,8 @@ MISTAKES = {
     "wrong-token": Mistake(("status 401", "artifactory_access_token"), variables={"artifactory_access_token": "wrong"}),
     "readers-token": Mistake(("status 403", "administrator")),
     "no-token": Mistake(
-        ("no login for Artifactory", "artifactory_access_token"), variables={"artifactory_access_token": None}
+        ("Credentials for Artifactory are missing", "artifactory_access_token"),
+        variables={"artifactory_access_token": None},
     ),
     "wrong-audience": Mistake(("audience", "chainctl auth token")),
     "untrusted-certificate": Mistake(("TLS certificate", "not trusted", "ca_path"), variables={"ca_path": None}),
@@ -78,31 +79,32 @@ MISTAKES = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Bad:
-    """The run with all mistakes, and what it wrote."""
+class FailedRun:
+    """A run with mistakes, and what it wrote."""
 
     run: Run
     writes: list[Json]
 
 
 @pytest.fixture(scope="module")
-def bad(running_lab: LabClient, running_plain_lab: LabClient, run_playbook: PlaybookRunner) -> Bad:
-    lab, other = running_lab, running_plain_lab
+def failed(running_lab: LabClient, running_plain_lab: LabClient, run_playbook: PlaybookRunner) -> FailedRun:
+    """A run with all mistakes."""
+    lab, free_edition = running_lab, running_plain_lab
     lab.reset()
-    other.reset()
-    other.configure(artifactory_edition="jcr")
+    free_edition.reset()
+    free_edition.configure(artifactory_edition="jcr")
     lab.create_repository("taken-npm", packageType="npm", url="https://registry.npmjs.org")
     lab.create_repository("taken-local", rclass="local")
     before = lab.log_position()
-    with redirecting_to(lab.artifactory_url) as http_url:
-        inventory = {name: variables_of(name, lab, other, http_url) for name in MISTAKES}
+    with serve_redirects(lab.artifactory_url) as http_url:
+        inventory = {name: host_variables(name, lab, free_edition, http_url) for name in MISTAKES}
         run = run_playbook("cgr.pull_through.setup", {"pull_through_hosts": "all"}, "-vvv", inventory=inventory)
-    return Bad(run, lab.writes(before) + other.writes())
+    return FailedRun(run, lab.writes(before) + free_edition.writes())
 
 
-def variables_of(name: str, lab: LabClient, other: LabClient, http_url: str) -> Json:
-    """Return the variables of one host. Some mistakes need what is known only now."""
-    known_now: dict[str, Json] = {
+def host_variables(name: str, lab: LabClient, free_edition: LabClient, http_url: str) -> Json:
+    """Return the variables of the host with a mistake. The values of some mistakes come from the running lab."""
+    lab_values: dict[str, Json] = {
         "readers-token": {"artifactory_access_token": lab.users["reader"]["token"]},
         "wrong-audience": {"chainguard_api_token": lab.workload["oidc_token"]},
         "redirect-to-https": {"artifactory_url": http_url},
@@ -112,51 +114,50 @@ def variables_of(name: str, lab: LabClient, other: LabClient, http_url: str) -> 
         "containers_public": {"key": f"public-{name}", **mistake.public},
         "containers": {"key": f"private-{name}", "images": ["nginx"], **mistake.private},
     }
-    more: Json = {"source_overrides": overrides, "depth": "manifest", **mistake.variables, **known_now.get(name, {})}
-    return (other if name == "free-edition" else lab).variables(*mistake.sources, **more)
+    values: Json = {"source_overrides": overrides, "depth": "manifest", **mistake.variables, **lab_values.get(name, {})}
+    return (free_edition if name == "free-edition" else lab).variables(*mistake.sources, **values)
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_told_in_words(bad: Bad, name: str) -> None:
-    message = bad.run.failure(name)
-    missing = [words for words in MISTAKES[name].says if words not in message]
+def test_the_message_names_the_mistake(failed: FailedRun, name: str) -> None:
+    message = failed.run.failure(name)
+    missing = [text for text in MISTAKES[name].messages if text not in message]
     assert not missing, message
 
 
-def test_no_mistake_ends_in_a_traceback(bad: Bad) -> None:
-    assert bad.run.code == 2
-    assert re.findall(".*Traceback.*", bad.run.output) == []
+def test_no_mistake_ends_with_a_traceback(failed: FailedRun) -> None:
+    assert failed.run.code == 2
+    assert re.findall(".*Traceback.*", failed.run.output) == []
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_writes_nothing_to_artifactory(bad: Bad, name: str) -> None:
+def test_a_mistake_writes_nothing_to_artifactory(failed: FailedRun, name: str) -> None:
     keys = {f"public-{name}", MISTAKES[name].private.get("key", f"private-{name}")}
-    named = [entry for entry in bad.writes if keys & set(unquote(entry["path"]).split("/"))]
-    assert [(entry["method"], entry["path"]) for entry in named] == []
+    writes = [entry for entry in failed.writes if keys & set(unquote(entry["path"]).split("/"))]
+    assert [(entry["method"], entry["path"]) for entry in writes] == []
 
 
-def test_no_mistake_writes_anything_to_chainguard(bad: Bad) -> None:
-    assert [(entry["method"], entry["path"]) for entry in bad.writes if entry["service"] == "api"] == []
+def test_no_mistake_writes_anything_to_chainguard(failed: FailedRun) -> None:
+    assert [(entry["method"], entry["path"]) for entry in failed.writes if entry["service"] == "api"] == []
 
 
-def test_the_ca_option_mends_an_untrusted_certificate(
-    lab: LabClient, run_playbook: PlaybookRunner, tmp_path: Path
-) -> None:
-    """Also where the environment names a bundle, which for requests wins over a session's own setting."""
-    login = dict(lab.defaults()["group/cgr.pull_through.artifactory"])
-    trusted = login.pop("ca_path")
-    look = {"cgr.pull_through.artifactory_repository_info": login}
-    mended = {"cgr.pull_through.artifactory_repository_info": {**login, "ca_path": trusted}}
-    another = tmp_path / "another.pem"
-    trustme.CA().cert_pem.write_to_path(str(another))
-    tasks = [{"name": "Without it", **look}, {"name": "With it", **mended}]
-    run = run_playbook.tasks(tasks, {}, REQUESTS_CA_BUNDLE=str(another))
+def test_ca_path_fixes_an_untrusted_certificate(lab: LabClient, run_playbook: PlaybookRunner, tmp_path: Path) -> None:
+    """Also if the environment names another bundle, which `requests` prefers to the setting of a session."""
+    connection = dict(lab.module_defaults()["group/cgr.pull_through.artifactory"])
+    ca_path = connection.pop("ca_path")
+    other_ca = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(str(other_ca))
+    tasks = [
+        {"name": "Without it", "cgr.pull_through.artifactory_repository_info": connection},
+        {"name": "With it", "cgr.pull_through.artifactory_repository_info": {**connection, "ca_path": ca_path}},
+    ]
+    run = run_playbook.run_tasks(tasks, {}, REQUESTS_CA_BUNDLE=str(other_ca))
     assert run.task("Without it").status == "failed"
     assert "set ca_path" in run.failure()
     assert run.task("With it").status == "ok", run.output
 
 
-# --- a module's Python without its libraries --------------------------------------------------------------------------
+# --- a Python without the required libraries --------------------------------------------------------------------------
 LIBRARIES: dict[str, Json] = {
     "requests": {"cgr.pull_through.artifactory_repository_info": {}},
     "cryptography": {"cgr.pull_through.chainguard_pull_token": {"name": "pull cgr-private"}},
@@ -164,33 +165,35 @@ LIBRARIES: dict[str, Json] = {
 
 
 @pytest.fixture(scope="module")
-def bare_python(running_lab: LabClient, run_playbook: PlaybookRunner, tmp_path_factory: pytest.TempPathFactory) -> Bad:
+def without_libraries(
+    running_lab: LabClient, run_playbook: PlaybookRunner, tmp_path_factory: pytest.TempPathFactory
+) -> FailedRun:
     """A run in which each task has a Python that cannot import one library."""
     running_lab.reset()
     folder = tmp_path_factory.mktemp("without")
     tasks = [
-        {"name": library, **task, "environment": {"PYTHONPATH": str(without(library, folder / library))}}
+        {"name": library, **task, "environment": {"PYTHONPATH": str(hide_library(library, folder / library))}}
         for library, task in LIBRARIES.items()
     ]
-    run = run_playbook.tasks(tasks, running_lab.defaults(), "-vvv")
-    return Bad(run, running_lab.writes())
+    run = run_playbook.run_tasks(tasks, running_lab.module_defaults(), "-vvv")
+    return FailedRun(run, running_lab.writes())
 
 
-def without(library: str, folder: Path) -> Path:
-    """Return a folder that stands before the library's on Python's path, and hides it."""
+def hide_library(library: str, folder: Path) -> Path:
+    """Return a folder for PYTHONPATH whose module raises ImportError instead of the library."""
     folder.mkdir()
     (folder / f"{library}.py").write_text(f"raise ImportError(\"No module named '{library}'\")\n", encoding="utf-8")
     return folder
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_a_missing_library_is_named_with_the_python_that_lacks_it(bare_python: Bad, library: str) -> None:
-    task = bare_python.run.task(library)
+def test_the_message_names_the_missing_library_and_the_python(without_libraries: FailedRun, library: str) -> None:
+    task = without_libraries.run.task(library)
     assert task.status == "failed"
     assert f"({library})" in task.result["msg"]
     assert re.search(r"on .*'s Python \S*/python", task.result["msg"])
 
 
-def test_a_missing_library_ends_in_no_traceback_and_no_write(bare_python: Bad) -> None:
-    assert re.findall(".*Traceback.*", bare_python.run.output) == []
-    assert bare_python.writes == []
+def test_a_missing_library_causes_no_traceback_and_no_write(without_libraries: FailedRun) -> None:
+    assert re.findall(".*Traceback.*", without_libraries.run.output) == []
+    assert without_libraries.writes == []

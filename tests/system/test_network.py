@@ -294,7 +294,9 @@ FAILURES = {
         "http://setup:a-wrong-password@{open}", ("rejects the credentials",), scheme="http"
     ),
     "not encoded": ProxyFailure("http://setup:a-wrong-password#2@{open}", ("URL of the proxy", "percent-encoded")),
-    "not allowed": ProxyFailure("http://setup:{password}@{denying}", ("does not allow a connection", "403", "NO_PROXY")),
+    "not allowed": ProxyFailure(
+        "http://setup:{password}@{denying}", ("does not allow a connection", "403", "NO_PROXY")
+    ),
     "not reached": ProxyFailure("http://setup:{password}@{isolated}", ("cannot reach", "502", "NO_PROXY")),
     "unknown name": ProxyFailure("http://setup:{password}@proxy.invalid:3128", ("proxy.invalid:3128", "be resolved")),
     "closed port": ProxyFailure("http://setup:{password}@127.0.0.1:1", ("the proxy 127.0.0.1:1", "cannot be reached")),

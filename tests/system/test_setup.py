@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The main job: from an empty Artifactory to proven pulls, kept that way. A few stories are played, and all tests look at them."""
+"""From an empty Artifactory to verified pulls, and how they keep working. Three scenarios run once, and all tests inspect them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,15 @@ from pathlib import Path
 import pytest
 
 from support.lab_client import Json, LabClient
-from support.playbook_runner import PlaybookRunner, Run
+from support.playbook_runner import PlaybookRunner
+from support.scenario import PRIVATE, PUBLIC, Scenario, Step
+from support.task_names import CLIENT_SETUP, ENSURE_REPOSITORY, for_repository
 
-PUBLIC, PRIVATE = "cgr-public", "cgr-private"
 BOTH = ("containers_public", "containers")
 PUBLIC_IMAGE = "chainguard/wolfi-base"
 
-# Tasks of the role, which end with the repository's key.
-WRITE = "Create or mend the repository"
-
-# What Chainguard's guides ask for (chainguard.md §5), and so all in which a repository of ours differs from Artifactory's defaults.
-DEMANDED = {
+# The settings that Chainguard's guides require, and the only ones that may differ from Artifactory's defaults.
+REQUIRED = {
     "url": "https://cgr.dev/",
     "includesPattern": "**/*",
     "enableTokenAuthentication": True,
@@ -33,146 +31,103 @@ DEMANDED = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Step:
-    """One run of a story, and how the lab was after it."""
-
-    run: Run
-    writes: list[Json]
-    repositories: dict[str, Json]
-    pull_tokens: list[Json]
-
-    @property
-    def only_token(self) -> str:
-        """The user name of the one pull token that there is."""
-        assert len(self.pull_tokens) == 1, self.pull_tokens
-        return str(self.pull_tokens[0]["uid"])
-
-    @property
-    def login(self) -> tuple[str, str]:
-        """What Artifactory logs in with, from its own configuration."""
-        stored = self.repositories[PRIVATE]
-        return stored["username"], stored["password"]
-
-    def kinds(self) -> list[str]:
-        """The kinds of the writes, in their order."""
-        return [entry["kind"] for entry in self.writes]
-
-
-class Scenario:
-    """Runs playbooks against a lab, and notes what each did."""
-
-    def __init__(self, lab: LabClient, run_playbook: PlaybookRunner) -> None:
-        lab.reset()
-        self.lab = lab
-        self._play = run_playbook
-
-    def run(self, playbook: str, variables: Json, *arguments: str) -> Step:
-        before = self.lab.log_position()
-        run = self._play(f"cgr.pull_through.{playbook}", variables, *arguments)
-        return Step(run, self.lab.writes(before), self.lab.repositories(), self.lab.pull_tokens())
-
-
-@dataclasses.dataclass(frozen=True)
-class Stories:
-    beginning: Beginning
-    later: Later
-    repair: Repair
+class Scenarios:
+    setup: SetupScenario
+    rotation: RotationScenario
+    drift: DriftScenario
 
 
 @pytest.fixture(scope="module")
-def stories(
+def scenarios(
     running_lab: LabClient,
     running_plain_lab: LabClient,
     run_playbook: PlaybookRunner,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Stories:
-    """Two at a time, each with a lab of its own."""
+) -> Scenarios:
+    """Run two scenarios at a time, each with its own lab."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        later = pool.submit(tell_later, Scenario(running_plain_lab, run_playbook))
+        rotation = pool.submit(run_rotation, Scenario(running_plain_lab, run_playbook))
         scenario = Scenario(running_lab, run_playbook)
-        beginning = tell_beginning(scenario, tmp_path_factory.mktemp("logins"))
-        repair = tell_repair(scenario)
-        return Stories(beginning, later.result(), repair)
+        setup = run_setup(scenario, tmp_path_factory.mktemp("credentials"))
+        drift = run_drift(scenario)
+        return Scenarios(setup, rotation.result(), drift)
 
 
 @pytest.fixture
-def beginning(stories: Stories) -> Beginning:
-    return stories.beginning
+def setup(scenarios: Scenarios) -> SetupScenario:
+    return scenarios.setup
 
 
 @pytest.fixture
-def later(stories: Stories) -> Later:
-    return stories.later
+def rotation(scenarios: Scenarios) -> RotationScenario:
+    return scenarios.rotation
 
 
 @pytest.fixture
-def repair(stories: Stories) -> Repair:
-    return stories.repair
+def drift(scenarios: Scenarios) -> DriftScenario:
+    return scenarios.drift
 
 
-def pulled(step: Step, key: str) -> Json:
-    """Return the result of the one image that a run proved a source with."""
-    (image,) = step.run.proofs(key)
-    return image
-
-
-def image_and_tag(reference: str) -> tuple[str, str]:
-    """Return `name:tag@digest` as the name and the tag."""
+def split_reference(reference: str) -> tuple[str, str]:
+    """Return the name and the tag of `name:tag@digest`."""
     name, _colon, tag = reference.partition("@")[0].partition(":")
     return name, tag or "latest"
 
 
 # --- from an empty Artifactory ----------------------------------------------------------------------------------------
 @dataclasses.dataclass(frozen=True)
-class Beginning:
-    """An empty Artifactory, and five runs. upstream: the digests of the proved images, asked of Chainguard's registry itself."""
+class SetupScenario:
+    """Five runs from an empty Artifactory. upstream: digests of the verified images from Chainguard's registry, by repository."""
 
     predicted: Step
     first: Step
     second: Step
     third: Step
-    check: Step
+    verify: Step
     defaults: Json
     upstream: dict[str, str]
 
 
-def tell_beginning(scenario: Scenario, folder: Path) -> Beginning:
-    """The runs log in to Chainguard in all ways that there are, which must not make a difference."""
+def run_setup(scenario: Scenario, folder: Path) -> SetupScenario:
+    """Run with each way to log in to Chainguard, which must not make a difference."""
     lab = scenario.lab
     token_file, chainctl = folder / "oidc-token", folder / "chainctl"
     token_file.write_text(lab.workload["oidc_token"] + "\n", encoding="utf-8")
     chainctl.write_text(CHAINCTL.format(token=lab.api_tokens["owner"]), encoding="utf-8")
     chainctl.chmod(0o700)
-    identity = {"chainguard_api_token": None, "chainguard_identity": lab.workload["identity"]}
+    by_file = {
+        "chainguard_api_token": None,
+        "chainguard_identity": lab.workload["identity"],
+        "chainguard_identity_token_file": str(token_file),
+    }
 
     predicted = scenario.run("setup", lab.variables(*BOTH), "--check", "--diff")
     first = scenario.run("setup", lab.variables(*BOTH))
-    token = {"chainguard_identity_token": lab.workload["oidc_token"]}
-    second = scenario.run("setup", lab.variables(*BOTH, **identity, **token))
-    third = scenario.run("setup", lab.variables(*BOTH, **identity, chainguard_identity_token_file=str(token_file)))
-    check = scenario.run("verify", lab.variables(*BOTH, chainguard_api_token=None, chainctl=str(chainctl)))
-    private = image_and_tag(pulled(first, PRIVATE)["image"])
+    second = scenario.run("setup", lab.variables(*BOTH, **lab.workload_variables()))
+    third = scenario.run("setup", lab.variables(*BOTH, **by_file))
+    verify = scenario.run("verify", lab.variables(*BOTH, chainguard_api_token=None, chainctl=str(chainctl)))
+    private = split_reference(first.pull_result(PRIVATE)["image"])
     upstream = {
         PUBLIC: lab.upstream_digest(PUBLIC_IMAGE),
-        PRIVATE: lab.upstream_digest(*private, login=first.login),
+        PRIVATE: lab.upstream_digest(*private, credentials=first.credentials),
     }
     lab.create_repository("untouched", enableTokenAuthentication=False)
-    return Beginning(predicted, first, second, third, check, lab.repositories()["untouched"], upstream)
+    return SetupScenario(predicted, first, second, third, verify, lab.repositories()["untouched"], upstream)
 
 
 CHAINCTL = """\
 #!/bin/sh
-# Stands in for Chainguard's own program, which is logged in.
+# Replaces chainctl, logged in.
 [ "$*" = "auth token --audience https://console-api.enforce.dev" ] && echo "{token}"
 """
 
 
-def test_one_run_makes_both_repositories_and_one_token(beginning: Beginning) -> None:
-    first = beginning.first
+def test_one_run_creates_both_repositories_and_one_token(setup: SetupScenario) -> None:
+    first = setup.first
     assert first.run.code == 0, first.run.output
     assert set(first.repositories) == {PUBLIC, PRIVATE}
     assert first.repositories[PRIVATE]["username"] == first.only_token
-    assert sorted(first.kinds()) == [
+    assert sorted(first.write_kinds()) == [
         "artifactory.repository.create",
         "artifactory.repository.create",
         "iam.identity.create",
@@ -181,33 +136,28 @@ def test_one_run_makes_both_repositories_and_one_token(beginning: Beginning) -> 
 
 
 @pytest.mark.parametrize("key", [PUBLIC, PRIVATE])
-def test_the_stored_settings_are_those_of_the_guides_and_no_others(beginning: Beginning, key: str) -> None:
-    stored, defaults = beginning.first.repositories[key], beginning.defaults
-    own = {name: value for name, value in stored.items() if value != defaults[name]}
-    login = {name: own.pop(name, None) for name in ("key", "username", "password")}
-    assert {name: stored[name] for name in DEMANDED} == DEMANDED
-    assert set(own) <= set(DEMANDED)
-    assert [bool(login["username"]), bool(login["password"])] == [key == PRIVATE] * 2
+def test_the_repository_has_the_settings_of_the_guides_and_no_others(setup: SetupScenario, key: str) -> None:
+    repository, defaults = setup.first.repositories[key], setup.defaults
+    changed = {name: value for name, value in repository.items() if value != defaults[name]}
+    identity = {name: changed.pop(name, None) for name in ("key", "username", "password")}
+    assert {name: repository[name] for name in REQUIRED} == REQUIRED
+    assert set(changed) <= set(REQUIRED)
+    assert [bool(identity["username"]), bool(identity["password"])] == [key == PRIVATE] * 2
 
 
 @pytest.mark.parametrize("key", [PUBLIC, PRIVATE])
-def test_a_fresh_pull_proves_each_repository_with_the_digest_of_upstream(beginning: Beginning, key: str) -> None:
-    image = pulled(beginning.first, key)
-    assert image["digest"] == beginning.upstream[key]
+def test_each_repository_is_verified_with_a_pull_from_upstream(setup: SetupScenario, key: str) -> None:
+    image = setup.first.pull_result(key)
+    assert image["digest"] == setup.upstream[key]
     assert image["from_upstream"] is True
     assert image["layers"] > 0
     assert image["platforms"].keys() == {"linux/amd64"}
-    assert any(beginning.upstream[key] in line for line in what_it_proves(beginning.first, key))
+    assert any(setup.upstream[key] in line for line in setup.first.run.report(key))
 
 
-def what_it_proves(step: Step, key: str) -> list[str]:
-    """Return the lines in which a run tells people what it proved."""
-    return step.run.told(key)
-
-
-def test_it_ends_with_what_to_type_next(beginning: Beginning, running_lab: LabClient) -> None:
-    lines = beginning.first.run.task("What to type next").result["msg"]
-    name, tag = image_and_tag(pulled(beginning.first, PRIVATE)["image"])
+def test_setup_shows_the_client_setup_commands(setup: SetupScenario, running_lab: LabClient) -> None:
+    lines = setup.first.run.task(CLIENT_SETUP).result["msg"]
+    name, tag = split_reference(setup.first.pull_result(PRIVATE)["image"])
     assert lines[:3] == [
         f"docker login {running_lab.host}",
         f"docker pull {running_lab.host}/{PUBLIC}/{PUBLIC_IMAGE}:latest",
@@ -215,70 +165,72 @@ def test_it_ends_with_what_to_type_next(beginning: Beginning, running_lab: LabCl
     ]
 
 
-def test_check_mode_writes_nothing(beginning: Beginning) -> None:
-    predicted = beginning.predicted
+def test_check_mode_writes_nothing(setup: SetupScenario) -> None:
+    predicted = setup.predicted
     assert predicted.run.code == 0, predicted.run.output
     assert predicted.writes == []
     assert predicted.repositories == {}
     assert predicted.pull_tokens == []
 
 
-def test_check_mode_predicts_the_run_task_by_task(beginning: Beginning) -> None:
-    predicted, real = beginning.predicted.run, beginning.first.run
-    assert [task.outcome for task in predicted.tasks] == [task.outcome for task in real.tasks]
-    assert f"{WRITE} | {PRIVATE}" in real.changed
+def test_check_mode_predicts_each_task(setup: SetupScenario) -> None:
+    predicted, first = setup.predicted.run, setup.first.run
+    assert [task.summary for task in predicted.tasks] == [task.summary for task in first.tasks]
+    assert for_repository(ENSURE_REPOSITORY, PRIVATE) in first.changed
 
 
 @pytest.mark.parametrize("key", [PUBLIC, PRIVATE])
-def test_the_diff_of_check_mode_is_what_is_sent_then(beginning: Beginning, key: str) -> None:
-    predicted, real = (step.run.task(f"{WRITE} | {key}").result for step in (beginning.predicted, beginning.first))
+def test_the_diff_of_check_mode_is_what_setup_sends(setup: SetupScenario, key: str) -> None:
+    predicted, first = (
+        step.run.task(for_repository(ENSURE_REPOSITORY, key)).result for step in (setup.predicted, setup.first)
+    )
     after = dict(predicted["diff"]["after"])
     assert after.pop("username", "").endswith("/new-identity") == (key == PRIVATE)
     assert predicted["diff"]["before"] == {}
-    assert real["diff"] == {"before": {}, "after": {**predicted["diff"]["after"], **sent_login(beginning.first, key)}}
-    assert DEMANDED.items() <= after.items()
-    assert f'"key": "{key}"' in beginning.predicted.run.output
-
-
-def sent_login(step: Step, key: str) -> Json:
-    return {"username": step.only_token} if key == PRIVATE else {}
+    username = {"username": setup.first.only_token} if key == PRIVATE else {}
+    assert first["diff"] == {"before": {}, "after": {**predicted["diff"]["after"], **username}}
+    assert REQUIRED.items() <= after.items()
+    assert f'"key": "{key}"' in setup.predicted.run.output
 
 
 @pytest.mark.parametrize("which", ["second", "third"])
-def test_a_further_run_changes_and_writes_nothing(beginning: Beginning, which: str) -> None:
-    step: Step = getattr(beginning, which)
+def test_another_run_changes_and_writes_nothing(setup: SetupScenario, which: str) -> None:
+    step: Step = getattr(setup, which)
     assert step.run.code == 0, step.run.output
     assert step.run.changed == []
     assert step.writes == []
-    assert step.only_token == beginning.first.only_token
-    assert step.repositories == beginning.first.repositories
-    assert pulled(step, PUBLIC)["upstream_digest"] == beginning.upstream[PUBLIC]
+    assert step.only_token == setup.first.only_token
+    assert step.repositories == setup.first.repositories
+    assert step.pull_result(PUBLIC)["upstream_digest"] == setup.upstream[PUBLIC]
 
 
-def test_check_is_green_and_writes_nothing(beginning: Beginning) -> None:
-    check = beginning.check
-    assert check.run.code == 0, check.run.output
-    assert check.run.changed == []
-    assert check.writes == []
+def test_verify_succeeds_and_writes_nothing(setup: SetupScenario) -> None:
+    verify = setup.verify
+    assert verify.run.code == 0, verify.run.output
+    assert verify.run.changed == []
+    assert verify.writes == []
     for key in (PUBLIC, PRIVATE):
-        assert pulled(check, key)["digest"] == beginning.upstream[key]
+        assert verify.pull_result(key)["digest"] == setup.upstream[key]
 
 
-# --- as time goes by --------------------------------------------------------------------------------------------------
+# --- the life of a pull token -----------------------------------------------------------------------------------------
 @dataclasses.dataclass(frozen=True)
-class Later:
-    """A private repository whose token gets old, is renewed, and is revoked behind our back."""
+class RotationScenario:
+    """A private repository whose token is due, is rotated after two failed attempts, and is revoked manually.
+
+    status_after_failures, status_after_rotation: the status codes of pulls after these runs.
+    """
 
     first: Step
-    refused: Step
-    unwritten: Step
-    meanwhile: int
-    renewed: Step
-    afterward: int
-    dead: Step
+    rejected: Step
+    not_stored: Step
+    status_after_failures: int
+    rotated: Step
+    status_after_rotation: int
+    revoked: Step
 
 
-def tell_later(scenario: Scenario) -> Later:
+def run_rotation(scenario: Scenario) -> RotationScenario:
     lab = scenario.lab
 
     def variables(image: str) -> Json:
@@ -287,108 +239,111 @@ def tell_later(scenario: Scenario) -> Later:
     first = scenario.run("setup", variables("nginx"))
     lab.advance(days=20)
 
-    lab.inject_fault({"status": 403, "body": NOT_YOURS}, service="registry", kind="registry.token")
-    refused = scenario.run("setup", variables("nginx"))
+    lab.inject_fault({"status": 403, "body": FORBIDDEN}, service="registry", kind="registry.token")
+    rejected = scenario.run("setup", variables("nginx"))
     lab.clear_faults()
     lab.inject_fault(
         {"status": 500, "body": "the disk is full"}, service="artifactory", kind="artifactory.repository.update"
     )
     lab.inject_fault({"status": 500}, service="api", kind="iam.identity.delete")
-    unwritten = scenario.run("setup", variables("nginx"))
+    not_stored = scenario.run("setup", variables("nginx"))
     lab.clear_faults()
-    meanwhile = lab.pull(PRIVATE, "example.com/nginx", "1.27")
+    status_after_failures = lab.pull(PRIVATE, "example.com/nginx", "1.27")
 
-    # An orphan that is younger could belong to a run that goes on.
+    # A younger unused token could belong to a run that is still in progress.
     lab.advance(days=0.02)
-    renewed = scenario.run("setup", variables("nginx"))
-    afterward = lab.pull(PRIVATE, "example.com/nginx", "1.27-dev")
+    rotated = scenario.run("setup", variables("nginx"))
+    status_after_rotation = lab.pull(PRIVATE, "example.com/nginx", "1.27-dev")
 
-    lab.revoke(renewed.login[0])
-    dead = scenario.run("verify", variables("python"))
-    return Later(first, refused, unwritten, meanwhile, renewed, afterward, dead)
-
-
-NOT_YOURS = {"errors": [{"code": "FORBIDDEN", "message": "not for you"}]}
+    lab.revoke(rotated.credentials[0])
+    revoked = scenario.run("verify", variables("python"))
+    return RotationScenario(first, rejected, not_stored, status_after_failures, rotated, status_after_rotation, revoked)
 
 
-def test_an_image_by_its_short_name_is_told_whole(later: Later) -> None:
-    lines = later.renewed.run.task("What to type next").result["msg"]
+FORBIDDEN = {"errors": [{"code": "FORBIDDEN", "message": "not for you"}]}
+
+
+def test_an_image_with_a_short_name_is_shown_with_its_full_name(rotation: RotationScenario) -> None:
+    lines = rotation.rotated.run.task(CLIENT_SETUP).result["msg"]
     assert any(
         line.startswith("docker pull ") and line.endswith(f"/{PRIVATE}/example.com/nginx:latest") for line in lines
     )
 
 
-def test_a_token_that_cannot_pull_directly_is_taken_back(later: Later) -> None:
-    refused = later.refused
-    assert refused.run.code != 0
-    assert "cannot pull from Chainguard" in refused.run.failure()
-    assert "not for you" in refused.run.failure()
-    assert "iam.identity.create" in refused.kinds()
-    assert refused.only_token == later.first.only_token
+def test_a_token_that_cannot_pull_directly_is_revoked(rotation: RotationScenario) -> None:
+    rejected = rotation.rejected
+    assert rejected.run.code != 0
+    assert "cannot pull from Chainguard" in rejected.run.failure()
+    assert "not for you" in rejected.run.failure()
+    assert "iam.identity.create" in rejected.write_kinds()
+    assert rejected.only_token == rotation.first.only_token
 
 
-def test_a_token_that_can_neither_be_stored_nor_taken_back_stays_for_the_next_run(later: Later) -> None:
-    unwritten = later.unwritten
-    assert unwritten.run.code != 0
-    assert "the disk is full" in unwritten.run.failure()
-    assert len(unwritten.pull_tokens) == 2
+def test_a_token_that_can_be_neither_stored_nor_revoked_is_left_for_the_next_run(rotation: RotationScenario) -> None:
+    not_stored = rotation.not_stored
+    assert not_stored.run.code != 0
+    assert "the disk is full" in not_stored.run.failure()
+    assert len(not_stored.pull_tokens) == 2
 
 
-@pytest.mark.parametrize("which", ["refused", "unwritten"])
-def test_a_renewal_that_breaks_leaves_artifactory_as_it_was(later: Later, which: str) -> None:
-    step: Step = getattr(later, which)
-    assert step.repositories == later.first.repositories
-    assert later.meanwhile == 200
+@pytest.mark.parametrize("which", ["rejected", "not_stored"])
+def test_a_failed_rotation_does_not_change_artifactory(rotation: RotationScenario, which: str) -> None:
+    step: Step = getattr(rotation, which)
+    assert step.repositories == rotation.first.repositories
+    assert rotation.status_after_failures == 200
 
 
-def test_an_old_token_is_replaced_and_revoked_with_the_orphan_of_the_broken_run(later: Later) -> None:
-    renewed = later.renewed
-    assert renewed.run.code == 0, renewed.run.output
-    assert renewed.login[0] == renewed.only_token
-    assert renewed.only_token not in {token["uid"] for token in later.unwritten.pull_tokens}
-    assert renewed.kinds().count("iam.identity.create") == 1
-    assert renewed.kinds()[-2:] == ["iam.identity.delete"] * 2
+def test_the_next_run_replaces_the_token_and_revokes_it_with_the_unused_one(rotation: RotationScenario) -> None:
+    rotated = rotation.rotated
+    assert rotated.run.code == 0, rotated.run.output
+    assert rotated.credentials[0] == rotated.only_token
+    assert rotated.only_token not in {token["uid"] for token in rotation.not_stored.pull_tokens}
+    assert rotated.write_kinds().count("iam.identity.create") == 1
+    assert rotated.write_kinds()[-2:] == ["iam.identity.delete"] * 2
 
 
-def test_the_renewed_token_is_proved_past_the_cache(later: Later) -> None:
-    assert pulled(later.renewed, PRIVATE)["from_upstream"] is True
-    assert later.afterward == 200
+def test_the_new_token_is_verified_with_a_pull_from_upstream(rotation: RotationScenario) -> None:
+    assert rotation.rotated.pull_result(PRIVATE)["from_upstream"] is True
+    assert rotation.status_after_rotation == 200
 
 
-def test_a_renewal_shows_the_user_name_and_no_password(later: Later) -> None:
-    diff = later.renewed.run.task(f"{WRITE} | {PRIVATE}").result["diff"]
-    assert diff["before"] == {"username": later.first.only_token}
-    assert diff["after"] == {"username": later.renewed.only_token, "password": "(sent, never shown)"}
+def test_the_diff_of_a_rotation_shows_the_user_name_and_no_password(rotation: RotationScenario) -> None:
+    diff = rotation.rotated.run.task(for_repository(ENSURE_REPOSITORY, PRIVATE)).result["diff"]
+    assert diff["before"] == {"username": rotation.first.only_token}
+    assert diff["after"] == {"username": rotation.rotated.only_token, "password": "(sent, never shown)"}
 
 
-def test_check_names_a_dead_token_when_an_uncached_image_is_asked_for(later: Later) -> None:
-    dead = later.dead
-    assert dead.run.code != 0
-    assert dead.writes == []
-    assert PRIVATE in dead.run.failure()
-    assert re.search(r"pull token.*(is gone|revoked)", dead.run.failure(), re.IGNORECASE)
+def test_verify_names_a_revoked_token_when_it_pulls_an_uncached_image(rotation: RotationScenario) -> None:
+    revoked = rotation.revoked
+    assert revoked.run.code != 0
+    assert revoked.writes == []
+    assert PRIVATE in revoked.run.failure()
+    assert re.search(r"pull token.*(is gone|revoked)", revoked.run.failure(), re.IGNORECASE)
 
 
-# --- what somebody changed by hand ------------------------------------------------------------------------------------
-CHANGED_BY_HAND: dict[str, Json] = {
+# --- drift ------------------------------------------------------------------------------------------------------------
+MANUAL_CHANGES: dict[str, Json] = {
     PUBLIC: {"url": "https://cgr.dev/chainguard", "enableTokenAuthentication": False},
     PRIVATE: {"username": "someone@example.com", "blockMismatchingMimeTypes": False},
 }
 
 
 @dataclasses.dataclass(frozen=True)
-class Repair:
-    """What somebody changed by hand, how pulls fared then, and the run after it. before: the repositories as they were."""
+class DriftScenario:
+    """Manual changes and the run that corrects them. before: the repositories before the changes.
+
+    statuses: the status codes of pulls while the settings were wrong.
+    """
 
     before: dict[str, Json]
     statuses: dict[str, int]
     after: Step
 
 
-def tell_repair(scenario: Scenario) -> Repair:
-    """Goes on where tell_beginning() ends. The proof pulls just what could not be pulled in between."""
+def run_drift(scenario: Scenario) -> DriftScenario:
+    """Continue where run_setup() ends. The run verifies with the images that could not be pulled before it."""
     lab, before = scenario.lab, scenario.lab.repositories()
-    for key, settings in CHANGED_BY_HAND.items():
+    for key, settings in MANUAL_CHANGES.items():
         lab.set_config(key, **settings)
     statuses = {
         PUBLIC: lab.pull(PUBLIC, PUBLIC_IMAGE, "latest-dev"),
@@ -398,53 +353,52 @@ def tell_repair(scenario: Scenario) -> Repair:
     images = {"containers_public": f"{PUBLIC_IMAGE}:latest-dev", "containers": "nginx:latest-dev"}
     overrides = {source: {"images": [image]} for source, image in images.items()}
     after = scenario.run("setup", lab.variables(*BOTH, depth="manifest", source_overrides=overrides), "--diff")
-    return Repair(before, statuses, after)
+    return DriftScenario(before, statuses, after)
 
 
-@pytest.mark.parametrize("key", CHANGED_BY_HAND)
-def test_what_was_changed_by_hand_comes_back_with_a_diff_of_just_that(repair: Repair, key: str) -> None:
-    task, changed = repair.after.run.task(f"{WRITE} | {key}"), CHANGED_BY_HAND[key]
+@pytest.mark.parametrize("key", MANUAL_CHANGES)
+def test_manual_changes_are_corrected_and_nothing_else(drift: DriftScenario, key: str) -> None:
+    task, changed = drift.after.run.task(for_repository(ENSURE_REPOSITORY, key)), MANUAL_CHANGES[key]
     before, after = task.result["diff"]["before"], task.result["diff"]["after"]
     assert task.changed
     assert before == changed
     assert set(after) == set(changed) | ({"password"} if key == PRIVATE else set())
-    assert demanded_of(repair.after.repositories[key]) == demanded_of(repair.before[key]) == DEMANDED
+    for repositories in (drift.after.repositories, drift.before):
+        assert {name: repositories[key][name] for name in REQUIRED} == REQUIRED
 
 
-def demanded_of(stored: Json) -> Json:
-    return {name: stored[name] for name in DEMANDED}
-
-
-@pytest.mark.parametrize("key", CHANGED_BY_HAND)
-def test_the_repair_is_proved_in_spite_of_the_negative_cache(repair: Repair, key: str) -> None:
-    assert repair.statuses[key] == 404
-    assert repair.after.run.code == 0, repair.after.run.output
-    image = pulled(repair.after, key)
-    assert image_and_tag(image["image"])[1] == "latest-dev"
+@pytest.mark.parametrize("key", MANUAL_CHANGES)
+def test_the_correction_is_verified_in_spite_of_the_negative_cache(drift: DriftScenario, key: str) -> None:
+    assert drift.statuses[key] == 404
+    assert drift.after.run.code == 0, drift.after.run.output
+    image = drift.after.pull_result(key)
+    assert split_reference(image["image"])[1] == "latest-dev"
     assert image["from_upstream"] is True
 
 
-def test_a_lost_user_name_costs_one_new_token_and_no_orphan(repair: Repair) -> None:
-    assert repair.after.login[0] == repair.after.only_token != repair.before[PRIVATE]["username"]
+def test_a_lost_user_name_is_replaced_by_one_new_token(drift: DriftScenario) -> None:
+    assert drift.after.credentials[0] == drift.after.only_token != drift.before[PRIVATE]["username"]
 
 
-# --- several instances ------------------------------------------------------------------------------------------------
-def test_one_run_serves_several_artifactory_instances(
+# --- two Artifactory instances ----------------------------------------------------------------------------------------
+def test_one_run_sets_up_two_artifactory_instances(
     lab: LabClient, plain_lab: LabClient, run_playbook: PlaybookRunner
 ) -> None:
     labs = {"over-tls": lab, "over-http": plain_lab}
     nginx = {"containers": {"images": ["nginx"]}}
     inventory = {
-        name: one.variables("containers", depth="manifest", source_overrides=nginx) for name, one in labs.items()
+        name: instance.variables("containers", depth="manifest", source_overrides=nginx)
+        for name, instance in labs.items()
     }
     run = run_playbook("cgr.pull_through.setup", {"pull_through_hosts": "all"}, inventory=inventory)
     assert run.code == 0, run.output
-    for name, one in labs.items():
-        (token,) = one.pull_tokens()
-        stored = one.repositories()[PRIVATE]
-        (image,) = run.proofs(PRIVATE, name)
-        assert stored["username"] == token["uid"]
-        assert one.host in token["description"]
-        assert image["reference"].startswith(f"{one.host}/{PRIVATE}/example.com/nginx")
+    for name, instance in labs.items():
+        (token,) = instance.pull_tokens()
+        repository = instance.repositories()[PRIVATE]
+        (image,) = run.pull_results(PRIVATE, name)
+        assert repository["username"] == token["uid"]
+        assert instance.host in token["description"]
+        assert image["reference"].startswith(f"{instance.host}/{PRIVATE}/example.com/nginx")
         assert image["from_upstream"] is True
-        assert image["digest"] == one.upstream_digest("example.com/nginx", login=(token["uid"], stored["password"]))
+        credentials = (token["uid"], repository["password"])
+        assert image["digest"] == instance.upstream_digest("example.com/nginx", credentials=credentials)

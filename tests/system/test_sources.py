@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Everything that Chainguard serves, behind one Artifactory. A few stories are played, and all tests look at them."""
+"""Everything that Chainguard serves, behind one Artifactory. Four scenarios run once, and all tests inspect them."""
 
 from __future__ import annotations
 
@@ -20,234 +20,124 @@ import pytest
 import yaml
 
 from lab.client import started
-from lab.tests.programs import program
 from support.developer import CLIENTS, Developer
+from support.forked_ansible import open_forked_runner
 from support.lab_client import Json, LabClient
-from support.playbook_runner import LONGEST_RUN, Run, read_record, recorded_in
-from support.rotation_harness import WarmAnsible
+from support.playbook_runner import MAX_RUN_SECONDS
+from support.programs import find_program
+from support.scenario import Scenario, Step
 from support.secret_scan import Scanner
-from system.test_setup import PRIVATE, PUBLIC, WRITE, Scenario, Step
+from support.sources import LIBRARY, SOURCE_PULLS, SOURCES, VIRTUALS
+from support.task_names import (
+    CLIENT_SETUP,
+    DELETE_INVALID_CONTENT,
+    ENSURE_PERMISSION,
+    ENSURE_REPOSITORY,
+    for_repository,
+)
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "pull_through"
-LINES = "What to type next"
 
-LIBRARY = {
-    "allowAnyHostAuth": False,
-    "bypassHeadRequests": True,
-    "blockMismatchingMimeTypes": False,
-    "disableUrlNormalization": True,
-}
-JAVA = {**LIBRARY, "handleSnapshots": False}
-PYTHON = {**LIBRARY, "url": "https://libraries.cgr.dev/", "pyPIRegistryUrl": "https://libraries.cgr.dev/"}
-IMAGES = {
-    "url": "https://cgr.dev/",
-    "includesPattern": "**/*",
-    "enableTokenAuthentication": True,
-    "blockMismatchingMimeTypes": True,
-}
-APK = {"disableUrlNormalization": True}
-FEED = "https://libraries.cgr.dev/dotnet/v3/index.json"
-VIRTUAL_APK = "https://virtualapk.cgr.dev/{uid}"
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """A source as Chainguard's guides want it (chainguard.md §5), and what the lab has of it."""
-
-    key: str
-    package_type: str
-    settings: Json
-    proved: Json
-    private: bool = True
-
-
-SOURCES = {
-    "containers_public": Source(PUBLIC, "docker", IMAGES, {}, private=False),
-    "containers": Source(PRIVATE, "docker", IMAGES, {"images": ["nginx"]}),
-    "charts": Source(
-        "cgr-charts",
-        "helmoci",
-        {"url": "https://cgr.dev", "enableTokenAuthentication": True},
-        {"images": ["example.com/iamguarded-charts/lab-greeting:1.1.0"]},
-    ),
-    "packages": Source(
-        "cgr-apk",
-        "alpine",
-        {**APK, "url": "https://apk.cgr.dev/example.com"},
-        {"artifacts": ["lab-private"]},
-    ),
-    "packages_chainguard": Source(
-        "cgr-apk-chainguard",
-        "alpine",
-        {**APK, "url": f"{VIRTUAL_APK}/chainguard"},
-        {"artifacts": ["lab-greeting"]},
-        private=False,
-    ),
-    "packages_extra": Source(
-        "cgr-apk-extra",
-        "alpine",
-        {**APK, "url": f"{VIRTUAL_APK}/extra-packages"},
-        {"artifacts": ["lab-extra"]},
-        private=False,
-    ),
-    "java": Source(
-        "cgr-java",
-        "maven",
-        {**JAVA, "url": "https://libraries.cgr.dev/java/"},
-        {"artifacts": ["com.example:lab-greeting"]},
-    ),
-    "java_remediated": Source(
-        "cgr-java-remediated",
-        "maven",
-        {**JAVA, "url": "https://libraries.cgr.dev/java-remediated/", "priorityResolution": True},
-        {"artifacts": ["com.example:lab-greeting"]},
-    ),
-    "python": Source(
-        "cgr-python",
-        "pypi",
-        {**PYTHON, "pyPIRepositorySuffix": "python/simple"},
-        {"artifacts": ["lab-greeting"]},
-    ),
-    "python_remediated": Source(
-        "cgr-python-remediated",
-        "pypi",
-        {**PYTHON, "pyPIRepositorySuffix": "python-remediated/simple", "priorityResolution": True},
-        {"artifacts": ["lab-greeting"]},
-    ),
-    "javascript": Source(
-        "cgr-javascript",
-        "npm",
-        {**LIBRARY, "url": "https://libraries.cgr.dev/javascript/"},
-        {"artifacts": ["@example/greeting"]},
-    ),
-    "dotnet": Source(
-        "cgr-dotnet",
-        "nuget",
-        {**LIBRARY, "url": FEED, "v3FeedUrl": FEED},
-        {"artifacts": ["Lab.Greeting"]},
-    ),
-    "go": Source(
-        "cgr-go",
-        "go",
-        {**LIBRARY, "url": "https://libraries.cgr.dev/go/"},
-        {"artifacts": ["example.com/lab/greeting"]},
-    ),
-}
-PROVED = {name: source.proved for name, source in SOURCES.items()}
-VIRTUALS = {
-    "containers": ("cgr-containers-all", "docker", [PRIVATE, PUBLIC]),
-    "charts": ("cgr-charts-all", "helmoci", ["cgr-charts"]),
-    "packages": ("cgr-apk-all", "alpine", ["cgr-apk", "cgr-apk-chainguard", "cgr-apk-extra"]),
-    "java": ("cgr-java-all", "maven", ["cgr-java-remediated", "cgr-java"]),
-    "python": ("cgr-python-all", "pypi", ["cgr-python-remediated", "cgr-python"]),
-    "javascript": ("cgr-javascript-all", "npm", ["cgr-javascript"]),
-    "dotnet": ("cgr-dotnet-all", "nuget", ["cgr-dotnet"]),
-    "go": ("cgr-go-all", "go", ["cgr-go"]),
-}
 each_source = pytest.mark.parametrize("name", SOURCES)
 
-# The build of the one version that both Java repositories have, and the words by which they can be told apart.
+# The only version that both Java repositories have. Its content differs between them.
 JAR = "com/example/lab-greeting/1.0.0/lab-greeting-1.0.0.jar"
 
 
-@contextlib.contextmanager
-def warm_player(folder: Path) -> t.Iterator[t.Callable[..., Run]]:
-    """Give what runs playbooks as Player does, but at once: with so many sources, most of the time is Pythons that start."""
-    home, kept = folder / "home", folder / "kept"
-    home.mkdir()
-    kept.mkdir()
-    record = kept / "tasks.jsonl"
-    with WarmAnsible(home, kept, patience=LONGEST_RUN, **recorded_in(record)) as ansible:
-
-        def run_playbook(playbook: str, variables: Json, *arguments: str) -> Run:
-            record.write_text("", encoding="utf-8")
-            ended = ansible.start(playbook.rpartition(".")[2], variables, *arguments).wait()
-            assert ended.code is not None
-            return Run(ended.code, ended.output, read_record(record), kept)
-
-        yield run_playbook
-
-
 @dataclasses.dataclass(frozen=True)
-class Stories:
-    everything: Everything
-    repair: Repair
+class Scenarios:
+    all_sources: AllSources
+    drift: Drift
     access: Access
-    untouched: Untouched
+    defaults: Defaults
 
 
 @pytest.fixture(scope="module")
-def stories(
+def scenarios(
     running_lab: LabClient, running_plain_lab: LabClient, tmp_path_factory: pytest.TempPathFactory
-) -> t.Iterator[Stories]:
-    """Two at a time, each with a lab of its own."""
-    folders = [tmp_path_factory.mktemp("warm") for _number in range(2)]
-    with concurrent.futures.ThreadPoolExecutor() as pool, started() as process:
-        with warm_player(folders[0]) as run_playbook, warm_player(folders[1]) as play_too:
-            repair = pool.submit(tell_repair, Scenario(LabClient(process.state), play_too))
-            everything = tell_everything(Scenario(running_lab, run_playbook), folders[0])
-            access = tell_access(Scenario(running_plain_lab, run_playbook))
-            untouched = tell_untouched(Scenario(running_lab, run_playbook))
-            yield Stories(everything, repair.result(), access, untouched)
+) -> t.Iterator[Scenarios]:
+    """Run two scenarios at a time, each with its own lab. With so many sources, the fork server saves most of the time."""
+    folders = [tmp_path_factory.mktemp("ansible") for _number in range(2)]
+    with (
+        concurrent.futures.ThreadPoolExecutor() as pool,
+        started() as process,
+        open_forked_runner(folders[0], timeout=MAX_RUN_SECONDS) as run_playbook,
+        open_forked_runner(folders[1], timeout=MAX_RUN_SECONDS) as run_in_background,
+    ):
+        drift = pool.submit(run_drift, Scenario(LabClient(process.state), run_in_background))
+        all_sources = run_all_sources(Scenario(running_lab, run_playbook), folders[0])
+        access = run_access(Scenario(running_plain_lab, run_playbook))
+        defaults = run_defaults(Scenario(running_lab, run_playbook))
+        yield Scenarios(all_sources, drift.result(), access, defaults)
 
 
 @pytest.fixture
-def everything(stories: Stories) -> Everything:
-    return stories.everything
+def all_sources(scenarios: Scenarios) -> AllSources:
+    return scenarios.all_sources
 
 
 @pytest.fixture
-def repair(stories: Stories) -> Repair:
-    return stories.repair
+def drift(scenarios: Scenarios) -> Drift:
+    return scenarios.drift
 
 
 @pytest.fixture
-def access(stories: Stories) -> Access:
-    return stories.access
+def access(scenarios: Scenarios) -> Access:
+    return scenarios.access
 
 
 @pytest.fixture
-def untouched(stories: Stories) -> Untouched:
-    return stories.untouched
+def defaults(scenarios: Scenarios) -> Defaults:
+    return scenarios.defaults
 
 
 # --- all sources ------------------------------------------------------------------------------------------------------
 @dataclasses.dataclass(frozen=True)
-class Everything:
-    """An empty Artifactory, and what became of it. clients: how programs fared with the lines that a run printed."""
+class AllSources:
+    """All sources from an empty Artifactory to their removal.
+
+    permissions, permissions_after: before and after everything. clients: results of programs with the printed commands.
+    """
 
     permissions: Json
     predicted: Step
     first: Step
     granted: Json
     bindings: list[Json]
-    lines: str
+    client_setup: str
     jars: dict[str, bytes]
     clients: dict[str, subprocess.CompletedProcess[str]]
     second: Step
-    check: Step
+    verify: Step
     removed: Step
     permissions_after: Json
-    uid: str
+    organization_uid: str
     credentials: list[str]
 
 
-def tell_everything(scenario: Scenario, folder: Path) -> Everything:
+def run_all_sources(scenario: Scenario, folder: Path) -> AllSources:
     lab, file = scenario.lab, folder / "lines.txt"
-    wanted = {"source_overrides": PROVED, "virtuals": list(VIRTUALS), "users": ["reader"], "groups": ["readers"]}
-    variables = lab.variables(*SOURCES, **wanted, client_setup_file=str(file), depth="manifest")
+    variables = lab.variables(
+        *SOURCES,
+        source_overrides=SOURCE_PULLS,
+        virtuals=list(VIRTUALS),
+        users=["reader"],
+        groups=["readers"],
+        client_setup_file=str(file),
+        depth="manifest",
+    )
     permissions = lab.permissions()
 
     predicted = scenario.run("setup", variables, "--check")
     first = scenario.run("setup", variables)
     granted, bindings = lab.permissions(), lab.bindings()
-    jars = {key: lab.file(f"{key}/{JAR}") for key in ("cgr-java", "cgr-java-remediated", "cgr-java-all")}
-    clients = Developer(lab, folder / "developer").run_all(first.run.task(LINES).result["msg"])
+    jars = {key: lab.read_file(f"{key}/{JAR}") for key in ("cgr-java", "cgr-java-remediated", "cgr-java-all")}
+    clients = Developer(lab, folder / "developer").run_clients(first.run.task(CLIENT_SETUP).result["msg"])
     second = scenario.run("setup", variables)
-    check = scenario.run("verify", variables)
+    verify = scenario.run("verify", variables)
 
     removed = scenario.run("remove", {**variables, "pull_through_remove_confirmed": True})
-    return Everything(
+    return AllSources(
         permissions,
         predicted,
         first,
@@ -257,7 +147,7 @@ def tell_everything(scenario: Scenario, folder: Path) -> Everything:
         jars,
         clients,
         second,
-        check,
+        verify,
         removed,
         lab.permissions(),
         lab.organization["uid"],
@@ -265,89 +155,83 @@ def tell_everything(scenario: Scenario, folder: Path) -> Everything:
     )
 
 
-@pytest.mark.parametrize("which", ["everything", "repair", "access", "untouched"])
-def test_no_run_prints_a_secret(stories: Stories, which: str) -> None:
-    scenario = getattr(stories, which)
-    # Short ones are wrong passwords that other tests tried at the same lab.
+@pytest.mark.parametrize("which", ["all_sources", "drift", "access", "defaults"])
+def test_no_run_prints_a_secret(scenarios: Scenarios, which: str) -> None:
+    scenario = getattr(scenarios, which)
+    # Shorter ones are wrong passwords that other tests sent to the same lab.
     scanner = Scanner({secret[-12:]: secret for secret in scenario.credentials if len(secret) >= 12})
-    found = [*vars(scenario).values(), *getattr(scenario, "checks", {}).values()]
-    outputs = [step.run.output for step in found if isinstance(step, Step)]
+    values = [*vars(scenario).values(), *getattr(scenario, "checks", {}).values()]
+    outputs = [step.run.output for step in values if isinstance(step, Step)]
     assert len(outputs) > 2 and len(scenario.credentials) > 2
     assert [output for output in outputs if scanner.find(output.encode())] == []
 
 
-def proved(step: Step, name: str) -> Json:
-    """Return the result of the one image or artifact that a run proved a source with."""
-    (found,) = step.run.proofs(SOURCES[name].key)
-    return found
-
-
-def test_check_mode_writes_nothing(everything: Everything) -> None:
-    predicted = everything.predicted
+def test_check_mode_writes_nothing(all_sources: AllSources) -> None:
+    predicted = all_sources.predicted
     assert predicted.run.code == 0, predicted.run.output
     assert (predicted.writes, predicted.repositories, predicted.pull_tokens) == ([], {}, [])
 
 
-def test_check_mode_predicts_the_run_task_by_task(everything: Everything) -> None:
-    predicted, real = everything.predicted.run, everything.first.run
-    assert real.code == 0, real.output
-    assert [task.outcome for task in predicted.tasks] == [task.outcome for task in real.tasks]
+def test_check_mode_predicts_each_task(all_sources: AllSources) -> None:
+    predicted, first = all_sources.predicted.run, all_sources.first.run
+    assert first.code == 0, first.output
+    assert [task.summary for task in predicted.tasks] == [task.summary for task in first.tasks]
 
 
 @each_source
-def test_each_source_is_set_as_the_guides_ask_for(everything: Everything, name: str) -> None:
+def test_each_source_has_the_settings_of_the_guides(all_sources: AllSources, name: str) -> None:
     source = SOURCES[name]
-    stored = everything.first.repositories[source.key]
-    wanted = {**source.settings, "url": source.settings["url"].format(uid=everything.uid)}
-    assert {setting: stored[setting] for setting in wanted} == wanted
-    assert bool(stored["username"]) is source.private
+    repository = all_sources.first.repositories[source.key]
+    desired = {**source.settings, "url": source.settings["url"].format(uid=all_sources.organization_uid)}
+    assert {setting: repository[setting] for setting in desired} == desired
+    assert bool(repository["username"]) is source.private
 
 
-def test_each_private_source_has_a_pull_token_with_one_role_of_its_own(everything: Everything) -> None:
-    stored = everything.first.repositories
-    in_use = sorted(stored[source.key]["username"] for source in SOURCES.values() if source.private)
-    assert in_use == sorted(token["uid"] for token in everything.first.pull_tokens)
-    bound = sorted(binding["identityUid"] for binding in everything.bindings if binding["identityUid"] in in_use)
-    assert bound == in_use
+def test_each_private_source_has_its_own_pull_token_with_one_role(all_sources: AllSources) -> None:
+    repositories = all_sources.first.repositories
+    used = sorted(repositories[source.key]["username"] for source in SOURCES.values() if source.private)
+    assert used == sorted(token["uid"] for token in all_sources.first.pull_tokens)
+    bound = sorted(binding["identityUid"] for binding in all_sources.bindings if binding["identityUid"] in used)
+    assert bound == used
 
 
 @each_source
-def test_each_source_is_proved_fresh_and_is_what_upstream_has(everything: Everything, name: str) -> None:
-    found = proved(everything.first, name)
-    assert (found["ok"], found["from_upstream"]) == (True, True)
-    if "artifact" in found:
-        assert (found["upstream_version"], found["stale"]) == (found["version"], False)
-        # A Go proxy may word what it tells about a version as it likes.
-        assert all(file["matches_upstream"] for file in found["files"] if not file["name"].endswith(".info"))
+def test_each_source_is_verified_from_upstream_and_matches_it(all_sources: AllSources, name: str) -> None:
+    result = all_sources.first.pull_result(SOURCES[name].key)
+    assert (result["ok"], result["from_upstream"]) == (True, True)
+    if "artifact" in result:
+        assert (result["upstream_version"], result["outdated"]) == (result["version"], False)
+        # A Go proxy may format the details of a version as it likes.
+        assert all(file["matches_upstream"] for file in result["files"] if not file["name"].endswith(".info"))
     elif name == "charts":
-        assert found["upstream_digest"] == found["digest"]
+        assert result["upstream_digest"] == result["digest"]
     else:
-        assert any(found["digest"] in line for line in everything.first.run.told(SOURCES[name].key))
+        assert any(result["digest"] in line for line in all_sources.first.run.report(SOURCES[name].key))
 
 
 @pytest.mark.parametrize("name", VIRTUALS)
-def test_each_virtual_repository_has_its_members_in_order(everything: Everything, name: str) -> None:
+def test_each_virtual_repository_has_its_members_in_order(all_sources: AllSources, name: str) -> None:
     key, package_type, members = VIRTUALS[name]
-    stored = everything.first.repositories[key]
-    assert (stored["packageType"], stored["repositories"]) == (package_type, members)
+    repository = all_sources.first.repositories[key]
+    assert (repository["packageType"], repository["repositories"]) == (package_type, members)
 
 
-def test_what_the_plain_source_has_cached_does_not_hide_what_is_remediated(everything: Everything) -> None:
-    jars = everything.jars
+def test_a_remediated_library_precedes_a_cached_original(all_sources: AllSources) -> None:
+    jars = all_sources.jars
     assert jars["cgr-java"] != jars["cgr-java-remediated"]
     assert jars["cgr-java-all"] == jars["cgr-java-remediated"]
 
 
-def test_who_may_pull_gets_read_and_deploy_on_the_remotes(everything: Everything) -> None:
-    granted = everything.granted["cgr-pull"]["artifact"]
+def test_users_and_groups_may_read_and_deploy_to_the_remote_repositories(all_sources: AllSources) -> None:
+    granted = all_sources.granted["cgr-pull"]["artifact"]
     assert set(granted["targets"]) == {source.key for source in SOURCES.values()}
     assert granted["actions"] == {"users": {"reader": ["READ", "WRITE"]}, "groups": {"readers": ["READ", "WRITE"]}}
 
 
-def test_the_lines_for_developers_are_printed_and_written_down_without_a_secret(everything: Everything) -> None:
-    printed = everything.first.run.task(LINES).result["msg"]
-    assert everything.lines.splitlines() == printed[:-1]
-    beginnings = (
+def test_client_setup_is_printed_and_written_to_a_file_without_secrets(all_sources: AllSources) -> None:
+    printed = all_sources.first.run.task(CLIENT_SETUP).result["msg"]
+    assert all_sources.client_setup.splitlines() == printed[:-1]
+    prefixes = (
         "docker pull",
         "helm pull",
         "echo https",
@@ -357,37 +241,37 @@ def test_the_lines_for_developers_are_printed_and_written_down_without_a_secret(
         "dotnet",
         "go env",
     )
-    for beginning in beginnings:
-        assert any(line.startswith(beginning) and "-all" in line for line in printed), beginning
-    assert not [secret for secret in everything.credentials if secret in everything.lines]
+    for prefix in prefixes:
+        assert any(line.startswith(prefix) and "-all" in line for line in printed), prefix
+    assert not [secret for secret in all_sources.credentials if secret in all_sources.client_setup]
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_program_fetches_with_the_lines_that_were_printed(everything: Everything, client: str) -> None:
+def test_a_client_downloads_after_the_printed_setup(all_sources: AllSources, client: str) -> None:
     for name in CLIENTS[client].programs:
-        program(name)
-    ended = everything.clients[client]
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert CLIENTS[client].says in ended.stdout
+        find_program(name)
+    process = all_sources.clients[client]
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert CLIENTS[client].output in process.stdout
 
 
-@pytest.mark.parametrize("which", ["second", "check"])
-def test_a_further_run_changes_and_writes_nothing(everything: Everything, which: str) -> None:
-    step: Step = getattr(everything, which)
+@pytest.mark.parametrize("which", ["second", "verify"])
+def test_another_run_changes_and_writes_nothing(all_sources: AllSources, which: str) -> None:
+    step: Step = getattr(all_sources, which)
     assert step.run.code == 0, step.run.output
     assert (step.run.changed, step.writes) == ([], [])
-    assert step.repositories == everything.first.repositories
+    assert step.repositories == all_sources.first.repositories
 
 
-def test_remove_leaves_both_services_as_they_were(everything: Everything) -> None:
-    removed = everything.removed
+def test_remove_restores_the_state_before_setup(all_sources: AllSources) -> None:
+    removed = all_sources.removed
     assert removed.run.code == 0, removed.run.output
     assert (removed.repositories, removed.pull_tokens) == ({}, [])
-    assert everything.permissions_after == everything.permissions
+    assert all_sources.permissions_after == all_sources.permissions
 
 
-# --- the catalog as it is -------------------------------------------------------------------------------------------
-PROVED_BY_DEFAULT = {
+# --- the catalog without overrides ------------------------------------------------------------------------------------
+DEFAULT_PULLS = {
     "containers_public": "chainguard/wolfi-base:latest",
     "containers": "example.com/jdk:latest",
     "charts": "example.com/iamguarded-charts/lab-greeting:1.1.0",
@@ -405,68 +289,72 @@ PROVED_BY_DEFAULT = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Untouched:
-    """All sources, of which the user changed nothing, and charts of an organization that has none.
+class Defaults:
+    """All sources without overrides, and the charts of an organization that has none.
 
-    listed: what the second run listed below an organization or a folder of images and charts.
+    list_requests: the kinds of requests that list children of an organization or folder, in the second run.
     """
 
     first: Step
     second: Step
-    listed: list[str]
-    check: Step
+    list_requests: list[str]
+    verify: Step
     without_charts: Step
     credentials: list[str]
 
 
-def tell_untouched(scenario: Scenario) -> Untouched:
+def run_defaults(scenario: Scenario) -> Defaults:
     lab = scenario.lab
     variables = lab.variables(*SOURCES)
     first = scenario.run("setup", variables)
     before = lab.log_position()
     second = scenario.run("setup", variables)
     kinds = [entry["kind"] for entry in lab.request_log(before) if "uidp.childrenOf" in entry["query"]]
-    listed = [kind for kind in kinds if kind in ("iam.group.list", "platform.repo.list", "platform.tag.list")]
-    check = scenario.run("verify", variables)
+    list_requests = [kind for kind in kinds if kind in ("iam.group.list", "platform.repo.list", "platform.tag.list")]
+    verify = scenario.run("verify", variables)
     lab.reset()
-    without_charts = scenario.run("setup", lab.variables("charts", **workload(lab), organization=OTHER))
-    return Untouched(first, second, listed, check, without_charts, lab.credentials())
+    without_charts = scenario.run(
+        "setup", lab.variables("charts", **lab.workload_variables(), organization=OTHER_ORGANIZATION)
+    )
+    return Defaults(first, second, list_requests, verify, without_charts, lab.credentials())
 
 
-@pytest.mark.parametrize("which", ["first", "second", "check"])
+@pytest.mark.parametrize("which", ["first", "second", "verify"])
 @each_source
-def test_each_source_is_proved_by_its_default(untouched: Untouched, which: str, name: str) -> None:
-    step: Step = getattr(untouched, which)
+def test_each_source_is_verified_with_its_default(defaults: Defaults, which: str, name: str) -> None:
+    step: Step = getattr(defaults, which)
     assert step.run.code == 0, step.run.output
-    found = proved(step, name)
-    reference = found["artifact"] if "artifact" in found else found["image"].partition("@")[0]
-    assert (found["ok"], reference) == (True, PROVED_BY_DEFAULT[name])
-    assert found["bytes"] > 0
-    assert found["from_upstream"] is True or which != "first"
+    result = step.pull_result(SOURCES[name].key)
+    reference = result["artifact"] if "artifact" in result else result["image"].partition("@")[0]
+    assert (result["ok"], reference) == (True, DEFAULT_PULLS[name])
+    assert result["bytes"] > 0
+    assert result["from_upstream"] is True or which != "first"
 
 
-def test_remediated_libraries_are_those_that_chainguard_mended(untouched: Untouched) -> None:
-    versions = [proved(untouched.first, name)["version"] for name in ("java_remediated", "python_remediated")]
+def test_the_versions_of_remediated_libraries_are_remediated(defaults: Defaults) -> None:
+    versions = [
+        defaults.first.pull_result(SOURCES[name].key)["version"] for name in ("java_remediated", "python_remediated")
+    ]
     assert versions == ["3.2.12-0.cgr.1", "3.0.3+cgr.1"]
 
 
-def test_a_second_run_of_the_untouched_catalogue_changes_nothing(untouched: Untouched) -> None:
-    assert (untouched.second.run.changed, untouched.second.writes) == ([], [])
+def test_a_second_run_without_overrides_changes_nothing(defaults: Defaults) -> None:
+    assert (defaults.second.run.changed, defaults.second.writes) == ([], [])
 
 
-def test_a_chart_is_found_in_three_listings(untouched: Untouched) -> None:
-    of_images, of_charts = ["platform.repo.list"], ["iam.group.list", "platform.repo.list", "platform.tag.list"]
-    assert untouched.listed == of_images + of_charts
+def test_a_chart_needs_three_list_requests(defaults: Defaults) -> None:
+    images, charts = ["platform.repo.list"], ["iam.group.list", "platform.repo.list", "platform.tag.list"]
+    assert defaults.list_requests == images + charts
 
 
-def test_an_organization_without_charts_is_told(untouched: Untouched) -> None:
-    run = untouched.without_charts.run
+def test_an_organization_without_charts_is_reported(defaults: Defaults) -> None:
+    run = defaults.without_charts.run
     assert run.code == 0, run.output
-    assert "no chart was found in the organization" in run.told("cgr-charts")[0]
+    assert "no chart was found in the organization" in run.report("cgr-charts")[0]
 
 
-# --- wrong settings -----------------------------------------------------------------------------------------------------
-WRONG: Json = {
+# --- wrong settings ---------------------------------------------------------------------------------------------------
+WRONG_VALUES: Json = {
     "url": "https://libraries.cgr.dev/nothing/",
     "includesPattern": "something/else/**",
     "enableTokenAuthentication": False,
@@ -478,16 +366,16 @@ WRONG: Json = {
     "pyPIRegistryUrl": "https://libraries.cgr.dev/python/",
     "pyPIRepositorySuffix": "simple",
 }
-# They do no harm to what is fetched here, and have a test of their own.
-OTHERS = {"handleSnapshots", "priorityResolution"}
-MISSED = "missedRetrievalCachePeriodSecs"
-LEAVES_PAGES = "bypassHeadRequests"
-# Each setting of each source that can be wrong. Of .NET's, the feed counts, and the URL is for people.
+# A wrong value of these does not affect the downloads here. Each has its own test.
+TESTED_SEPARATELY = {"handleSnapshots", "priorityResolution"}
+NEGATIVE_CACHE_PERIOD = "missedRetrievalCachePeriodSecs"
+CACHES_HTML = "bypassHeadRequests"
+# Each setting of each source with a wrong value. Artifactory uses the feed of .NET, and shows its URL only in the UI.
 WRONG_SETTINGS = [
     (name, setting)
     for name, source in SOURCES.items()
-    for setting, right in source.settings.items()
-    if setting in WRONG and right != WRONG[setting] and (name, setting) != ("dotnet", "url")
+    for setting, value in source.settings.items()
+    if setting in WRONG_VALUES and value != WRONG_VALUES[setting] and (name, setting) != ("dotnet", "url")
 ]
 each_wrong_setting = pytest.mark.parametrize(
     ("name", "setting"), WRONG_SETTINGS, ids=[f"{name}-{setting}" for name, setting in WRONG_SETTINGS]
@@ -495,80 +383,82 @@ each_wrong_setting = pytest.mark.parametrize(
 
 
 @dataclasses.dataclass(frozen=True)
-class Repair:
-    """All sources, checks with one setting of each changed by hand, and a setup after the last of these. lab: as it was left.
+class Drift:
+    """All sources, verify with one wrong setting of each source at a time, and setup after the last of these runs.
 
-    checks: by the name of the source and the setting.
+    lab: the lab as the scenario left it. checks: the runs of verify by source and setting.
     """
 
     lab: LabClient
     first: Step
     checks: dict[tuple[str, str], Step]
-    mended: Step
+    fixed: Step
     credentials: list[str]
 
 
-def tell_repair(scenario: Scenario) -> Repair:
-    """In the checks only the setting can be why something does not come: nothing is cached, and no failure is remembered."""
+def run_drift(scenario: Scenario) -> Drift:
+    """Verify with empty caches and without negative caches, so that only the wrong setting can cause a failure."""
     lab = scenario.lab
-    variables = lab.variables(*SOURCES, source_overrides=PROVED, depth="manifest")
+    variables = lab.variables(*SOURCES, source_overrides=SOURCE_PULLS, depth="manifest")
     first = scenario.run("setup", variables)
     checks: dict[tuple[str, str], Step] = {}
-    for wrongs in in_rounds(WRONG_SETTINGS):
+    for group in group_wrong_settings():
         for source in SOURCES.values():
-            stored = first.repositories[source.key]
-            lab.set_config(source.key, **{setting: stored[setting] for setting in source.settings}, **{MISSED: 0})
-            lab.control("DELETE", f"/artifactory/cache/{source.key}")
-        for name, setting in wrongs:
-            lab.set_config(SOURCES[name].key, **{setting: WRONG[setting]})
-        checks.update(dict.fromkeys(wrongs, scenario.run("verify", variables)))
+            repository = first.repositories[source.key]
+            settings = {setting: repository[setting] for setting in source.settings}
+            lab.set_config(source.key, **settings, **{NEGATIVE_CACHE_PERIOD: 0})
+            lab.clear_cache(source.key)
+        for name, setting in group:
+            lab.set_config(SOURCES[name].key, **{setting: WRONG_VALUES[setting]})
+        checks.update(dict.fromkeys(group, scenario.run("verify", variables)))
     for source in SOURCES.values():
-        lab.set_config(source.key, **{MISSED: first.repositories[source.key][MISSED]})
-    return Repair(lab, first, checks, scenario.run("setup", variables), lab.credentials())
+        period = first.repositories[source.key][NEGATIVE_CACHE_PERIOD]
+        lab.set_config(source.key, **{NEGATIVE_CACHE_PERIOD: period})
+    return Drift(lab, first, checks, scenario.run("setup", variables), lab.credentials())
 
 
-def in_rounds(wrongs: t.Sequence[tuple[str, str]]) -> list[list[tuple[str, str]]]:
-    """Return them in groups that have one of each source at most. The last has one of each: what leaves web pages, if it can."""
-    ordered = sorted(wrongs, key=lambda wrong: wrong[1] != LEAVES_PAGES)
-    of_source = [[wrong for wrong in ordered if wrong[0] == name] for name in SOURCES]
-    return [[wrong for wrong in group if wrong] for group in itertools.zip_longest(*of_source)][::-1]
+def group_wrong_settings() -> list[list[tuple[str, str]]]:
+    """Return groups with at most one setting of each source. The last group leaves HTML pages in all caches that can have them."""
+    ordered = sorted(WRONG_SETTINGS, key=lambda wrong: wrong[1] != CACHES_HTML)
+    by_source = [[wrong for wrong in ordered if wrong[0] == name] for name in SOURCES]
+    return [[wrong for wrong in group if wrong] for group in itertools.zip_longest(*by_source)][::-1]
 
 
 @each_wrong_setting
-def test_a_wrong_setting_fails_the_check_with_its_name(repair: Repair, name: str, setting: str) -> None:
+def test_verify_names_a_wrong_setting(drift: Drift, name: str, setting: str) -> None:
     source = SOURCES[name]
-    right = repair.first.repositories[source.key][setting]
-    failure = repair.checks[name, setting].run.failure()
-    (said,) = (line for line in failure.splitlines() if f"{source.key} is not set" in line)
-    assert f"{source.key} is not set as this role does it: {setting} should be {json.dumps(right)}." in said
+    value = drift.first.repositories[source.key][setting]
+    failure = drift.checks[name, setting].run.failure()
+    (message,) = (line for line in failure.splitlines() if f"{source.key} is not set" in line)
+    assert f"{source.key} is not set as this role does it: {setting} should be {json.dumps(value)}." in message
 
 
-def test_a_check_that_fails_writes_nothing(repair: Repair) -> None:
-    assert all(check.run.code != 0 for check in repair.checks.values())
-    assert [check.writes for check in repair.checks.values() if check.writes] == []
+def test_a_failed_verification_writes_nothing(drift: Drift) -> None:
+    assert all(check.run.code != 0 for check in drift.checks.values())
+    assert [check.writes for check in drift.checks.values() if check.writes] == []
 
 
 @each_source
-def test_the_next_setup_mends_a_wrong_setting_and_proves_it(repair: Repair, name: str) -> None:
-    source, mended = SOURCES[name], repair.mended
-    assert mended.run.code == 0, mended.run.output
-    assert f"{WRITE} | {source.key}" in mended.run.changed
-    assert mended.repositories[source.key] == repair.first.repositories[source.key]
-    assert proved(mended, name)["from_upstream"] is True
+def test_the_next_setup_fixes_a_wrong_setting_and_verifies_it(drift: Drift, name: str) -> None:
+    source, fixed = SOURCES[name], drift.fixed
+    assert fixed.run.code == 0, fixed.run.output
+    assert for_repository(ENSURE_REPOSITORY, source.key) in fixed.run.changed
+    assert fixed.repositories[source.key] == drift.first.repositories[source.key]
+    assert fixed.pull_result(source.key)["from_upstream"] is True
 
 
-def test_a_cache_that_holds_web_pages_is_emptied(repair: Repair) -> None:
-    emptied = {task for task in repair.mended.run.changed if task.startswith("Delete what wrong settings spoiled")}
-    with_pages = {SOURCES[name].key for name, setting in WRONG_SETTINGS if setting == LEAVES_PAGES}
-    assert {task.rpartition(" ")[2] for task in emptied} == with_pages
+def test_a_cache_with_html_pages_is_cleared(drift: Drift) -> None:
+    cleared = {task for task in drift.fixed.run.changed if task.startswith(DELETE_INVALID_CONTENT)}
+    with_html = {SOURCES[name].key for name, setting in WRONG_SETTINGS if setting == CACHES_HTML}
+    assert {task.rpartition(" ")[2] for task in cleared} == with_html
 
 
-# --- what each setting is for -----------------------------------------------------------------------------------------
+# --- the purpose of each setting --------------------------------------------------------------------------------------
 MANIFEST = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
 WHEEL = "lab-greeting/1.0.0/lab_greeting-1.0.0-py3-none-any.whl"
 
-# What a user fetches of each source, below /artifactory/: a document and a file, where documents are not redirected.
-FETCHED = {
+# What a user downloads from each source, below /artifactory/: a file, and a document if the upstream does not redirect it.
+DOWNLOADS = {
     "containers_public": ["api/docker/cgr-public/v2/chainguard/wolfi-base/manifests/latest"],
     "containers": ["api/docker/cgr-private/v2/example.com/nginx/manifests/latest"],
     "charts": ["api/docker/cgr-charts/v2/example.com/iamguarded-charts/lab-greeting/manifests/1.1.0"],
@@ -592,202 +482,209 @@ FETCHED = {
     ],
     "go": ["cgr-go/example.com/lab/greeting/@v/v1.0.0.zip"],
 }
-PORTAL = {"status": 200, "body": "<html>Log in</html>", "headers": {"Content-Type": "text/html"}}
+PORTAL_PAGE = b"<html>Log in</html>"
+PORTAL = {"status": 200, "body": PORTAL_PAGE.decode(), "headers": {"Content-Type": "text/html"}}
 
 
-def fetched(lab: LabClient, name: str) -> list[bytes]:
-    """Return what a user gets of a source whose cache is empty, without what is refused."""
-    lab.control("DELETE", f"/artifactory/cache/{SOURCES[name].key}")
-    answers = [lab.download(path, MANIFEST) for path in FETCHED[name]]
-    return [answer.content for answer in answers if answer.status_code == 200]
+def download_all(lab: LabClient, name: str) -> list[bytes]:
+    """Return what a user gets from a source with an empty cache, without error responses."""
+    lab.clear_cache(SOURCES[name].key)
+    responses = [lab.download(path, MANIFEST) for path in DOWNLOADS[name]]
+    return [response.content for response in responses if response.status_code == 200]
 
 
 @contextlib.contextmanager
-def spoiled(repair: Repair, name: str, **settings: t.Any) -> t.Iterator[LabClient]:
-    """Set something wrong by hand, and put it right in the end. No negative cache is in the way, then and after that."""
+def change_settings(drift: Drift, name: str, **settings: t.Any) -> t.Iterator[LabClient]:
+    """Change settings of a source until the context is left, and disable its negative cache."""
     key = SOURCES[name].key
-    right = {setting: repair.mended.repositories[key][setting] for setting in settings}
-    repair.lab.set_config(key, **settings, **{MISSED: 0})
+    original = {setting: drift.fixed.repositories[key][setting] for setting in settings}
+    drift.lab.set_config(key, **settings, **{NEGATIVE_CACHE_PERIOD: 0})
     try:
-        yield repair.lab
+        yield drift.lab
     finally:
-        repair.lab.set_config(key, **right)
-        repair.lab.control("DELETE", f"/artifactory/cache/{key}")
+        drift.lab.set_config(key, **original)
+        drift.lab.clear_cache(key)
 
 
-def test_each_setting_of_the_catalogue_has_its_test() -> None:
-    catalog = (ROLE / "defaults" / "main" / "catalog.yml").read_text(encoding="utf-8")
-    known = set(WRONG) - {"url"} | OTHERS
-    parts = [part for name, part in yaml.safe_load(catalog).items() if name.startswith("__")]
-    parts += [source["settings"] for source in yaml.safe_load(catalog)["pull_through_catalog"].values()]
-    found = {name for part in parts if isinstance(part, dict) for name in part}
-    found |= {name for part in parts if isinstance(part, str) for name in re.findall(r"'(\w+)':", part)}
-    assert found == known
+def test_each_setting_of_the_catalog_has_a_test() -> None:
+    catalog = yaml.safe_load((ROLE / "defaults" / "main" / "catalog.yml").read_text(encoding="utf-8"))
+    parts = [part for name, part in catalog.items() if name.startswith("__")]
+    parts += [source["settings"] for source in catalog["pull_through_catalog"].values()]
+    settings = {name for part in parts if isinstance(part, dict) for name in part}
+    settings |= {name for part in parts if isinstance(part, str) for name in re.findall(r"'(\w+)':", part)}
+    assert settings == set(WRONG_VALUES) - {"url"} | TESTED_SEPARATELY
 
 
 @each_wrong_setting
-def test_each_setting_keeps_users_from_harm(repair: Repair, name: str, setting: str) -> None:
-    right = fetched(repair.lab, name)
-    assert len(right) == len(FETCHED[name])
-    with spoiled(repair, name, **{setting: WRONG[setting]}) as lab:
-        assert fetched(lab, name) != right
-    assert fetched(repair.lab, name) == right
+def test_a_wrong_setting_changes_what_users_get(drift: Drift, name: str, setting: str) -> None:
+    expected = download_all(drift.lab, name)
+    assert len(expected) == len(DOWNLOADS[name])
+    with change_settings(drift, name, **{setting: WRONG_VALUES[setting]}) as lab:
+        assert download_all(lab, name) != expected
+    assert download_all(drift.lab, name) == expected
 
 
-def test_snapshots_that_there_are_none_of_are_not_asked_for(repair: Repair) -> None:
+def test_artifactory_does_not_request_snapshots_from_upstream(drift: Drift) -> None:
     path = "cgr-java/com/example/lab-greeting/2.0.0-SNAPSHOT/maven-metadata.xml"
 
-    def asked(lab: LabClient) -> int:
+    def count_upstream_requests(lab: LabClient) -> int:
         before = lab.control("GET", "/artifactory/upstream").get("cgr-java", {})
         assert lab.download(path).status_code == 404
         after = lab.control("GET", "/artifactory/upstream").get("cgr-java", {})
-        return sum(after.values()) - sum(before.values())
+        return int(sum(after.values()) - sum(before.values()))
 
-    assert asked(repair.lab) == 0
-    with spoiled(repair, "java", handleSnapshots=True) as lab:
-        assert asked(lab) > 0
+    assert count_upstream_requests(drift.lab) == 0
+    with change_settings(drift, "java", handleSnapshots=True) as lab:
+        assert count_upstream_requests(lab) > 0
 
 
-def test_a_remediated_member_needs_priority(repair: Repair) -> None:
+def test_a_remediated_member_needs_priority(drift: Drift) -> None:
     members = ["cgr-java-remediated", "cgr-java"]
     body = {"rclass": "virtual", "packageType": "maven", "repositories": members}
-    assert repair.lab.artifactory("PUT", "/repositories/java-of-both", body).status_code == 200
-    remediated, path = repair.lab.file(f"cgr-java-remediated/{JAR}"), f"java-of-both/{JAR}"
-    plain = repair.lab.file(f"cgr-java/{JAR}")
-    with spoiled(repair, "java_remediated", priorityResolution=False) as lab:
-        lab.control("DELETE", "/artifactory/cache/cgr-java-remediated")
-        assert lab.file(path) == plain != remediated
-    assert repair.lab.file(path) == remediated
+    assert drift.lab.artifactory("PUT", "/repositories/java-of-both", body).status_code == 200
+    remediated, path = drift.lab.read_file(f"cgr-java-remediated/{JAR}"), f"java-of-both/{JAR}"
+    original = drift.lab.read_file(f"cgr-java/{JAR}")
+    with change_settings(drift, "java_remediated", priorityResolution=False) as lab:
+        lab.clear_cache("cgr-java-remediated")
+        assert lab.read_file(path) == original != remediated
+    assert drift.lab.read_file(path) == remediated
 
 
 @pytest.mark.parametrize("name", ["containers_public", "containers"])
-def test_the_page_of_a_captive_portal_is_not_kept_as_an_image(repair: Repair, name: str) -> None:
-    """What the portal said is gone with it, unless it passed for an image."""
-    key, (path,) = SOURCES[name].key, FETCHED[name]
+def test_the_html_page_of_a_captive_portal_is_not_cached_as_an_image(drift: Drift, name: str) -> None:
+    """Artifactory caches the page only if it does not block mismatching MIME types."""
+    key, (path,) = SOURCES[name].key, DOWNLOADS[name]
 
-    def behind_a_portal(lab: LabClient) -> tuple[bytes | None, bytes]:
-        lab.control("DELETE", f"/artifactory/cache/{key}")
+    def download_behind_portal(lab: LabClient) -> tuple[bytes | None, bytes]:
+        """Return the content while the portal intercepts requests (None for an error response), and afterward."""
+        lab.clear_cache(key)
         lab.inject_fault(PORTAL, service="registry", kind="registry.manifest", user_agent="^Artifactory")
-        with_portal = lab.download(path, MANIFEST)
+        response = lab.download(path, MANIFEST)
         lab.clear_faults()
-        return with_portal.content if with_portal.status_code == 200 else None, lab.download(path, MANIFEST).content
+        return response.content if response.status_code == 200 else None, lab.download(path, MANIFEST).content
 
-    (right,) = fetched(repair.lab, name)
-    with spoiled(repair, name) as lab:
-        assert behind_a_portal(lab) == (None, right)
-    with spoiled(repair, name, blockMismatchingMimeTypes=False) as lab:
-        assert behind_a_portal(lab) == (b"<html>Log in</html>", b"<html>Log in</html>")
+    (expected,) = download_all(drift.lab, name)
+    with change_settings(drift, name) as lab:
+        assert download_behind_portal(lab) == (None, expected)
+    with change_settings(drift, name, blockMismatchingMimeTypes=False) as lab:
+        assert download_behind_portal(lab) == (PORTAL_PAGE, PORTAL_PAGE)
 
 
-# --- who pulls, and whose tokens there are ----------------------------------------------------------------------------
+# --- permissions, and tokens of several owners ------------------------------------------------------------------------
 @dataclasses.dataclass(frozen=True)
 class Access:
-    """A user who may only read; two organizations behind one Artifactory; one organization behind two of them."""
+    """A user with too few permissions; two organizations behind one Artifactory; one organization behind two instances.
+
+    organizations: the UIDs by the name in the lab's state. tokens: the pull tokens after each step with two instances.
+    """
 
     read_only: Step
     allowed: Step
     both: Step
-    one_left: Step
+    one_removed: Step
     organizations: dict[str, str]
     credentials: list[str]
-    one_place: list[Json]
-    two_places: list[Json]
-    renewed_in_one: list[Json]
-    removed_from_other: list[Json]
+    tokens: TwoInstances
 
 
-OTHER = "other.example.org"
+@dataclasses.dataclass(frozen=True)
+class TwoInstances:
+    """The UIDs of all pull tokens after setup of the first and the second instance, a rotation in the first, and removal of the second."""
+
+    first: set[str]
+    both: set[str]
+    rotated: set[str]
+    removed: set[str]
+
+
+OTHER_ORGANIZATION = "other.example.org"
 OTHER_PYTHON = {
     "key": "other-python",
     "package_type": "pypi",
     "url": "https://libraries.cgr.dev/",
     "settings": {**LIBRARY, "pyPIRegistryUrl": "https://libraries.cgr.dev/", "pyPIRepositorySuffix": "python/simple"},
     "pull_token": "python",
-    "organization": OTHER,
+    "organization": OTHER_ORGANIZATION,
     "artifacts": ["lab-greeting"],
 }
 
 
-def workload(lab: LabClient) -> Json:
-    """Return the variables that log in as somebody of both organizations."""
-    return {
-        "chainguard_api_token": None,
-        "chainguard_identity": lab.workload["identity"],
-        "chainguard_identity_token": lab.workload["oidc_token"],
-    }
-
-
-def tell_access(scenario: Scenario) -> Access:
+def run_access(scenario: Scenario) -> Access:
     lab = scenario.lab
-    reading = {"source_overrides": PROVED, "verify_username": "reader"}
-    read_only = scenario.run("setup", lab.variables("java", **reading))
-    # Something that the cache does not have, nor gets from the role's own pull.
+    as_reader = {"source_overrides": SOURCE_PULLS, "verify_username": "reader"}
+    read_only = scenario.run("setup", lab.variables("java", **as_reader))
+    # Publish a version that is not cached, and that the role's own pull does not cache.
     lab.control("POST", "/chainguard/packages", {"repository": "java", "version": "1.2.0"})
     lab.advance(days=0.1)
-    allowed = scenario.run("setup", lab.variables("python", "java_remediated", "java", **reading, users=["reader"]))
+    allowed = scenario.run("setup", lab.variables("python", "java_remediated", "java", **as_reader, users=["reader"]))
 
     lab.reset()
-    of_both = {**workload(lab), "source_overrides": {"python": SOURCES["python"].proved, "other": OTHER_PYTHON}}
-    both = scenario.run("setup", lab.variables("python", "other", **of_both))
-    one_left = scenario.run("remove", lab.variables("other", **of_both, remove_confirmed=True))
+    overrides = {"python": SOURCES["python"].pulls, "other": OTHER_PYTHON}
+    as_workload = {**lab.workload_variables(), "source_overrides": overrides}
+    both = scenario.run("setup", lab.variables("python", "other", **as_workload))
+    one_removed = scenario.run("remove", lab.variables("other", **as_workload, remove_confirmed=True))
     organizations = {which: lab.state["chainguard"][which]["uid"] for which in ("organization", "other_organization")}
 
     lab.reset()
     with started("--http") as process:
-        # Its upstreams know nothing of this lab's tokens, so nothing is pulled.
-        unproved = {"source_overrides": {"go": {"artifacts": []}}}
-        here = lab.variables("go", **unproved)
-        there = {**here, "pull_through_artifactory_url": LabClient(process.state).artifactory_url}
-        there["pull_through_artifactory_access_token"] = LabClient(process.state).admin_token
-        steps = [
-            scenario.run("setup", here),
-            scenario.run("setup", there),
-            scenario.run("rotate", {**here, "pull_through_force_rotation": True}),
-            scenario.run("remove", {**there, "pull_through_remove_confirmed": True}),
-        ]
+        tokens = run_two_instances(scenario, LabClient(process.state))
+    return Access(read_only, allowed, both, one_removed, organizations, lab.credentials(), tokens)
+
+
+def run_two_instances(scenario: Scenario, other: LabClient) -> TwoInstances:
+    """Set up the same source in the Artifactory of two labs, with the Chainguard of the scenario's lab."""
+    # The other lab's Chainguard rejects the tokens of this one, so nothing is pulled.
+    variables = scenario.lab.variables("go", source_overrides={"go": {"artifacts": []}})
+    other_variables = {
+        **variables,
+        "pull_through_artifactory_url": other.artifactory_url,
+        "pull_through_artifactory_access_token": other.admin_token,
+    }
+    steps = [
+        scenario.run("setup", variables),
+        scenario.run("setup", other_variables),
+        scenario.run("rotate", {**variables, "pull_through_force_rotation": True}),
+        scenario.run("remove", {**other_variables, "pull_through_remove_confirmed": True}),
+    ]
     for step in steps:
         assert step.run.code == 0, step.run.output
-    tokens = (step.pull_tokens for step in steps)
-    return Access(read_only, allowed, both, one_left, organizations, lab.credentials(), *tokens)
+    return TwoInstances(*({token["uid"] for token in step.pull_tokens} for step in steps))
 
 
-def test_a_user_who_may_only_read_is_found_and_told_what_is_missing(access: Access) -> None:
+def test_the_missing_permission_of_a_user_is_reported(access: Access) -> None:
     assert access.read_only.run.code != 0
     assert "Deploy/Cache" in access.read_only.run.failure()
-    assert proved(access.read_only, "java")["ok"] is True
+    assert access.read_only.pull_result("cgr-java")["ok"] is True
 
 
-def test_with_the_permission_the_user_pulls(access: Access) -> None:
+def test_a_user_with_the_permission_pulls(access: Access) -> None:
     allowed = access.allowed
     assert allowed.run.code == 0, allowed.run.output
-    (found,) = allowed.run.proofs("cgr-java", user="reader")
-    assert (found["ok"], found["from_upstream"]) == (True, True)
-    assert "Let users and groups pull" in allowed.run.changed
+    (result,) = allowed.run.pull_results("cgr-java", user="reader")
+    assert (result["ok"], result["from_upstream"]) == (True, True)
+    assert ENSURE_PERMISSION in allowed.run.changed
 
 
 def test_each_source_has_a_token_of_its_own_organization(access: Access) -> None:
     both = access.both
     assert both.run.code == 0, both.run.output
-    owners = {key: stored["username"].partition("/")[0] for key, stored in both.repositories.items()}
+    owners = {key: repository["username"].partition("/")[0] for key, repository in both.repositories.items()}
     assert owners == {
         "cgr-python": access.organizations["organization"],
         "other-python": access.organizations["other_organization"],
     }
 
 
-def test_removing_a_source_leaves_the_other_organization_alone(access: Access) -> None:
-    one_left = access.one_left
-    assert one_left.run.code == 0, one_left.run.output
-    assert set(one_left.repositories) == {"cgr-python"}
-    assert one_left.only_token == access.both.repositories["cgr-python"]["username"]
+def test_removing_a_source_does_not_affect_the_other_organization(access: Access) -> None:
+    removed = access.one_removed
+    assert removed.run.code == 0, removed.run.output
+    assert set(removed.repositories) == {"cgr-python"}
+    assert removed.only_token == access.both.repositories["cgr-python"]["username"]
 
 
-def test_two_artifactories_with_the_same_key_do_not_touch_each_other_s_tokens(access: Access) -> None:
-    first, two, renewed, left = (
-        {token["uid"] for token in tokens}
-        for tokens in (access.one_place, access.two_places, access.renewed_in_one, access.removed_from_other)
-    )
-    (other,) = two - first
-    assert first < two
-    assert other in renewed and not first & renewed and len(renewed) == 2
-    assert left == renewed - {other}
+def test_two_instances_with_the_same_key_do_not_affect_each_other_s_tokens(access: Access) -> None:
+    tokens = access.tokens
+    (other,) = tokens.both - tokens.first
+    assert tokens.first < tokens.both
+    assert other in tokens.rotated and not tokens.first & tokens.rotated and len(tokens.rotated) == 2
+    assert tokens.removed == tokens.rotated - {other}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Warming: the caches hold all that was asked for, and the run tells what they do not hold and how old they are."""
+"""The entry point warm: the caches contain everything requested, and the run reports what is missing and how old the tags are."""
 
 from __future__ import annotations
 
@@ -14,180 +14,194 @@ from pathlib import Path
 
 import pytest
 
-from support.lab_client import Json, LabClient, basic
+from support.lab_client import Json, LabClient, basic_auth
 from support.playbook_runner import PlaybookRunner, Run
+from support.scenario import PRIVATE, PUBLIC
+from support.task_names import (
+    LIST_IMAGES,
+    REPORT_OTHER_REGISTRIES,
+    RESOLVE_TAGS,
+    WARM_PULL,
+    WARM_REPORT,
+    for_repository,
+)
 
-PUBLIC, PRIVATE = "cgr-public", "cgr-private"
 BOTH = ("containers_public", "containers")
 CATALOG = ["example.com/jdk", "example.com/nginx", "example.com/python"]
 INDEX = "application/vnd.oci.image.index.v1+json"
-EVERYTHING = {"warm_platforms": ["all"]}
+ALL_PLATFORMS = {"warm_platforms": ["all"]}
 
 
 class Site:
-    """A set-up Artifactory, and warm-ups of it."""
+    """An Artifactory with both repositories, and runs that warm its caches."""
 
     def __init__(self, lab: LabClient, run_playbook: PlaybookRunner) -> None:
         self.lab = lab
-        self._play = run_playbook
-        self._mark = 0
-        done = self._play("cgr.pull_through.setup", lab.variables(*BOTH, depth="manifest"))
-        assert done.code == 0, done.output
+        self._run_playbook = run_playbook
+        self._log_position = 0
+        run = self._run_playbook("cgr.pull_through.setup", lab.variables(*BOTH, depth="manifest"))
+        assert run.code == 0, run.output
 
     def warm(self, *arguments: str, **variables: t.Any) -> Run:
-        self._mark = self.lab.log_position()
-        return self._play("cgr.pull_through.warm", self.lab.variables(*BOTH, **variables), *arguments)
+        """Run warm. variables: as LabClient.variables() takes them."""
+        self._log_position = self.lab.log_position()
+        return self._run_playbook("cgr.pull_through.warm", self.lab.variables(*BOTH, **variables), *arguments)
 
-    def check(self) -> Run:
+    def verify(self) -> Run:
+        """Run verify for the private repository."""
         nginx = {"containers": {"images": ["nginx"]}}
-        return self._play(
-            "cgr.pull_through.verify", self.lab.variables("containers", depth="manifest", source_overrides=nginx)
-        )
+        variables = self.lab.variables("containers", depth="manifest", source_overrides=nginx)
+        return self._run_playbook("cgr.pull_through.verify", variables)
 
     def request_log(self) -> list[Json]:
-        """Return the requests that the last warm-up led to."""
-        return self.lab.request_log(self._mark)
+        """Return the requests since the last run of warm began."""
+        return self.lab.request_log(self._log_position)
 
-    def sent(self) -> collections.Counter[str]:
-        """Return how many of them are of each kind."""
+    def count_requests(self) -> collections.Counter[str]:
+        """Return the number of these requests by kind."""
         return collections.Counter(entry["kind"] for entry in self.request_log())
 
-    def cached(self, key: str) -> list[str]:
+    def cached_paths(self, key: str) -> list[str]:
         return list(self.lab.control("GET", f"/artifactory/cache/{key}"))
 
-    def empty(self) -> None:
+    def clear_caches(self) -> None:
         for key in (PUBLIC, PRIVATE):
-            self.lab.control("DELETE", f"/artifactory/cache/{key}")
+            self.lab.clear_cache(key)
 
     def publish(self, image: str) -> str:
+        """Publish a new build, and return its digest."""
         return str(self.lab.control("POST", "/chainguard/images", {"name": image, "tag": "latest"})["digest"])
 
 
 @pytest.fixture(scope="module")
-def set_up(running_lab: LabClient, run_playbook: PlaybookRunner) -> Site:
+def shared_site(running_lab: LabClient, run_playbook: PlaybookRunner) -> Site:
     running_lab.reset()
     return Site(running_lab, run_playbook)
 
 
 @pytest.fixture
-def site(set_up: Site) -> Site:
-    """The same for all tests, with empty caches, and so much later that no miss is remembered."""
-    set_up.lab.clear_faults()
-    set_up.lab.advance(days=0.1)
-    set_up.empty()
-    return set_up
+def site(shared_site: Site) -> Site:
+    """The same site for all tests, with empty caches, and late enough that the negative caches have expired."""
+    shared_site.lab.clear_faults()
+    shared_site.lab.advance(days=0.1)
+    shared_site.clear_caches()
+    return shared_site
 
 
-def platforms(lab: LabClient, image: str) -> list[str]:
-    """Return the digests of the manifests of an image's platforms, and cache its index."""
-    headers = {"Authorization": basic("puller", lab.users["puller"]["token"]), "Accept": INDEX}
-    answer = lab.request("GET", f"{lab.artifactory_url}/v2/{PRIVATE}/{image}/manifests/latest", headers=headers)
-    return [one["digest"] for one in answer.raise_for_status().json()["manifests"]]
+def pull_index(lab: LabClient, image: str) -> list[str]:
+    """Pull the index of an image through Artifactory, and return the digests of the manifests in it."""
+    headers = {"Authorization": basic_auth("puller", lab.users["puller"]["token"]), "Accept": INDEX}
+    response = lab.request("GET", f"{lab.artifactory_url}/v2/{PRIVATE}/{image}/manifests/latest", headers=headers)
+    return [manifest["digest"] for manifest in response.raise_for_status().json()["manifests"]]
 
 
-def told(run: Run) -> str:
-    return "\n".join(run.task("What is warm now").result["msg"])
+def warm_report(run: Run) -> str:
+    """Return the lines with which warm reports the content of the caches."""
+    return "\n".join(run.task(WARM_REPORT).result["msg"])
 
 
-def manifests_of(site: Site, key: str) -> set[str]:
-    """Return the images and tags that a cache holds."""
-    files = [path.rpartition("/")[0].rpartition("/") for path in site.cached(key) if path.endswith("manifest.json")]
+def cached_images(site: Site, key: str) -> set[str]:
+    """Return the images and tags in a cache."""
+    files = [
+        path.rpartition("/")[0].rpartition("/") for path in site.cached_paths(key) if path.endswith("manifest.json")
+    ]
     return {f"{image}:{tag}" for image, _slash, tag in files if "__" not in tag}
 
 
-def markers(site: Site) -> list[str]:
-    return [path for key in (PUBLIC, PRIVATE) for path in site.cached(key) if path.endswith(".marker")]
+def marker_paths(site: Site) -> list[str]:
+    """Return the layers that are not cached, but have a marker."""
+    return [path for key in (PUBLIC, PRIVATE) for path in site.cached_paths(key) if path.endswith(".marker")]
 
 
-def test_the_whole_catalogue_and_then_nothing_more(site: Site) -> None:
-    first = site.warm(**EVERYTHING)
+def test_the_entire_catalog_is_cached_and_a_second_run_downloads_nothing(site: Site) -> None:
+    first = site.warm(**ALL_PLATFORMS)
     assert first.code == 0, first.output
-    assert manifests_of(site, PRIVATE) == {f"{image}:latest" for image in CATALOG}
-    assert markers(site) == []
-    assert "3 of 3 images came" in told(first) and "3 of 3 tags are the present build" in told(first)
-    before = site.sent()
-    assert before["registry.blob"] > 0 and first.changed == []
+    assert cached_images(site, PRIVATE) == {f"{image}:latest" for image in CATALOG}
+    assert marker_paths(site) == []
+    assert "3 of 3 images came" in warm_report(first) and "3 of 3 tags are the present build" in warm_report(first)
+    assert site.count_requests()["registry.blob"] > 0 and first.changed == []
 
-    second = site.warm(**EVERYTHING)
+    second = site.warm(**ALL_PLATFORMS)
     assert second.code == 0, second.output
-    assert site.sent()["registry.blob"] == site.sent()["registry.manifest"] == 0
-    assert "3 of 3 images came" in told(second)
+    assert site.count_requests()["registry.blob"] == site.count_requests()["registry.manifest"] == 0
+    assert "3 of 3 images came" in warm_report(second)
 
 
-def test_signatures_come_along(site: Site) -> None:
-    wanted = {"name": "example.com/nginx", "tag": "latest"}
-    signature = str(site.lab.control("POST", "/chainguard/signatures", wanted)["digest"])
+def test_signatures_are_cached_too(site: Site) -> None:
+    image = {"name": "example.com/nginx", "tag": "latest"}
+    signature = str(site.lab.control("POST", "/chainguard/signatures", image)["digest"])
     run = site.warm(warm_names=["nginx"])
     assert run.code == 0, run.output
     folder = f"example.com/nginx/{signature.replace(':', '__')}/"
-    found = [path for path in site.cached(PRIVATE) if path.startswith(folder)]
-    assert len(found) == 3 and markers(site) == []
+    paths = [path for path in site.cached_paths(PRIVATE) if path.startswith(folder)]
+    assert len(paths) == 3 and marker_paths(site) == []
 
 
-def test_a_run_that_was_stopped_goes_on(site: Site, tmp_path: Path) -> None:
-    remembered = {"warm_resume_file": str(tmp_path / "warm"), **EVERYTHING}
-    stopped = site.warm(warm_max_bytes="3M", warm_names=["nginx", "python"], **remembered)
+def test_the_next_run_resumes_a_stopped_one(site: Site, tmp_path: Path) -> None:
+    resumable = {"warm_resume_file": str(tmp_path / "warm"), **ALL_PLATFORMS}
+    stopped = site.warm(warm_max_bytes="3M", warm_names=["nginx", "python"], **resumable)
     assert stopped.code == 0, stopped.output
-    before = site.sent()["docker.blob"]
-    assert "1 of 2 images came" in told(stopped) and "1 were skipped because of max_bytes" in told(stopped)
+    before = site.count_requests()["docker.blob"]
+    assert "1 of 2 images came" in warm_report(stopped)
+    assert "1 were skipped because of max_bytes" in warm_report(stopped)
 
-    rest = site.warm(warm_names=["nginx", "python"], **remembered)
-    assert rest.code == 0, rest.output
-    assert "2 of 2 images came" in told(rest) and markers(site) == []
-    asked = [entry["path"] for entry in site.request_log() if entry["kind"] == "docker.blob"]
-    assert before > 0 and asked and not [path for path in asked if "example.com/nginx" in path]
+    resumed = site.warm(warm_names=["nginx", "python"], **resumable)
+    assert resumed.code == 0, resumed.output
+    assert "2 of 2 images came" in warm_report(resumed) and marker_paths(site) == []
+    blobs = [entry["path"] for entry in site.request_log() if entry["kind"] == "docker.blob"]
+    assert before > 0 and blobs and not [path for path in blobs if "example.com/nginx" in path]
 
-    again = site.warm(warm_names=["nginx", "python"], **remembered)
-    assert again.code == 0 and site.sent()["docker.blob"] == 0
+    again = site.warm(warm_names=["nginx", "python"], **resumable)
+    assert again.code == 0 and site.count_requests()["docker.blob"] == 0
 
-    # What the file remembers is not there any more: the look for markers finds out.
-    site.empty()
-    anew = site.warm(warm_names=["nginx", "python"], **remembered)
-    assert anew.code == 0, anew.output
-    assert markers(site) == [] and site.sent()["docker.blob"] > 0
+    # The cache no longer contains what the file lists: the search for markers detects that.
+    site.clear_caches()
+    refilled = site.warm(warm_names=["nginx", "python"], **resumable)
+    assert refilled.code == 0, refilled.output
+    assert marker_paths(site) == [] and site.count_requests()["docker.blob"] > 0
 
 
-def test_what_other_pulls_left_behind_is_fetched(site: Site) -> None:
+def test_layers_that_other_pulls_did_not_cache_are_fetched(site: Site) -> None:
     lab = site.lab
     for image, count in (("example.com/nginx", 4), ("example.com/python", 1)):
-        for digest in platforms(lab, image)[:count]:
+        for digest in pull_index(lab, image)[:count]:
             assert lab.pull(PRIVATE, image, digest) == 200
-    assert markers(site) != []
+    assert marker_paths(site) != []
     run = site.warm(warm_names=["nginx"])
     assert run.code == 0, run.output
-    left = {path.partition("/sha256__")[0] for path in markers(site)}
-    assert left == {"example.com/python"}
-    assert "0 layers of them are not there yet, and 4 of other images" in told(run)
+    remaining = {path.partition("/sha256__")[0] for path in marker_paths(site)}
+    assert remaining == {"example.com/python"}
+    assert "0 layers of them are not there yet, and 4 of other images" in warm_report(run)
 
 
-def test_check_mode_sends_nothing_through_artifactory(site: Site) -> None:
+def test_check_mode_pulls_nothing(site: Site) -> None:
     run = site.warm("--check", warm_tags=["latest", "1.27"], warm_limit=3)
     assert run.code == 0, run.output
-    (words,) = told(run).splitlines()
-    assert re.fullmatch("cgr-private: 3 images would be pulled, [0-9.]+ MB at most\\.", words)
-    assert not [kind for kind in site.sent() if kind.startswith(("docker.", "registry.", "blobs."))]
-    assert site.cached(PRIVATE) == []
+    (line,) = warm_report(run).splitlines()
+    assert re.fullmatch("cgr-private: 3 images would be pulled, [0-9.]+ MB at most\\.", line)
+    assert not [kind for kind in site.count_requests() if kind.startswith(("docker.", "registry.", "blobs."))]
+    assert site.cached_paths(PRIVATE) == []
 
 
-def test_the_prediction_is_what_comes(site: Site) -> None:
-    """Nothing is shared here but the layers of one image, so that the sizes add up."""
+def test_check_mode_predicts_the_size_of_each_image(site: Site) -> None:
+    """These images share no layers, so the sizes add up."""
     predicted = site.warm("--check", warm_names=["nginx", "python"])
-    real = site.warm(warm_names=["nginx", "python"])
-    sizes = predicted.task("Look at the catalog of each organization").result["results"][0]["images"]
-    pulled = real.task(f"Pull through Artifactory | {PRIVATE}").result["images"]
-    assert [one["reference"] for one in sizes] == [one["image"] for one in pulled]
-    for one, other in zip(sizes, pulled):
-        # Manifests are not counted in advance.
-        assert 0 < other["bytes"] - one["bytes"] < 10_000
+    run = site.warm(warm_names=["nginx", "python"])
+    sizes = predicted.task(LIST_IMAGES).result["results"][0]["images"]
+    pulled = run.task(for_repository(WARM_PULL, PRIVATE)).result["images"]
+    assert [size["reference"] for size in sizes] == [image["image"] for image in pulled]
+    for size, image in zip(sizes, pulled):
+        # The prediction does not include manifests.
+        assert 0 < image["bytes"] - size["bytes"] < 10_000
 
 
-def test_a_first_image_that_does_not_come_stops_the_others(site: Site) -> None:
+def test_the_run_stops_if_the_first_image_cannot_be_pulled(site: Site) -> None:
     site.lab.inject_fault({"status": 404}, service="registry", kind="registry.manifest")
     run = site.warm()
     assert run.code == 2
-    asked = {entry["path"] for entry in site.request_log() if entry["kind"] == "docker.manifest"}
-    assert not [path for path in asked if "example.com/python" in path]
-    assert "0 of 3 images came" in told(run) and "could not be pulled" in run.failure()
+    manifests = {entry["path"] for entry in site.request_log() if entry["kind"] == "docker.manifest"}
+    assert not [path for path in manifests if "example.com/python" in path]
+    assert "0 of 3 images came" in warm_report(run) and "could not be pulled" in run.failure()
 
 
 MANIFESTS = """
@@ -211,73 +225,70 @@ items:
 """
 
 
-def test_what_kubernetes_manifests_name(site: Site, tmp_path: Path) -> None:
+def test_the_images_of_kubernetes_manifests_are_cached(site: Site, tmp_path: Path) -> None:
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy" / "all.yaml").write_text(MANIFESTS.format(host=site.lab.host), encoding="utf-8")
     run = site.warm(warm_manifests=[str(tmp_path)], virtuals=["containers"])
     assert run.code == 0, run.output
-    assert manifests_of(site, PRIVATE) == {"example.com/python:3.13", "example.com/nginx:1.27"}
-    assert manifests_of(site, PUBLIC) == {"chainguard/go:latest"}
-    assert "docker.io/library/redis:7" in run.task("What is from elsewhere").message
-    assert markers(site) == []
+    assert cached_images(site, PRIVATE) == {"example.com/python:3.13", "example.com/nginx:1.27"}
+    assert cached_images(site, PUBLIC) == {"chainguard/go:latest"}
+    assert "docker.io/library/redis:7" in run.task(REPORT_OTHER_REGISTRIES).message
+    assert marker_paths(site) == []
 
 
-def test_an_image_of_no_repository(site: Site) -> None:
+def test_an_image_that_no_repository_serves_is_rejected(site: Site) -> None:
     run = site.warm(sources=["containers"], warm_images=["other.example.org/nginx"])
-    assert (
-        run.code == 2
-        and "No repository of pull_through_sources has these images: other.example.org/nginx" in run.failure()
-    )
-    assert site.sent()["docker.manifest"] == 0
+    assert run.code == 2
+    assert "No repository of pull_through_sources has these images: other.example.org/nginx" in run.failure()
+    assert site.count_requests()["docker.manifest"] == 0
 
 
-def test_a_cache_that_is_behind(site: Site) -> None:
-    """Within the cache period it is no fault. Beyond it, Artifactory hides that upstream refuses."""
-    wanted = {"warm_images": ["example.com/nginx"]}
-    assert site.warm(**wanted).code == 0
-    new = site.publish("example.com/nginx")
-    normal = site.warm(**wanted)
-    assert normal.code == 0, normal.output
-    assert "1 build and 0.0 hours behind" in normal.output and "which is normal" in normal.output
+def test_an_outdated_tag_is_an_error_once_it_is_overdue(site: Site) -> None:
+    """An outdated tag is normal within the cache period. After it, Artifactory hides that upstream rejects requests."""
+    nginx = {"warm_images": ["example.com/nginx"]}
+    assert site.warm(**nginx).code == 0
+    digest = site.publish("example.com/nginx")
+    outdated = site.warm(**nginx)
+    assert outdated.code == 0, outdated.output
+    assert "1 build and 0.0 hours behind" in outdated.output and "which is normal" in outdated.output
 
     site.lab.inject_fault({"status": 404}, service="registry", kind="registry.manifest")
     site.lab.advance(days=1)
-    late = site.warm(**wanted)
-    assert late.code == 2
-    assert "1 build and 24.0 hours behind" in late.failure() and "serves an old copy" in late.failure()
-    assert "1 are too old" in told(late)
+    overdue = site.warm(**nginx)
+    assert overdue.code == 2
+    assert "1 build and 24.0 hours behind" in overdue.failure() and "serves an old copy" in overdue.failure()
+    assert "1 are too old" in warm_report(overdue)
 
     site.lab.clear_faults()
-    mended = site.warm(**wanted)
-    assert mended.code == 0, mended.output
-    assert json.dumps(mended.task("Ask for the tags | cgr-private").result).count(new) > 0
+    fixed = site.warm(**nginx)
+    assert fixed.code == 0, fixed.output
+    assert digest in json.dumps(fixed.task(for_repository(RESOLVE_TAGS, PRIVATE)).result)
 
 
-def test_the_check_tells_of_a_tag_that_is_behind(site: Site) -> None:
-    """The proof asks for the present digest, which comes. The tag does not move, since upstream refuses it alone."""
+def test_verify_reports_an_overdue_tag(site: Site) -> None:
+    """verify pulls the current digest, which works. The tag stays outdated, since upstream rejects only the tag."""
     assert site.warm(warm_images=["example.com/nginx"]).code == 0
     site.publish("example.com/nginx")
-    normal = site.check()
-    assert normal.code == 0, normal.output
-    assert "1 build and 0.0 hours behind" in normal.output and "which is normal" in normal.output
+    outdated = site.verify()
+    assert outdated.code == 0, outdated.output
+    assert "1 build and 0.0 hours behind" in outdated.output and "which is normal" in outdated.output
 
     site.lab.inject_fault({"status": 404}, service="registry", path="/manifests/latest$")
     site.lab.advance(days=1)
-    late = site.check()
-    assert late.code == 2
-    assert "1 build and 24.0 hours behind" in late.failure() and "serves an old copy" in late.failure()
+    overdue = site.verify()
+    assert overdue.code == 2
+    assert "1 build and 24.0 hours behind" in overdue.failure() and "serves an old copy" in overdue.failure()
 
 
 def test_no_secret_is_shown(site: Site) -> None:
     run = site.warm("-vvv", "--diff", warm_names=["nginx"])
     secrets = [site.lab.admin_token, site.lab.api_tokens["owner"], site.lab.repositories()[PRIVATE]["password"]]
-    assert run.code == 0 and not [one for one in secrets if one in run.output]
+    assert run.code == 0 and not [secret for secret in secrets if secret in run.output]
 
 
-def test_variables_of_the_role(site: Site) -> None:
+def test_the_role_variables_filter_the_catalog(site: Site) -> None:
     run = site.warm(warm_tags=["latest*"], warm_names=["[jn]*"], warm_limit=3, warm_changed_within="3650d")
     assert run.code == 0, run.output
-    assert len(manifests_of(site, PRIVATE)) == 3
-    assert all(
-        one.startswith(("example.com/jdk:latest", "example.com/nginx:latest")) for one in manifests_of(site, PRIVATE)
-    )
+    images = cached_images(site, PRIVATE)
+    assert len(images) == 3
+    assert all(image.startswith(("example.com/jdk:latest", "example.com/nginx:latest")) for image in images)

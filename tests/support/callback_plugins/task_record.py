@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes what each task did on each host into the file TASK_RECORD_FILE, as a line of JSON."""
+"""Writes what each task did on each host to the file TASK_RECORD_FILE, one line of JSON per task."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ description: For the system tests. A result that no_log hides from all callbacks
 """
 
 
-class CallbackModule(CallbackBase):
+class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core has no types
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
     CALLBACK_NAME = "task_record"
@@ -44,7 +44,7 @@ class CallbackModule(CallbackBase):
     def _record(self, result: CallbackTaskResult, status: str) -> None:
         entry = {
             "host": result.host.name,
-            # Newer versions put the role in front.
+            # Newer versions of ansible-core put the role's name first.
             "name": result.task_name.rpartition(" : ")[2],
             "status": status,
             "changed": result.is_changed(),
