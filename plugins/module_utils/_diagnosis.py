@@ -438,7 +438,7 @@ REPOSITORY_DISABLED: tuple[Rule[Evidence], ...] = (
 FORBIDDEN: Rule[Evidence] = Rule(
     "forbidden",
     has_status(403),
-    "The user is not allowed to pull {e.requested_reference} from {e.location}: {failure.response_message}",
+    "The user is not allowed to pull from {e.location}: {failure.response_message}",
     "Grant the user Read and Deploy/Cache on {e.location}; with Read alone, only cached content can be pulled",
 )
 

@@ -315,8 +315,8 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
     Rule(
         "upstream_fetch_failed",
         with_config(lambda e: e.failure.status == 404),
-        "{e.repository} could not fetch {e.requested_reference} from {e.remote_url}: it does not exist, the stored "
-        "credentials are missing, expired, or not entitled to it, it is blocked, or an earlier failure is cached for "
+        "{e.repository} could not fetch it from {e.remote_url}: it does not exist there, the stored credentials are "
+        "missing, expired, or not entitled to it, it is blocked, or an earlier failure is cached for "
         "{e.negative_cache_period}",
         "Check the name, the url, and the pull token of {e.repository}, then {e.expire_text}. "
         "Set upstream_url for a more precise diagnosis",
