@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""JMESPath for the info modules. Private to the collection."""
+"""JMESPath queries of the info modules. Private to the collection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ except ImportError as exc:
 
 
 def compile_query(expression: str) -> t.Callable[[t.Any], t.Any]:
-    """Return the expression as a function, or raise InputError, before anything is sent."""
+    """Return a function that applies the expression to data. Both raise InputError."""
     try:
         parsed = jmespath.compile(expression)
     except jmespath.exceptions.JMESPathError as exc:
@@ -30,6 +30,6 @@ def compile_query(expression: str) -> t.Callable[[t.Any], t.Any]:
         try:
             return parsed.search(data)
         except jmespath.exceptions.JMESPathError as exc:
-            raise InputError(f"query does not fit the data: {exc}") from exc
+            raise InputError(f"query cannot be applied to the result: {exc}") from exc
 
     return search

@@ -346,16 +346,15 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     bulk_argument_spec,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import Sts
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._capabilities import LOOK, REVOKE
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._capabilities import READ, REVOKE
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._issue import Chainctl, IssuedToken
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import CRYPTOGRAPHY_MISSING
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import (
     TOKEN_TYPES,
     TokenSpec,
-    build_marker,
     parse_lifetime,
-    seconds,
+    validate_consumer,
     validate_name,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._rotation import (
@@ -364,6 +363,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._rota
     TokenRotation,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._snapshot import OrganizationSnapshot
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import parse_duration
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     HTTPStatusError,
     InputError,
@@ -437,10 +437,10 @@ def validate_items(module: AnsibleModule) -> list[Item]:
     items = [{**item, "organization": item["organization"] or params["organization"]} for item in options]
     for item in items:
         validate_name(item["name"])
-        build_marker(item["consumer"])
+        validate_consumer(item["consumer"] or "")
         if item["organization"] is None:
             raise InputError(f"organization is missing for the token {item['name']!r}.")
-    # Two items with the same purpose would issue two tokens, and each would revoke the other.
+    # Two items for the same token would both issue one, and a later run would revoke one of them.
     validate_unique(
         [f"{item['name']} for {item['consumer'] or 'no consumer'} in {item['organization']}" for item in items]
     )
@@ -450,45 +450,19 @@ def validate_items(module: AnsibleModule) -> list[Item]:
 def create_context(module: AnsibleModule) -> Context:
     """Validate the options that all tokens share, and create the session. Sends no requests."""
     params = module.params
-    grace_period = seconds(params["grace_period"], "grace_period")
+    ttl, renew_before = parse_lifetime(params["ttl"], params["renew_before"])
     policy = RotationPolicy(
-        *parse_lifetime(params["ttl"], params["renew_before"]),
-        grace_period,
-        params["propagation_timeout"],
-        params["revoke"],
+        ttl=ttl,
+        renew_before=renew_before,
+        grace_period=parse_duration(params["grace_period"], "grace_period"),
+        propagation_timeout=params["propagation_timeout"],
+        revoke=params["revoke"],
     )
     warn_if_interval_too_long(module, policy.renew_before)
     chainctl = find_chainctl(module)
     transport = make_transport(module)
     sts = create_sts_client(module, transport)
     return Context(module, Iam(create_chainguard_session(module, sts, transport)), sts, policy, chainctl)
-
-
-def open_snapshots(iam: Iam, items: list[Item]) -> dict[str, OrganizationSnapshot | PullThroughError]:
-    """Return a snapshot of each organization, or the error that its tokens report."""
-    snapshots: dict[str, OrganizationSnapshot | PullThroughError] = {}
-    for name in dict.fromkeys(item["organization"] for item in items):
-        try:
-            snapshots[name] = OrganizationSnapshot(iam, iam.organization(name), whole=len(items) > 1)
-        except PullThroughError as exc:
-            snapshots[name] = exc
-    return snapshots
-
-
-def ensure_state(context: Context, item: Item, snapshot: OrganizationSnapshot | PullThroughError) -> Result:
-    """Issue, keep or revoke one token and return its result. Raises PullThroughError."""
-    if isinstance(snapshot, PullThroughError):
-        raise snapshot
-    spec = TokenSpec(snapshot.uid, TOKEN_TYPES[item["ecosystem"]], item["name"], item["consumer"] or "")
-    rotation = TokenRotation(snapshot, context.sts, spec, context.policy, context.chainctl)
-    is_absent = item["state"] == "absent"
-    try:
-        result = (ensure_absent if is_absent else ensure_present)(context, item, rotation)
-    except HTTPStatusError as exc:
-        if exc.status == 403:
-            rotation.require_capabilities(LOOK | REVOKE if is_absent else LOOK)
-        raise
-    return {**result, "organization": {"name": snapshot.organization["name"], "uid": snapshot.uid}}
 
 
 def find_chainctl(module: AnsibleModule) -> Chainctl | None:
@@ -507,52 +481,84 @@ def find_chainctl(module: AnsibleModule) -> Chainctl | None:
 
 
 def warn_if_interval_too_long(module: AnsibleModule, renew_before: int) -> None:
-    """Warn when a token can expire because one run was missed."""
+    """Warn if a token can expire after a single missed run."""
     interval = module.params["run_interval"]
-    if interval and renew_before < 2 * seconds(interval, "run_interval"):
+    if interval and renew_before < 2 * parse_duration(interval, "run_interval"):
         module.warn(
             f"A pull token is rotated when {renew_before // 3600}h are left, which is less than two intervals of {interval}: "
-            "one missed run can let it expire. Increase renew_before or ttl, or run this more often."
+            "the token can expire after one missed run. Increase renew_before or ttl, or run this more often."
         )
+
+
+def open_snapshots(iam: Iam, items: list[Item]) -> dict[str, OrganizationSnapshot | PullThroughError]:
+    """Return a snapshot of each organization, or the error that its tokens report."""
+    snapshots: dict[str, OrganizationSnapshot | PullThroughError] = {}
+    for name in dict.fromkeys(item["organization"] for item in items):
+        try:
+            snapshots[name] = OrganizationSnapshot(iam, iam.organization(name), bulk=len(items) > 1)
+        except PullThroughError as exc:
+            snapshots[name] = exc
+    return snapshots
+
+
+def ensure_state(context: Context, item: Item, snapshot: OrganizationSnapshot | PullThroughError) -> Result:
+    """Issue, keep or revoke one token and return its result. Raises PullThroughError."""
+    if isinstance(snapshot, PullThroughError):
+        raise snapshot
+    spec = TokenSpec(snapshot.uid, TOKEN_TYPES[item["ecosystem"]], item["name"], item["consumer"] or "")
+    rotation = TokenRotation(snapshot, context.sts, spec, context.policy, context.chainctl)
+    is_absent = item["state"] == "absent"
+    try:
+        result = (ensure_absent if is_absent else ensure_present)(context, item, rotation)
+    except HTTPStatusError as exc:
+        if exc.status == 403:
+            rotation.require_capabilities(READ | REVOKE if is_absent else READ)
+        raise
+    return {**result, "organization": {"name": snapshot.organization["name"], "uid": snapshot.uid}}
 
 
 def ensure_present(context: Context, item: Item, rotation: TokenRotation) -> Result:
     """Keep the current token if it remains valid for long enough, else issue a new one."""
-    plan = rotation.plan(item["active_identities"], renew=context.module.params["force_rotation"])
+    plan = rotation.plan(item["active_identities"], force=context.module.params["force_rotation"])
     if plan.kept_token is not None:
-        return format_present(context, plan, rotation.purpose)
+        return format_present(context, plan, rotation.spec)
     # In check mode too, to report missing capabilities.
-    issuer = rotation.maker()
+    issuer = rotation.create_issuer()
     if context.module.check_mode:
-        return format_present(context, plan, rotation.purpose)
-    issued = rotation.renew(plan, issuer)
-    return format_present(context, plan if issued else plan.postpone(), rotation.purpose, issued)
+        return format_present(context, plan, rotation.spec)
+    issued = rotation.rotate(plan, issuer)
+    return format_present(context, plan if issued else plan.postpone(), rotation.spec, issued)
 
 
 def format_present(context: Context, plan: RotationPlan, spec: TokenSpec, issued: IssuedToken | None = None) -> Result:
     """Return the result of a plan: the kept token, the issued one, or a placeholder in check mode."""
-    now, kept, current = context.iam.now(), plan.kept_token, plan.verdict.current
+    now, kept, current = context.iam.server_time(), plan.kept_token, plan.status.current
     result = {
         "changed": kept is None,
         "due": plan.due,
-        "valid": plan.verdict.valid,
+        "valid": plan.status.valid,
         "reason": plan.reason,
         "superseded": plan.superseded,
-        "replaces": current.shown(now) if current and not kept else {},
+        "replaces": current.to_result(now) if current and not kept else {},
     }
     if kept is not None:
-        return {**result, "username": kept.uid, "token": kept.shown(now)}
-    after = {"name": spec.name, "role": spec.kind.role, "consumer": spec.consumer, "ttl": context.module.params["ttl"]}
+        return {**result, "username": kept.uid, "token": kept.to_result(now)}
+    after = {
+        "name": spec.name,
+        "role": spec.token_type.role,
+        "consumer": spec.consumer,
+        "ttl": context.module.params["ttl"],
+    }
     result["diff"] = {"before": {}, "after": after}
     if issued is None:
         return {**result, "username": f"{spec.organization}/new-identity", "token": {}}
-    return {**result, "username": issued.token.uid, "password": issued.password, "token": issued.token.shown(now)}
+    return {**result, "username": issued.token.uid, "password": issued.password, "token": issued.token.to_result(now)}
 
 
 def ensure_absent(context: Context, item: Item, rotation: TokenRotation) -> Result:
-    """Revoke the managed tokens, or those that `identities` names. A token that is deleted already is no change."""
-    tokens = rotation.tokens.select_revocable(item["identities"], item["keep"], unmanaged=item["unmanaged"])
-    before = {token.uid: token.shown(context.iam.now()) for token in tokens}
+    """Revoke the managed tokens, or those that `identities` names. A token that does not exist is no change."""
+    tokens = rotation.store.select_revocable(item["identities"], item["keep"], unmanaged=item["unmanaged"])
+    before = {token.uid: token.to_result(context.iam.server_time()) for token in tokens}
     if not context.module.check_mode:
         tokens = [token for token in tokens if context.iam.delete_identity(token.uid)]
     return {

@@ -11,9 +11,9 @@ module: chainguard_pull_token_info
 short_description: List the pull tokens of a Chainguard organization
 version_added: 0.1.0
 description:
-  - Lists the pull tokens of an organization, with the days that they have left, what they give access to, and whether this collection made them.
-  - Finds those that C(chainctl) and others made as well. The platform does not tell pull tokens from other identities with
-    a static key. The module goes by the issuer that all pull tokens have.
+  - Lists the pull tokens of an organization, with their remaining lifetime, what they give access to, and whether this collection manages them.
+  - Also lists pull tokens that C(chainctl) or other programs created. Chainguard has no separate type for pull tokens. The module
+    recognizes them by their issuer.
 author: cgr.pull_through contributors (@cgr)
 extends_documentation_fragment:
   - cgr.pull_through._chainguard
@@ -27,49 +27,49 @@ options:
     type: str
     required: true
   name:
-    description: Only tokens with exactly this name.
+    description: List only tokens with exactly this name.
     type: str
   consumer:
-    description: Only tokens that this collection made for this place. See M(cgr.pull_through.chainguard_pull_token).
+    description: List only tokens that this collection issued for this consumer. See M(cgr.pull_through.chainguard_pull_token).
     type: str
   remotes:
     version_added: 0.2.0
     description:
-      - Remote repositories, as RV(cgr.pull_through.artifactory_repository_info#module:repositories) has them. With them, the result
-        tells which of them log in with which token. Only their V(key) and V(username) count.
+      - Remote repositories, in the format of RV(cgr.pull_through.artifactory_repository_info#module:repositories). The result then
+        shows which of them use each token. The module reads only their C(key) and C(username).
     type: list
     elements: dict
   query:
     description:
-      - JMESPath expression over the list of tokens. Its result is RV(result).
+      - JMESPath expression that is applied to RV(tokens). Its result is RV(result).
     type: str
 requirements:
   - jmespath, for O(query)
 notes:
-  - The login needs the capabilities C(groups.list), C(identity.list) and C(role_bindings.list).
+  - The credentials need the capabilities C(groups.list), C(identity.list) and C(role_bindings.list).
 seealso:
   - module: cgr.pull_through.chainguard_pull_token
   - module: cgr.pull_through.artifactory_repository_info
 """
 
 EXAMPLES = r"""
-- name: All pull tokens
+- name: List all pull tokens
   cgr.pull_through.chainguard_pull_token_info:
     organization: example.com
   register: tokens
 
-- name: Those that end within two weeks
+- name: List the pull tokens that expire within two weeks
   cgr.pull_through.chainguard_pull_token_info:
     organization: example.com
     query: "[?days_left < `14`].{name: name, days_left: days_left, consumer: consumer}"
-  register: ending
+  register: expiring
 
-- name: The remote repositories of Artifactory
+- name: List the remote repositories in Artifactory
   cgr.pull_through.artifactory_repository_info:
     rclass: remote
   register: artifactory
 
-- name: Pull tokens that no repository there logs in with
+- name: List the pull tokens that none of these repositories uses
   cgr.pull_through.chainguard_pull_token_info:
     organization: example.com
     remotes: "{{ artifactory.repositories }}"
@@ -79,13 +79,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 tokens:
-  description: The tokens, the one that ends first in front.
+  description: The tokens, sorted by expiration time, earliest first.
   returned: success
   type: list
   elements: dict
   contains:
     uid:
-      description: UID of the identity, which is the token's user name.
+      description: UID of the identity, which is the username of the token.
       type: str
       sample: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
     name:
@@ -93,55 +93,56 @@ tokens:
       type: str
       sample: pull cgr-private
     managed:
-      description: Whether this collection made it.
+      description: Whether this collection issued the token.
       type: bool
       sample: true
     consumer:
-      description: The place that it was made for. Empty when it does not say.
+      description: Consumer of the token. Empty for unmanaged tokens, and for tokens that were issued without one.
       type: str
       sample: https://artifactory.example.com/cgr-private
     expires:
-      description: When it ends.
+      description: When the token expires.
       type: str
       sample: "2026-12-23T00:00:00Z"
     days_left:
-      description: Days until then. Negative for a token that has ended.
+      description: Days until the token expires. Negative for an expired token.
       type: float
       sample: 30.0
     roles:
-      description: Names of the roles that it is bound to.
+      description: Names of the roles that the identity is bound to.
       type: list
       elements: str
       sample: [registry.pull]
     valid:
       version_added: 0.2.0
-      description: Whether it works, since it has not expired, is bound to the role of a pull token, and has its key.
+      description: Whether the token works. It has not expired, is bound to the role of a pull token, and has its key.
       type: bool
       sample: true
     summary:
       version_added: 0.2.0
-      description: How long it still works, or why it does not.
+      description: How long the token remains valid, or why it is not valid.
       type: str
       sample: 30.0 days are left
     ecosystems:
       version_added: 0.2.0
-      description: What it gives access to by these roles, in the words of C(chainctl).
+      description: What the token gives access to by its roles. The values are those of O(cgr.pull_through.chainguard_pull_token#module:ecosystem).
       type: list
       elements: str
       sample: [oci]
     used_by_repositories:
       version_added: 0.2.0
-      description: Keys of those of O(remotes) that log in with it. Only there when O(remotes) is set.
+      description: Keys of the repositories in O(remotes) that use the token.
+      returned: when O(remotes) is set
       type: list
       elements: str
       sample: [cgr-private]
 result:
-  description: What O(query) finds in RV(tokens).
+  description: Result of O(query).
   returned: when O(query) is set
   type: raw
   sample: []
 organization:
-  description: The organization.
+  description: Name and UID of the organization.
   returned: success
   type: dict
   sample:
@@ -159,8 +160,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull
     TOKEN_TYPES,
     PullToken,
     build_marker,
-    days,
-    rfc3339,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import (
+    format_days_left,
+    format_timestamp,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._jmespath import JMESPATH_MISSING, compile_query
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
@@ -190,20 +193,21 @@ def roles_by_identity(iam: Iam, organization: str) -> dict[str, list[str]]:
 
 
 def describe_access(token: PullToken, roles: list[str], now: float) -> dict[str, t.Any]:
-    """Return what a token gives access to, and whether it does."""
-    types = [kind.repository for kind in TOKEN_TYPES.values() if kind.role in roles]
-    live = bool(types) and token.has_key and token.expires > now
-    if live:
-        standing = days(token.expires - now)
-    elif token.expires <= now:
-        standing = f"it expired on {rfc3339(token.expires)}"
-    else:
-        standing = "it is not bound to the role of a pull token" if token.has_key else "its key is gone"
-    return {"roles": sorted(roles), "ecosystems": types, "valid": live, "summary": standing}
+    """Return what a token gives access to, and whether it is valid. now: epoch seconds."""
+    ecosystems = [token_type.ecosystem for token_type in TOKEN_TYPES.values() if token_type.role in roles]
+    defect = ""
+    if token.expires <= now:
+        defect = f"it expired on {format_timestamp(token.expires)}"
+    elif not token.has_key:
+        defect = "its key was deleted or replaced"
+    elif not ecosystems:
+        defect = "it is not bound to the role of a pull token"
+    summary = defect or format_days_left(token.expires - now)
+    return {"roles": sorted(roles), "ecosystems": ecosystems, "valid": not defect, "summary": summary}
 
 
 def repositories_using(uid: str, remotes: list[dict[str, t.Any]] | None) -> dict[str, t.Any]:
-    """Return which repositories use a token, when there is something to tell it by."""
+    """Return the keys of the repositories that use a token. Empty if remotes is None."""
     if remotes is None:
         return {}
     return {
@@ -211,33 +215,41 @@ def repositories_using(uid: str, remotes: list[dict[str, t.Any]] | None) -> dict
     }
 
 
-def execute(module: AnsibleModule) -> dict[str, t.Any]:
-    """Read tokens and role bindings, join them, query."""
-    params = module.params
-    query = compile_query(params["query"]) if params["query"] else None
-    wanted = build_marker(params["consumer"]) if params["consumer"] else None
-    transport = make_transport(module)
-    iam = Iam(create_chainguard_session(module, create_sts_client(module, transport), transport))
-    organization = iam.organization(params["organization"])
-    found = (PullToken.of(one) for one in iam.identities(organization["uid"], name=params["name"]))
-    tokens = [token for token in found if token is not None and wanted in (None, token.description)]
-    roles = roles_by_identity(iam, organization["uid"])
-    now = iam.now()
-    shown = [
+def list_tokens(iam: Iam, organization: str, params: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+    """Return the matching pull tokens with their roles and repositories, sorted by expiration time."""
+    marker = build_marker(params["consumer"]) if params["consumer"] else None
+    tokens = [
+        token
+        for token in map(PullToken.from_identity, iam.identities(organization, name=params["name"]))
+        if token is not None and marker in (None, token.description)
+    ]
+    roles = roles_by_identity(iam, organization)
+    now = iam.server_time()
+    return [
         {
-            **token.shown(now),
+            **token.to_result(now),
             **describe_access(token, roles.get(token.uid, []), now),
             **repositories_using(token.uid, params["remotes"]),
         }
         for token in sorted(tokens, key=lambda token: token.expires)
     ]
+
+
+def execute(module: AnsibleModule) -> dict[str, t.Any]:
+    """List the tokens and apply the query."""
+    params = module.params
+    query = compile_query(params["query"]) if params["query"] else None
+    transport = make_transport(module)
+    iam = Iam(create_chainguard_session(module, create_sts_client(module, transport), transport))
+    organization = iam.organization(params["organization"])
+    tokens = list_tokens(iam, organization["uid"], params)
     result: dict[str, t.Any] = {
         "changed": False,
-        "tokens": shown,
+        "tokens": tokens,
         "organization": {"name": organization["name"], "uid": organization["uid"]},
     }
     if query is not None:
-        result["result"] = query(shown)
+        result["result"] = query(tokens)
     return result
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubernetes_image_info
-short_description: Find the images that Kubernetes manifests name
+short_description: Find the images in Kubernetes manifests
 version_added: 0.2.0
 description:
-  - Reads files of Kubernetes manifests and returns the images of all containers, init containers, ephemeral containers and image volumes in
-    them, in objects of any kind.
-  - Those that a registry or a repository of yours serves are returned as M(cgr.pull_through.registry_pull) takes them, to warm its cache.
-  - Reads files only, and asks no cluster.
+  - Reads Kubernetes manifests and returns the images of all containers, init containers, ephemeral containers and image volumes, in
+    objects of any kind.
+  - Returns the images of given registries or repositories in the format of M(cgr.pull_through.registry_pull), for example to warm a cache.
+  - Reads only files. Sends no requests to a cluster.
 author: cgr.pull_through contributors (@cgr)
 extends_documentation_fragment:
   - cgr.pull_through._attributes
@@ -22,34 +22,34 @@ extends_documentation_fragment:
 options:
   paths:
     description:
-      - Files, and folders of which all files that end in C(.yaml), C(.yml) and C(.json) are read, also those of folders below.
-      - A file can hold several documents.
+      - Files and folders to read. In a folder and its subfolders, all files with the extensions C(.yaml), C(.yml) and C(.json) are read.
+      - A file can contain several documents.
     type: list
     elements: path
     required: true
   prefixes:
     description:
-      - What stands before the path of an image that is meant, such as V(cgr.dev), or V(myproject.jfrog.io/cgr-private), which is an
-        Artifactory and the key of its repository.
+      - Prefixes of the images to return in RV(images). A prefix is the host of a registry, such as V(cgr.dev), or the host of an
+        Artifactory with the key of a repository, such as V(myproject.jfrog.io/cgr-private).
     type: list
     elements: str
     default: [cgr.dev]
 requirements:
-  - PyYAML, which ansible-core brings
+  - PyYAML, which ansible-core installs
 notes:
-  - Templates, such as those of Helm, are no manifests. Render them first.
+  - Templates, such as those of Helm charts, are not manifests. Render them first.
 seealso:
   - module: cgr.pull_through.registry_pull
 """
 
 EXAMPLES = r"""
-- name: What our deployments run
+- name: Find the images that our deployments use
   cgr.pull_through.kubernetes_image_info:
     paths: [deploy/]
     prefixes: [cgr.dev, myproject.jfrog.io/cgr-private]
   register: deployed
 
-- name: Warm the cache for them
+- name: Warm the cache with these images
   cgr.pull_through.registry_pull:
     artifactory_url: https://myproject.jfrog.io
     artifactory_access_token: "{{ artifactory_token }}"
@@ -59,19 +59,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: The images behind one of O(prefixes), without it, sorted, each once.
+  description: The images with one of O(prefixes), without the prefix, sorted, without duplicates.
   returned: success
   type: list
   elements: str
   sample: [example.com/nginx:1.27]
 others:
-  description: The references of images that are from elsewhere, or not valid, sorted, each once.
+  description: The references of all other images, and references that are not valid, sorted, without duplicates.
   returned: success
   type: list
   elements: str
   sample: ["docker.io/library/redis:7"]
 references:
-  description: All references, as they are written, sorted.
+  description: All references as they are written in the files, sorted.
   returned: success
   type: list
   elements: dict
@@ -81,27 +81,27 @@ references:
       type: str
       sample: cgr.dev/example.com/nginx:1.27
     image:
-      description: What it is in RV(images). Not set if it is in RV(others).
+      description: The image in RV(images). Not set if the reference is in RV(others).
       type: str
       sample: example.com/nginx:1.27
     files:
-      description: The files that name it.
+      description: The files that contain the reference.
       type: list
       elements: str
       sample: [deploy/web.yaml]
 files:
-  description: How many files were read.
+  description: Number of files that were read.
   returned: success
   type: int
   sample: 12
 unreadable:
-  description: Files that hold no YAML. They are left out, with a warning.
+  description: Files that cannot be read as YAML. The module ignores them with a warning.
   returned: success
   type: list
   elements: dict
   contains:
     path:
-      description: The file.
+      description: Path of the file.
       type: str
       sample: deploy/templates/web.yaml
     reason:
@@ -118,8 +118,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import In
 from ansible_collections.cgr.pull_through.plugins.module_utils._kubernetes._manifests import (
     YAML_MISSING,
     InvalidManifestError,
-    images_of_file,
-    manifest_files,
+    find_manifests,
+    read_images,
     strip_prefix,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import require_libraries, run
@@ -131,8 +131,8 @@ SPEC: dict[str, dict[str, t.Any]] = {
 }
 
 
-def image_of(reference: str, prefixes: list[str]) -> str | None:
-    """Return the image that a reference means; None when it is from elsewhere, or not valid."""
+def resolve_image(reference: str, prefixes: list[str]) -> str | None:
+    """Return the image of a reference; None if it has none of the prefixes or is not valid."""
     image = strip_prefix(reference, prefixes)
     try:
         return parse_reference(image).text if image else None
@@ -141,27 +141,30 @@ def image_of(reference: str, prefixes: list[str]) -> str | None:
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
-    """Find the files, read them, tell the images from others."""
+    """Read the images in all files, and sort them by prefix."""
     prefixes = module.params["prefixes"]
     if not all(prefix.strip("/") for prefix in prefixes):
-        raise InputError("prefixes has an empty element.", hint="Write a registry's host, and what stands behind it.")
-    files = manifest_files(module.params["paths"])
-    named: dict[str, list[str]] = {}
+        raise InputError(
+            "prefixes contains an empty element.", hint="Use the host of a registry, and optionally a path."
+        )
+    files = find_manifests(module.params["paths"])
+    files_by_reference: dict[str, list[str]] = {}
     unreadable = []
     for path in files:
         try:
-            for reference in images_of_file(path):
-                named.setdefault(reference, []).append(path)
+            for reference in read_images(path):
+                files_by_reference.setdefault(reference, []).append(path)
         except InvalidManifestError as exc:
             unreadable.append({"path": path, "reason": str(exc)})
-            module.warn(f"{path} holds no manifest ({exc}), and is left out.")
-    found = {reference: image_of(reference, prefixes) for reference in sorted(named)}
+            module.warn(f"{path} is not a manifest ({exc}), so it is ignored.")
+    images = {reference: resolve_image(reference, prefixes) for reference in sorted(files_by_reference)}
     return {
         "changed": False,
-        "images": sorted({image for image in found.values() if image}),
-        "others": [reference for reference, image in found.items() if not image],
+        "images": sorted({image for image in images.values() if image}),
+        "others": [reference for reference, image in images.items() if not image],
         "references": [
-            {"reference": reference, "image": image, "files": named[reference]} for reference, image in found.items()
+            {"reference": reference, "image": image, "files": files_by_reference[reference]}
+            for reference, image in images.items()
         ],
         "files": len(files),
         "unreadable": unreadable,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ways to log in to the Chainguard API. Private to the collection."""
+"""Authentication with the Chainguard API. Private to the collection."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import 
 
 API_AUDIENCE = "https://console-api.enforce.dev"
 _ROLE_HELP = (
-    "Let someone who owns the organization bind a role that holds it, or make one: "
+    "Ask an owner of the organization to bind a role with this capability, or to create one: "
     "chainctl iam roles create NAME --parent ORGANIZATION --capabilities CAPABILITY,…"
 )
 
 
 class ChainguardService:
-    """How the Chainguard API words its errors, and what they usually mean."""
+    """Reads the error responses of the Chainguard API."""
 
     name = "Chainguard"
 
-    def response_message(self, reply: Response) -> str:
-        decoded = reply.json()
+    def response_message(self, response: Response) -> str:
+        decoded = response.json()
         if not isinstance(decoded, dict):
-            return reply.text
+            return response.text
         violations = [
             f"{violation.get('field')}: {violation.get('description')}"
             for detail in decoded.get("details") or []
@@ -36,38 +36,37 @@ class ChainguardService:
         ]
         return "; ".join([str(decoded.get("message", "")), *violations])
 
-    def hint(self, reply: Response) -> str:
-        if reply.status == 401:
-            return "Chainguard does not accept this login: the token may be expired, or made for another audience."
-        if reply.status == 403:
-            return f"This login lacks a capability for that. {_ROLE_HELP}"
+    def hint(self, response: Response) -> str:
+        if response.status == 401:
+            return "Chainguard does not accept these credentials. The token may be expired, or issued for another audience."
+        if response.status == 403:
+            return f"These credentials lack a capability for this request. {_ROLE_HELP}"
         return ""
 
-    def is_retryable(self, reply: Response) -> bool:
+    def is_retryable(self, response: Response) -> bool:
         return False
 
 
 class Sts:
-    """Chainguard's token service: it takes a token that it trusts and gives a short-lived one for an audience."""
+    """Client of Chainguard's token service, which exchanges a trusted token for a short-lived one."""
 
     def __init__(self, issuer_url: str, transport: Transport) -> None:
         self._issuer_url = issuer_url
         self._transport = transport
 
     def exchange(self, token: str, *, audience: str, identity: str) -> str:
-        """Return a token (valid for at most an hour) for the audience, as the identity. Raises Refused, Unanswered."""
+        """Return a token for the audience and the identity, valid for at most an hour. Raises RequestError."""
         session = ApiSession(
             self._issuer_url, ChainguardService(), transport=self._transport, authorization=lambda: f"Bearer {token}"
         )
-        # As a form: the gateway ignores parameters in a JSON body. Nothing is created, so it can be sent twice.
-        reply = session.call(
-            "POST", "/sts/exchange", body=EncodedBody.form({"aud": audience, "identity": identity}), idempotent=True
-        )
-        return str(reply["token"])
+        # The API gateway ignores parameters in a JSON body.
+        form = EncodedBody.form({"aud": audience, "identity": identity})
+        response = session.call("POST", "/sts/exchange", body=form, idempotent=True)
+        return str(response["token"])
 
 
 class ApiAuthenticator:
-    """Where the token for the API comes from: given, exchanged for an identity's token, or from chainctl."""
+    """Gets the token for the API: the given one, one exchanged for the token of an identity, or one from chainctl."""
 
     def __init__(
         self,
@@ -86,46 +85,46 @@ class ApiAuthenticator:
         self._run = run
         self._token: str | None = None
         if api_token:
-            self._token = _checked_api_token(api_token.strip(), "chainguard_api_token")
+            self._token = _validate_api_token(api_token.strip(), "chainguard_api_token")
         elif identity:
-            self._identity_token = _identity_token(identity_token, identity_token_file)
+            self._identity_token = _read_identity_token(identity_token, identity_token_file)
         elif not chainctl:
             raise InputError(
-                "There is no login for Chainguard.",
+                "There are no credentials for Chainguard.",
                 hint="Set chainguard_api_token (or CHAINGUARD_API_TOKEN), or chainguard_identity with its OIDC token, or install chainctl and log in with it.",
             )
 
     def authorization(self) -> str:
-        """Return the value of the Authorization header for the API. Logs in on the first call."""
+        """Return the value of the Authorization header for the API. The first call gets the token."""
         if self._token is None:
-            self._token = self._exchanged() if self._identity else self._from_chainctl()
+            self._token = self._exchange_token() if self._identity else self._get_token_from_chainctl()
         return f"Bearer {self._token}"
 
-    def _exchanged(self) -> str:
+    def _exchange_token(self) -> str:
         return self._sts.exchange(self._identity_token, audience=API_AUDIENCE, identity=str(self._identity))
 
-    def _from_chainctl(self) -> str:
+    def _get_token_from_chainctl(self) -> str:
         code, out, err = self._run([str(self._chainctl), "auth", "token", "--audience", API_AUDIENCE])
         if code != 0:
             raise PullThroughError(
-                f"chainctl gave no token: {err.strip()[:300]}", hint="Log in with: chainctl auth login"
+                f"chainctl returned no token: {err.strip()[:300]}", hint="Log in with: chainctl auth login"
             )
-        return _checked_api_token(out.strip(), "What chainctl printed")
+        return _validate_api_token(out.strip(), "The output of chainctl")
 
 
-def _checked_api_token(token: str, what: str) -> str:
-    audience = decode_claims(token, what).get("aud", [])
+def _validate_api_token(token: str, source: str) -> str:
+    audience = decode_claims(token, source).get("aud", [])
     if API_AUDIENCE not in (audience if isinstance(audience, list) else [audience]):
         raise InputError(
-            f"{what} is made for the audience {audience!r}, not {API_AUDIENCE!r}.",
-            hint="A pull token's password is no API token. Get one with: chainctl auth token",
+            f"{source} is a token for the audience {audience!r}, not {API_AUDIENCE!r}.",
+            hint="The password of a pull token is not an API token. Get an API token with: chainctl auth token",
         )
     return token
 
 
-def _identity_token(given: str | None, path: str | None) -> str:
-    if given:
-        return given.strip()
+def _read_identity_token(token: str | None, path: str | None) -> str:
+    if token:
+        return token.strip()
     if not path:
         raise InputError(
             "chainguard_identity needs its OIDC token.",
@@ -133,9 +132,9 @@ def _identity_token(given: str | None, path: str | None) -> str:
         )
     try:
         with open(path, encoding="utf-8") as file:
-            found = file.read().strip()
+            content = file.read().strip()
     except (OSError, UnicodeDecodeError) as exc:
         raise InputError(f"chainguard_identity_token_file cannot be read: {exc}.") from exc
-    if not found:
+    if not content:
         raise InputError(f"chainguard_identity_token_file is empty: {path}.")
-    return found
+    return content

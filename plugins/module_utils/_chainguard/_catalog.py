@@ -13,20 +13,23 @@ import typing as t
 from urllib.parse import quote
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam, Resource, paginate
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import rfc3339, timestamp
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import (
+    format_timestamp,
+    parse_timestamp,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, is_not_found
 
 DEFAULT_TAG = "latest"
 
-# Up to so many images, a listing of the tags of each is shorter than one of all tags.
+# For at most this many images, listing the tags of each image is shorter than listing all tags.
 _PER_IMAGE_LISTING_LIMIT = 10
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageFilter:
-    """Which of an organization's images are meant. names and tags are shell patterns; no tags stand for the one that changed last.
+    """Selects images of an organization. names, tags: shell patterns; without tags, the tag of each image that changed last.
 
-    changed_within: seconds, limit: at most so many, those that changed last; 0 is no limit for both.
+    changed_within: seconds. limit: number of images, those that changed last. 0 disables either of them.
     """
 
     names: tuple[str, ...] = ("*",)
@@ -36,80 +39,83 @@ class ImageFilter:
 
 
 class ImageCatalog:
-    """The images of one organization, or its charts, and the digests that their tags have now.
+    """The images or charts of an organization, and the current digests of their tags. All methods raise RequestError.
 
-    Images are directly below the organization. Charts are in its folders for charts, which their names begin with.
+    Images are directly under the organization. Charts are in folders for charts, which are part of their names.
     """
 
     def __init__(self, session: ApiSession, organization: Resource, kind: t.Literal["image", "chart"]) -> None:
         self._session = session
         self._organization = organization
-        self._repos: dict[str, str] = {}
+        self._names: dict[str, str] = {}
         self._changed: dict[str, float] = {}
-        for uid, prefix in ({organization["uid"]: ""} if kind == "image" else self._chart_folders()).items():
+        for uid, prefix in ({organization["uid"]: ""} if kind == "image" else self._chart_prefixes()).items():
             for repo in paginate(session, "/registry/v2/repos", "repos", {"uidp.childrenOf": uid}):
-                self._repos[repo["uid"]] = prefix + repo["name"]
-                self._changed[repo["uid"]] = timestamp(repo.get("updateTime"))
+                self._names[repo["uid"]] = prefix + repo["name"]
+                self._changed[repo["uid"]] = parse_timestamp(repo.get("updateTime"))
 
-    def _chart_folders(self) -> dict[str, str]:
-        """Return what the names of charts begin with, by the UID of their folder."""
+    def _chart_prefixes(self) -> dict[str, str]:
+        """Return the prefix of the names of charts, by the UID of their folder."""
         names = {folder["uid"]: folder["name"] for folder in Iam(self._session).folders(self._organization["uid"])}
         return {uid: f"{name}/" for uid, name in names.items() if name == "charts" or name.endswith("-charts")}
 
-    def now(self) -> float:
-        """Return the service's time, epoch seconds."""
+    def server_time(self) -> float:
+        """Return the time of the service, in epoch seconds."""
         return self._session.server_time()
 
-    def select(self, choice: ImageFilter) -> list[Resource]:
-        """Return the images that are meant, sorted by name and tag."""
-        repos = {uid for uid, name in self._repos.items() if _matches(name, choice.names)}
-        since = self.now() - choice.changed_within if choice.changed_within else 0.0
-        newest = self._with_tags(repos, choice.tags, since) if choice.tags else self._newest_of_each(repos, since)
-        meant = itertools.islice(newest, choice.limit or None)
-        return sorted(meant, key=lambda image: (image["name"], image["tag"]))
+    def select(self, image_filter: ImageFilter) -> list[Resource]:
+        """Return the images that match the filter, sorted by name and tag."""
+        repos = {uid for uid, name in self._names.items() if _matches(name, image_filter.names)}
+        since = self.server_time() - image_filter.changed_within if image_filter.changed_within else 0.0
+        if image_filter.tags:
+            images: t.Iterable[Resource] = self._list_by_tag(repos, image_filter.tags, since)
+        else:
+            images = self._iterate_newest(repos, since)
+        limited = itertools.islice(images, image_filter.limit or None)
+        return sorted(limited, key=lambda image: (image["name"], image["tag"]))
 
-    def _with_tags(self, repos: set[str], patterns: tuple[str, ...], since: float) -> list[Resource]:
-        """Return those of the images that have such tags, the one that changed last in front."""
-        found = {
+    def _list_by_tag(self, repos: set[str], patterns: tuple[str, ...], since: float) -> list[Resource]:
+        """Return the images with matching tags, those that changed last first."""
+        images = {
             tag["uid"]: self._image(tag)
-            for tag in self._tags(repos, patterns, since)
-            if _repo(tag) in repos and timestamp(tag.get("updateTime")) >= since
+            for tag in self._iterate_tags(repos, patterns, since)
+            if _repo_uid(tag) in repos and parse_timestamp(tag.get("updateTime")) >= since
         }
-        return sorted(found.values(), key=lambda image: timestamp(image["updated"]), reverse=True)
+        return sorted(images.values(), key=lambda image: parse_timestamp(image["updated"]), reverse=True)
 
-    def _newest_of_each(self, repos: set[str], since: float) -> t.Iterator[Resource]:
-        """Yield each of the images with the tag that changed last, the image that changed last in front. Lists no more than is taken."""
+    def _iterate_newest(self, repos: set[str], since: float) -> t.Iterator[Resource]:
+        """Yield each image with the tag that changed last, those that changed last first. Lists tags only as needed."""
         for uid in sorted(repos, key=lambda uid: (-self._changed[uid], uid)):
-            tags = self._list({"uidp.childrenOf": uid})
-            newest = max(tags, key=lambda tag: timestamp(tag.get("updateTime")), default=None)
-            if newest is not None and timestamp(newest.get("updateTime")) >= since:
+            tags = self._list_tags({"uidp.childrenOf": uid})
+            newest = max(tags, key=lambda tag: parse_timestamp(tag.get("updateTime")), default=None)
+            if newest is not None and parse_timestamp(newest.get("updateTime")) >= since:
                 yield self._image(newest)
 
-    def find(self, wanted: list[str]) -> tuple[list[Resource], dict[str, Resource]]:
-        """Return those of the images that are there, sorted by name, and each by how it was written.
+    def find(self, references: list[str]) -> tuple[list[Resource], dict[str, Resource]]:
+        """Return the existing images, sorted by name, and the same images by reference.
 
-        wanted: name, name:tag or organization/name:tag.
+        references: name, name:tag or organization/name:tag.
         """
-        asked = {one: self._split(one) for one in wanted}
-        tags = tuple(sorted({tag for _name, tag in asked.values()}))
-        found = {
+        requested = {reference: self._split(reference) for reference in references}
+        tags = tuple(sorted({tag for _name, tag in requested.values()}))
+        images = {
             (image["name"], image["tag"]): image
-            for image in map(self._image, self._tags(set(self._repos), tags, 0.0))
+            for image in map(self._image, self._iterate_tags(set(self._names), tags, 0.0))
             if image["name"]
         }
-        there = {one: found[name_and_tag] for one, name_and_tag in asked.items() if name_and_tag in found}
-        return [found[one] for one in sorted(found.keys() & set(asked.values()))], there
+        by_reference = {reference: images[key] for reference, key in requested.items() if key in images}
+        return [images[key] for key in sorted(images.keys() & set(requested.values()))], by_reference
 
     def history(self, image: Resource) -> list[tuple[float, str]]:
-        """Return when (epoch seconds) the tag of an image got which digest, the first one in front; nothing where it is not told."""
-        # Only v1 of the API has it, so that it may be gone one day.
+        """Return the digests of a tag with the epoch seconds of each change, oldest first. Empty if there is no history."""
+        # Only v1 of the API has the history, so it may be removed.
         path = f"/registry/v1/tags/{quote(image['uid'])}/history"
         items = (self._session.call("GET", path, absent=is_not_found) or {}).get("items") or []
-        return sorted((timestamp(item.get("updateTimestamp")), item["digest"]) for item in items)
+        return sorted((parse_timestamp(item.get("updateTimestamp")), item["digest"]) for item in items)
 
     def size(self, image: Resource, platforms: t.Collection[str]) -> int:
-        """Return the bytes of the layers and configurations of an image, for os/architecture platforms or for all alone."""
-        digest = f"/registry/v2/repos/{quote(_repo(image))}/digests/{image['digest']}"
+        """Return the bytes of the layers and configurations of an image. platforms: os/architecture, or only "all"."""
+        digest = f"/registry/v2/repos/{quote(_repo_uid(image))}/digests/{image['digest']}"
         if "all" in platforms:
             architectures = self._session.call("GET", f"{digest}/architectures").get("architectures") or []
         else:
@@ -124,31 +130,25 @@ class ImageCatalog:
         name, _colon, tag = reference.removeprefix(f"{self._organization['name']}/").partition(":")
         return name, tag.partition("@")[0] or DEFAULT_TAG
 
-    def _tags(self, repos: set[str], patterns: tuple[str, ...], since: float) -> t.Iterator[Resource]:
-        """Yield tags that a pattern matches, at least those of the images and of that time: one listing serves all images."""
-        changed = {"updatedSince": rfc3339(since)} if since else {}
-        names = [pattern for pattern in patterns if not _is_wild(pattern)]
-        wild = [pattern for pattern in patterns if _is_wild(pattern)]
-        for name in dict.fromkeys(names):
-            # A tag that never moves, such as 1.27.3-r1, is left out of listings unless it is asked for.
-            whole = {"name": name, "includeDates": "true", "includeEpochs": "true"}
-            below = {"uidp.descendantsOf": self._organization["uid"], **whole, **changed}
-            yield from (tag for tag in self._list(below) if tag["name"] == name)
-        if wild:
-            everywhere = [{"uidp.descendantsOf": self._organization["uid"]}]
-            places = (
-                [{"uidp.childrenOf": uid} for uid in sorted(repos)]
-                if len(repos) <= _PER_IMAGE_LISTING_LIMIT
-                else everywhere
-            )
-            for place in places:
-                yield from (tag for tag in self._list({**place, **changed}) if _matches(tag["name"], wild))
+    def _iterate_tags(self, repos: set[str], patterns: tuple[str, ...], since: float) -> t.Iterator[Resource]:
+        """Yield the tags that match a pattern. May include those of other images or of earlier changes."""
+        changed = {"updatedSince": format_timestamp(since)} if since else {}
+        organization = {"uidp.descendantsOf": self._organization["uid"]}
+        for name in dict.fromkeys(pattern for pattern in patterns if not _is_wildcard(pattern)):
+            # By default, listings omit tags that never move, such as 1.27.3-r1.
+            query = {**organization, "name": name, "includeDates": "true", "includeEpochs": "true", **changed}
+            yield from (tag for tag in self._list_tags(query) if tag["name"] == name)
+        wildcards = [pattern for pattern in patterns if _is_wildcard(pattern)]
+        if wildcards:
+            parents = [{"uidp.childrenOf": uid} for uid in sorted(repos)]
+            for parent in parents if len(repos) <= _PER_IMAGE_LISTING_LIMIT else [organization]:
+                yield from (tag for tag in self._list_tags({**parent, **changed}) if _matches(tag["name"], wildcards))
 
-    def _list(self, query: dict[str, str]) -> t.Iterator[Resource]:
+    def _list_tags(self, query: dict[str, str]) -> t.Iterator[Resource]:
         return paginate(self._session, "/registry/v2/tags", "tags", {**query, "includeReferrers": "false"})
 
     def _image(self, tag: Resource) -> Resource:
-        name = self._repos.get(_repo(tag), "")
+        name = self._names.get(_repo_uid(tag), "")
         return {
             "uid": tag["uid"],
             "name": name,
@@ -159,12 +159,12 @@ class ImageCatalog:
         }
 
 
-def _repo(tag: Resource) -> str:
+def _repo_uid(tag: Resource) -> str:
     return str(tag["uid"]).rpartition("/")[0]
 
 
-def _is_wild(pattern: str) -> bool:
-    return any(mark in pattern for mark in "*?[")
+def _is_wildcard(pattern: str) -> bool:
+    return any(character in pattern for character in "*?[")
 
 
 def _matches(text: str, patterns: t.Iterable[str]) -> bool:

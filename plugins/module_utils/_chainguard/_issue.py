@@ -2,106 +2,61 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Making pull tokens, with the API or with chainctl. Private to the collection.
-
-A new token logs in once before anyone gets it. What does not work is taken back.
-"""
+"""Issues pull tokens with the API or with chainctl. Private to the collection."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import json
-import time
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import Sts
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam, Resource
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import SigningKey
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import (
     ISSUER,
     PullToken,
     TokenSpec,
-    rfc3339,
     subject_for_key,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import format_timestamp
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     HTTPStatusError,
     PullThroughError,
-    TransportError,
+    RequestError,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._retry import retry_until, status_in
 
 _AUDIENCE = "https://issuer.enforce.dev"
-_MAX_BACKOFF = 4.0
-
-Result = t.TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True)
 class IssuedToken:
-    """A token that was just made. The password exists nowhere else."""
+    """A new token. The password is stored nowhere else."""
 
     token: PullToken
     password: str = dataclasses.field(repr=False)
 
 
-class PropagationRetry:
-    """Gives what was just made some seconds: other parts of the platform may not know it at once."""
-
-    def __init__(self, seconds: float, sleep: t.Callable[[float], None] = time.sleep) -> None:
-        self.seconds = seconds
-        self._sleep = sleep
-
-    def until(self, statuses: t.Collection[int], request: t.Callable[[], Result]) -> Result:
-        """Return what the request returns, tried again while it is refused with one of these statuses."""
-        end = time.monotonic() + self.seconds
-        pause = 0.5
-        while True:
-            try:
-                return request()
-            except HTTPStatusError as exc:
-                if exc.status not in statuses or time.monotonic() + pause > end:
-                    raise
-            self._sleep(pause)
-            pause = min(pause * 2, _MAX_BACKOFF)
-
-
 class TokenIssuer(t.Protocol):
-    """One way to make a token."""
+    """One method to create a token. Both steps raise PullThroughError."""
 
-    def issue_token(self, ttl: int, settling: PropagationRetry) -> IssuedToken:
-        """Return a token that is bound to its role, and lives for ttl seconds. Takes back what it cannot finish."""
+    def create(self, ttl: int) -> IssuedToken:
+        """Create a token that is valid for ttl seconds. Deletes its identity if it cannot be used."""
 
-
-def issue(
-    maker: TokenIssuer, iam: Iam, sts: Sts, purpose: TokenSpec, *, ttl: int, settling: PropagationRetry
-) -> IssuedToken:
-    """Make a token and log in with it, as the registry does. Raises PullThroughError, and leaves none behind then."""
-    made = maker.issue_token(ttl, settling)
-
-    def log_in() -> str:
-        return sts.exchange(made.password, audience=purpose.kind.audience, identity=made.token.uid)
-
-    with _revoke_on_error(iam, made.token.uid):
-        try:
-            # Which status says "not known yet" is not documented.
-            settling.until((400, 401, 403, 404), log_in)
-        except HTTPStatusError as exc:
-            raise PullThroughError(
-                f"The new pull token could not log in within {settling.seconds:.0f} seconds, so it was taken back. {exc.message}",
-                hint="Raise propagation_timeout if Chainguard is slow. Else its platform refuses such a token, and the other method (api or chainctl) may do.",
-            ) from exc
-    return made
+    def bind_role(self, token: PullToken) -> None:
+        """Ensure that the token is bound to its role."""
 
 
 def revoke_unused(iam: Iam, uid: str) -> None:
-    """Revoke a token that nobody got. A failure is left to the next run, which finds the token by its marker."""
+    """Revoke a token that is not in use. If that fails, a later run revokes it, because it carries the marker."""
     with contextlib.suppress(PullThroughError):
         iam.delete_identity(uid)
 
 
 @contextlib.contextmanager
-def _revoke_on_error(iam: Iam, uid: str) -> t.Iterator[None]:
+def revoke_on_error(iam: Iam, uid: str) -> t.Iterator[None]:
+    """Revoke a new token if the block raises PullThroughError."""
     try:
         yield
     except PullThroughError:
@@ -110,60 +65,56 @@ def _revoke_on_error(iam: Iam, uid: str) -> t.Iterator[None]:
 
 
 class ApiTokenIssuer:
-    """Makes the key here, and the identity and its role binding over the API. The key is forgotten at once."""
+    """Generates the key, and creates the identity and its role binding with the API. Keeps no copy of the key."""
 
-    def __init__(self, iam: Iam, purpose: TokenSpec, role: Resource) -> None:
+    def __init__(self, iam: Iam, spec: TokenSpec, role: Resource, *, propagation_timeout: float) -> None:
         self._iam = iam
-        self._purpose = purpose
+        self._spec = spec
         self._role = role
+        self._propagation_timeout = propagation_timeout
 
-    def issue_token(self, ttl: int, settling: PropagationRetry) -> IssuedToken:
+    def create(self, ttl: int) -> IssuedToken:
         key = SigningKey()
-        issued = int(self._iam.now())
+        now = int(self._iam.server_time())
         subject = subject_for_key(key.modulus)
-        password = key.sign({"iss": ISSUER, "sub": subject, "aud": _AUDIENCE, "iat": issued, "exp": issued + ttl})
-        keys = {"issuer": ISSUER, "subject": subject, "issuerKeys": key.jwks(), "expirationTime": rfc3339(issued + ttl)}
-        token = self._create(keys)
-        with _revoke_on_error(self._iam, token.uid):
-            # The identity may not be known everywhere yet. That the login may bind was looked at before.
-            settling.until((403, 404), lambda: self._bind(token.uid))
+        password = key.sign({"iss": ISSUER, "sub": subject, "aud": _AUDIENCE, "iat": now, "exp": now + ttl})
+        static_keys = {
+            "issuer": ISSUER,
+            "subject": subject,
+            "issuerKeys": key.jwks(),
+            "expirationTime": format_timestamp(now + ttl),
+        }
+        token = PullToken.from_identity(self._create_identity(static_keys))
+        if token is None:
+            raise PullThroughError("Chainguard created an identity that differs from the request.")
         return IssuedToken(token, password)
 
-    def _create(self, keys: Resource) -> PullToken:
-        purpose = self._purpose
-        identity = {"name": purpose.name, "description": purpose.description, "staticKeys": keys}
+    def _create_identity(self, static_keys: Resource) -> Resource:
+        spec = self._spec
+        identity = {"name": spec.name, "description": spec.description, "staticKeys": static_keys}
         try:
-            created: Resource | None = self._iam.create_identity(purpose.organization, identity)
-        except (HTTPStatusError, TransportError) as exc:
-            if isinstance(exc, HTTPStatusError) and exc.status < 500:
+            return self._iam.create_identity(spec.organization, identity)
+        except RequestError as exc:
+            if not exc.has_unknown_effect:
                 raise
-            # It may have been made all the same. Its subject is ours alone, so it can be found, and used.
-            made = self._iam.identities(purpose.organization, name=purpose.name)
-            created = next((one for one in made if _subject(one) == keys["subject"]), None)
-            if created is None:
-                raise
-        token = PullToken.of(created)
-        if token is None:
-            raise PullThroughError("Chainguard created an identity that is not what was sent.")
-        return token
+            # The subject is unique, so it shows whether the identity was created.
+            for existing in self._iam.identities(spec.organization, name=spec.name):
+                if (existing.get("staticKeys") or {}).get("subject") == static_keys["subject"]:
+                    return existing
+            raise
 
-    def _bind(self, uid: str) -> None:
-        organization = self._purpose.organization
-        try:
-            self._iam.bind(organization, uid, self._role["uid"])
-        except (HTTPStatusError, TransportError) as exc:
-            unsure = isinstance(exc, TransportError) or exc.status >= 500
-            if not unsure or not self._iam.is_bound(organization, uid, self._role["name"]):
-                raise
-
-
-def _subject(identity: Resource) -> str:
-    return str((identity.get("staticKeys") or {}).get("subject"))
+    def bind_role(self, token: PullToken) -> None:
+        # The credentials have the capability, so 403 can only mean that the identity is not known everywhere yet.
+        retry_until(
+            lambda: self._iam.bind(self._spec.organization, token.uid, self._role),
+            status_in(403, 404),
+            timeout=self._propagation_timeout,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
 class Chainctl:
-    """The vendor's own program: its path, the options that say which platform, and how it is run: exit code, output, errors."""
+    """Chainguard's command line client. options: select the platform. run: returns exit code, output, and errors."""
 
     program: str
     options: tuple[str, ...]
@@ -171,55 +122,59 @@ class Chainctl:
 
 
 class ChainctlTokenIssuer:
-    """Has chainctl make the token. It logs in by itself, and prints the token on its standard output."""
+    """Runs chainctl, which uses its own credentials, and creates the identity and its role binding."""
 
-    def __init__(self, iam: Iam, purpose: TokenSpec, chainctl: Chainctl) -> None:
+    def __init__(self, iam: Iam, spec: TokenSpec, chainctl: Chainctl, *, propagation_timeout: float) -> None:
         self._iam = iam
-        self._purpose = purpose
+        self._spec = spec
         self._chainctl = chainctl
+        self._propagation_timeout = propagation_timeout
 
-    def issue_token(self, ttl: int, settling: PropagationRetry) -> IssuedToken:
-        uid, password = self._create(ttl)
-        with _revoke_on_error(self._iam, uid):
-            token = settling.until((404,), lambda: self._look(uid))
-            if not self._purpose.matches(token):
+    def create(self, ttl: int) -> IssuedToken:
+        uid, password = self._run_chainctl(ttl)
+        with revoke_on_error(self._iam, uid):
+            token = retry_until(lambda: self._read(uid), status_in(404), timeout=self._propagation_timeout)
+            if not self._spec.matches(token):
                 raise PullThroughError(
-                    f"chainctl made the pull token {uid} without the name and the description that it was given, so it was taken back.",
-                    hint="Without them, the next run could not know it as its own. Update chainctl, or use the method api.",
+                    f"chainctl created the pull token {uid} without the requested name and description, so it was revoked.",
+                    hint="The next run could not recognize such a token. Update chainctl, or use the method api.",
                 )
         return IssuedToken(token, password)
 
-    def _create(self, ttl: int) -> tuple[str, str]:
-        purpose = self._purpose
-        wanted = {
-            "parent": purpose.organization,
-            "name": purpose.name,
-            "description": purpose.description,
+    def bind_role(self, token: PullToken) -> None:
+        """Do nothing: chainctl has bound the role."""
+
+    def _run_chainctl(self, ttl: int) -> tuple[str, str]:
+        """Return the UID and the password of a new token."""
+        spec = self._spec
+        options = {
+            "parent": spec.organization,
+            "name": spec.name,
+            "description": spec.description,
             "ttl": f"{ttl}s",
-            "repository": purpose.kind.repository,
+            "repository": spec.token_type.ecosystem,
             "output": "json",
         }
-        options = [f"--{name}={value}" for name, value in wanted.items()]
-        command = [self._chainctl.program, "auth", "pull-token", "create", *options, *self._chainctl.options]
-        code, out, err = self._chainctl.run(command)
+        arguments = [*(f"--{name}={value}" for name, value in options.items()), *self._chainctl.options]
+        code, out, err = self._chainctl.run([self._chainctl.program, "auth", "pull-token", "create", *arguments])
         try:
-            made = json.loads(out)
-            return str(made["identity_id"]), str(made["token"])
+            response = json.loads(out)
+            return str(response["identity_id"]), str(response["token"])
         except (ValueError, KeyError, TypeError):
-            # What it printed can be a token, so it is not shown.
+            # The output may contain a password, so the message does not quote it.
             raise PullThroughError(
-                f"chainctl made no pull token (exit code {code}): {err.strip()[:300] or 'it printed no JSON with a token'}",
-                hint="It has to be logged in (chainctl auth login), and so new that auth pull-token create knows --description.",
+                f"chainctl created no pull token (exit code {code}): {err.strip()[:300] or 'its output is not JSON with a token'}",
+                hint="Log in with: chainctl auth login. Update chainctl if auth pull-token create does not support --description.",
             ) from None
 
-    def _look(self, uid: str) -> PullToken:
-        token = PullToken.of(self._iam.identity(uid))
+    def _read(self, uid: str) -> PullToken:
+        token = PullToken.from_identity(self._iam.identity(uid))
         if token is None:
             raise HTTPStatusError(
                 404,
                 "no pull token with this UID",
                 method="GET",
                 url=f"/iam/v2/identities/{uid}",
-                hint="chainctl told this UID. Does it work with the same platform as this login?",
+                hint="chainctl returned this UID. Check that it uses the same Chainguard platform as these credentials.",
             )
         return token

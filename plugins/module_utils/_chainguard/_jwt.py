@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""JSON web tokens: reading claims, and signing the one that is a pull token's password. Private to the collection."""
+"""JSON Web Tokens: decodes claims, and signs the passwords of pull tokens. Private to the collection."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ try:
 except ImportError as exc:
     CRYPTOGRAPHY_MISSING = str(exc)
 
-# What Chainguard's own tools make.
+# As chainctl generates them.
 _KEY_BITS = 4096
 
 
-def decode_claims(token: str, what: str) -> dict[str, t.Any]:
-    """Return the claims of a token without checking its signature. Raises InputError when it is none; what names it."""
+def decode_claims(token: str, source: str) -> dict[str, t.Any]:
+    """Return the claims of a token. Does not verify the signature. Raises InputError, which names the source."""
     try:
         payload = token.split(".")[1]
         decoded = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -33,31 +33,30 @@ def decode_claims(token: str, what: str) -> dict[str, t.Any]:
         decoded = None
     if not isinstance(decoded, dict):
         raise InputError(
-            f"{what} is not a JSON web token.", hint="Check that the whole token was copied, and nothing else."
+            f"{source} is not a JSON Web Token.", hint="Check that you copied the whole token, and nothing else."
         )
     return decoded
 
 
 class SigningKey:
-    """An RSA key that exists in memory only, to sign one token. modulus: as a JWK has it."""
+    """An RSA key in memory that signs one token. modulus: in the encoding of a JWK."""
 
     def __init__(self) -> None:
         self._private = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
-
         numbers = self._private.public_key().public_numbers()
         self.modulus = _base64_int(numbers.n)
         self._exponent = _base64_int(numbers.e)
 
     def jwks(self) -> str:
-        """Return the public half as a JSON Web Key Set, in JSON."""
+        """Return the public key as a JSON Web Key Set, encoded as JSON."""
         key = {"kty": "RSA", "alg": "RS256", "use": "sig", "n": self.modulus, "e": self._exponent}
         return json.dumps({"keys": [key]})
 
     def sign(self, payload: dict[str, t.Any]) -> str:
-        """Return the token that carries the payload."""
-        signed = f"{_base64_json({'alg': 'RS256'})}.{_base64_json(payload)}"
-        signature = self._private.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
-        return f"{signed}.{_base64(signature)}"
+        """Return a signed token with this payload."""
+        content = f"{_base64_json({'alg': 'RS256'})}.{_base64_json(payload)}"
+        signature = self._private.sign(content.encode(), padding.PKCS1v15(), hashes.SHA256())
+        return f"{content}.{_base64(signature)}"
 
 
 def _base64(data: bytes) -> str:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What there is in one organization, read once for all that is done in it. Private to the collection."""
+"""The identities, role bindings, roles and capabilities of one organization, each read once. Private to the collection."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam, Resource
 
-Read = t.TypeVar("Read")
+Part = t.TypeVar("Part")
 
 
 class OrganizationSnapshot:
-    """Each part is read when it is first asked for, and kept. Safe to use from several threads.
+    """Reads each part of an organization on first use and keeps it. Thread-safe.
 
-    whole: read the role bindings of all identities at once, which is fewer requests when several are asked for.
+    bulk: read the role bindings of all identities at once, which takes fewer requests for many tokens.
     """
 
-    def __init__(self, iam: Iam, organization: Resource, *, whole: bool = False) -> None:
+    def __init__(self, iam: Iam, organization: Resource, *, bulk: bool = False) -> None:
         self.iam = iam
         self.organization = organization
-        self._whole = whole
-        self._kept: dict[t.Hashable, t.Any] = {}
+        self._bulk = bulk
+        self._parts: dict[t.Hashable, t.Any] = {}
         self._lock = threading.Lock()
 
     @property
@@ -32,31 +32,31 @@ class OrganizationSnapshot:
         """UID of the organization."""
         return str(self.organization["uid"])
 
-    def now(self) -> float:
-        """Return the service's time, epoch seconds."""
-        return self.iam.now()
+    def server_time(self) -> float:
+        """Return the time of the service, in epoch seconds."""
+        return self.iam.server_time()
 
     def identities(self) -> list[Resource]:
         """Return the static-key identities directly under the organization."""
-        return self._once("identities", lambda: self.iam.identities(self.uid))
+        return self._read_once("identities", lambda: self.iam.identities(self.uid))
 
     def is_bound(self, identity: str, role: str) -> bool:
-        """Return whether an identity has the role of this name."""
-        if not self._whole:
-            return self._once((identity, role), lambda: self.iam.is_bound(self.uid, identity, role))
-        return (identity, role) in self._once("bindings", lambda: self.iam.bindings_by_identity(self.uid))
+        """Return whether an identity is bound to the role with this name."""
+        if not self._bulk:
+            return self._read_once((identity, role), lambda: self.iam.is_bound(self.uid, identity, role))
+        return (identity, role) in self._read_once("bindings", lambda: self.iam.bindings_by_identity(self.uid))
 
     def managed_role(self, name: str) -> Resource:
-        """Return Chainguard's own role of this name."""
-        return self._once(("role", name), lambda: self.iam.managed_role(name))
+        """Return Chainguard's managed role with this name."""
+        return self._read_once(("role", name), lambda: self.iam.managed_role(name))
 
     def granted_capabilities(self) -> frozenset[str]:
-        """Return the capabilities that the login has. Empty when Chainguard does not tell."""
-        return self._once("held", lambda: self.iam.granted_capabilities(self.uid))
+        """Return the capabilities of the credentials. Empty if Chainguard does not report them."""
+        return self._read_once("capabilities", lambda: self.iam.granted_capabilities(self.uid))
 
-    def _once(self, part: t.Hashable, read: t.Callable[[], Read]) -> Read:
+    def _read_once(self, key: t.Hashable, read: t.Callable[[], Part]) -> Part:
         with self._lock:
-            if part not in self._kept:
-                self._kept[part] = read()
-            kept: Read = self._kept[part]
-            return kept
+            if key not in self._parts:
+                self._parts[key] = read()
+            part: Part = self._parts[key]
+            return part

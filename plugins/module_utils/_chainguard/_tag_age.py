@@ -2,113 +2,110 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How far a cache is behind Chainguard, from the history of tags. Private to the collection."""
+"""How old cached images are, from the history of their tags at Chainguard. Private to the collection."""
 
 from __future__ import annotations
 
-import typing as t
-
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._catalog import ImageCatalog
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Resource
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import timestamp
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import parse_timestamp
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 
 _HOUR = 3600.0
 
-# Seconds between the pull and this look, and clocks that are not quite alike.
+# Allows for clock differences, and for the seconds between the pull and the comparison.
 _CLOCK_TOLERANCE = 300.0
 
-Pulled = dict[str, t.Any]
 History = list[tuple[float, str]]
 
 
-def digests_by_image(pulled: list[Pulled]) -> dict[str, str]:
-    """Return of pulled images with a tag the digest that came, by the image as it was written; raise InputError.
-
-    What did not come, or was asked for by digest alone, is left out.
-    """
-    for one in pulled:
-        if not isinstance(one.get("image"), str) or "digest" not in one:
+def digests_by_image(pulled: list[Resource]) -> dict[str, str]:
+    """Return the digests of pulled images by reference. Omits failed pulls and references without a tag. Raises InputError."""
+    for image in pulled:
+        if not isinstance(image.get("image"), str) or "digest" not in image:
             raise InputError(
                 "compare_images has an element without image and digest.",
                 hint="Set it to the images that cgr.pull_through.registry_pull returned.",
             )
-    named = {one["image"]: one["digest"] for one in pulled if one["digest"]}
-    return {image: digest for image, digest in named.items() if "@" not in image or ":" in image.partition("@")[0]}
+    digests = {image["image"]: image["digest"] for image in pulled if image["digest"]}
+    return {
+        reference: digest
+        for reference, digest in digests.items()
+        if "@" not in reference or ":" in reference.partition("@")[0]
+    }
 
 
 def compare(
-    catalog: ImageCatalog, came: dict[str, str], there: dict[str, Resource], period: int | None
+    catalog: ImageCatalog, digests: dict[str, str], images: dict[str, Resource], cache_period: int | None
 ) -> list[Resource]:
-    """Return for each image that is there how old it came. period: seconds for which the cache may keep a tag.
+    """Return the age of each image. digests: of the pulled images, by reference. images: those at Chainguard, by reference.
 
-    The history of a tag is asked for only where the digests differ.
+    cache_period: seconds that the cache may keep a tag. Reads the history of a tag only if its digest differs.
     """
-    found = []
-    for written, image in there.items():
-        history = [] if came[written] == image["digest"] else catalog.history(image)
-        found.append({"image": written, **describe_age(came[written], image, history, catalog.now(), period)})
-    return found
+    ages = []
+    for reference, image in images.items():
+        digest = digests[reference]
+        history = [] if digest == image["digest"] else catalog.history(image)
+        age = describe_age(digest, image, history, catalog.server_time(), cache_period)
+        ages.append({"image": reference, **age})
+    return ages
 
 
-def describe_age(digest: str, image: Resource, history: History, now: float, period: int | None) -> Resource:
-    """Return how far a digest is behind the present one, and whether that is too far, in numbers and in words."""
-    builds, since = _behind(digest, image, history)
-    outdated = None if since is None else max(now - since, 0.0)
-    late = False if digest == image["digest"] else _is_late(outdated, history, now, period)
-    hours = None if outdated is None else round(outdated / _HOUR, 1)
-    if digest == image["digest"]:
-        hours = 0.0
+def describe_age(digest: str, image: Resource, history: History, now: float, cache_period: int | None) -> Resource:
+    """Return how many builds and hours a digest is behind the current one, and whether that is too long. now: epoch seconds."""
+    is_current = digest == image["digest"]
+    builds, replaced = (0, now) if is_current else _find_replacement(digest, image, history)
+    seconds = None if replaced is None else max(now - replaced, 0.0)
+    hours = None if seconds is None else round(seconds / _HOUR, 1)
+    overdue = False if is_current else _is_overdue(seconds, history, now, cache_period)
     return {
         "digest": digest,
         "upstream_digest": image["digest"],
         "builds_behind": builds,
         "hours_behind": hours,
-        "overdue": late,
-        "summary": f"{image['name']}:{image['tag']} {_words(builds, hours, late, period)}",
+        "overdue": overdue,
+        "summary": f"{image['name']}:{image['tag']} {_summarize(builds, hours, overdue, cache_period)}",
     }
 
 
-def _behind(digest: str, image: Resource, history: History) -> tuple[int | None, float | None]:
-    """Return how many builds came after a digest, and when the first of them did; None for both when it is not known."""
-    if digest == image["digest"]:
-        return 0, None
-    builds = _without_repetitions([*history, (timestamp(image["updated"]), image["digest"])])
-    places = [place for place, (_when, build) in enumerate(builds) if build == digest]
-    if not places:
+def _find_replacement(digest: str, image: Resource, history: History) -> tuple[int | None, float | None]:
+    """Return how many builds followed a digest, and when the first of them did; None if this is unknown."""
+    builds = _remove_repetitions([*history, (parse_timestamp(image["updated"]), image["digest"])])
+    positions = [position for position, (_time, build) in enumerate(builds) if build == digest]
+    if not positions:
         return None, None
-    after = builds[places[-1] + 1 :]
-    return len(after), after[0][0] if after else None
+    later = builds[positions[-1] + 1 :]
+    return len(later), later[0][0] if later else None
 
 
-def _without_repetitions(history: History) -> History:
-    """Return the history without records that name the digest of the one before."""
-    return [record for place, record in enumerate(history) if not place or history[place - 1][1] != record[1]]
+def _remove_repetitions(history: History) -> History:
+    """Return the history without records that repeat the digest of the previous one."""
+    return [record for position, record in enumerate(history) if not position or history[position - 1][1] != record[1]]
 
 
-def _is_late(outdated: float | None, history: History, now: float, period: int | None) -> bool | None:
-    if period is None:
+def _is_overdue(seconds: float | None, history: History, now: float, cache_period: int | None) -> bool | None:
+    if cache_period is None:
         return None
-    if outdated is not None:
-        return outdated > period + _CLOCK_TOLERANCE
-    # The history does not know it, so all of the history came after it.
+    if seconds is not None:
+        return seconds > cache_period + _CLOCK_TOLERANCE
+    # A digest that the history does not contain is older than the history.
     oldest = history[0][0] if history else now
-    return True if now - oldest > period + _CLOCK_TOLERANCE else None
+    return True if now - oldest > cache_period + _CLOCK_TOLERANCE else None
 
 
-def _words(builds: int | None, hours: float | None, late: bool | None, period: int | None) -> str:
+def _summarize(builds: int | None, hours: float | None, overdue: bool | None, cache_period: int | None) -> str:
     if builds == 0:
-        return "is the present build."
+        return "is the current build."
     if builds is None:
-        behind = "is not the present build, and its history does not know it"
+        behind = "is not the current build, and is not in the history of the tag"
     else:
         behind = f"is {builds} build{'s' if builds > 1 else ''} and {hours} hours behind Chainguard"
-    if late is None:
+    if overdue is None:
         return f"{behind}."
-    kept = f"the {(period or 0) / _HOUR:.1f} hours that the cache may keep a tag"
-    if late:
+    period = f"the {(cache_period or 0) / _HOUR:.1f} hours that the cache may keep a tag"
+    if overdue:
         return (
-            f"{behind}, longer than {kept}: Artifactory cannot get the present build, and serves an old copy. "
-            "Look at its pull token and its way to Chainguard."
+            f"{behind}, longer than {period}: Artifactory cannot download the current build and serves an old copy. "
+            "Check its pull token and its connection to Chainguard."
         )
-    return f"{behind}, within {kept}, which is normal."
+    return f"{behind}, within {period}, which is normal."

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The images that Kubernetes manifests name. Private to the collection."""
+"""Finds the images in Kubernetes manifests. Private to the collection."""
 
 from __future__ import annotations
 
@@ -18,53 +18,55 @@ try:
 except ImportError as exc:
     YAML_MISSING = str(exc)
 
-_ENDINGS = (".yaml", ".yml", ".json")
-_CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
+_EXTENSIONS = (".yaml", ".yml", ".json")
+_CONTAINER_FIELDS = ("containers", "initContainers", "ephemeralContainers")
 
 
 class InvalidManifestError(Exception):
-    """A file that holds no YAML; says where and why without its content, which can be a secret."""
+    """A file that cannot be read as YAML. The message does not quote the file, which can contain secrets."""
 
 
-def manifest_files(paths: t.Iterable[str]) -> list[str]:
-    """Return the files, and those with a manifest's ending in and below the folders, sorted; raise InputError."""
-    found: set[str] = set()
+def find_manifests(paths: t.Iterable[str]) -> list[str]:
+    """Return the files, and the files with a manifest's extension in the folders and their subfolders, sorted. Raises InputError."""
+    files: set[str] = set()
     for path in paths:
         if os.path.isfile(path):
-            found.add(path)
+            files.add(path)
         elif os.path.isdir(path):
-            found.update(
+            files.update(
                 os.path.join(folder, name)
                 for folder, _folders, names in os.walk(path)
                 for name in names
-                if name.endswith(_ENDINGS)
+                if name.endswith(_EXTENSIONS)
             )
         else:
-            raise InputError(f"There is no file or folder {path}.", hint="It has to be where the module runs.")
-    return sorted(found)
+            raise InputError(
+                f"The file or folder {path} does not exist.", hint="It must be on the host where the module runs."
+            )
+    return sorted(files)
 
 
-def images_of_file(path: str) -> list[str]:
-    """Return the references of all images that the documents of a file name, as they are written; raise Unreadable."""
+def read_images(path: str) -> list[str]:
+    """Return the references of all images in a file, as they are written. Raises InvalidManifestError."""
     try:
         with open(path, "rb") as file:
             documents = list(yaml.load_all(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except yaml.MarkedYAMLError as exc:
-        where = f" in line {exc.problem_mark.line + 1}" if exc.problem_mark else ""
-        raise InvalidManifestError(f"{exc.problem or 'no YAML'}{where}") from exc
+        position = f" in line {exc.problem_mark.line + 1}" if exc.problem_mark else ""
+        raise InvalidManifestError(f"{exc.problem or 'not valid YAML'}{position}") from exc
     except (yaml.YAMLError, ValueError, RecursionError) as exc:
-        raise InvalidManifestError("no YAML") from exc
+        raise InvalidManifestError("not valid YAML") from exc
     except OSError as exc:
         raise InvalidManifestError(exc.strerror or "it cannot be opened") from exc
-    return images_of(documents)
+    return find_images(documents)
 
 
-def images_of(document: t.Any) -> list[str]:
-    """Return the references of all images in a document, in pods of whatever kind: a CronJob, a List, a resource of one's own.
+def find_images(document: t.Any) -> list[str]:
+    """Return the references of all images in a document. Finds pods in any object, such as a CronJob, List, or custom resource.
 
-    Each object is looked at once, however often YAML's anchors repeat it.
+    Visits each object once, even if YAML anchors repeat it or make it contain itself.
     """
-    found: dict[str, None] = {}
+    images: dict[str, None] = {}
     seen: set[int] = set()
     pending = [document]
     while pending:
@@ -73,28 +75,28 @@ def images_of(document: t.Any) -> list[str]:
             continue
         seen.add(id(node))
         if isinstance(node, dict):
-            found.update(dict.fromkeys(_named(node)))
+            images.update(dict.fromkeys(_pod_images(node)))
         pending += reversed(list(node.values()) if isinstance(node, dict) else node)
-    return list(found)
+    return list(images)
 
 
-def _named(pod: dict[t.Any, t.Any]) -> t.Iterator[str]:
-    for field in _CONTAINERS:
-        for container in _members(pod.get(field)):
+def _pod_images(pod: dict[t.Any, t.Any]) -> t.Iterator[str]:
+    for field in _CONTAINER_FIELDS:
+        for container in _dicts(pod.get(field)):
             if isinstance(container.get("image"), str):
                 yield container["image"].strip()
-    for volume in _members(pod.get("volumes")):
+    for volume in _dicts(pod.get("volumes")):
         image = volume.get("image")
         if isinstance(image, dict) and isinstance(image.get("reference"), str):
             yield image["reference"].strip()
 
 
-def _members(value: t.Any) -> list[dict[t.Any, t.Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+def _dicts(value: t.Any) -> list[dict[t.Any, t.Any]]:
+    return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []
 
 
 def strip_prefix(reference: str, prefixes: t.Iterable[str]) -> str | None:
-    """Return what stands behind the longest of the prefixes; None when none of them fits."""
+    """Return the reference without the longest matching prefix; None if no prefix matches."""
     for prefix in sorted((prefix.strip("/") for prefix in prefixes), key=len, reverse=True):
         if reference.startswith(f"{prefix}/"):
             return reference[len(prefix) + 1 :]

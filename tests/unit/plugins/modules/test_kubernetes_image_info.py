@@ -9,7 +9,7 @@ import json
 import pytest
 from scripted import ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._kubernetes._manifests import images_of, strip_prefix
+from ansible_collections.cgr.pull_through.plugins.module_utils._kubernetes._manifests import find_images, strip_prefix
 from ansible_collections.cgr.pull_through.plugins.modules import kubernetes_image_info
 
 DIGEST = f"sha256:{'a' * 64}"
@@ -55,16 +55,16 @@ def folder(tmp_path):
 
 
 def test_images_of_a_folder(find, folder):
-    found = find(paths=[str(folder)], prefixes=["cgr.dev/", "host:8443/cgr-private"])
-    assert found["images"] == [
+    result = find(paths=[str(folder)], prefixes=["cgr.dev/", "host:8443/cgr-private"])
+    assert result["images"] == [
         "example.com/busybox:latest-dev",
         "example.com/data:1",
         "example.com/init",
         f"example.com/job@{DIGEST}",
         "example.com/nginx:1.27",
     ]
-    assert (found["others"], found["files"], found["unreadable"]) == (["redis"], 2, [])
-    files = {one["reference"]: one["files"] for one in found["references"]}
+    assert (result["others"], result["files"], result["unreadable"]) == (["redis"], 2, [])
+    files = {entry["reference"]: entry["files"] for entry in result["references"]}
     assert files["cgr.dev/example.com/init"] == [str(folder / "below" / "list.json"), str(folder / "pod.yaml")]
 
 
@@ -78,18 +78,18 @@ def test_a_file_by_its_name(find, folder):
         ("a: {{ .Values.password }}\nb: c", "line 1"),
         ("a: hunter2\n  b: hunter2", "line 2"),
         ("a: !vault hunter2", "line 1"),
-        ("a: 2026-13-45", "no YAML"),
-        ("a: \x00", "no YAML"),
+        ("a: 2026-13-45", "not valid YAML"),
+        ("a: \x00", "not valid YAML"),
     ],
 )
-def test_what_is_no_manifest_is_told_without_its_content(find, folder, content, reason):
+def test_an_invalid_manifest_is_reported_without_its_content(find, folder, content, reason):
     (folder / "bad.yml").write_text(content, encoding="utf-8")
-    found = find(paths=[str(folder)])
-    (bad,) = found["unreadable"]
+    result = find(paths=[str(folder)])
+    (bad,) = result["unreadable"]
     assert bad["path"] == str(folder / "bad.yml") and reason in bad["reason"]
-    assert len(found["warnings"]) == 1 and "left out" in found["warnings"][0]
-    assert "hunter2" not in json.dumps(found) and "Values" not in json.dumps(found)
-    assert len(found["images"]) == 4
+    assert len(result["warnings"]) == 1 and "is ignored" in result["warnings"][0]
+    assert "hunter2" not in json.dumps(result) and "Values" not in json.dumps(result)
+    assert len(result["images"]) == 4
 
 
 def test_references_that_are_not_valid_are_others(find, folder):
@@ -105,20 +105,20 @@ def test_anchors_that_repeat_and_contain_themselves(find, folder):
 
 @pytest.mark.parametrize("document", [None, [], {"containers": "x"}, {"containers": [1]}, {"volumes": [{"image": 1}]}])
 def test_documents_without_images(document):
-    assert images_of(document) == []
+    assert find_images(document) == []
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
-    [({"paths": ["/none"]}, "no file or folder /none"), ({"paths": ["/"], "prefixes": [""]}, "empty")],
+    ("options", "message"),
+    [({"paths": ["/none"]}, "The file or folder /none does not exist"), ({"paths": ["/"], "prefixes": [""]}, "empty")],
 )
-def test_input_that_cannot_be_meant(find, options, words):
-    assert words in find(**options)["msg"]
+def test_invalid_input(find, options, message):
+    assert message in find(**options)["msg"]
 
 
 @pytest.mark.parametrize(
     ("reference", "image"),
     [("a/b/c", "c"), ("a/c", "c"), ("ab/c", None), ("a", None)],
 )
-def test_the_longest_prefix_counts(reference, image):
+def test_strips_the_longest_prefix(reference, image):
     assert strip_prefix(reference, ["a", "a/b/"]) == image
