@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An Artifactory that pulls packages through from an upstream, in memory, to be played by a scripted transport."""
+"""Fake servers for packages: an Artifactory that is a pull-through cache, its upstream, and the storage of the upstream."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import hashlib
 import typing as t
 from urllib.parse import unquote, urlsplit
 
-from scripted import Play, ScriptedAnswer, ScriptedTransport
+from scripted import Play, ScriptedResponse, ScriptedTransport
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Request
 from ansible_collections.cgr.pull_through.plugins.modules import artifact_pull
@@ -20,27 +20,27 @@ UPSTREAM = "https://libraries.example.net"
 STORAGE = "https://storage.example.org"
 KEY = "cgr"
 
-LOGIN = {"artifactory_url": ARTIFACTORY, "artifactory_access_token": "access-token"}
+CREDENTIALS = {"artifactory_url": ARTIFACTORY, "artifactory_access_token": "access-token"}
 DIRECT = {"upstream_url": f"{UPSTREAM}/root/", "upstream_username": "org/id", "upstream_password": "pull-token"}
 
-# What a redirect comes with, which a cache can hold in place of what it leads to.
+# The body of a redirect, which a cache can hold instead of its target.
 REDIRECT = f'<a href="{STORAGE}/signed?X-Amz-Signature=secret">Found</a>.\n\n'
 
 
 class PackageIndex:
-    """Files by their path on one server. Call it with a request: the others are not found.
+    """The files of one server, by path. Calling it with a request returns the response.
 
-    plays: answers to be given first, by path; each is used once, the last of a list as often as it is asked for.
-    login: the Authorization that is demanded; empty for none.
+    plays: responses that take precedence, by path. Each is used once, but the last one of a list is repeated.
+    authorization: the required Authorization header; empty for none.
     """
 
-    def __init__(self, *, login: str = "") -> None:
+    def __init__(self, *, authorization: str = "") -> None:
         self.files: dict[str, tuple[bytes, dict[str, str]]] = {}
         self.plays: dict[str, list[Play]] = {}
-        self.login = login
+        self.authorization = authorization
 
     def add(self, path: str, body: bytes | str, **headers: str) -> bytes:
-        """Hold a file. Headers are written with underscores."""
+        """Add a file. headers: with underscores instead of dashes."""
         content = body.encode() if isinstance(body, str) else body
         self.files[path] = (content, {name.replace("_", "-"): value for name, value in headers.items()})
         return content
@@ -49,34 +49,34 @@ class PackageIndex:
         path = unquote(urlsplit(request.url).path)
         if plays := self.plays.get(path):
             return plays.pop(0) if len(plays) > 1 else plays[0]
-        if self.login and request.headers.get("Authorization") != self.login:
-            return ScriptedAnswer(401, {"errors": [{"status": 401, "message": "Authentication is required"}]})
+        if self.authorization and request.headers.get("Authorization") != self.authorization:
+            return ScriptedResponse(401, {"errors": [{"status": 401, "message": "Authentication is required"}]})
         if path not in self.files:
-            return ScriptedAnswer(404, {"errors": [{"status": 404, "message": "Could not find resource"}]})
+            return ScriptedResponse(404, {"errors": [{"status": 404, "message": "Could not find resource"}]})
         body, headers = self.files[path]
-        return ScriptedAnswer(200, body, {"Content-Type": "application/octet-stream", **headers})
+        return ScriptedResponse(200, body, {"Content-Type": "application/octet-stream", **headers})
 
 
-class World:
-    """An Artifactory with one repository, its configuration and its cache; its upstream; and the upstream's storage.
+class FakeServers:
+    """An Artifactory with one repository, its upstream, and the storage of the upstream.
 
-    cached: paths in the cache. A file that is served through the repository is there from then on, under the path that
-    cache_path makes of the one that was asked for.
+    cached: paths in the cache. A file that the repository serves is added with the path that cache_path returns for its
+    URL path.
     """
 
-    def __init__(self, package_type: str, home: str) -> None:
-        self.home = home
-        self.through = PackageIndex()
+    def __init__(self, package_type: str, repository_path: str) -> None:
+        self.repository_path = repository_path
+        self.repository = PackageIndex()
         self.upstream = PackageIndex()
         self.storage = PackageIndex()
         self.cached: set[str] = set()
-        self.cache_path: t.Callable[[str], str] = lambda path: path.removeprefix(f"{home}/")
-        self.config: Play = ScriptedAnswer(200, self.configuration(package_type))
-        self.transport = ScriptedTransport(by=self.answer)
+        self.cache_path: t.Callable[[str], str] = lambda path: path.removeprefix(f"{repository_path}/")
+        self.config: Play = ScriptedResponse(200, self.configuration(package_type))
+        self.transport = ScriptedTransport(respond=self.respond)
 
     @staticmethod
     def configuration(package_type: str, **changes: t.Any) -> dict[str, t.Any]:
-        """Return what Artifactory tells of a repository that is set as it should be."""
+        """Return the configuration of a repository with the correct settings."""
         return {
             "key": KEY,
             "rclass": "remote",
@@ -92,48 +92,49 @@ class World:
             **changes,
         }
 
-    def answer(self, request: Request) -> Play:
+    def respond(self, request: Request) -> Play:
         path = unquote(urlsplit(request.url).path)
         if request.url.startswith(f"{STORAGE}/"):
             return self.storage(request)
         if request.url.startswith(f"{UPSTREAM}/"):
             return self.upstream(request)
         if path == "/artifactory/api/repositories/configurations":
-            return ScriptedAnswer(404)  # as of a server that is too old for it
+            return ScriptedResponse(404)  # as an old version of Artifactory
         if path.startswith("/artifactory/api/repositories/"):
             return self.config
         if path.startswith(cache := f"/artifactory/api/storage/{KEY}-cache/"):
-            return ScriptedAnswer(200 if path.removeprefix(cache) in self.cached else 404, {})
+            return ScriptedResponse(200 if path.removeprefix(cache) in self.cached else 404, {})
         if request.method == "DELETE":
             self.cached.discard(path.removeprefix(f"/artifactory/{KEY}-cache/"))
-            return ScriptedAnswer(204)
-        play = self.through(request)
-        if isinstance(play, ScriptedAnswer) and play.status == 200:
+            return ScriptedResponse(204)
+        play = self.repository(request)
+        if isinstance(play, ScriptedResponse) and play.status == 200:
             self.cached.add(self.cache_path(path))
         return play
 
     def add(self, path: str, body: bytes | str, **headers: str) -> bytes:
-        """Hold a file in both places, below the repository's home and below the upstream's root."""
-        self.through.add(f"{self.home}/{path}", body, **headers)
+        """Add a file to the repository and to its upstream."""
+        self.repository.add(f"{self.repository_path}/{path}", body, **headers)
         return self.upstream.add(f"/root/{path}", body, **headers)
 
     def redirect(self, path: str) -> None:
-        """Have the upstream redirect to storage for one of its files, as Chainguard does."""
+        """Let the upstream redirect to its storage for a file, as Chainguard does."""
         body, headers = self.upstream.files.pop(f"/root/{path}")
         name = hashlib.sha256(body).hexdigest()
         self.storage.add(f"/{name}", body, **headers)
         target = {"Location": f"{STORAGE}/{name}?X-Amz-Signature=secret", "Content-Type": "text/html"}
-        self.upstream.plays[f"/root/{path}"] = [ScriptedAnswer(302, REDIRECT, target)]
+        self.upstream.plays[f"/root/{path}"] = [ScriptedResponse(302, REDIRECT, target)]
 
-    def asked(self, part: str) -> list[str]:
-        return [url for _method, url in self.transport.asked if part in url]
+    def requested_urls(self, part: str) -> list[str]:
+        """Return the URLs of the requests that contain a text."""
+        return [url for _method, url in self.transport.calls if part in url]
 
 
-def puller(world: World, run_module: t.Callable[..., t.Any], package_type: str) -> t.Callable[..., t.Any]:
-    """Return a function that runs artifact_pull over a world and returns the result."""
+def create_pull(servers: FakeServers, run_module: t.Callable[..., t.Any], package_type: str) -> t.Callable[..., t.Any]:
+    """Return a function that runs artifact_pull with the fake servers and returns the result."""
 
     def run(*artifacts: str, **options: t.Any) -> t.Any:
-        options = {"repository": KEY, "package_type": package_type, **LOGIN, **options}
-        return run_module(artifact_pull, world.transport, artifacts=list(artifacts), **options)
+        options = {"repository": KEY, "package_type": package_type, **CREDENTIALS, **options}
+        return run_module(artifact_pull, servers.transport, artifacts=list(artifacts), **options)
 
     return run

@@ -11,11 +11,11 @@ import json
 
 import pytest
 import yaml
-from fake_packages import ARTIFACTORY, DIRECT, KEY, LOGIN, REDIRECT, UPSTREAM, World, puller
-from scripted import ScriptedAnswer
+from fake_packages import ARTIFACTORY, DIRECT, KEY, CREDENTIALS, REDIRECT, UPSTREAM, FakeServers, create_pull
+from scripted import ScriptedResponse
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import TransportError
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import basic_authorization
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import TransportError
 from ansible_collections.cgr.pull_through.plugins.modules import artifact_pull
 
 FOLDER = "org/example/lib"
@@ -27,19 +27,19 @@ def pom(packaging=""):
     return f'<project xmlns="http://maven.apache.org/POM/4.0.0"><artifactId>lib</artifactId>{inside}</project>'
 
 
-def publish(world, *versions, packaging="", algorithm="sha1", released=""):
+def publish(servers, *versions, packaging="", algorithm="sha1", released=""):
     """Put versions of org.example:lib into the repository and its upstream, each with its checksums."""
     listed = "".join(f"<version>{version}</version>" for version in versions)
     release = f"<release>{released}</release>" if released else ""
-    world.add(
+    servers.add(
         f"{FOLDER}/maven-metadata.xml",
         f"<metadata><versioning>{release}<versions>{listed}</versions></versioning></metadata>",
     )
     for version in versions:
         for extension, body in (("pom", pom(packaging).encode()), ("jar", JAR + version.encode())):
             path = f"{FOLDER}/{version}/lib-{version}.{extension}"
-            world.add(path, body)
-            world.add(f"{path}.{algorithm}", hashlib.new(algorithm, body).hexdigest() + f"  lib.{extension}\n")
+            servers.add(path, body)
+            servers.add(f"{path}.{algorithm}", hashlib.new(algorithm, body).hexdigest() + f"  lib.{extension}\n")
 
 
 def file(version="1.1", extension="jar"):
@@ -47,18 +47,18 @@ def file(version="1.1", extension="jar"):
 
 
 @pytest.fixture
-def world():
-    made = World("maven", f"/artifactory/{KEY}")
+def servers():
+    made = FakeServers("maven", f"/artifactory/{KEY}")
     publish(made, "1.0", "1.1", "1.2-rc1", released="1.1")
     return made
 
 
 @pytest.fixture
-def pull(world, run_module):
-    return puller(world, run_module, "maven")
+def pull(servers, run_module):
+    return create_pull(servers, run_module, "maven")
 
 
-def test_the_newest_release_comes_with_its_pom_and_its_checksums(world, pull):
+def test_the_newest_release_comes_with_its_pom_and_its_checksums(servers, pull):
     result = pull("org.example:lib")
     assert "failed" not in result and result["changed"] is False
     (shown,) = result["artifacts"]
@@ -90,7 +90,7 @@ def test_the_newest_release_comes_with_its_pom_and_its_checksums(world, pull):
         "diagnosis": None,
     }
     assert shown["files"][0]["name"] == "lib-1.1.pom"
-    assert [url.rpartition("/")[2] for _method, url in world.transport.asked] == [
+    assert [url.rpartition("/")[2] for _method, url in servers.transport.calls] == [
         "maven-metadata.xml",
         "lib-1.1.pom",
         "lib-1.1.pom.sha256",
@@ -99,23 +99,23 @@ def test_the_newest_release_comes_with_its_pom_and_its_checksums(world, pull):
         "lib-1.1.jar.sha256",
         "lib-1.1.jar.sha1",
     ]
-    assert {request.headers["Authorization"] for request in world.transport.requests} == {"Bearer access-token"}
-    assert not world.asked("/api/")
+    assert {request.headers["Authorization"] for request in servers.transport.requests} == {"Bearer access-token"}
+    assert not servers.requested_urls("/api/")
     assert result["totals"]["requests"] == 7 and result["totals"]["bytes"] > shown["bytes"]
     assert result["summary"] == [
         "cgr: org.example:lib: pulled 1.1; 2 files, 2 with the checksum promised, 0.0 MB; cached or not is not known."
     ]
 
 
-def test_it_is_what_upstream_serves_directly_from_its_storage(world, pull):
-    world.redirect(file())
+def test_it_is_what_upstream_serves_directly_from_its_storage(servers, pull):
+    servers.redirect(file())
     result = pull("org.example:lib:1.1", **DIRECT)
     (shown,) = result["artifacts"]
     assert (shown["ok"], shown["upstream_version"], shown["outdated"]) == (True, "1.1", False)
     assert [one["matches_upstream"] for one in shown["files"]] == [True, True]
     assert "2 as upstream's" in result["summary"][0]
     logins = {
-        url: request.headers.get("Authorization") for request in world.transport.requests for url in [request.url]
+        url: request.headers.get("Authorization") for request in servers.transport.requests for url in [request.url]
     }
     assert {login for url, login in logins.items() if url.startswith(UPSTREAM)} == {
         basic_authorization("org/id", "pull-token")
@@ -124,18 +124,18 @@ def test_it_is_what_upstream_serves_directly_from_its_storage(world, pull):
     assert "pull-token" not in json.dumps(result) and "secret" not in json.dumps(result)
 
 
-def test_without_a_repository_it_pulls_from_upstream_alone(world, pull):
-    world.redirect(file())
+def test_without_a_repository_it_pulls_from_upstream_alone(servers, pull):
+    servers.redirect(file())
     result = pull("org.example:lib", repository=None, **DIRECT)
     (shown,) = result["artifacts"]
     assert (shown["ok"], shown["version"], shown["upstream_version"]) == (True, "1.1", None)
     assert shown["reference"] == "libraries.example.net: org.example:lib"
-    assert not world.asked(ARTIFACTORY)
+    assert not servers.requested_urls(ARTIFACTORY)
 
 
-def test_without_a_repository_a_refusal_is_the_token_s(world, pull):
-    refusal = ScriptedAnswer(403, {"error": "no entitlement for java"})
-    world.upstream.plays[f"/root/{FOLDER}/maven-metadata.xml"] = [refusal]
+def test_without_a_repository_a_refusal_is_the_token_s(servers, pull):
+    refusal = ScriptedResponse(403, {"error": "no entitlement for java"})
+    servers.upstream.plays[f"/root/{FOLDER}/maven-metadata.xml"] = [refusal]
     result = pull("org.example:lib", repository=None, **DIRECT)
     assert result["artifacts"][0]["diagnosis"]["code"] == "upstream_access_denied"
     assert "no entitlement for java" in result["msg"]
@@ -146,7 +146,7 @@ def test_there_has_to_be_a_place_to_pull_from(pull):
     assert "nothing to pull from" in result["msg"]
 
 
-def test_all_that_is_returned_is_documented(world, pull):
+def test_all_that_is_returned_is_documented(servers, pull):
     result = pull("org.example:lib", "org.example:none", **DIRECT)
     documented = yaml.safe_load(artifact_pull.RETURN)
     contains = documented["artifacts"]["contains"]
@@ -178,34 +178,34 @@ def test_all_options_are_documented_with_their_defaults():
         ({"artifactory_username": "u"}, "Bearer access-token"),
     ],
 )
-def test_logins(world, pull, options, login):
-    world.through.login = login or ""
+def test_logins(servers, pull, options, login):
+    servers.repository.authorization = login or ""
     assert pull("org.example:lib", **options)["artifacts"][0]["ok"] is True
-    assert {request.headers.get("Authorization") for request in world.transport.requests} == {login}
+    assert {request.headers.get("Authorization") for request in servers.transport.requests} == {login}
 
 
-def test_a_newer_version_upstream_is_no_failure_and_explained(world, pull):
+def test_a_newer_version_upstream_is_no_failure_and_explained(servers, pull):
     metadata = "<metadata><versioning><release>2.0</release></versioning></metadata>"
-    world.upstream.add(f"/root/{FOLDER}/maven-metadata.xml", metadata)
-    world.through.add(f"/artifactory/{KEY}/{FOLDER}/2.0/lib-2.0.pom", pom("pom"))
+    servers.upstream.add(f"/root/{FOLDER}/maven-metadata.xml", metadata)
+    servers.repository.add(f"/artifactory/{KEY}/{FOLDER}/2.0/lib-2.0.pom", pom("pom"))
     result = pull("org.example:lib", **DIRECT)
     (shown,) = result["artifacts"]
     assert (shown["ok"], shown["version"], shown["upstream_version"], shown["outdated"]) == (True, "1.1", "2.0", True)
     assert shown["diagnosis"]["code"] == "outdated" and "7200 seconds" in shown["diagnosis"]["cause"]
     assert "pulled 1.1, older than upstream's 2.0" in result["summary"][0]
-    assert world.asked(f"{KEY}/{FOLDER}/2.0/lib-2.0.pom")
+    assert servers.requested_urls(f"{KEY}/{FOLDER}/2.0/lib-2.0.pom")
 
 
-def test_a_newer_version_that_cannot_be_had_through_the_repository_is_a_failure(world, pull):
+def test_a_newer_version_that_cannot_be_had_through_the_repository_is_a_failure(servers, pull):
     metadata = "<metadata><versioning><release>2.0</release></versioning></metadata>"
-    world.upstream.add(f"/root/{FOLDER}/maven-metadata.xml", metadata)
+    servers.upstream.add(f"/root/{FOLDER}/maven-metadata.xml", metadata)
     (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
     assert (shown["ok"], shown["outdated"], shown["diagnosis"]["code"]) == (False, True, "masked_by_cache")
 
 
-def test_another_build_than_upstreams_is_a_failure(world, pull):
-    world.through.add(f"/artifactory/{KEY}/{file()}", JAR)
-    world.through.add(f"/artifactory/{KEY}/{file()}.sha1", hashlib.sha1(JAR).hexdigest())
+def test_another_build_than_upstreams_is_a_failure(servers, pull):
+    servers.repository.add(f"/artifactory/{KEY}/{file()}", JAR)
+    servers.repository.add(f"/artifactory/{KEY}/{file()}.sha1", hashlib.sha1(JAR).hexdigest())
     (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
     assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "upstream_checksum_mismatch")
     assert [one["matches_upstream"] for one in shown["files"]] == [True, False]
@@ -213,28 +213,30 @@ def test_another_build_than_upstreams_is_a_failure(world, pull):
     assert f"delete {file()} from cgr-cache" in shown["diagnosis"]["fix"]
 
 
-def test_something_fresh(world, pull):
+def test_something_fresh(servers, pull):
     (shown,) = pull("org.example:lib", from_upstream="required")["artifacts"]
     assert (shown["ok"], shown["from_upstream"]) == (True, True)
     assert shown["from_upstream_evidence"] == "lib-1.1.jar was not in cgr-cache before, and is now."
 
 
-def test_a_file_nearby_shows_that_the_way_is_open(world, pull):
-    world.cached.update([file(extension="pom"), file(), file("1.2-rc1", "pom")])
+def test_a_file_nearby_shows_that_the_way_is_open(servers, pull):
+    servers.cached.update([file(extension="pom"), file(), file("1.2-rc1", "pom")])
     (shown,) = pull("org.example:lib", from_upstream="preferred")["artifacts"]
     assert (shown["ok"], shown["from_upstream"]) == (True, True)
     assert shown["from_upstream_evidence"] == "lib-1.0.pom was not in cgr-cache before, and is now."
     assert len(shown["files"]) == 2
     # Once before it was fetched, and once after that.
     looks = [
-        url for _method, url in world.transport.asked if url.endswith(f"/api/storage/{KEY}-cache/{file('1.0', 'pom')}")
+        url
+        for _method, url in servers.transport.calls
+        if url.endswith(f"/api/storage/{KEY}-cache/{file('1.0', 'pom')}")
     ]
     assert len(looks) == 2
 
 
-def test_a_file_nearby_that_does_not_come_is_a_failure(world, pull):
-    world.cached.update([file(extension="pom"), file()])
-    world.through.plays[f"/artifactory/{KEY}/{file('1.2-rc1', 'pom')}"] = [ScriptedAnswer(404, "no")]
+def test_a_file_nearby_that_does_not_come_is_a_failure(servers, pull):
+    servers.cached.update([file(extension="pom"), file()])
+    servers.repository.plays[f"/artifactory/{KEY}/{file('1.2-rc1', 'pom')}"] = [ScriptedResponse(404, "no")]
     (shown,) = pull("org.example:lib", from_upstream="preferred")["artifacts"]
     assert (shown["ok"], shown["from_upstream"], shown["diagnosis"]["code"]) == (False, False, "masked_by_cache")
 
@@ -242,8 +244,8 @@ def test_a_file_nearby_that_does_not_come_is_a_failure(world, pull):
 ALL = [file(version, extension) for version in ("1.0", "1.1", "1.2-rc1") for extension in ("pom", "jar")]
 
 
-def test_nothing_fresh(world, pull):
-    world.cached.update(ALL)
+def test_nothing_fresh(servers, pull):
+    servers.cached.update(ALL)
     result = pull("org.example:lib", from_upstream="required")
     (shown,) = result["artifacts"]
     assert (shown["ok"], shown["from_upstream"], shown["diagnosis"]["code"]) == (False, False, "served_from_cache")
@@ -251,26 +253,26 @@ def test_nothing_fresh(world, pull):
     assert pull("org.example:lib", from_upstream="preferred")["summary"][0].endswith("all from the cache.")
 
 
-def test_the_smallest_file_is_deleted_from_the_cache_and_pulled_again(world, pull):
-    world.cached.update(ALL)
+def test_the_smallest_file_is_deleted_from_the_cache_and_pulled_again(servers, pull):
+    servers.cached.update(ALL)
     (shown,) = pull("org.example:lib", from_upstream="required", evict=True)["artifacts"]
     assert (shown["ok"], shown["from_upstream"]) == (True, True)
-    deleted = [url for method, url in world.transport.asked if method == "DELETE"]
+    deleted = [url for method, url in servers.transport.calls if method == "DELETE"]
     assert deleted == [f"{ARTIFACTORY}/artifactory/{KEY}-cache/{file(extension='pom')}"]
 
 
-def test_freshness_of_what_is_no_remote_is_not_known(world, pull):
-    world.config = ScriptedAnswer(200, World.configuration("maven", rclass="virtual"))
+def test_freshness_of_what_is_no_remote_is_not_known(servers, pull):
+    servers.config = ScriptedResponse(200, FakeServers.configuration("maven", rclass="virtual"))
     (shown,) = pull("org.example:lib", from_upstream="preferred")["artifacts"]
     assert (shown["ok"], shown["from_upstream"]) == (True, None) and "is no remote repository" in shown[
         "from_upstream_evidence"
     ]
 
 
-def test_check_mode_sends_nothing(world, run_module):
-    options = {"repository": KEY, "package_type": "maven", "artifacts": ["a:b", "a:b", "a:c:1"], **LOGIN}
-    result = run_module(artifact_pull, world.transport, check=True, **options)
-    assert result["changed"] is False and not world.transport.requests
+def test_check_mode_sends_nothing(servers, run_module):
+    options = {"repository": KEY, "package_type": "maven", "artifacts": ["a:b", "a:b", "a:c:1"], **CREDENTIALS}
+    result = run_module(artifact_pull, servers.transport, check=True, **options)
+    assert result["changed"] is False and not servers.transport.requests
     assert [(one["reference"], one["version"], one["status"], one["ok"]) for one in result["artifacts"]] == [
         ("cgr: a:b", None, "skipped", None),
         ("cgr: a:c:1", "1", "skipped", None),
@@ -283,9 +285,9 @@ def test_check_mode_sends_nothing(world, run_module):
     ("options", "words"),
     [
         ({"artifacts": []}, "artifacts is empty"),
-        ({"artifacts": ["a"]}, "cannot be read. Write it as GROUP:ARTIFACT"),
-        ({"artifacts": ["a:b:1:jar"]}, "cannot be read"),
-        ({"artifacts": ["a:../b"]}, "cannot be read"),
+        ({"artifacts": ["a"]}, "is not valid. Write it as GROUP:ARTIFACT"),
+        ({"artifacts": ["a:b:1:jar"]}, "is not valid"),
+        ({"artifacts": ["a:../b"]}, "is not valid"),
         ({"artifacts": ["a:b:1-SNAPSHOT"]}, "is a snapshot"),
         ({"repository": "a/b"}, "is not valid"),
         ({"threads": 0}, "threads is 0"),
@@ -299,34 +301,34 @@ def test_check_mode_sends_nothing(world, run_module):
     ],
 )
 @pytest.mark.parametrize("check", [False, True], ids=["real", "check"])
-def test_bad_input_is_told_before_anything_is_sent(world, run_module, options, words, check):
-    options = {"repository": KEY, "package_type": "maven", "artifacts": ["a:b"], **LOGIN, **options}
-    result = run_module(artifact_pull, world.transport, check=check, **options)
-    assert result["failed"] is True and words in result["msg"] and not world.transport.requests
+def test_bad_input_is_told_before_anything_is_sent(servers, run_module, options, words, check):
+    options = {"repository": KEY, "package_type": "maven", "artifacts": ["a:b"], **CREDENTIALS, **options}
+    result = run_module(artifact_pull, servers.transport, check=check, **options)
+    assert result["failed"] is True and words in result["msg"] and not servers.transport.requests
 
 
-def test_a_failure_is_told_with_cause_fix_and_all_results(world, pull):
+def test_a_failure_is_told_with_cause_fix_and_all_results(servers, pull):
     result = pull("org.example:lib", "org.example:bad", "org.example:worse")
     assert [one["status"] for one in result["artifacts"]] == ["pulled", "failed", "failed"]
     assert result["artifacts"][1]["error"]["status"] == 404
     first, second = result["msg"].splitlines()
     assert first == "2 of 3 artifacts failed." and "cgr: org.example:bad" in second
     assert "access-token" not in json.dumps(result)
-    assert len(world.asked("/api/repositories/")) == 1
+    assert len(servers.requested_urls("/api/repositories/")) == 1
 
 
 @pytest.mark.parametrize("path", [f"{FOLDER}/maven-metadata.xml", file(extension="pom"), file(), f"{file()}.sha1"])
 @pytest.mark.parametrize("of_artifactory", [True, False])
-def test_a_redirect_page_in_the_cache_is_named(world, pull, path, of_artifactory):
+def test_a_redirect_page_in_the_cache_is_named(servers, pull, path, of_artifactory):
     headers = {"X-Artifactory-Id": "1"} if of_artifactory else {}
-    world.through.add(f"/artifactory/{KEY}/{path}", REDIRECT, **headers)
-    world.config = ScriptedAnswer(200, World.configuration("maven", bypassHeadRequests=False))
+    servers.repository.add(f"/artifactory/{KEY}/{path}", REDIRECT, **headers)
+    servers.config = ScriptedResponse(200, FakeServers.configuration("maven", bypassHeadRequests=False))
     (shown,) = pull("org.example:lib")["artifacts"]
     assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "redirect_cached")
     assert (
         "set bypassHeadRequests to true" in shown["diagnosis"]["fix"] and "from cgr-cache" in shown["diagnosis"]["fix"]
     )
-    world.config = ScriptedAnswer(403, "no")
+    servers.config = ScriptedResponse(403, "no")
     code = pull("org.example:lib")["artifacts"][0]["diagnosis"]["code"]
     assert code == ("html_cached" if of_artifactory else "html_response")
 
@@ -334,82 +336,83 @@ def test_a_redirect_page_in_the_cache_is_named(world, pull, path, of_artifactory
 @pytest.mark.parametrize(
     ("path", "body", "words"),
     [
-        (f"{FOLDER}/maven-metadata.xml", "{}", "no XML"),
-        (f"{FOLDER}/maven-metadata.xml", "<project/>", "no metadata"),
-        (file(extension="pom"), "<metadata/>", "no project"),
+        (f"{FOLDER}/maven-metadata.xml", "{}", "not valid XML"),
+        (f"{FOLDER}/maven-metadata.xml", "<project/>", "is not metadata"),
+        (file(extension="pom"), "<metadata/>", "is not project"),
         (file(extension="pom"), '<!DOCTYPE a [<!ENTITY b "c">]><project/>', "entities"),
         (f"{file()}.sha1", "not a checksum", "without a sha1 checksum"),
         (f"{file()}.sha1", "", "without a sha1 checksum"),
         (file(), b"other bytes", "does not have the sha1"),
     ],
 )
-def test_contents_that_are_not_what_they_should_be(world, pull, path, body, words):
-    world.through.add(f"/artifactory/{KEY}/{path}", body)
+def test_contents_that_are_not_what_they_should_be(servers, pull, path, body, words):
+    servers.repository.add(f"/artifactory/{KEY}/{path}", body)
     if path == file(extension="pom"):
-        world.through.files.pop(f"/artifactory/{KEY}/{path}.sha1")
+        servers.repository.files.pop(f"/artifactory/{KEY}/{path}.sha1")
     (shown,) = pull("org.example:lib")["artifacts"]
     assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "content_mismatch")
     assert words in shown["diagnosis"]["cause"]
 
 
-def test_a_content_that_a_proxy_changed(world, pull):
+def test_a_content_that_a_proxy_changed(servers, pull):
     headers = {"X-Checksum-Sha256": "0" * 64, "Content-Encoding": "br"}
-    world.through.add(f"/artifactory/{KEY}/{file()}", JAR + b"1.1", **headers)
+    servers.repository.add(f"/artifactory/{KEY}/{file()}", JAR + b"1.1", **headers)
     (shown,) = pull("org.example:lib")["artifacts"]
-    assert "sha256 that Artifactory sent along" in shown["diagnosis"]["cause"]
-    assert "A proxy on the way encodes contents (br)" in shown["diagnosis"]["fix"]
+    assert "sha256 that Artifactory sent with it" in shown["diagnosis"]["cause"]
+    assert "A proxy encodes the content (br)" in shown["diagnosis"]["fix"]
 
 
 @pytest.mark.parametrize(
     ("packaging", "extension"), [("war", "war"), ("bundle", "jar"), ("pom", None), ("maven-plugin", "jar")]
 )
-def test_what_a_pom_describes(world, pull, packaging, extension):
-    publish(world, "1.1", packaging=packaging)
-    world.add(file(extension="war"), b"war")
+def test_what_a_pom_describes(servers, pull, packaging, extension):
+    publish(servers, "1.1", packaging=packaging)
+    servers.add(file(extension="war"), b"war")
     (shown,) = pull("org.example:lib")["artifacts"]
     names = [one["name"].rpartition(".")[2] for one in shown["files"]]
     assert names == ["pom", *([extension] if extension else [])]
 
 
-def test_the_stronger_checksum_is_enough(world, pull):
-    publish(world, "1.1", algorithm="sha256")
+def test_the_stronger_checksum_is_enough(servers, pull):
+    publish(servers, "1.1", algorithm="sha256")
     (shown,) = pull("org.example:lib:1.1")["artifacts"]
-    assert [one["verified_checksums"] for one in shown["files"]] == [["sha256"], ["sha256"]] and not world.asked(
-        ".sha1"
-    )
+    assert [one["verified_checksums"] for one in shown["files"]] == [
+        ["sha256"],
+        ["sha256"],
+    ] and not servers.requested_urls(".sha1")
 
 
-def test_without_a_checksum_nothing_is_promised(world, pull):
-    for place in (world.through, world.upstream):
+def test_without_a_checksum_nothing_is_promised(servers, pull):
+    for place in (servers.repository, servers.upstream):
         place.files = {path: held for path, held in place.files.items() if not path.endswith(".sha1")}
     result = pull("org.example:lib")
     assert [one["verified_checksums"] for one in result["artifacts"][0]["files"]] == [[], []]
     assert "2 files, 0 with the checksum promised" in result["summary"][0]
 
 
-def test_a_version_that_is_known_needs_no_metadata(world, pull):
-    del world.through.files[f"/artifactory/{KEY}/{FOLDER}/maven-metadata.xml"]
+def test_a_version_that_is_known_needs_no_metadata(servers, pull):
+    del servers.repository.files[f"/artifactory/{KEY}/{FOLDER}/maven-metadata.xml"]
     assert pull("org.example:lib:1.1")["artifacts"][0]["ok"] is True
 
 
-def test_metadata_without_versions(world, pull):
-    world.through.add(f"/artifactory/{KEY}/{FOLDER}/maven-metadata.xml", "<metadata/>")
+def test_metadata_without_versions(servers, pull):
+    servers.repository.add(f"/artifactory/{KEY}/{FOLDER}/maven-metadata.xml", "<metadata/>")
     (shown,) = pull("org.example:lib")["artifacts"]
     assert shown["diagnosis"]["code"] == "version_missing"
 
 
-def test_without_a_release_mark_the_newest_that_is_no_prerelease(world, pull):
-    publish(world, "1.9", "1.10", "1.11-rc1")
+def test_without_a_release_mark_the_newest_that_is_no_prerelease(servers, pull):
+    publish(servers, "1.9", "1.10", "1.11-rc1")
     assert pull("org.example:lib")["artifacts"][0]["version"] == "1.10"
 
 
 @pytest.mark.parametrize(
     ("play", "code"),
     [
-        (ScriptedAnswer(401, {"error": "token expired"}), "upstream_credentials_rejected"),
-        (ScriptedAnswer(403, {"error": "not entitled"}), "upstream_access_denied"),
-        (ScriptedAnswer(409, {"error": "MALWARE_DETECTED"}), "blocked"),
-        (ScriptedAnswer(404, {"error": "not found"}), "upstream_not_found"),
+        (ScriptedResponse(401, {"error": "token expired"}), "upstream_credentials_rejected"),
+        (ScriptedResponse(403, {"error": "not entitled"}), "upstream_access_denied"),
+        (ScriptedResponse(409, {"error": "MALWARE_DETECTED"}), "blocked"),
+        (ScriptedResponse(404, {"error": "not found"}), "upstream_not_found"),
         (None, "negative_cache"),
         (
             TransportError("refuses the connection.", method="GET", url=UPSTREAM, transient=False),
@@ -417,26 +420,26 @@ def test_without_a_release_mark_the_newest_that_is_no_prerelease(world, pull):
         ),
     ],
 )
-def test_what_upstream_tells_of_a_failure(world, pull, play, code):
+def test_what_upstream_tells_of_a_failure(servers, pull, play, code):
     path = f"{FOLDER}/maven-metadata.xml"
-    del world.through.files[f"/artifactory/{KEY}/{path}"]
+    del servers.repository.files[f"/artifactory/{KEY}/{path}"]
     if play:
-        world.upstream.plays[f"/root/{path}"] = [play]
+        servers.upstream.plays[f"/root/{path}"] = [play]
     (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
     assert (shown["status"], shown["diagnosis"]["code"]) == ("failed", code)
 
 
 @pytest.mark.parametrize("extension", ["pom", "jar"])
-def test_a_file_that_upstream_blocks(world, pull, extension):
-    del world.through.files[f"/artifactory/{KEY}/{file(extension=extension)}"]
-    world.upstream.plays[f"/root/{file(extension=extension)}"] = [ScriptedAnswer(409, {"error": "POLICY_BLOCKED"})]
+def test_a_file_that_upstream_blocks(servers, pull, extension):
+    del servers.repository.files[f"/artifactory/{KEY}/{file(extension=extension)}"]
+    servers.upstream.plays[f"/root/{file(extension=extension)}"] = [ScriptedResponse(409, {"error": "POLICY_BLOCKED"})]
     (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
     assert shown["diagnosis"]["code"] == "blocked" and "POLICY_BLOCKED" in shown["diagnosis"]["cause"]
 
 
-def test_a_file_that_does_not_come_though_upstream_has_it(world, pull):
-    del world.through.files[f"/artifactory/{KEY}/{file()}"]
-    world.config = ScriptedAnswer(200, World.configuration("maven", allowAnyHostAuth=True))
+def test_a_file_that_does_not_come_though_upstream_has_it(servers, pull):
+    del servers.repository.files[f"/artifactory/{KEY}/{file()}"]
+    servers.config = ScriptedResponse(200, FakeServers.configuration("maven", allowAnyHostAuth=True))
     (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
     assert shown["diagnosis"]["code"] == "credentials_forwarded"
     assert [one["name"] for one in shown["files"]] == ["lib-1.1.pom"]
@@ -445,22 +448,22 @@ def test_a_file_that_does_not_come_though_upstream_has_it(world, pull):
 @pytest.mark.parametrize(
     ("play", "code"),
     [
-        (ScriptedAnswer(401, {"error": "expired"}), "upstream_credentials_rejected"),
-        (ScriptedAnswer(404, {"error": "gone"}), "upstream_gone"),
+        (ScriptedResponse(401, {"error": "expired"}), "upstream_credentials_rejected"),
+        (ScriptedResponse(404, {"error": "gone"}), "upstream_gone"),
         (
             TransportError("refuses the connection.", method="GET", url=UPSTREAM, transient=False),
             "upstream_unreachable",
         ),
     ],
 )
-def test_what_comes_through_but_cannot_be_compared(world, pull, play, code):
-    world.upstream.plays[f"/root/{FOLDER}/maven-metadata.xml"] = [play]
+def test_what_comes_through_but_cannot_be_compared(servers, pull, play, code):
+    servers.upstream.plays[f"/root/{FOLDER}/maven-metadata.xml"] = [play]
     (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
     assert (shown["ok"], shown["version"], shown["diagnosis"]["code"]) == (False, "1.1", code)
 
 
-def test_what_would_fail_with_one_cause_is_not_tried(world, pull):
-    world.through.login = "Bearer another"
+def test_what_would_fail_with_one_cause_is_not_tried(servers, pull):
+    servers.repository.authorization = "Bearer another"
     result = pull(*(f"org.example:lib{number}" for number in range(6)), threads=1)
     statuses = [one["status"] for one in result["artifacts"]]
     assert statuses == ["failed"] * 3 + ["skipped"] * 3 and result["totals"]["skipped"] == 3
@@ -468,28 +471,28 @@ def test_what_would_fail_with_one_cause_is_not_tried(world, pull):
     assert result["artifacts"][5]["diagnosis"]["code"] == "skipped"
 
 
-def test_storage_that_cannot_be_reached(world, pull):
-    world.through.files.pop(f"/artifactory/{KEY}/{file()}")
+def test_storage_that_cannot_be_reached(servers, pull):
+    servers.repository.files.pop(f"/artifactory/{KEY}/{file()}")
     target = {"Location": "https://elsewhere.example.org/x"}
-    world.through.plays[f"/artifactory/{KEY}/{file()}"] = [ScriptedAnswer(302, "", target)]
-    answer = world.answer
+    servers.repository.plays[f"/artifactory/{KEY}/{file()}"] = [ScriptedResponse(302, "", target)]
+    respond = servers.respond
 
     def play(request):
         if "elsewhere" in request.url:
             return TransportError("refuses the connection.", method="GET", url=request.url, transient=False)
-        return answer(request)
+        return respond(request)
 
-    world.transport._by = play
+    servers.transport._respond = play
     (shown,) = pull("org.example:lib")["artifacts"]
     assert shown["diagnosis"]["code"] == "storage_unreachable"
 
 
-def test_several_repositories_in_one_task(world, run_module):
+def test_several_repositories_in_one_task(servers, run_module):
     pulls = [
         {"repository": KEY, "package_type": "maven", "artifacts": ["org.example:lib"], "from_upstream": "required"},
         {"repository": "other", "package_type": "npm", "artifacts": ["left-pad"]},
     ]
-    result = run_module(artifact_pull, world.transport, pulls=pulls, **LOGIN)
+    result = run_module(artifact_pull, servers.transport, pulls=pulls, **CREDENTIALS)
     good, bad = result["pulls"]
     assert (good["repository"], good["failed"], good["artifacts"][0]["from_upstream"]) == (KEY, False, True)
     assert (bad["repository"], bad["failed"], bad["summary"]) == ("other", True, [])
@@ -512,40 +515,40 @@ def direct_items(*users):
     ]
 
 
-def test_each_item_without_a_repository_pulls_from_upstream_with_its_own_credentials(world, run_module):
-    world.upstream.login = basic_authorization("two", "secret-two")
-    result = run_module(artifact_pull, world.transport, pulls=direct_items("one", "two"), **LOGIN)
+def test_each_item_without_a_repository_pulls_from_upstream_with_its_own_credentials(servers, run_module):
+    servers.upstream.login = basic_authorization("two", "secret-two")
+    result = run_module(artifact_pull, servers.transport, pulls=direct_items("one", "two"), **CREDENTIALS)
     assert [(item["name"], item["repository"], item["failed"]) for item in result["pulls"]] == [
         ("token one", None, True),
         ("token two", None, False),
     ]
-    assert not world.asked(ARTIFACTORY) and "secret-" not in json.dumps(result["pulls"])
+    assert not servers.requested_urls(ARTIFACTORY) and "secret-" not in json.dumps(result["pulls"])
 
 
-def test_a_denied_item_is_retried_until_its_token_has_propagated(world, run_module):
+def test_a_denied_item_is_retried_until_its_token_has_propagated(servers, run_module):
     denied = [basic_authorization("new", "secret-new")] * 2
-    upstream = world.upstream
+    upstream = servers.upstream
 
     def deny_first(request):
         if request.headers["Authorization"] in denied:
             denied.remove(request.headers["Authorization"])
-            return ScriptedAnswer(401, {"error": "unknown identity"})
+            return ScriptedResponse(401, {"error": "unknown identity"})
         return upstream(request)
 
-    world.upstream = deny_first
-    result = run_module(artifact_pull, world.transport, pulls=direct_items("old", "new"), propagation_timeout=30)
+    servers.upstream = deny_first
+    result = run_module(artifact_pull, servers.transport, pulls=direct_items("old", "new"), propagation_timeout=30)
     assert [item["artifacts"][0]["ok"] for item in result["pulls"]] == [True, True]
-    requests = [request.headers["Authorization"] for request in world.transport.requests]
+    requests = [request.headers["Authorization"] for request in servers.transport.requests]
     assert (
         requests.count(basic_authorization("new", "secret-new"))
         == requests.count(basic_authorization("old", "secret-old")) + 2
     )
 
 
-def test_a_pull_through_a_repository_is_not_retried(world, pull):
-    world.through.plays[f"/artifactory/{KEY}/{FOLDER}/maven-metadata.xml"] = [ScriptedAnswer(403)]
+def test_a_pull_through_a_repository_is_not_retried(servers, pull):
+    servers.repository.plays[f"/artifactory/{KEY}/{FOLDER}/maven-metadata.xml"] = [ScriptedResponse(403)]
     assert pull("org.example:lib", propagation_timeout=30)["failed"] is True
-    assert len(world.asked("maven-metadata.xml")) == 1
+    assert len(servers.requested_urls("maven-metadata.xml")) == 1
 
 
 @pytest.mark.parametrize(
@@ -554,11 +557,11 @@ def test_a_pull_through_a_repository_is_not_retried(world, pull):
         ({"artifacts": ["org.example:lib"]}, "missing parameter(s) required by 'artifacts': package_type"),
         (
             {"pulls": [{"repository": KEY, "package_type": "maven", "artifacts": ["lib"]}]},
-            f"pulls[0] ({KEY}): The artifact 'lib' cannot be read.",
+            f"pulls[0] ({KEY}): The artifact 'lib' is not valid.",
         ),
         ({"pulls": [{"package_type": "maven", "artifacts": ["a:b"]}]}, "pulls[0]: There is nothing to pull from"),
     ],
 )
-def test_bad_input_of_several_repositories(world, run_module, options, words):
-    result = run_module(artifact_pull, world.transport, **LOGIN, **options)
-    assert result["failed"] is True and words in result["msg"] and not world.transport.requests
+def test_bad_input_of_several_repositories(servers, run_module, options, words):
+    result = run_module(artifact_pull, servers.transport, **CREDENTIALS, **options)
+    assert result["failed"] is True and words in result["msg"] and not servers.transport.requests

@@ -7,70 +7,81 @@ from __future__ import annotations
 import json
 
 import pytest
-from fake_packages import ARTIFACTORY, DIRECT, KEY, World, puller
+from fake_packages import ARTIFACTORY, DIRECT, KEY, FakeServers, create_pull
 
-HOME = f"/artifactory/api/go/{KEY}"
+REPOSITORY_PATH = f"/artifactory/api/go/{KEY}"
 MODULE = "example.com/!lab/greeting"
 
 
 @pytest.fixture
-def world():
-    made = World("go", HOME)
-    made.add(f"{MODULE}/@v/list", "v1.0.0\nv1.1.0\nv2.0.0-rc.1\n")
+def servers():
+    servers = FakeServers("go", REPOSITORY_PATH)
+    servers.add(f"{MODULE}/@v/list", "v1.0.0\nv1.1.0\nv2.0.0-rc.1\n")
     for version in ("v1.0.0", "v1.1.0", "v2.0.0-rc.1"):
-        made.add(f"{MODULE}/@v/{version}.info", json.dumps({"Version": version}))
-        made.add(f"{MODULE}/@v/{version}.mod", "module example.com/Lab/greeting\n")
-        made.add(f"{MODULE}/@v/{version}.zip", f"zip of {version}")
-    return made
+        servers.add(f"{MODULE}/@v/{version}.info", json.dumps({"Version": version}))
+        servers.add(f"{MODULE}/@v/{version}.mod", "module example.com/Lab/greeting\n")
+        servers.add(f"{MODULE}/@v/{version}.zip", f"zip of {version}")
+    return servers
 
 
 @pytest.fixture
-def pull(world, run_module):
-    return puller(world, run_module, "go")
+def pull(servers, run_module):
+    return create_pull(servers, run_module, "go")
 
 
-def test_the_newest_release_is_upstreams(world, pull):
-    (shown,) = pull("example.com/Lab/greeting", from_upstream="required", **DIRECT)["artifacts"]
-    assert (shown["ok"], shown["version"], shown["outdated"], shown["from_upstream"]) == (True, "v1.1.0", False, True)
-    assert [(one["name"], one["verified_checksums"], one["matches_upstream"]) for one in shown["files"]] == [
+def test_newest_release_matches_the_upstream(servers, pull):
+    (artifact,) = pull("example.com/Lab/greeting", from_upstream="required", **DIRECT)["artifacts"]
+    assert (artifact["ok"], artifact["version"], artifact["outdated"], artifact["from_upstream"]) == (
+        True,
+        "v1.1.0",
+        False,
+        True,
+    )
+    assert [
+        (artifact["name"], artifact["verified_checksums"], artifact["matches_upstream"])
+        for artifact in artifact["files"]
+    ] == [
         ("v1.1.0.info", [], None),
         ("v1.1.0.mod", [], True),
         ("v1.1.0.zip", [], True),
     ]
-    assert world.asked(HOME)[0] == f"{ARTIFACTORY}{HOME}/example.com/%21lab/greeting/@v/list"
+    assert (
+        servers.requested_urls(REPOSITORY_PATH)[0]
+        == f"{ARTIFACTORY}{REPOSITORY_PATH}/example.com/%21lab/greeting/@v/list"
+    )
 
 
-def test_a_version_that_is_pinned_needs_no_list(world, pull):
-    del world.through.files[f"{HOME}/{MODULE}/@v/list"]
-    (shown,) = pull("example.com/Lab/greeting@v1.0.0")["artifacts"]
-    assert (shown["ok"], shown["version"]) == (True, "v1.0.0")
+def test_a_pinned_version_needs_no_list(servers, pull):
+    del servers.repository.files[f"{REPOSITORY_PATH}/{MODULE}/@v/list"]
+    (artifact,) = pull("example.com/Lab/greeting@v1.0.0")["artifacts"]
+    assert (artifact["ok"], artifact["version"]) == (True, "v1.0.0")
 
 
-def test_a_module_without_tags(world, pull):
-    world.through.add(f"{HOME}/{MODULE}/@v/list", "../x\n")
-    world.through.add(f"{HOME}/{MODULE}/@latest", json.dumps({"Version": "v1.0.0"}))
+def test_a_module_without_tags(servers, pull):
+    servers.repository.add(f"{REPOSITORY_PATH}/{MODULE}/@v/list", "../x\n")
+    servers.repository.add(f"{REPOSITORY_PATH}/{MODULE}/@latest", json.dumps({"Version": "v1.0.0"}))
     assert pull("example.com/Lab/greeting")["artifacts"][0]["version"] == "v1.0.0"
-    world.through.add(f"{HOME}/{MODULE}/@latest", "{}")
+    servers.repository.add(f"{REPOSITORY_PATH}/{MODULE}/@latest", "{}")
     assert pull("example.com/Lab/greeting")["artifacts"][0]["diagnosis"]["code"] == "version_missing"
 
 
-def test_another_source_than_upstreams(world, pull):
-    world.through.add(f"{HOME}/{MODULE}/@v/v1.1.0.zip", "other")
-    (shown,) = pull("example.com/Lab/greeting", **DIRECT)["artifacts"]
-    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "upstream_checksum_mismatch")
+def test_content_that_differs_from_the_upstream(servers, pull):
+    servers.repository.add(f"{REPOSITORY_PATH}/{MODULE}/@v/v1.1.0.zip", "other")
+    (artifact,) = pull("example.com/Lab/greeting", **DIRECT)["artifacts"]
+    assert (artifact["ok"], artifact["diagnosis"]["code"]) == (False, "upstream_checksum_mismatch")
 
 
-def test_go_mod_is_deleted_from_the_cache_as_the_smallest(world, pull):
-    world.cached.update(
+def test_go_mod_is_deleted_from_the_cache_as_the_smallest(servers, pull):
+    servers.cached.update(
         f"{MODULE}/@v/{version}.{extension}"
         for version in ("v1.0.0", "v1.1.0", "v2.0.0-rc.1")
         for extension in ("info", "mod", "zip")
     )
-    (shown,) = pull("example.com/Lab/greeting", from_upstream="required", evict=True)["artifacts"]
-    deleted = [url for method, url in world.transport.asked if method == "DELETE"]
-    assert shown["from_upstream"] is True and [url.rpartition("/")[2] for url in deleted] == ["v1.1.0.info"]
+    (artifact,) = pull("example.com/Lab/greeting", from_upstream="required", evict=True)["artifacts"]
+    deleted = [url for method, url in servers.transport.calls if method == "DELETE"]
+    assert artifact["from_upstream"] is True and [url.rpartition("/")[2] for url in deleted] == ["v1.1.0.info"]
 
 
 @pytest.mark.parametrize("text", ["", "a@1.0.0", "a b", "a/../b", "/a", "a@latest"])
-def test_what_is_no_artifact(world, pull, text):
-    assert "cannot be read" in pull(text)["msg"] and not world.transport.requests
+def test_artifacts_that_are_not_valid(servers, pull, text):
+    assert "is not valid" in pull(text)["msg"] and not servers.transport.requests

@@ -9,9 +9,9 @@ import hashlib
 import json
 
 import pytest
-from fake_packages import ARTIFACTORY, DIRECT, KEY, UPSTREAM, World, puller
+from fake_packages import ARTIFACTORY, DIRECT, KEY, UPSTREAM, FakeServers, create_pull
 
-HOME = f"/artifactory/api/npm/{KEY}"
+REPOSITORY_PATH = f"/artifactory/api/npm/{KEY}"
 
 
 def dist(base, name, version):
@@ -34,20 +34,22 @@ def document(base, name, *versions, **tags):
 
 
 @pytest.fixture
-def world():
-    made = World("npm", HOME)
+def servers():
+    servers = FakeServers("npm", REPOSITORY_PATH)
     for name in ("lodash", "@example/greeting"):
         versions = ["1.0.0", "1.1.0", "2.0.0"]
-        made.through.add(f"{HOME}/{name}", document(f"{ARTIFACTORY}{HOME}", name, *versions, latest="1.1.0"))
-        made.upstream.add(f"/root/{name}", document(f"{UPSTREAM}/root", name, *versions, latest="1.1.0"))
+        servers.repository.add(
+            f"{REPOSITORY_PATH}/{name}", document(f"{ARTIFACTORY}{REPOSITORY_PATH}", name, *versions, latest="1.1.0")
+        )
+        servers.upstream.add(f"/root/{name}", document(f"{UPSTREAM}/root", name, *versions, latest="1.1.0"))
         for version in versions:
-            made.add(tarball(name, version), f"{name} {version}")
-    return made
+            servers.add(tarball(name, version), f"{name} {version}")
+    return servers
 
 
 @pytest.fixture
-def pull(world, run_module):
-    return puller(world, run_module, "npm")
+def pull(servers, run_module):
+    return create_pull(servers, run_module, "npm")
 
 
 @pytest.mark.parametrize(
@@ -59,30 +61,38 @@ def pull(world, run_module):
         ("@example/greeting@1.0.0", "1.0.0"),
     ],
 )
-def test_a_tarball_has_the_integrity_of_the_document_and_is_upstreams(world, pull, text, version):
-    (shown,) = pull(text, from_upstream="required", **DIRECT)["artifacts"]
-    assert (shown["ok"], shown["version"], shown["outdated"], shown["from_upstream"]) == (True, version, False, True)
-    (file,) = shown["files"]
+def test_a_tarball_matches_the_document_and_the_upstream(servers, pull, text, version):
+    (artifact,) = pull(text, from_upstream="required", **DIRECT)["artifacts"]
+    assert (artifact["ok"], artifact["version"], artifact["outdated"], artifact["from_upstream"]) == (
+        True,
+        version,
+        False,
+        True,
+    )
+    (file,) = artifact["files"]
     assert (file["verified_checksums"], file["matches_upstream"]) == (["sha512", "sha1"], True)
 
 
-def test_the_slash_after_a_scope_is_written_as_npm_does(world, pull):
+def test_the_slash_after_a_scope_is_written_as_npm_does(servers, pull):
     pull("@example/greeting")
-    assert world.transport.asked[0][1] == f"{ARTIFACTORY}{HOME}/@example%2Fgreeting"
+    assert servers.transport.calls[0][1] == f"{ARTIFACTORY}{REPOSITORY_PATH}/@example%2Fgreeting"
 
 
 @pytest.mark.parametrize("algorithm", ["integrity", "shasum"])
-def test_another_content_than_either_checksum_promises(world, pull, algorithm):
-    found = json.loads(document(f"{ARTIFACTORY}{HOME}", "lodash", "1.1.0", latest="1.1.0"))
+def test_another_content_than_either_checksum_promises(servers, pull, algorithm):
+    found = json.loads(document(f"{ARTIFACTORY}{REPOSITORY_PATH}", "lodash", "1.1.0", latest="1.1.0"))
     other = dist("", "lodash", "1.0.0")[algorithm]
     found["versions"]["1.1.0"]["dist"][algorithm] = other
-    world.through.add(f"{HOME}/lodash", json.dumps(found))
-    (shown,) = pull("lodash")["artifacts"]
-    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "content_mismatch")
+    servers.repository.add(f"{REPOSITORY_PATH}/lodash", json.dumps(found))
+    (artifact,) = pull("lodash")["artifacts"]
+    assert (artifact["ok"], artifact["diagnosis"]["code"]) == (False, "content_mismatch")
 
 
-def test_without_tags_the_newest_release(world, pull):
-    world.through.add(f"{HOME}/lodash", document(f"{ARTIFACTORY}{HOME}", "lodash", "1.0.0", "1.1.0", "2.0.0-beta.1"))
+def test_newest_release_without_tags(servers, pull):
+    servers.repository.add(
+        f"{REPOSITORY_PATH}/lodash",
+        document(f"{ARTIFACTORY}{REPOSITORY_PATH}", "lodash", "1.0.0", "1.1.0", "2.0.0-beta.1"),
+    )
     assert pull("lodash")["artifacts"][0]["version"] == "1.1.0"
 
 
@@ -99,22 +109,24 @@ def test_without_tags_the_newest_release(world, pull):
         ("<!DOCTYPE html><html></html>", "html_response"),
     ],
 )
-def test_documents_that_are_none(world, pull, body, code):
-    world.through.add(f"{HOME}/lodash", body)
+def test_documents_that_are_not_valid(servers, pull, body, code):
+    servers.repository.add(f"{REPOSITORY_PATH}/lodash", body)
     assert pull("lodash")["artifacts"][0]["diagnosis"]["code"] == code
 
 
-def test_tarballs_past_artifactory_are_found(world, pull):
-    world.through.add(f"{HOME}/lodash", document("https://registry.example.org", "lodash", "1.1.0"))
+def test_tarballs_that_bypass_artifactory(servers, pull):
+    servers.repository.add(f"{REPOSITORY_PATH}/lodash", document("https://registry.example.org", "lodash", "1.1.0"))
     assert pull("lodash")["artifacts"][0]["diagnosis"]["code"] == "bypasses_artifactory"
 
 
-def test_a_tarball_upstream_that_is_not_encrypted_is_not_fetched(world, pull):
-    world.upstream.add("/root/lodash", document("http://libraries.example.net/root", "lodash", "1.1.0", latest="1.1.0"))
-    (shown,) = pull("lodash", **DIRECT)["artifacts"]
-    assert shown["diagnosis"]["code"] == "upstream_failed" and "not encrypted" in shown["diagnosis"]["cause"]
+def test_a_tarball_upstream_that_is_not_encrypted_is_not_fetched(servers, pull):
+    servers.upstream.add(
+        "/root/lodash", document("http://libraries.example.net/root", "lodash", "1.1.0", latest="1.1.0")
+    )
+    (artifact,) = pull("lodash", **DIRECT)["artifacts"]
+    assert artifact["diagnosis"]["code"] == "upstream_failed" and "not encrypted" in artifact["diagnosis"]["cause"]
 
 
 @pytest.mark.parametrize("text", ["", "@a", "a@", "a@latest", "a/b", "../a", "@a/b/c"])
-def test_what_is_no_artifact(world, pull, text):
-    assert "cannot be read" in pull(text)["msg"] and not world.transport.requests
+def test_artifacts_that_are_not_valid(servers, pull, text):
+    assert "is not valid" in pull(text)["msg"] and not servers.transport.requests

@@ -9,11 +9,11 @@ import hashlib
 import json
 
 import pytest
-from fake_packages import ARTIFACTORY, DIRECT, KEY, UPSTREAM, World, puller
+from fake_packages import ARTIFACTORY, DIRECT, KEY, UPSTREAM, FakeServers, create_pull
 
-HOME = f"/artifactory/api/nuget/v3/{KEY}"
+REPOSITORY_PATH = f"/artifactory/api/nuget/v3/{KEY}"
 VERSIONS = ("1.0.0", "1.1.0", "2.0.0-beta")
-DIRECTLY = {**DIRECT, "upstream_url": f"{UPSTREAM}/root/index.json"}
+FROM_UPSTREAM = {**DIRECT, "upstream_url": f"{UPSTREAM}/root/index.json"}
 
 
 def body(version):
@@ -36,36 +36,43 @@ def leaf(version, content):
 
 
 @pytest.fixture
-def world():
-    """The upstream has a flat container, and Artifactory a registration alone, with downloads in its older API."""
-    made = World("nuget", HOME)
-    made.cache_path = lambda path: f"lab.greeting.{path.rpartition('/')[2]}.nupkg"
-    made.upstream.add("/root/index.json", feed(**{"PackageBaseAddress/3.0.0": f"{UPSTREAM}/flat/"}))
-    made.upstream.add("/flat/lab.greeting/index.json", json.dumps({"versions": VERSIONS}))
-    registration = f"{HOME}/registration-semver2"
-    made.through.add(f"{HOME}/index.json", feed(**{"RegistrationsBaseUrl/3.6.0": f"{ARTIFACTORY}{registration}"}))
+def servers():
+    """The upstream has a flat container; Artifactory has a registration only, with downloads in its older API."""
+    servers = FakeServers("nuget", REPOSITORY_PATH)
+    servers.cache_path = lambda path: f"lab.greeting.{path.rpartition('/')[2]}.nupkg"
+    servers.upstream.add("/root/index.json", feed(**{"PackageBaseAddress/3.0.0": f"{UPSTREAM}/flat/"}))
+    servers.upstream.add("/flat/lab.greeting/index.json", json.dumps({"versions": VERSIONS}))
+    registration = f"{REPOSITORY_PATH}/registration-semver2"
+    servers.repository.add(
+        f"{REPOSITORY_PATH}/index.json", feed(**{"RegistrationsBaseUrl/3.6.0": f"{ARTIFACTORY}{registration}"})
+    )
     leaves = []
     for version in VERSIONS:
-        made.upstream.add(f"/flat/lab.greeting/{version}/lab.greeting.{version}.nupkg", body(version))
+        servers.upstream.add(f"/flat/lab.greeting/{version}/lab.greeting.{version}.nupkg", body(version))
         download = f"/artifactory/api/nuget/{KEY}/Download/lab.greeting/{version}"
-        made.through.add(download, body(version))
+        servers.repository.add(download, body(version))
         leaves.append(leaf(version, f"{ARTIFACTORY}{download}"))
     page = f"{registration}/lab.greeting/page.json"
     pages = [{"items": leaves[:1]}, {"@id": f"{ARTIFACTORY}{page}"}]
-    made.through.add(f"{registration}/lab.greeting/index.json", json.dumps({"items": pages}))
-    made.through.add(page, json.dumps({"items": leaves[1:]}))
-    return made
+    servers.repository.add(f"{registration}/lab.greeting/index.json", json.dumps({"items": pages}))
+    servers.repository.add(page, json.dumps({"items": leaves[1:]}))
+    return servers
 
 
 @pytest.fixture
-def pull(world, run_module):
-    return puller(world, run_module, "nuget")
+def pull(servers, run_module):
+    return create_pull(servers, run_module, "nuget")
 
 
-def test_the_newest_release_is_upstreams(world, pull):
-    (shown,) = pull("Lab.Greeting", from_upstream="required", **DIRECTLY)["artifacts"]
-    assert (shown["ok"], shown["version"], shown["outdated"], shown["from_upstream"]) == (True, "1.1.0", False, True)
-    (file,) = shown["files"]
+def test_newest_release_matches_the_upstream(servers, pull):
+    (artifact,) = pull("Lab.Greeting", from_upstream="required", **FROM_UPSTREAM)["artifacts"]
+    assert (artifact["ok"], artifact["version"], artifact["outdated"], artifact["from_upstream"]) == (
+        True,
+        "1.1.0",
+        False,
+        True,
+    )
+    (file,) = artifact["files"]
     assert (file["name"], file["verified_checksums"], file["matches_upstream"]) == (
         "lab.greeting.1.1.0.nupkg",
         ["sha512"],
@@ -73,39 +80,43 @@ def test_the_newest_release_is_upstreams(world, pull):
     )
 
 
-def test_a_version_that_is_pinned_by_the_flat_container(world, pull):
-    world.through.add(f"{HOME}/index.json", feed(**{"PackageBaseAddress/3.0.0": f"{ARTIFACTORY}{HOME}/flat/"}))
-    world.through.add(f"{HOME}/flat/lab.greeting/index.json", json.dumps({"versions": ["1.0.0", "2.0.0-Beta"]}))
-    world.through.add(f"{HOME}/flat/lab.greeting/2.0.0-beta/lab.greeting.2.0.0-beta.nupkg", "package")
-    (shown,) = pull("Lab.Greeting@2.0.0-Beta")["artifacts"]
-    assert (shown["ok"], shown["version"], shown["files"][0]["verified_checksums"]) == (True, "2.0.0-beta", [])
+def test_a_pinned_version_in_the_flat_container(servers, pull):
+    servers.repository.add(
+        f"{REPOSITORY_PATH}/index.json", feed(**{"PackageBaseAddress/3.0.0": f"{ARTIFACTORY}{REPOSITORY_PATH}/flat/"})
+    )
+    servers.repository.add(
+        f"{REPOSITORY_PATH}/flat/lab.greeting/index.json", json.dumps({"versions": ["1.0.0", "2.0.0-Beta"]})
+    )
+    servers.repository.add(f"{REPOSITORY_PATH}/flat/lab.greeting/2.0.0-beta/lab.greeting.2.0.0-beta.nupkg", "package")
+    (artifact,) = pull("Lab.Greeting@2.0.0-Beta")["artifacts"]
+    assert (artifact["ok"], artifact["version"], artifact["files"][0]["verified_checksums"]) == (True, "2.0.0-beta", [])
 
 
-def test_another_content_than_the_registration_promises(world, pull):
-    world.through.add(f"/artifactory/api/nuget/{KEY}/Download/lab.greeting/1.1.0", "other")
+def test_content_that_differs_from_the_registration(servers, pull):
+    servers.repository.add(f"/artifactory/api/nuget/{KEY}/Download/lab.greeting/1.1.0", "other")
     assert pull("Lab.Greeting")["artifacts"][0]["diagnosis"]["code"] == "content_mismatch"
 
 
-def test_a_version_that_is_not_there(world, pull):
-    (shown,) = pull("Lab.Greeting@9.9.9")["artifacts"]
-    assert shown["diagnosis"]["code"] == "version_missing" and "2.0.0-beta, 1.1.0" in shown["diagnosis"]["cause"]
+def test_a_version_that_does_not_exist(servers, pull):
+    (artifact,) = pull("Lab.Greeting@9.9.9")["artifacts"]
+    assert artifact["diagnosis"]["code"] == "version_missing" and "2.0.0-beta, 1.1.0" in artifact["diagnosis"]["cause"]
 
 
 @pytest.mark.parametrize(
-    ("found", "words"),
+    ("index", "message"),
     [
-        ("{}", "a feed that is not valid"),
-        (feed(), "does not say where packages are"),
-        (feed(RegistrationsBaseUrl="no"), "past Artifactory"),
-        (feed(**{"PackageBaseAddress/3.0.0": "https://api.nuget.example.org/flat"}), "past Artifactory"),
+        ("{}", "the feed is not valid"),
+        (feed(), "has no resource for packages"),
+        (feed(RegistrationsBaseUrl="no"), "bypasses Artifactory"),
+        (feed(**{"PackageBaseAddress/3.0.0": "https://api.nuget.example.org/flat"}), "bypasses Artifactory"),
     ],
 )
-def test_feeds_that_are_none(world, pull, found, words):
-    world.through.add(f"{HOME}/index.json", found)
-    (shown,) = pull("Lab.Greeting")["artifacts"]
-    assert shown["ok"] is False and words in shown["error"]["message"]
+def test_feeds_that_are_not_valid(servers, pull, index, message):
+    servers.repository.add(f"{REPOSITORY_PATH}/index.json", index)
+    (artifact,) = pull("Lab.Greeting")["artifacts"]
+    assert artifact["ok"] is False and message in artifact["error"]["message"]
 
 
 @pytest.mark.parametrize("text", ["", "a b", "a@", "a@latest", "a/b"])
-def test_what_is_no_artifact(world, pull, text):
-    assert "cannot be read" in pull(text)["msg"] and not world.transport.requests
+def test_artifacts_that_are_not_valid(servers, pull, text):
+    assert "is not valid" in pull(text)["msg"] and not servers.transport.requests
