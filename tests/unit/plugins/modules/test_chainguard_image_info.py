@@ -69,7 +69,7 @@ def test_images_by_name(run_module):
 class ScriptedCatalog(ScriptedChainguard):
     """Three images. DAYS: how many days before NOW each tag changed."""
 
-    DAYS = {
+    DAYS: dict[str, dict[str, float]] = {
         "nginx": {"latest": 1, "1.27": 3, "1.26": 90, "1.27.3-r1": 3},
         "node": {"latest": 40, "22": 2},
         "python": {"latest": 0.5},
@@ -183,8 +183,8 @@ def test_sizes(run_module, platforms, size, requests):
 class ScriptedCharts(ScriptedCatalog):
     """Two folders with charts, and one without. The empty chart changed last."""
 
-    FOLDERS = ("charts", "iamguarded-charts", "flowcharts")
-    DAYS = {
+    FOLDERS: tuple[str, ...] = ("charts", "iamguarded-charts", "flowcharts")
+    DAYS: dict[str, dict[str, float]] = {
         "charts/old": {"0.1.0": 90},
         "iamguarded-charts/empty": {},
         "iamguarded-charts/redis": {"22.0.7": 2, "9.1.0": 40},
@@ -248,7 +248,7 @@ def test_an_organization_without_a_folder_for_charts(run_module):
 
 
 def pulled_image(image, digest):
-    return {"image": image, "digest": digest, "status": "compare_images"}
+    return {"image": image, "digest": digest, "status": "pulled"}
 
 
 def test_tag_age(run_module):

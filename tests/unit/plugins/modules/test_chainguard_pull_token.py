@@ -36,7 +36,7 @@ from ansible_collections.cgr.pull_through.plugins.modules import chainguard_pull
 
 @pytest.fixture(autouse=True)
 def quick_keys(monkeypatch):
-    """Make smaller keys: a key of the real size takes half a second."""
+    """Generate smaller keys: one of the real size takes half a second."""
     monkeypatch.setattr(_jwt, "_KEY_BITS", 1024)
 
 
@@ -81,8 +81,8 @@ def test_check_mode_predicts_a_new_token_and_sends_no_write(run_module):
 @pytest.mark.parametrize(
     ("tokens", "options", "kept"),
     [
-        pytest.param([identity()], {}, True, id="lives-long-enough"),
-        pytest.param([identity(days=15)], {}, False, id="half-of-its-life-is-over"),
+        pytest.param([identity()], {}, True, id="valid-for-long-enough"),
+        pytest.param([identity(days=15)], {}, False, id="half-of-its-lifetime-left"),
         pytest.param([identity(days=15)], {"renew_before": "7d"}, True, id="rotated-later"),
         pytest.param([identity(days=-1)], {}, False, id="expired"),
         pytest.param([identity(description="chainctl")], {}, False, id="unmanaged"),
@@ -243,7 +243,7 @@ def test_a_creation_without_response_is_found_by_its_subject(run_module):
     chainguard = ScriptedChainguard()
 
     def succeed_without_response():
-        chainguard.create(json.loads(chainguard.transport.requests[-1].body))
+        chainguard.create(chainguard.transport.json_body(-1))
         return TransportError("cut.", method="POST", url="u")
 
     chainguard.override("POST", "^/iam/v2/identities/", succeed_without_response)
@@ -263,7 +263,7 @@ def test_a_binding_without_response_is_found(run_module):
     chainguard = ScriptedChainguard()
 
     def succeed_without_response():
-        body = json.loads(chainguard.transport.requests[-1].body)
+        body = chainguard.transport.json_body(-1)
         chainguard.bindings[body["identityUid"]] = "registry.pull"
         return TransportError("cut.", method="POST", url="u")
 

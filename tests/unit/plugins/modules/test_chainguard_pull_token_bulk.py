@@ -25,7 +25,7 @@ from ansible_collections.cgr.pull_through.plugins.modules import chainguard_pull
 
 @pytest.fixture(autouse=True)
 def quick_keys(monkeypatch):
-    """Make smaller keys: a key of the real size takes half a second."""
+    """Generate smaller keys: one of the real size takes half a second."""
     monkeypatch.setattr(_jwt, "_KEY_BITS", 1024)
 
 
