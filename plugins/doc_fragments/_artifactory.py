@@ -6,24 +6,24 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # Where Artifactory is, and how to log in.
+    # URL and credentials of Artifactory.
     DOCUMENTATION = r"""
 options:
   artifactory_url:
     description:
-      - Base URL of Artifactory, such as V(https://myproject.jfrog.io). A trailing V(/artifactory) does no harm.
-      - It must be the URL under which Artifactory really is. Redirects are not followed, since they turn a write into a read.
+      - Base URL of Artifactory, such as V(https://myproject.jfrog.io). A trailing V(/artifactory) is ignored.
+      - Use the final URL. Redirects are not followed, because they turn a write into a read.
       - Falls back to the environment variable E(ARTIFACTORY_URL).
     type: str
   artifactory_access_token:
     description:
-      - Access token. Repositories are managed with that of an administrator.
+      - Access token. To manage repositories, use the token of an administrator.
       - Falls back to the environment variable E(ARTIFACTORY_ACCESS_TOKEN).
     type: str
   artifactory_username:
     description:
-      - User name, for a login with O(artifactory_password).
-      - Beside O(artifactory_access_token) it names the user of that token, which Docker logins need.
+      - User name for O(artifactory_password).
+      - With O(artifactory_access_token), the user of that token, which logins of container clients require.
       - Falls back to the environment variable E(ARTIFACTORY_USERNAME).
     type: str
   artifactory_password:
@@ -33,14 +33,14 @@ options:
     type: str
   client_cert:
     description:
-      - PEM file with a TLS client certificate, for an Artifactory that demands one. The chain goes behind it in the same file.
-      - It is shown to Artifactory, under O(artifactory_url) and its registry, and to no other server, whatever redirects there.
+      - PEM file with a TLS client certificate, if Artifactory requires one. The file can also contain the chain, after the certificate.
+      - The certificate is sent only to Artifactory, at O(artifactory_url) and the URL of its registry, and never to the target of a redirect.
       - Falls back to the environment variable E(ARTIFACTORY_CLIENT_CERT).
     type: path
     version_added: 0.2.0
   client_key:
     description:
-      - PEM file with the private key of O(client_cert), not encrypted. Not needed when the key is in the same file.
+      - PEM file with the unencrypted private key of O(client_cert). Not required if the key is in the same file.
       - Falls back to the environment variable E(ARTIFACTORY_CLIENT_KEY).
     type: path
     version_added: 0.2.0

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # What holds for all modules; a module overrides the support where it differs.
+    # Attributes of all modules. A module overrides the support where it differs.
     DOCUMENTATION = r"""
 attributes:
   check_mode:
-    description: Can run in check mode and tell what would change, without changing anything.
+    description: Can run in check mode and predict changes without making them.
   diff_mode:
-    description: Tells what changed, or in check mode would change, in diff mode.
+    description: Returns details on what has changed, or would change in check mode, when it runs in diff mode.
   idempotent:
-    description: Running it again with the same options changes nothing more.
+    description: A second run with the same options makes no further changes.
   platform:
-    description: Where it runs. It needs Python 3.10 or newer there, and no access to the services from elsewhere.
+    description: Target platforms. The module requires Python 3.10 or newer on the target host, which must be able to reach the services.
     platforms: posix
     support: full
 """
@@ -24,7 +24,7 @@ attributes:
     ARTIFACTORY = r"""
 attributes:
   action_group:
-    description: Use C(group/cgr.pull_through.artifactory) in C(module_defaults) to set the login once.
+    description: Use C(group/cgr.pull_through.artifactory) in C(module_defaults) to set the credentials once.
     support: full
     membership:
       - cgr.pull_through.artifactory
@@ -33,7 +33,7 @@ attributes:
     CHAINGUARD = r"""
 attributes:
   action_group:
-    description: Use C(group/cgr.pull_through.chainguard) in C(module_defaults) to set the login once.
+    description: Use C(group/cgr.pull_through.chainguard) in C(module_defaults) to set the credentials once.
     support: full
     membership:
       - cgr.pull_through.chainguard
@@ -43,10 +43,10 @@ attributes:
 attributes:
   check_mode:
     support: full
-    details: Only reads.
+    details: Does not modify state.
   diff_mode:
     support: N/A
-    details: Only reads.
+    details: Does not modify state.
   idempotent:
     support: full
 """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Option groups that modules share. Private to the collection."""
+"""Options that modules share, and the options of modules with a list form. Private to the collection."""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs a module: its sessions, its transport, its result. Private to the collection.
+"""Run a module: create its sessions, process its items and exit with its result. Private to the collection.
 
-With _pull_module.py, the only place that knows both Ansible and the sessions.
+Only this file and _pull_module.py depend on both Ansible and the sessions.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ THREADS = 4
 
 
 def require_libraries(module: AnsibleModule, *more: tuple[str, str | None]) -> None:
-    """End the module with the usual message when a library is missing. more: (name, the import's error or None)."""
+    """End the module with an error if a library is missing. more: name and import error, or None, of each library."""
     for name, error in (("requests", _http.REQUESTS_MISSING), *more):
         if error is not None:
             module.fail_json(msg=missing_required_lib(name), exception=error)
 
 
 def run(module: AnsibleModule, function: t.Callable[[AnsibleModule], dict[str, t.Any]]) -> None:
-    """Call function and end the module with its result, or with the error that it raised."""
+    """Call function and end the module with its result, or with the PullThroughError that it raised."""
     try:
         result = function(module)
     except PullThroughError as exc:
@@ -107,7 +107,7 @@ def exit_bulk(
 def make_transport(module: AnsibleModule, *artifactory_urls: str) -> _http.Transport:
     """Return the transport that all sessions of this module share. Raises InputError.
 
-    artifactory_urls: where Artifactory is besides artifactory_url. Only there the client certificate is shown.
+    artifactory_urls: other URLs of Artifactory. The client certificate is sent only to these and to artifactory_url.
     """
     verify: bool | str = module.params["validate_certs"]
     if verify and module.params["ca_path"]:
@@ -124,7 +124,7 @@ def _client_cert(module: AnsibleModule, *artifactory_urls: str) -> ClientCert | 
 
 
 def artifactory_base_url(module: AnsibleModule) -> str:
-    """Return artifactory_url as scheme, host and port; users also paste it with /artifactory behind."""
+    """Return artifactory_url without the suffix /artifactory. Raises InputError."""
     if not module.params["artifactory_url"]:
         raise InputError(
             "artifactory_url is missing.",
@@ -134,7 +134,7 @@ def artifactory_base_url(module: AnsibleModule) -> str:
 
 
 def create_artifactory_session(module: AnsibleModule, transport: _http.Transport | None = None) -> ApiSession:
-    """Return a session with Artifactory. Sends nothing yet."""
+    """Return a session with Artifactory. Sends no requests; raises InputError if credentials are missing."""
     params = module.params
     if params["artifactory_access_token"]:
         authorization = f"Bearer {params['artifactory_access_token']}"
@@ -142,7 +142,7 @@ def create_artifactory_session(module: AnsibleModule, transport: _http.Transport
         authorization = basic_authorization(params["artifactory_username"], params["artifactory_password"])
     else:
         raise InputError(
-            "There is no login for Artifactory.",
+            "Credentials for Artifactory are missing.",
             hint="Set artifactory_access_token (or ARTIFACTORY_ACCESS_TOKEN), or artifactory_username and artifactory_password.",
         )
     return ApiSession(
@@ -155,21 +155,21 @@ def create_artifactory_session(module: AnsibleModule, transport: _http.Transport
 
 def create_sts_client(module: AnsibleModule, transport: _http.Transport) -> Sts:
     """Return Chainguard's token service."""
-    # Here and not above: most modules never need it, and each start of a module reads all that it imports.
+    # Imported here because most modules do not need it, and imports slow down the start of a module.
     from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import Sts
 
     return Sts(_http.validate_base_url(module.params["chainguard_issuer_url"], "chainguard_issuer_url"), transport)
 
 
 def create_chainguard_session(module: AnsibleModule, sts: Sts, transport: _http.Transport) -> ApiSession:
-    """Return a session with the Chainguard API. Sends nothing yet; raises InputError when there is no way to log in."""
+    """Return a session with the Chainguard API. Sends no requests; raises InputError if credentials are missing."""
     from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import (
         ApiAuthenticator,
         ChainguardService,
     )
 
     params = module.params
-    login = ApiAuthenticator(
+    authenticator = ApiAuthenticator(
         sts,
         api_token=params["chainguard_api_token"],
         identity=params["chainguard_identity"],
@@ -179,4 +179,4 @@ def create_chainguard_session(module: AnsibleModule, sts: Sts, transport: _http.
         run=module.run_command,
     )
     base_url = _http.validate_base_url(params["chainguard_api_url"], "chainguard_api_url")
-    return ApiSession(base_url, ChainguardService(), transport=transport, authorization=login.authorization)
+    return ApiSession(base_url, ChainguardService(), transport=transport, authorization=authenticator.authorization)

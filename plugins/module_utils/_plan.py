@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is there, what is wanted, what to send, what to show. Pure. Private to the collection."""
+"""Compare the current with the desired settings of an object, and plan the change. No I/O. Private to the collection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ SECRET_SENT = "(sent, never shown)"
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """One object's change. payload is what is sent; before and after are what is shown, and never hold a secret."""
+    """The change of one object.
+
+    payload: the settings to send. before, after: the settings for the diff, without secrets.
+    """
 
     action: Action
     payload: Config = dataclasses.field(default_factory=dict, repr=False)
@@ -32,19 +35,19 @@ class Plan:
         return self.action != "none"
 
     def diff(self) -> dict[str, Config]:
-        """Return the diff as Ansible shows it."""
+        """Return the diff in the format of Ansible."""
         return {"before": self.before, "after": self.after}
 
 
 def validate_unique(names: t.Sequence[str]) -> None:
-    """Raise InputError when a list form names something more than once."""
-    twice = sorted(name for name, count in collections.Counter(names).items() if count > 1)
-    if twice:
-        raise InputError(f"{', '.join(twice)} is in the list more than once.")
+    """Raise InputError if a list has items with the same name."""
+    duplicates = sorted(name for name, count in collections.Counter(names).items() if count > 1)
+    if duplicates:
+        raise InputError(f"{', '.join(duplicates)} is in the list more than once.")
 
 
 def values_equal(left: t.Any, right: t.Any) -> bool:
-    """Return whether two values of a setting mean the same. A service leaves out what is null or empty."""
+    """Return whether two values of a setting are equivalent. Services omit settings that are null or empty."""
     if left in (None, "", [], {}) and right in (None, "", [], {}):
         return True
     if isinstance(left, dict) and isinstance(right, dict):
@@ -60,31 +63,31 @@ def plan_present(
     force_secret: bool = False,
     marker: str = "",
 ) -> Plan:
-    """Compare only what the user set, send only what differs.
+    """Plan the creation of an object, or the change of the desired settings that differ.
 
-    secret: write-only values. They are sent on creation, when push_secret is true, and when the setting named marker
-    changes: it comes back when it is read and is new with each secret, so it tells that the stored one is stale.
+    current: None if the object does not exist. secret: write-only values. They are sent with a creation, with force_secret,
+    and when the setting that marker names differs: it is readable and changes with each secret.
     """
     secret = secret or {}
-    sent = dict.fromkeys(secret, SECRET_SENT)
+    redacted = dict.fromkeys(secret, SECRET_SENT)
     if current is None:
-        return Plan("create", {**desired, **secret}, {}, {**desired, **sent})
+        return Plan("create", {**desired, **secret}, {}, {**desired, **redacted})
     differing = {name: value for name, value in desired.items() if not values_equal(current.get(name), value)}
     before = {name: current.get(name) for name in differing}
     if secret and (force_secret or marker in differing):
-        return Plan("update", {**differing, **secret}, before, {**differing, **sent})
+        return Plan("update", {**differing, **secret}, before, {**differing, **redacted})
     if not differing:
         return Plan("none")
     return Plan("update", differing, before, differing)
 
 
 def settings_not_applied(sent: Config, stored: Config) -> list[str]:
-    """Return the names of the settings that a service does not have as they were sent."""
+    """Return the names of the settings that the service did not store as sent."""
     return sorted(name for name, value in sent.items() if not values_equal(stored.get(name), value))
 
 
-def plan_absent(current: Config | None, shown: t.Iterable[str]) -> Plan:
-    """Delete what is there. shown names the settings that the diff tells of it."""
+def plan_absent(current: Config | None, diff_settings: t.Iterable[str]) -> Plan:
+    """Plan the deletion of an object if it exists. diff_settings: the settings that the diff shows."""
     if current is None:
         return Plan("none")
-    return Plan("delete", {}, {name: current[name] for name in shown if current.get(name)}, {})
+    return Plan("delete", {}, {name: current[name] for name in diff_settings if current.get(name)}, {})

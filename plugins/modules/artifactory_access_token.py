@@ -8,12 +8,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: artifactory_access_token
-short_description: Make and revoke a short-lived access token of JFrog Artifactory
+short_description: Create and revoke short-lived access tokens of JFrog Artifactory
 version_added: 0.2.0
 description:
-  - Makes an access token, for a pull check or as the password of a container client, as C(Set Up Docker Client) of the web pages does.
-  - The token cannot be refreshed, and ends by itself after O(expires_in) seconds.
-  - A creation that gets no answer is never sent again. A token that it may have made is known to nobody, and ends by itself.
+  - Creates an access token, for a pull check or as the password of a container client, as C(Set Up Docker Client) in the UI does.
+  - The token cannot be refreshed. It expires after O(expires_in) seconds.
+  - If there is no response to the creation, the module does not retry it. A token that Artifactory created nevertheless is not
+    returned to anyone, and expires.
 author: cgr.pull_through contributors (@cgr)
 extends_documentation_fragment:
   - cgr.pull_through._artifactory
@@ -23,61 +24,62 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: With O(state=present), nothing is sent, and there is neither RV(access_token) nor RV(token_id).
+    details: With O(state=present), sends no requests and returns neither RV(access_token) nor RV(token_id).
   diff_mode:
     support: full
-    details: Shows what the token is for, never the token.
+    details: Shows the user, scope and lifetime of the token, never the token.
   idempotent:
     support: none
     details:
-      - Each run makes a new token, since Artifactory shows a token only once.
-      - With O(state=absent), running it again changes nothing more.
+      - Each run creates a new token, because Artifactory returns a token only once.
+      - With O(state=absent), the module is idempotent.
 options:
   state:
     description:
-      - V(present) makes a token.
-      - V(absent) revokes the token O(token_id). Artifactory keeps no list of tokens that live for less than three hours, and so cannot
-        revoke them. Such a token counts as absent, and lives until it ends by itself.
+      - V(present) creates a token.
+      - V(absent) revokes the token O(token_id). Artifactory does not store tokens with a lifetime of less than three hours, so it cannot
+        revoke them. The module reports such a token as absent, and it remains valid until it expires.
     type: str
     choices: [present, absent]
     default: present
   username:
     description:
-      - The user whose token it is. Container clients log in with that name.
-      - Without it, the user who is logged in. Only an administrator may make tokens for others.
-      - With O(groups) there need not be such a user.
+      - User of the token. Container clients log in with this user name.
+      - The default is the user of the credentials. Only an administrator can create tokens for other users.
+      - With O(groups), the user does not have to exist.
     type: str
   groups:
     description:
-      - The token may do what these groups may, and nothing else.
-      - Without it and without O(scope), the token may do what the user may.
+      - Groups whose permissions the token has. It has no other permissions.
+      - Without O(groups) and O(scope), the token has the permissions of the user.
     type: list
     elements: str
   scope:
-    description: What the token may do, as a scope of Artifactory's API. At most 500 characters.
+    description: Scope of the token, in the format of Artifactory's API. At most 500 characters.
     type: str
   expires_in:
     description:
-      - Seconds until the token ends. At least 1.
-      - Artifactory can have a limit for users who are no administrators.
+      - Lifetime of the token in seconds. At least 1.
+      - Artifactory can have an upper limit for users who are not administrators.
     type: int
     default: 3600
   description:
-    description: Text that Artifactory shows with the token.
+    description: Description of the token in Artifactory.
     type: str
   token_id:
-    description: With O(state=absent), the ID of the token, as RV(token_id) told it when it was made.
+    description: With O(state=absent), the ID of the token, which is the RV(token_id) that the module returned when it created the token.
     type: str
 notes:
-  - Set C(no_log) on the task, and do not print its result. It holds a password.
-  - From Artifactory 7.21.1 on. A login with user name and password is only enough where an administrator has allowed to generate tokens that way.
+  - Set C(no_log) on the task, and do not print its result. It contains a password.
+  - Requires Artifactory 7.21.1 or later. User name and password are sufficient only if an administrator has enabled token generation
+    with basic authentication.
 seealso:
   - module: cgr.pull_through.artifactory_permission
   - module: cgr.pull_through.registry_pull
 """
 
 EXAMPLES = r"""
-- name: A token that may do what builds may, for ten minutes
+- name: Create a token with the permissions of a group for ten minutes
   cgr.pull_through.artifactory_access_token:
     artifactory_url: https://artifactory.example.com
     artifactory_access_token: "{{ artifactory_access_token }}"
@@ -88,7 +90,7 @@ EXAMPLES = r"""
   register: token
   no_log: true
 
-- name: Can builds pull?
+- name: Verify that the group can pull
   cgr.pull_through.registry_pull:
     artifactory_url: https://artifactory.example.com
     artifactory_username: "{{ token.username }}"
@@ -96,9 +98,9 @@ EXAMPLES = r"""
     repository: cgr-private
     images: [example.com/nginx]
 
-- name: Revoke a token that was made to live for a day
+- name: Revoke a token with a lifetime of one day
   cgr.pull_through.artifactory_access_token:
-    token_id: "{{ token_of_the_day.token_id }}"
+    token_id: "{{ daily_token.token_id }}"
     state: absent
 """
 
@@ -107,31 +109,31 @@ access_token:
   description:
     - The token, which is also the password of RV(username) for container clients. It cannot be read again later.
     - Only C(no_log) on the task keeps it out of logs.
-  returned: when a token was made
+  returned: when a token was created
   type: str
   sample: eyJ…
 token_id:
-  description: ID of the token, to revoke it with.
-  returned: when a token was made
+  description: ID of the token, for its revocation.
+  returned: when a token was created
   type: str
   sample: 3b6f4d2e-5a0f-4c53-9a3e-4a5b7f0f8f51
 expires_in:
-  description: Seconds that the token lives, as Artifactory tells it, else those of O(expires_in).
+  description: Lifetime of the token in seconds, as returned by Artifactory. If it does not return one, the value of O(expires_in).
   returned: with O(state=present)
   type: int
   sample: 600
 username:
-  description: The user whose token it is. In check mode empty without O(username), as the login does not tell.
+  description: User of the token. Empty in check mode if O(username) is not set.
   returned: with O(state=present)
   type: str
   sample: pull-check
 error:
-  description: What is known of the failure. The keys method, url, status and said are there when a request failed.
+  description: Details of the failure. The keys C(method), C(url), C(status) and C(response_message) are present when a request failed.
   returned: failure
   type: dict
   sample:
     message: "POST https://artifactory.example.com/access/api/v1/tokens: status 403, the service said: Forbidden."
-    hint: "This login may not do that: it takes the token of an administrator, or for repositories that of the project's administrator."
+    hint: The user lacks the permission (403). Use the token of an administrator, or for repositories of an administrator of their project.
     status: 403
 """
 
@@ -143,7 +145,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import A
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._access_tokens import (
     TokensApi,
     build_scope,
-    user_of,
+    decode_username,
     validate_token_id,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
@@ -166,34 +168,35 @@ SPEC: dict[str, dict[str, t.Any]] = {
 
 
 def desired_token(params: dict[str, t.Any]) -> Config:
-    """Return the token as the API wants it, or raise InputError."""
+    """Return the body of the request that creates the token, or raise InputError."""
     if params["expires_in"] < 1:
         raise InputError(
             f"expires_in is {params['expires_in']}.",
-            hint="Set it to 1 or more: a token without an end is not short-lived.",
+            hint="Set it to 1 or more: this module does not create tokens that never expire.",
         )
     optional = {name: params[name] for name in ("username", "description") if params[name]}
     scope = build_scope(params["scope"], params["groups"])
     return {**optional, "scope": scope, "expires_in": params["expires_in"], "refreshable": False}
 
 
-def create_token(module: AnsibleModule, api: TokensApi, wanted: Config) -> dict[str, t.Any]:
-    """Make a token, outside of check mode."""
+def create_token(module: AnsibleModule, api: TokensApi, desired: Config) -> dict[str, t.Any]:
+    """Create a token, except in check mode."""
     result = {
         "changed": True,
-        "diff": plan_present(None, wanted).diff(),
-        "expires_in": wanted["expires_in"],
-        "username": wanted.get("username", ""),
+        "diff": plan_present(None, desired).diff(),
+        "expires_in": desired["expires_in"],
+        "username": desired.get("username", ""),
     }
     if module.check_mode:
         return result
-    made = api.create(wanted)
-    told: Config = {name: made[name] for name in ("access_token", "token_id", "expires_in") if name in made}
-    return {**result, **told, "username": result["username"] or user_of(made["access_token"])}
+    token = api.create(desired)
+    returned: Config = {name: token[name] for name in ("access_token", "token_id", "expires_in") if name in token}
+    username = result["username"] or decode_username(token["access_token"])
+    return {**result, **returned, "username": username}
 
 
 def revoke(module: AnsibleModule, api: TokensApi, token_id: str) -> dict[str, t.Any]:
-    """Revoke a token that Artifactory knows. One that it does not know is no change."""
+    """Revoke a token, if Artifactory stores it."""
     plan = plan_absent(api.get(token_id), ("token_id", "subject", "description"))
     if plan.changed and not module.check_mode:
         api.revoke(token_id)
@@ -201,12 +204,12 @@ def revoke(module: AnsibleModule, api: TokensApi, token_id: str) -> dict[str, t.
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
-    """Check the input, then make or revoke."""
+    """Validate the options, then create or revoke a token."""
     if module.params["state"] == "absent":
         token_id = validate_token_id(module.params["token_id"])
         return revoke(module, TokensApi(create_artifactory_session(module)), token_id)
-    wanted = desired_token(module.params)
-    return create_token(module, TokensApi(create_artifactory_session(module)), wanted)
+    desired = desired_token(module.params)
+    return create_token(module, TokensApi(create_artifactory_session(module)), desired)
 
 
 def main() -> None:

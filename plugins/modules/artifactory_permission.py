@@ -8,15 +8,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: artifactory_permission
-short_description: Manage who may pull from repositories of JFrog Artifactory
+short_description: Manage permissions on repositories of JFrog Artifactory
 version_added: 0.2.0
 description:
-  - Creates, changes and deletes a permission, which says what users and groups may do with repositories.
-  - Only the options that are set are compared and sent. Everything else stays as it is in Artifactory.
-  - To pull through a remote repository takes the actions V(read) and V(write). With V(read) alone, only what is in the cache already can be
-    pulled, and anything else ends with an error that does not say so. Where a tag moves to another image, V(delete) is
-    needed to replace the old one in the cache.
-  - A permission can also be about builds, release bundles and other things. The module leaves that part alone.
+  - Creates, changes and deletes permissions, which grant users and groups actions on repositories.
+  - Only options that are set are compared and sent. All other settings stay as they are in Artifactory.
+  - A user needs the actions V(read) and V(write) to pull through a remote repository. With V(read) alone, only cached content can be pulled,
+    and the error for other content does not mention the permission. If a tag moves to another image, V(delete) is also needed, to
+    replace the cached image.
+  - A permission can also concern builds, release bundles and other resources. The module does not change that part.
 author: cgr.pull_through contributors (@cgr)
 extends_documentation_fragment:
   - cgr.pull_through._artifactory
@@ -28,71 +28,77 @@ attributes:
     support: full
   diff_mode:
     support: full
-    details: Shows the options that differ. Patterns that are not the same for all repositories are shown for each.
+    details: Shows the options that differ. Patterns that are not the same for all repositories are shown by repository.
   idempotent:
     support: full
 options:
   name:
-    description: Name of the permission. At most 64 characters. Needed without O(permissions).
+    description:
+      - Name of the permission. At most 64 characters.
+      - One of O(name) and O(permissions) is required.
     type: str
   state:
     description:
-      - Whether there has to be a permission of that name for repositories.
-      - V(absent) deletes it. When it is also about other things than repositories, only the part about repositories is deleted.
+      - Desired state of the permission.
+      - V(absent) deletes it. If the permission also concerns other resources than repositories, only the part that concerns
+        repositories is deleted.
     type: str
     choices: [present, absent]
     default: present
   repositories:
     description:
-      - Keys of the repositories, without C(-cache) for remote ones. Needed to create the permission.
-      - V(ANY), V(ANY LOCAL) and V(ANY REMOTE) stand for all repositories, all local and all remote ones.
-      - A virtual repository has no permissions of its own. Name its members.
-      - Repositories that are not named are taken out.
+      - Keys of the repositories, without C(-cache) for remote repositories. Required to create the permission.
+      - V(ANY), V(ANY LOCAL) and V(ANY REMOTE) stand for all repositories, all local and all remote repositories.
+      - A virtual repository has no permissions. List its members instead.
+      - Repositories that are not listed are removed from the permission.
     type: list
     elements: str
   include_patterns:
     description:
-      - Ant patterns of the paths that the permission is about, such as V(example.com/**).
-      - A new permission is about V(**), which is everything. A new repository in a permission gets the patterns of those that are in it
-        already, if they all have the same.
+      - Ant patterns of the paths that the permission includes, such as V(example.com/**).
+      - The default of a new permission is V(**), which is every path. A repository that is added to a permission gets the patterns
+        that all its other repositories share, or the default if they differ.
     type: list
     elements: str
   exclude_patterns:
-    description: Ant patterns of the paths that it is not about. An empty list takes them away.
+    description: Ant patterns of the paths that the permission excludes. An empty list removes all patterns.
     type: list
     elements: str
   users:
     description:
-      - What which users may do. Users that are not named lose this permission. An empty list takes it from all users.
-      - The user who is not logged in is called V(anonymous).
+      - Actions granted to users. Users that are not listed lose this permission. An empty list removes all users.
+      - V(anonymous) is the user of requests without credentials.
     type: list
     elements: dict
     suboptions: &grantee
       name:
-        description: The name, as Artifactory shows it.
+        description: Name as shown in Artifactory.
         type: str
         required: true
       actions:
         description:
-          - V(read) is to pull what is in the repository or in its cache.
-          - V(annotate) is to set properties.
-          - V(write) is to deploy, and for a remote repository to fill its cache by pulling.
-          - V(delete) is to delete and overwrite.
-          - V(manage) is to give permissions on the repositories to others.
+          - V(read) allows to pull content that is in the repository or its cache.
+          - V(annotate) allows to set properties.
+          - V(write) allows to deploy. For a remote repository, it allows to fill the cache by pulling.
+          - V(delete) allows to delete and overwrite content.
+          - V(manage) allows to change the permissions of other users on the repositories.
         type: list
         elements: str
         choices: [read, annotate, write, delete, manage]
         required: true
   groups:
-    description: What which groups may do. Groups that are not named lose this permission. An empty list takes it from all groups.
+    description: Actions granted to groups. Groups that are not listed lose this permission. An empty list removes all groups.
     type: list
     elements: dict
     suboptions: *grantee
   permissions:
     version_added: 0.2.0
     description:
-      - Several permissions in one task, each with the options that a single one has. Four are worked on at the same time.
-      - One that fails does not stop the others. The module fails in the end.
+      - List of permissions to manage in one task. Each item has the options of the single form.
+      - Cannot be combined with options of the single form.
+      - Four permissions are processed at a time.
+      - A failed item does not stop the others; the module fails at the end. If an option of an item is invalid, the module fails
+        before it sends a request.
     type: list
     elements: dict
     suboptions:
@@ -128,15 +134,15 @@ options:
         elements: dict
         suboptions: *grantee
 notes:
-  - From Artifactory 7.72.0 on, permissions are managed over the Access API, which takes an administrator's access token. Before, user name and
-    password will do. The module asks the server for its version.
+  - For Artifactory 7.72.0 and later, the module uses the Access API, which requires the access token of an administrator. For earlier
+    versions, user name and password are also sufficient. The module reads the version from the server.
 seealso:
   - module: cgr.pull_through.artifactory_virtual_repository
   - module: cgr.pull_through.registry_pull
 """
 
 EXAMPLES = r"""
-- name: Builds may pull Chainguard images
+- name: Allow builds to pull Chainguard images
   cgr.pull_through.artifactory_permission:
     artifactory_url: https://artifactory.example.com
     artifactory_access_token: "{{ artifactory_access_token }}"
@@ -146,7 +152,7 @@ EXAMPLES = r"""
       - name: builds
         actions: [read, write, delete]
 
-- name: Some images of the organization, for one user more
+- name: Allow a user and two groups to pull some images of the organization
   cgr.pull_through.artifactory_permission:
     name: pull-base-images
     repositories: [cgr-private]
@@ -162,7 +168,7 @@ EXAMPLES = r"""
       - name: platform
         actions: [read, write, delete, manage]
 
-- name: Several permissions in one task
+- name: Ensure two permissions
   cgr.pull_through.artifactory_permission:
     permissions:
       - name: pull-images
@@ -176,15 +182,21 @@ EXAMPLES = r"""
           - name: developers
             actions: [read, write]
 
-- name: A permission that is no longer needed
+- name: Delete a permission
   cgr.pull_through.artifactory_permission:
     name: old-permission
     state: absent
 """
 
 RETURN = r"""
+name:
+  version_added: 0.2.0
+  description: Name of the permission.
+  returned: with O(name)
+  type: str
+  sample: pull-chainguard
 permission:
-  description: The permission as the module was asked for it, as it is now. Empty when there is none.
+  description: The options that are set, as they are in Artifactory after the task. Empty with O(state=absent).
   returned: success, with O(name)
   type: dict
   sample:
@@ -195,8 +207,9 @@ permission:
 permissions:
   version_added: 0.2.0
   description:
-    - What came of each of O(permissions), in their order. Also returned when the module fails because of one.
-    - Each has C(name), C(changed), C(failed), and C(permission) with C(diff), or C(msg) with C(error).
+    - One result per item of O(permissions), in the same order. Also returned when the module fails because of an item.
+    - Each result has C(name), C(changed) and C(failed). A successful result also has C(permission) and C(diff), a failed one
+      C(msg) and C(error).
   returned: with O(permissions)
   type: list
   elements: dict
@@ -209,8 +222,8 @@ error:
   returned: failure
   type: dict
   sample:
-    message: "POST https://artifactory.example.com/access/api/v2/permissions: status 403: Forbidden."
-    hint: "This login may not do that: it takes the token of an administrator, or for repositories that of the project's administrator."
+    message: "POST https://artifactory.example.com/access/api/v2/permissions: status 403, the service said: Forbidden."
+    hint: The user lacks the permission (403). Use the token of an administrator, or for repositories of an administrator of their project.
     status: 403
 """
 

@@ -11,10 +11,10 @@ module: artifactory_remote_repository
 short_description: Manage remote repositories of JFrog Artifactory
 version_added: 0.1.0
 description:
-  - Creates, changes and deletes a remote repository, of any package type.
-  - Only the options that are set are compared and sent. Everything else stays as it is in Artifactory.
-  - The class and the package type of a repository are for life. When the key is taken by another kind, the module fails, and
-    never deletes a repository to create it anew.
+  - Creates, changes and deletes remote repositories of any package type.
+  - Only options that are set are compared and sent. All other settings stay as they are in Artifactory.
+  - The class and the package type of a repository cannot be changed after creation. If a repository with the key but another class or
+    package type exists, the module fails. It does not recreate repositories.
 author: cgr.pull_through contributors (@cgr)
 extends_documentation_fragment:
   - cgr.pull_through._artifactory
@@ -30,65 +30,67 @@ attributes:
   idempotent:
     support: partial
     details:
-      - Artifactory never gives a password back, so it cannot be compared. It is sent when the user name changes, which for a
-        Chainguard pull token is each time, or always with O(update_password=always).
+      - Artifactory does not return passwords, so the module cannot compare them. It sends the password when the user name changes, which
+        each new Chainguard pull token does, or always with O(update_password=always).
 options:
   key:
     description:
-      - Key of the repository. At most 58 characters, so that there is room for C(-cache).
+      - Key of the repository. At most 58 characters, so that the suffix C(-cache) fits.
       - One of O(key) and O(repositories) is required.
     type: str
   state:
     description:
-      - Whether the repository has to be there.
-      - V(absent) deletes it with everything in its cache.
+      - Desired state of the repository.
+      - V(absent) deletes it, with all cached content.
     type: str
     choices: [present, absent]
     default: present
   package_type:
-    description: Type of the packages, as in Artifactory's API, such as V(docker), V(alpine), V(maven), V(npm), V(pypi) or V(helmoci).
+    description: Package type in the spelling of Artifactory's API, such as V(docker), V(alpine), V(maven), V(npm), V(pypi) or V(helmoci).
     type: str
     default: docker
   url:
     description:
-      - URL of the upstream. Needed to create the repository.
-      - For a Docker repository it must not have a path. Artifactory ignores it, and each pull then ends with "manifest unknown".
+      - URL of the upstream. Required to create the repository.
+      - For a Docker repository, the URL must not have a path. Artifactory ignores the path, and each pull fails with "manifest unknown".
     type: str
   username:
-    description: User name for the upstream. For a Chainguard pull token this is the UID of its identity.
+    description: User name for the upstream. For a Chainguard pull token, this is the UID of its identity.
     type: str
   password:
     description:
-      - Password for the upstream. It is sent with a creation and with a new O(username).
-      - Once set, it stays until it is replaced.
+      - Password for the upstream. It is sent when the repository is created and when O(username) changes.
+      - It can be replaced but not removed.
     type: str
   update_password:
     description:
-      - When to send O(password) to a repository that exists.
-      - V(username_changed) sends it together with a user name that differs from the present one.
-      - V(always) sends it each time, and each time reports a change.
+      - When to send O(password) to an existing repository.
+      - V(username_changed) sends it together with a user name that differs from the current one.
+      - V(always) sends it, and reports a change, each time.
     type: str
     choices: [username_changed, always]
     default: username_changed
   description:
-    description: Text that Artifactory shows with the repository.
+    description: Description of the repository in Artifactory.
     type: str
   settings:
     description:
-      - Any other settings, with the names and values of Artifactory's REST API, for example
-        C(enableTokenAuthentication), C(blockMismatchingMimeTypes) or C(retrievalCachePeriodSecs).
-      - A nested object is filled up with what the repository has, since Artifactory replaces it whole.
-      - After a change the module reads the repository back, and fails when a setting was not stored. Artifactory itself ignores
-        settings that it does not know.
+      - Other settings, with the names and values of Artifactory's REST API, for example C(enableTokenAuthentication),
+        C(blockMismatchingMimeTypes) or C(retrievalCachePeriodSecs).
+      - Nested objects are merged into the current ones.
+      - After a change, the module reads the repository back and fails if a setting was not stored. Artifactory itself silently ignores
+        settings that it does not have.
     type: dict
     default: {}
   repositories:
     version_added: 0.2.0
     description:
-      - Several repositories in one task, each with the options that a single one has.
-      - All are read in one request from Artifactory 7.61.3 on. What has to be created is sent in batches from 7.84.3 on, and what has to
-        be changed from 7.104.2 on. Older servers get a request for each, four at a time.
-      - One that fails does not stop the others. The module fails in the end.
+      - List of repositories to manage in one task. Each item has the options of the single form.
+      - Cannot be combined with options of the single form.
+      - From Artifactory 7.61.3 on, one request reads all repositories. Creations are sent in batch requests from 7.84.3 on, and changes
+        from 7.104.2 on. Earlier versions get one request per repository, four at a time.
+      - A failed item does not stop the others; the module fails at the end. If an option of an item is invalid, the module fails
+        before it sends a request.
     type: list
     elements: dict
     suboptions:
@@ -135,7 +137,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Public Chainguard images
+- name: Ensure a repository for public Chainguard images
   cgr.pull_through.artifactory_remote_repository:
     artifactory_url: https://artifactory.example.com
     artifactory_access_token: "{{ artifactory_access_token }}"
@@ -146,7 +148,7 @@ EXAMPLES = r"""
       enableTokenAuthentication: true
       blockMismatchingMimeTypes: true
 
-- name: Images of the organization, with a pull token
+- name: Ensure a repository for images of the organization, with a pull token
   cgr.pull_through.artifactory_remote_repository:
     key: cgr-private
     url: https://cgr.dev/
@@ -157,7 +159,7 @@ EXAMPLES = r"""
       enableTokenAuthentication: true
       blockMismatchingMimeTypes: true
 
-- name: Several repositories in one task
+- name: Ensure two repositories
   cgr.pull_through.artifactory_remote_repository:
     repositories:
       - key: cgr-public
@@ -168,15 +170,21 @@ EXAMPLES = r"""
         settings:
           pyPIRepositorySuffix: python/simple
 
-- name: A repository that is no longer needed
+- name: Delete a repository
   cgr.pull_through.artifactory_remote_repository:
     key: old-mirror
     state: absent
 """
 
 RETURN = r"""
+key:
+  version_added: 0.2.0
+  description: Key of the repository.
+  returned: with O(key)
+  type: str
+  sample: cgr-private
 repository:
-  description: The settings that the module was asked for, as they are now, without the password. Empty when there is no repository.
+  description: The settings that are set, as they are in Artifactory after the task, without the password. Empty with O(state=absent).
   returned: success, with O(key)
   type: dict
   sample:
@@ -188,8 +196,9 @@ repository:
 repositories:
   version_added: 0.2.0
   description:
-    - What came of each of O(repositories), in their order. Also returned when the module fails because of one.
-    - Each has C(key), C(changed), C(failed), and C(repository) with C(diff), or C(msg) with C(error).
+    - One result per item of O(repositories), in the same order. Also returned when the module fails because of an item.
+    - Each result has C(key), C(changed) and C(failed). A successful result also has C(repository) and C(diff), a failed one C(msg)
+      and C(error).
   returned: with O(repositories)
   type: list
   elements: dict
@@ -202,8 +211,8 @@ error:
   returned: failure
   type: dict
   sample:
-    message: "GET https://artifactory.example.com/artifactory/api/repositories/cgr-public: status 401: Bad Credentials."
-    hint: "Artifactory does not know this login: check artifactory_access_token."
+    message: "GET https://artifactory.example.com/artifactory/api/repositories/cgr-public: status 401, the service said: Bad Credentials."
+    hint: Artifactory rejected the credentials (401). Check artifactory_access_token.
     status: 401
 """
 
@@ -256,7 +265,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
 
 
 def desired_repository(params: dict[str, t.Any]) -> Config:
-    """Return what the user wants, in the names of the REST API, or raise InputError."""
+    """Return the desired configuration, with the setting names of the REST API, or raise InputError."""
     validate_key(params["key"], limit=REMOTE_KEY_LIMIT)
     url = params["url"] and validate_upstream_url(params["url"], params["package_type"].lower())
     typed = {"url": url, "username": params["username"], "description": params["description"]}
@@ -264,7 +273,7 @@ def desired_repository(params: dict[str, t.Any]) -> Config:
 
 
 def make_plan(api: RepositoriesApi, item: dict[str, t.Any], desired: Config) -> tuple[Config, Plan]:
-    """Return the configuration after the change, and the plan. Only reads."""
+    """Return the configuration after the change, and the plan. Sends no writes."""
     if item["state"] == "absent":
         return {}, plan_removal(api, desired)
     secret = {"password": item["password"]} if item["password"] else None

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: artifactory_repository_info
-short_description: Read the configuration of repositories of JFrog Artifactory
+short_description: Read the configurations of repositories of JFrog Artifactory
 version_added: 0.1.0
 description:
-  - Returns the configuration of repositories, without passwords.
-  - Takes one request for all of them from Artifactory 7.61.3 on, and one request for each before.
+  - Returns the configurations of repositories, without passwords.
+  - Sends one request from Artifactory 7.61.3 on, and one request per repository to earlier versions.
 author: cgr.pull_through contributors (@cgr)
 extends_documentation_fragment:
   - cgr.pull_through._artifactory
@@ -22,20 +22,20 @@ extends_documentation_fragment:
   - cgr.pull_through._attributes.info
 options:
   repository_keys:
-    description: Only these repositories. One that does not exist is left out of the result.
+    description: Return only these repositories. Keys that do not exist are ignored.
     type: list
     elements: str
   rclass:
-    description: Only repositories of this class.
+    description: Return only repositories of this class.
     type: str
     choices: [local, remote, virtual, federated]
   package_type:
-    description: Only repositories of this package type, such as V(docker).
+    description: Return only repositories of this package type, such as V(docker).
     type: str
   query:
     description:
-      - JMESPath expression over the list of repositories, for what the other options cannot say.
-      - Its result is RV(result).
+      - JMESPath expression that is applied to RV(repositories), for conditions that the other options do not support.
+      - RV(result) contains its result.
     type: str
 requirements:
   - jmespath, for O(query)
@@ -44,13 +44,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: All repositories
+- name: Read all repositories
   cgr.pull_through.artifactory_repository_info:
     artifactory_url: https://artifactory.example.com
     artifactory_access_token: "{{ artifactory_access_token }}"
-  register: all
+  register: all_repositories
 
-- name: Docker remotes that log in to Chainguard, and as whom
+- name: Read the user names of Docker remote repositories that have credentials for Chainguard
   cgr.pull_through.artifactory_repository_info:
     rclass: remote
     package_type: docker
@@ -61,8 +61,8 @@ EXAMPLES = r"""
 RETURN = r"""
 repositories:
   description:
-    - The repositories that fit, sorted by key, with the names of Artifactory's REST API.
-    - A server older than 7.61.3 returns more settings, also those of other package types.
+    - The matching repositories, sorted by key, with the setting names of Artifactory's REST API.
+    - Versions before 7.61.3 return more settings, also those of other package types.
   returned: success
   type: list
   elements: dict
@@ -72,7 +72,7 @@ repositories:
       packageType: docker
       url: https://cgr.dev/
 result:
-  description: What O(query) finds in RV(repositories).
+  description: Result of O(query).
   returned: when O(query) is set
   type: raw
   sample:
@@ -103,17 +103,17 @@ SPEC: dict[str, dict[str, t.Any]] = {
 
 
 def matches(repository: Config, params: dict[str, t.Any]) -> bool:
-    """Return whether a repository is one that was asked for."""
-    wanted = {"rclass": params["rclass"], "packageType": params["package_type"] and params["package_type"].lower()}
-    of_kind = all(not value or str(repository.get(name)).lower() == value for name, value in wanted.items())
-    return of_kind and (params["repository_keys"] is None or repository["key"] in params["repository_keys"])
+    """Return whether a repository matches the options."""
+    conditions = {"rclass": params["rclass"], "packageType": params["package_type"] and params["package_type"].lower()}
+    is_of_kind = all(not value or str(repository.get(name)).lower() == value for name, value in conditions.items())
+    return is_of_kind and (params["repository_keys"] is None or repository["key"] in params["repository_keys"])
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
-    """Read, filter, query."""
+    """Read all repositories, filter them and apply the query."""
     query = compile_query(module.params["query"]) if module.params["query"] else None
     api = RepositoriesApi(create_artifactory_session(module))
-    repositories = [one for one in api.list_all() if matches(one, module.params)]
+    repositories = [repository for repository in api.list_all() if matches(repository, module.params)]
     result: dict[str, t.Any] = {"changed": False, "repositories": repositories}
     if query is not None:
         result["result"] = query(repositories)

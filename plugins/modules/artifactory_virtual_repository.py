@@ -11,12 +11,13 @@ module: artifactory_virtual_repository
 short_description: Manage virtual repositories of JFrog Artifactory
 version_added: 0.2.0
 description:
-  - Creates, changes and deletes a virtual repository, of any package type. It serves what its members have, under one URL.
-  - Only the options that are set are compared and sent. Everything else stays as it is in Artifactory.
-  - The members are looked at before anything is written, in one request from Artifactory 7.61.3 on. The module fails when one of them
-    does not exist or has another package type, and warns when two of them should not be in one virtual repository.
-  - The class and the package type of a repository are for life. When the key is taken by another kind, the module fails, and
-    never deletes a repository to create it anew.
+  - Creates, changes and deletes virtual repositories of any package type. A virtual repository serves the content of its members under
+    one URL.
+  - Only options that are set are compared and sent. All other settings stay as they are in Artifactory.
+  - The module reads the members before it writes, with one request from Artifactory 7.61.3 on. It fails if a member does not exist or has
+    another package type, and warns about unsafe combinations of members.
+  - The class and the package type of a repository cannot be changed after creation. If a repository with the key but another class or
+    package type exists, the module fails. It does not recreate repositories.
 author: cgr.pull_through contributors (@cgr)
 extends_documentation_fragment:
   - cgr.pull_through._artifactory
@@ -26,7 +27,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: A member that does not exist is only warned of, since a task before this one may be about to create it.
+    details: Only warns about a member that does not exist, because an earlier task could create it outside of check mode.
   diff_mode:
     support: full
     details: Shows the settings that differ.
@@ -40,48 +41,52 @@ options:
     type: str
   state:
     description:
-      - Whether the repository has to be there.
-      - V(absent) deletes it. Its members stay.
+      - Desired state of the repository.
+      - V(absent) deletes it, but not its members.
     type: str
     choices: [present, absent]
     default: present
   package_type:
-    description: Type of the packages, as in Artifactory's API, such as V(docker), V(alpine), V(maven), V(npm) or V(pypi).
+    description: Package type in the spelling of Artifactory's API, such as V(docker), V(alpine), V(maven), V(npm) or V(pypi).
     type: str
     default: docker
   repositories:
     description:
-      - Keys of the members, in the order in which Artifactory looks into them. Needed to create the repository.
-      - The order is compared too. Members that are not named are taken out.
-      - Local repositories come before remote ones, whatever their place. With C(priorityResolution) a member comes before those without it.
-      - The module warns of a remote of C(libraries.cgr.dev) beside a remote of any other host. When the first one fails, the other
-        answers, and nobody notices that the packages do not come from Chainguard any more.
-      - It also warns of a Docker remote with C(dockerProjectId) that is not the only member.
-        The names of its images are short of a part, and can then be those of other images.
+      - Keys of the members, in the order in which Artifactory searches them. Required to create the repository.
+      - The order is compared too. Members that are not listed are removed.
+      - Artifactory searches local repositories before remote ones, whatever their position, and members with C(priorityResolution)
+        before those without it.
+      - The module warns about a remote repository of C(libraries.cgr.dev) next to a remote repository of another host. If the former
+        cannot serve a package, Artifactory silently serves it from the other host instead of Chainguard.
+      - The module also warns about a Docker remote repository with C(dockerProjectId) that is not the only member. The names of its
+        images lack a part, and can be the same as names of other images.
     type: list
     elements: str
   default_deployment_repository:
     description:
-      - Key of the local repository that takes what is deployed to the virtual one.
-      - Once set, it stays until it is replaced.
+      - Key of the local repository that stores content deployed to the virtual repository.
+      - It can be replaced but not removed.
     type: str
   description:
-    description: Text that Artifactory shows with the repository.
+    description: Description of the repository in Artifactory.
     type: str
   settings:
     description:
-      - Any other settings, with the names and values of Artifactory's REST API, for example C(includesPattern),
+      - Other settings, with the names and values of Artifactory's REST API, for example C(includesPattern),
         C(virtualRetrievalCachePeriodSecs) or C(resolveDockerTagsByTimestamp).
-      - After a change the module reads the repository back, and fails when a setting was not stored. Artifactory itself ignores
-        settings that it does not know.
+      - After a change, the module reads the repository back and fails if a setting was not stored. Artifactory itself silently ignores
+        settings that it does not have.
     type: dict
     default: {}
   virtual_repositories:
     version_added: 0.2.0
     description:
-      - Several repositories in one task, each with the options that a single one has, in the order in which they are made.
-      - All repositories are read in one request from Artifactory 7.61.3 on.
-      - One that fails does not stop the others. The module fails in the end.
+      - List of repositories to manage in one task, in the order of the list. Each item has the options of the single form. A repository
+        can be a member of a later one.
+      - Cannot be combined with options of the single form.
+      - From Artifactory 7.61.3 on, one request reads all repositories.
+      - A failed item does not stop the others; the module fails at the end. If an option of an item is invalid, the module fails
+        before it sends a request.
     type: list
     elements: dict
     suboptions:
@@ -113,7 +118,7 @@ options:
         type: dict
         default: {}
 notes:
-  - A virtual repository has no permissions of its own. Give those who pull their permission on each of its members.
+  - A virtual repository has no permissions. Grant users the permission to pull on each of its members.
 seealso:
   - module: cgr.pull_through.artifactory_remote_repository
   - module: cgr.pull_through.artifactory_permission
@@ -123,14 +128,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: One address for all Chainguard images
+- name: Ensure one repository for all Chainguard images
   cgr.pull_through.artifactory_virtual_repository:
     artifactory_url: https://artifactory.example.com
     artifactory_access_token: "{{ artifactory_access_token }}"
     key: cgr
     repositories: [cgr-private, cgr-public]
 
-- name: Java libraries, those with mended vulnerabilities first
+- name: Ensure a repository for Java libraries, remediated ones first
   cgr.pull_through.artifactory_virtual_repository:
     key: cgr-java-all
     package_type: maven
@@ -139,7 +144,7 @@ EXAMPLES = r"""
     settings:
       pomRepositoryReferencesCleanupPolicy: discard_any_reference
 
-- name: Several repositories in one task
+- name: Ensure two repositories
   cgr.pull_through.artifactory_virtual_repository:
     virtual_repositories:
       - key: cgr-python-all
@@ -149,15 +154,20 @@ EXAMPLES = r"""
         package_type: npm
         repositories: [cgr-javascript]
 
-- name: A repository that is no longer needed
+- name: Delete a repository
   cgr.pull_through.artifactory_virtual_repository:
     key: old-virtual
     state: absent
 """
 
 RETURN = r"""
+key:
+  description: Key of the repository.
+  returned: with O(key)
+  type: str
+  sample: cgr
 repository:
-  description: The settings that the module was asked for, as they are now. Empty when there is no repository.
+  description: The settings that are set, as they are in Artifactory after the task. Empty with O(state=absent).
   returned: success, with O(key)
   type: dict
   sample:
@@ -168,8 +178,9 @@ repository:
 virtual_repositories:
   version_added: 0.2.0
   description:
-    - What came of each of O(virtual_repositories), in their order. Also returned when the module fails because of one.
-    - Each has C(key), C(changed), C(failed), and C(repository) with C(diff), or C(msg) with C(error).
+    - One result per item of O(virtual_repositories), in the same order. Also returned when the module fails because of an item.
+    - Each result has C(key), C(changed) and C(failed). A successful result also has C(repository) and C(diff), a failed one C(msg)
+      and C(error).
   returned: with O(virtual_repositories)
   type: list
   elements: dict
@@ -182,7 +193,7 @@ error:
   returned: failure
   type: dict
   sample:
-    message: There is no repository cgr-privat, which cgr should have as a member.
+    message: There is no repository cgr-privat, which is a member of cgr.
     hint: Create it first, or check the spelling.
 """
 
@@ -233,7 +244,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
 
 
 def desired_repository(params: dict[str, t.Any]) -> Config:
-    """Return what the user wants, in the names of the REST API, or raise InputError."""
+    """Return the desired configuration, with the setting names of the REST API, or raise InputError."""
     validate_key(params["key"], limit=KEY_LIMIT)
     members = params["repositories"]
     typed = {
@@ -247,7 +258,7 @@ def desired_repository(params: dict[str, t.Any]) -> Config:
 def make_plan(
     module: AnsibleModule, api: RepositoriesApi, state: str, desired: Config, created: t.Collection[str]
 ) -> tuple[Config, Plan]:
-    """Return the configuration after the change, and the plan. Only reads. created: repositories that this task creates."""
+    """Return the configuration after the change, and the plan. Sends no writes. created: earlier repositories of the list."""
     if state == "absent":
         return {}, plan_removal(api, desired)
     plan = plan_repository(api, desired, needed="repositories")
@@ -257,7 +268,7 @@ def make_plan(
 
 
 def check_members(module: AnsibleModule, api: RepositoriesApi, desired: Config, created: t.Collection[str]) -> None:
-    """Warn about members that should not be together; raise InputError for one that cannot be a member."""
+    """Warn about unsafe combinations of members. Raises InputError for a member that is missing or has another type."""
     members = api.resolve_members(desired["repositories"])
     validate_member_kinds(desired, members)
     for text in member_warnings(members):
@@ -265,10 +276,10 @@ def check_members(module: AnsibleModule, api: RepositoriesApi, desired: Config, 
     missing = [key for key in desired["repositories"] if key not in members and key not in created]
     if not missing:
         return
-    text = f"There is no repository {', '.join(missing)}, which {desired['key']} should have as a member."
+    text = f"There is no repository {', '.join(missing)}, which is a member of {desired['key']}."
     if not module.check_mode:
         raise InputError(text, hint="Create it first, or check the spelling.")
-    module.warn(f"{text} Outside of check mode this fails, unless another task creates it first.")
+    module.warn(f"{text} Outside of check mode, the module fails unless an earlier task creates it.")
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:

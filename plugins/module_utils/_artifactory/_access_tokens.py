@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Access tokens of Artifactory: what one is for, how one is made and revoked. Private to the collection."""
+"""Access tokens of Artifactory. Private to the collection."""
 
 from __future__ import annotations
 
@@ -17,60 +17,63 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Conf
 
 USER_SCOPE = "applied-permissions/user"
 
-_ALL = "/access/api/v1/tokens"
+_TOKENS = "/access/api/v1/tokens"
 _GROUPS_SCOPE = "applied-permissions/groups:"
-_LONGEST_SCOPE = 500
-_PLAIN = re.compile(r"[\w.-]+")
-# Not so long, and with no dots, as the tokens themselves are: one of those would end in a URL and in messages.
-_ID = re.compile(r"[0-9A-Za-z-]{1,63}")
+_MAX_SCOPE_LENGTH = 500
+_PLAIN_NAME = re.compile(r"[\w.-]+")
+# Rejects access tokens, which are longer and contain dots: a token must not get into a URL or a message.
+_TOKEN_ID = re.compile(r"[0-9A-Za-z-]{1,63}")
 
 
 class TokensApi:
-    """The access tokens that a login may see: all of them for an administrator, else those of the user."""
+    """The access tokens that the user can read: an administrator all of them, other users their own."""
 
     def __init__(self, session: ApiSession) -> None:
         self._session = session
 
     def get(self, token_id: str) -> Config | None:
-        """Return what Artifactory keeps of a token; None for one that is revoked, expired, or was not kept."""
-        found: Config | None = self._session.call("GET", f"{_ALL}/{token_id}", absent=is_not_found)
-        return found
+        """Return the metadata of a token, or None if it is revoked, expired or not stored."""
+        token: Config | None = self._session.call("GET", f"{_TOKENS}/{token_id}", absent=is_not_found)
+        return token
 
-    def create(self, wanted: Config) -> Config:
-        """Make a token. Never sent again: nobody could tell whether there are two."""
-        made = self._session.call("POST", _ALL, body=wanted, idempotent=False)
-        if not isinstance(made, dict) or not made.get("access_token"):
+    def create(self, desired: Config) -> Config:
+        """Create a token. Not retried, because a second request could create a second token."""
+        token = self._session.call("POST", _TOKENS, body=desired, idempotent=False)
+        if not isinstance(token, dict) or not token.get("access_token"):
             raise PullThroughError(
-                "Artifactory accepted the creation of a token, and answered without one.",
-                hint="Check artifactory_url, and whether a proxy changes answers.",
+                "Artifactory accepted the request for a token, but the response contains no token.",
+                hint="Check artifactory_url, and whether a proxy changes responses.",
             )
-        return made
+        return token
 
     def revoke(self, token_id: str) -> None:
-        """Revoke a token. One that is gone already is fine."""
-        self._session.call("DELETE", f"{_ALL}/{token_id}", absent=is_not_found)
+        """Revoke a token. A token that is revoked or expired already is not an error."""
+        self._session.call("DELETE", f"{_TOKENS}/{token_id}", absent=is_not_found)
 
 
 def validate_token_id(token_id: str) -> str:
-    """Return the ID of a token, or raise InputError, which does not show it: it may be the token itself."""
-    if not _ID.fullmatch(token_id):
-        raise InputError("token_id is not the ID of a token.", hint="It is what the creation returned as token_id.")
+    """Return the ID of a token, or raise InputError without the value, which could be the token itself."""
+    if not _TOKEN_ID.fullmatch(token_id):
+        raise InputError(
+            "token_id is not the ID of a token.",
+            hint="Use the token_id that the module returned when it created the token.",
+        )
     return token_id
 
 
 def build_scope(scope: str | None, groups: t.Sequence[str] | None) -> str:
-    """Return the scope of a token: the one that is given, or that of groups, or else what the user may do."""
+    """Return the given scope, the scope of the groups, or by default the scope of the user. Raises InputError."""
     if groups is not None:
         if not groups or any(not name or '"' in name for name in groups):
-            raise InputError("groups is empty, or holds a name that is empty or has a quote in it.")
-        scope = _GROUPS_SCOPE + ",".join(name if _PLAIN.fullmatch(name) else f'"{name}"' for name in groups)
-    if scope and len(scope) > _LONGEST_SCOPE:
-        raise InputError(f"The scope has {len(scope)} characters; at most {_LONGEST_SCOPE} are allowed.")
+            raise InputError("groups is empty, or contains a name that is empty or has a double quote.")
+        scope = _GROUPS_SCOPE + ",".join(name if _PLAIN_NAME.fullmatch(name) else f'"{name}"' for name in groups)
+    if scope and len(scope) > _MAX_SCOPE_LENGTH:
+        raise InputError(f"The scope has {len(scope)} characters; at most {_MAX_SCOPE_LENGTH} are allowed.")
     return scope or USER_SCOPE
 
 
-def user_of(token: str) -> str:
-    """Return the user whose token this is, as it says itself; empty when it does not say."""
+def decode_username(token: str) -> str:
+    """Return the user name in the subject of a token; empty if it has none."""
     try:
         payload = token.split(".")[1]
         subject = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"]

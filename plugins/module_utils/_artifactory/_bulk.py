@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Many repositories in few requests: one reading, batches where the server has them, one reading back. Private to the collection."""
+"""Read and write many repositories in few requests. Private to the collection.
+
+One request reads all repositories, batch requests write them if the server has this API, and one request reads them back.
+"""
 
 from __future__ import annotations
 
@@ -23,29 +26,28 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config, Plan
 
-BATCH = 100
-# Each write saves the whole configuration of the server, so more at once only wait for each other.
+MAX_BATCH_SIZE = 100
+# Each write saves the whole configuration of the server, so more threads would only wait for each other.
 THREADS = 4
 _BATCH_SINCE = {"create": (7, 84, 3), "update": (7, 104, 2)}
 
 
 class RepositorySnapshot(RepositoriesApi):
-    """All repositories as they were at one time. One request from 7.61.3 on, else one for each that is asked for."""
+    """Repositories that are all read with the first request. Servers before 7.61.3 get one request per repository."""
 
     def __init__(self, session: ApiSession) -> None:
         super().__init__(session)
-        self._every: dict[str, Config] | None = None
-        self._read = self._is_admin = False
+        self._configurations: dict[str, Config] | None = None
+        self._is_read = self._is_admin = False
 
     def get(self, key: str) -> Config | None:
-        if not self._read:
-            every = self.configurations()
-            self._every = None if every is None else {str(one["key"]): one for one in every}
-            self._read = True
-        return super().get(key) if self._every is None else self._every.get(key)
+        if not self._is_read:
+            self._configurations = self.configurations_by_key()
+            self._is_read = True
+        return super().get(key) if self._configurations is None else self._configurations.get(key)
 
     def resolve_members(self, keys: t.Iterable[str]) -> dict[str, Config]:
-        return self.walk(keys, self.get)
+        return self.walk_members(keys, self.get)
 
     def require_admin(self) -> None:
         if not self._is_admin:
@@ -53,19 +55,19 @@ class RepositorySnapshot(RepositoriesApi):
             self._is_admin = True
 
     def refresh(self) -> None:
-        self._read = False
+        self._is_read = False
 
 
 @dataclasses.dataclass(frozen=True)
 class PlannedChange:
-    """What is planned for one repository."""
+    """The plan for one repository."""
 
     key: str
     plan: Plan
 
 
 def repositories_api(session: ApiSession, *, bulk: bool) -> RepositoriesApi:
-    """Return the API; in bulk, the one that reads all repositories at once."""
+    """Return the API of repositories. With bulk, one that reads all repositories at once."""
     return RepositorySnapshot(session) if bulk else RepositoriesApi(session)
 
 
@@ -77,9 +79,9 @@ def apply_all(
     check_mode: bool,
     in_order: bool = False,
 ) -> list[dict[str, t.Any]]:
-    """Plan each item, apply the plans outside of check mode, and return one result per item, in the same order.
+    """Plan each repository, apply the plans outside of check mode, and return one result per key, in the same order.
 
-    plan: returns the desired configuration of the repository with a key, empty when it must be absent, and the plan.
+    plan: returns the desired configuration of the repository with a key, empty if it must be absent, and its plan.
     in_order: see converge.
     """
     plans: dict[str, Plan] = {}
@@ -101,56 +103,59 @@ def apply_all(
 def converge(
     api: RepositoriesApi, changes: t.Sequence[PlannedChange], *, in_order: bool = False
 ) -> dict[str, PullThroughError]:
-    """Send the changes, read all back once, and return what failed, by key.
+    """Send the changes, read the repositories back once, and return the errors by key.
 
-    in_order: one after the other, for repositories that need one another. Else in batches, and what remains concurrently.
+    in_order: send one change after the other, for repositories that depend on each other. By default, changes are sent
+    in batch requests, and the remaining ones concurrently.
     """
     pending = [change for change in changes if change.plan.changed]
     if not pending:
         return {}
-    failed: dict[str, PullThroughError] = {}
-    left = pending if in_order or len(pending) == 1 else _send_batches(api, pending)
+    errors: dict[str, PullThroughError] = {}
+    remaining = pending if in_order or len(pending) == 1 else _send_batches(api, pending)
 
     def send(change: PlannedChange) -> None:
         try:
             send_plan(api, change.key, change.plan)
         except PullThroughError as exc:
-            failed[change.key] = exc
+            errors[change.key] = exc
 
     with concurrent.futures.ThreadPoolExecutor(1 if in_order else THREADS) as pool:
-        list(pool.map(send, left))
+        list(pool.map(send, remaining))
     api.refresh()
     for change in pending:
-        if change.key not in failed and change.plan.action != "delete":
+        if change.key not in errors and change.plan.action != "delete":
             try:
                 verify_applied(change.key, change.plan, api.get(change.key))
             except PullThroughError as exc:
-                failed[change.key] = exc
-    return failed
+                errors[change.key] = exc
+    return errors
 
 
 def _send_batches(api: RepositoriesApi, changes: list[PlannedChange]) -> list[PlannedChange]:
-    """Send what goes in batches, and return the rest.
+    """Send creations and updates in batch requests, and return the changes that must be sent one by one.
 
-    A batch is done whole or not at all. One that fails is sent again one by one, so that each repository has its own error.
+    The server applies a batch request completely or not at all. The changes of a failed one are returned, so that each
+    repository gets its own error.
     """
-    left = [change for change in changes if change.plan.action == "delete"]
+    remaining = [change for change in changes if change.plan.action == "delete"]
     version: tuple[int, ...] | None = None
     for action, since in _BATCH_SINCE.items():
         of_action = [change for change in changes if change.plan.action == action]
         if len(of_action) < 2:
-            left += of_action
+            remaining += of_action
             continue
         version = version or api.version()
-        for start in range(0, len(of_action), BATCH):
-            batch = of_action[start : start + BATCH]
-            if version < since or not _sent(api, action, batch):
-                left += batch
-    return left
+        for start in range(0, len(of_action), MAX_BATCH_SIZE):
+            chunk = of_action[start : start + MAX_BATCH_SIZE]
+            if version < since or not _send_batch(api, action, chunk):
+                remaining += chunk
+    return remaining
 
 
-def _sent(api: RepositoriesApi, action: str, batch: list[PlannedChange]) -> bool:
-    bodies = [{"key": change.key, **change.plan.payload} for change in batch]
+def _send_batch(api: RepositoriesApi, action: str, changes: list[PlannedChange]) -> bool:
+    """Send one batch request, and return whether it succeeded."""
+    bodies = [{"key": change.key, **change.plan.payload} for change in changes]
     try:
         if action == "create":
             api.create_batch(bodies)

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the markers in a cache of container images stand for. Pure. Private to the collection.
+"""Parse the markers in a cache of container images. No I/O. Private to the collection.
 
-Artifactory keeps the layers of a manifest next to it, IMAGE/TAG/sha256__HEX or IMAGE/sha256__HEX/sha256__HEX, and with .marker
-behind it what nobody has fetched yet.
+Artifactory stores a layer in the folder of its manifest, as IMAGE/TAG/sha256__HEX or IMAGE/sha256__HEX/sha256__HEX. A layer
+that was not pulled yet has an empty marker file there, with the suffix .marker.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cac
 
 
 def parse_markers(files: t.Iterable[CachedFile]) -> list[dict[str, str]]:
-    """Return the markers among the files, with the image whose pull would fetch what they stand for."""
-    return [_marker(file.path) for file in files if file.is_marker]
+    """Return image, reference, digest and path of each marker. A pull of the reference caches the layer."""
+    return [_parse_marker(file.path) for file in files if file.is_marker]
 
 
-def _marker(path: str) -> dict[str, str]:
+def _parse_marker(path: str) -> dict[str, str]:
     folder, _slash, name = path.rpartition("/")
     image, _slash, manifest = folder.rpartition("/")
     is_digest = "__" in manifest and manifest.partition("__")[0] in ("sha256", "sha512")

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Permissions on repositories, over that of two APIs which the server has. Private to the collection.
+"""Permissions on repositories, using the Access API or the classic API. Private to the collection.
 
-A permission can be about builds and release bundles too. Those parts are never touched. For what a grant is, see _grants.
+A permission can also concern builds and release bundles. Those parts are not changed. _permission_spec.py defines a grant.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Conf
 _ACCESS_SINCE = (7, 72, 0)
 _DEFAULTS: dict[str, list[str]] = {"include_patterns": ["**"], "exclude_patterns": []}
 _CLASSIC = {"include_patterns": "include-patterns", "exclude_patterns": "exclude-patterns"}
-_WHO = ("users", "groups")
+_GRANTEE_KINDS = ("users", "groups")
 
 
 @dataclasses.dataclass(frozen=True)
 class Permission:
-    """A permission as it is. grant: what it says of repositories, None when nothing.
+    """A permission of the server.
 
-    section, others: the part about repositories, and all other parts by their name, as they were read.
+    grant: the part that concerns repositories, None if there is no such part. section, others: the unparsed part that
+    concerns repositories, and all other unparsed parts by name.
     """
 
     grant: Config | None
@@ -37,54 +38,54 @@ class Permission:
 
 
 class PermissionsApi(t.Protocol):
-    """What both APIs can do."""
+    """The methods of both APIs."""
 
     def get(self, name: str) -> Permission | None:
-        """Return a permission; None when there is none."""
+        """Return a permission, or None if it does not exist."""
 
     def write(self, grant: Config, current: Permission | None) -> None:
-        """Create a permission, or change what the grant names in the current one."""
+        """Create a permission, or change the current one. Settings that are not in the grant stay as they are."""
 
     def delete(self, name: str, current: Permission) -> None:
-        """Delete what the permission says of repositories; all of it when it says nothing else."""
+        """Delete the part that concerns repositories, or the whole permission if it has no other part."""
 
 
 def permissions_api(session: ApiSession) -> PermissionsApi:
-    """Return the API that the server has, by its version. Raises PullThroughError when it tells none."""
-    told = session.call("GET", "/artifactory/api/system/version")
-    version = str(told.get("version")) if isinstance(told, dict) else ""
-    found = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
-    if not found:
+    """Return the API for the version of the server. Raises PullThroughError if the server does not return a version."""
+    response = session.call("GET", "/artifactory/api/system/version")
+    version = str(response.get("version")) if isinstance(response, dict) else ""
+    match = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    if not match:
         raise PullThroughError(
-            f"Artifactory tells no version that is one: {version!r}.",
-            hint="Check artifactory_url: is this Artifactory?",
+            f"Artifactory returned an invalid version: {version!r}.",
+            hint="Check that artifactory_url is the URL of Artifactory.",
         )
-    newer = tuple(int(part) for part in found.groups()) >= _ACCESS_SINCE
-    return AccessPermissions(session) if newer else ClassicPermissions(session)
+    has_access_api = tuple(int(part) for part in match.groups()) >= _ACCESS_SINCE
+    return AccessPermissions(session) if has_access_api else ClassicPermissions(session)
 
 
 class _Permissions:
-    """What both have in common: a permission has a URL."""
+    """Shared parts of both APIs."""
 
-    _all: str
+    _url: str
 
     def __init__(self, session: ApiSession) -> None:
         self._session = session
 
     def _path(self, name: str) -> str:
-        return f"{self._all}/{quote(name, safe='')}"
+        return f"{self._url}/{quote(name, safe='')}"
 
 
 class AccessPermissions(_Permissions):
-    """The Access API, from 7.72.0 on. It knows patterns for each repository, and changes one part at a time."""
+    """The Access API, in 7.72.0 and later. It has patterns per repository, and changes one part at a time."""
 
-    _all = "/access/api/v2/permissions"
+    _url = "/access/api/v2/permissions"
 
     def get(self, name: str) -> Permission | None:
-        found = self._session.call("GET", self._path(name), absent=is_not_found)
-        if found is None:
+        permission = self._session.call("GET", self._path(name), absent=is_not_found)
+        if permission is None:
             return None
-        parts = {kind: part for kind, part in (found.get("resources") or {}).items() if part}
+        parts = {kind: part for kind, part in (permission.get("resources") or {}).items() if part}
         section = parts.pop("artifact", {})
         return Permission(self._grant(name, section) if section else None, section, parts)
 
@@ -93,7 +94,7 @@ class AccessPermissions(_Permissions):
         section = self._section(grant, current.section if current else {})
         if current is None:
             body = {"name": name, "resources": {"artifact": section}}
-            self._session.create("POST", self._all, body, exists=lambda: self.get(name) is not None)
+            self._session.create("POST", self._url, body, exists=lambda: self.get(name) is not None)
         else:
             self._session.call("PUT", f"{self._path(name)}/artifact", body=section, idempotent=True)
 
@@ -120,15 +121,15 @@ class AccessPermissions(_Permissions):
 
 
 class ClassicPermissions(_Permissions):
-    """Artifactory's own API, which newer servers have as well. It replaces a permission whole."""
+    """The classic API, which newer servers also have. It replaces a permission as a whole."""
 
-    _all = "/artifactory/api/v2/security/permissions"
+    _url = "/artifactory/api/v2/security/permissions"
 
     def get(self, name: str) -> Permission | None:
-        found = self._session.call("GET", self._path(name), absent=is_not_found)
-        if found is None:
+        permission = self._session.call("GET", self._path(name), absent=is_not_found)
+        if permission is None:
             return None
-        parts = {kind: part for kind, part in found.items() if part and isinstance(part, dict)}
+        parts = {kind: part for kind, part in permission.items() if part and isinstance(part, dict)}
         section = parts.pop("repo", {})
         return Permission(self._grant(name, section) if section else None, section, parts)
 
@@ -147,7 +148,7 @@ class ClassicPermissions(_Permissions):
             self._session.call("DELETE", self._path(name), absent=is_not_found)
 
     def _replace(self, name: str, parts: Config) -> None:
-        # A part that is not sent is deleted: those of others go back as they were read.
+        # The server deletes parts that are not sent, so the other parts are sent back unchanged.
         self._session.call("PUT", self._path(name), body={"name": name, **parts}, idempotent=True)
 
     @staticmethod
@@ -165,38 +166,38 @@ class ClassicPermissions(_Permissions):
         }
 
 
-def _sorted(words: t.Iterable[str] | None) -> list[str]:
-    # The classic API says "nothing" as [""].
-    return sorted(filter(None, words or ()))
+def _sorted(values: t.Iterable[str] | None) -> list[str]:
+    # The classic API returns [""] for an empty list.
+    return sorted(filter(None, values or ()))
 
 
 def _normalize_actions(actions: Config | None) -> Config:
-    """Return who may do what, in our words. Who may do nothing is left out."""
+    """Return the actions of users and groups in the spelling of the options, without users and groups that have none."""
     actions = actions or {}
     return {
-        who: {name: _sorted(map(str.lower, words)) for name, words in (actions.get(who) or {}).items() if words}
-        for who in _WHO
+        kind: {name: _sorted(map(str.lower, names)) for name, names in (actions.get(kind) or {}).items() if names}
+        for kind in _GRANTEE_KINDS
     }
 
 
 def _serialize_actions(grant: Config, actions: Config | None, spell: t.Callable[[str], str]) -> Config:
-    """Return who may do what in the words of an API: as the grant says, else as it was."""
+    """Return the actions of users and groups in the spelling of an API: those of the grant, else the current ones."""
     granted = dict(actions or {})
-    for who in grant.keys() & set(_WHO):
-        granted[who] = {name: [spell(word) for word in words] for name, words in grant[who].items()}
-    return {who: granted.get(who) or {} for who in _WHO}
+    for kind in grant.keys() & set(_GRANTEE_KINDS):
+        granted[kind] = {name: [spell(action) for action in names] for name, names in grant[kind].items()}
+    return {kind: granted.get(kind) or {} for kind in _GRANTEE_KINDS}
 
 
 def _shared_patterns(targets: Config, kind: str) -> t.Any:
-    """Return the patterns that all repositories share; by repository where they differ."""
-    each = {repository: _sorted(patterns.get(kind)) for repository, patterns in targets.items()}
-    first = next(iter(each.values()), [])
-    return first if all(patterns == first for patterns in each.values()) else each
+    """Return the patterns that all repositories share, or the patterns by repository if they differ."""
+    by_repository = {repository: _sorted(patterns.get(kind)) for repository, patterns in targets.items()}
+    first = next(iter(by_repository.values()), [])
+    return first if all(patterns == first for patterns in by_repository.values()) else by_repository
 
 
 def _inherited(targets: Config, repository: str, kind: str) -> t.Any:
-    """Return a repository's patterns as they were; for a new one those that all others share, else the default."""
+    """Return the current patterns of a repository; for a new one, those that all others share, else the default."""
     if repository in targets:
         return targets[repository].get(kind, _DEFAULTS[kind])
-    common = _shared_patterns(targets, kind)
-    return common if common and isinstance(common, list) else _DEFAULTS[kind]
+    shared = _shared_patterns(targets, kind)
+    return shared if shared and isinstance(shared, list) else _DEFAULTS[kind]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Artifactory's REST API: the session's service and the repositories. Private to the collection."""
+"""The error responses and the repositories of Artifactory's REST API. Private to the collection."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import In
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, Response
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 
-# A remote's cache is a repository of its own, "<key>-cache", and a key may have 64 characters.
+# A key has at most 64 characters, and the cache of a remote repository has the key "<key>-cache".
 REMOTE_KEY_LIMIT = 58
 KEY_LIMIT = 64
 
@@ -22,54 +22,56 @@ _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CACHE_SUFFIX = " (local file cache)"
 _NO_EDITION = "available only in Artifactory Pro"
 _SMART_REMOTE = "/artifactory/api/docker/"
-_BATCH = "/artifactory/api/v2/repositories/batch"
+_BATCH_PATH = "/artifactory/api/v2/repositories/batch"
 SECRETS = ("password",)
 
 
 class ArtifactoryService:
-    """How Artifactory words its errors, and what they usually mean."""
+    """Parses the error responses of Artifactory."""
 
     name = "Artifactory"
 
-    def response_message(self, reply: Response) -> str:
-        decoded = reply.json()
+    def response_message(self, response: Response) -> str:
+        decoded = response.json()
         if not isinstance(decoded, dict):
-            return reply.text
+            return response.text
         if isinstance(decoded.get("errors"), list):
-            return "; ".join(_words(error) or str(error) for error in decoded["errors"] if isinstance(error, dict))
-        return _words(decoded) or reply.text
+            return "; ".join(_error_text(error) or str(error) for error in decoded["errors"] if isinstance(error, dict))
+        return _error_text(decoded) or response.text
 
-    def hint(self, reply: Response) -> str:
-        if _NO_EDITION in reply.text:
-            return "The API for this begins with the Pro edition; this server is another edition, or has no active license."
-        if reply.status == 401:
-            return "Artifactory does not know this login: check artifactory_access_token (expired, revoked, or of another server?) or user and password."
-        if reply.status == 403:
-            return "This login may not do that: it takes the token of an administrator, or for repositories that of the project's administrator."
-        if reply.status == 404:
+    def hint(self, response: Response) -> str:
+        if _NO_EDITION in response.text:
+            return "This API requires the Pro edition or higher. The server has another edition, or no active license."
+        if response.status == 401:
+            return "Artifactory rejected the credentials (401). Check artifactory_access_token (expired, revoked, or of another server?) or user name and password."
+        if response.status == 403:
+            return "The user lacks the permission (403). Use the token of an administrator, or for repositories of an administrator of their project."
+        if response.status == 404:
             return "Check artifactory_url: the base URL, without /artifactory/api or a repository key."
         return ""
 
-    def is_retryable(self, reply: Response) -> bool:
-        # Two writes of the central configuration met; the server asks to try again.
-        return reply.status >= 400 and "Could not merge and save new descriptor" in reply.text
+    def is_retryable(self, response: Response) -> bool:
+        # Two concurrent writes of the central configuration conflicted; the server asks to try again.
+        return response.status >= 400 and "Could not merge and save new descriptor" in response.text
 
 
-def _words(error: t.Mapping[str, t.Any]) -> str:
-    """Return what an error says. Those of the Access API have details too."""
+def _error_text(error: t.Mapping[str, t.Any]) -> str:
+    """Return the message of an error, and the detail that errors of the Access API have."""
     return ": ".join(str(error[part]) for part in ("message", "detail") if error.get(part))
 
 
-def no_such_repository(reply: Response) -> bool:
-    """Return whether the reply says that there is no such repository.
+def no_such_repository(response: Response) -> bool:
+    """Return whether the response means that the repository does not exist.
 
-    Artifactory answers a bare 400 for an unknown key, but 400 also says "not in this edition" and "not valid".
-    Taking each 400 as absent would recreate repositories that exist.
+    Artifactory returns 400 "Bad Request" for an unknown key, but also 400 with other messages for other errors, such as a
+    missing edition. Treating every 400 as absent would recreate repositories that exist.
     """
-    if reply.status == 404:
+    if response.status == 404:
         return True
-    message = ArtifactoryService().response_message(reply).strip().rstrip(".").lower()
-    return reply.status == 400 and (message == "bad request" or "does not exist" in message or "not found" in message)
+    message = ArtifactoryService().response_message(response).strip().rstrip(".").lower()
+    return response.status == 400 and (
+        message == "bad request" or "does not exist" in message or "not found" in message
+    )
 
 
 def validate_key(key: str, *, limit: int) -> str:
@@ -85,7 +87,7 @@ def validate_key(key: str, *, limit: int) -> str:
 
 
 def validate_upstream_url(url: str, package_type: str) -> str:
-    """Return the URL of a remote, or raise InputError for one that Artifactory takes and can then not pull from."""
+    """Return the URL of an upstream, or raise InputError for a URL that Artifactory accepts but cannot pull from."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InputError(f"url is not a URL: {url!r}.", hint="Write it as https://host/.")
@@ -94,109 +96,116 @@ def validate_upstream_url(url: str, package_type: str) -> str:
     if package_type == "docker" and parts.path.strip("/") and _SMART_REMOTE not in parts.path + "/":
         root = f"{parts.scheme}://{parts.netloc}/"
         raise InputError(
-            f"url has a path, {parts.path!r}, which Artifactory ignores for Docker: each pull would end with 'manifest unknown'.",
-            hint=f"Set url to {root} and put {parts.path.strip('/')!r} into the image's name, or use dockerProjectId.",
+            f"url has a path, {parts.path!r}, which Artifactory ignores for Docker: each pull would fail with 'manifest unknown'.",
+            hint=f"Set url to {root} and add {parts.path.strip('/')!r} to the image names, or use dockerProjectId.",
         )
     return url
 
 
 class RepositoriesApi:
-    """The configuration of repositories, in the names of Artifactory's REST API."""
+    """The configuration of repositories, with the setting names of Artifactory's REST API."""
 
     def __init__(self, session: ApiSession) -> None:
         self._session = session
 
     def get(self, key: str) -> Config | None:
-        """Return one repository's configuration without secrets; None when there is none."""
-        found = self._session.call("GET", _path(key), absent=no_such_repository)
-        return None if found is None else normalize_config(found)
+        """Return the configuration of a repository without secrets, or None if it does not exist."""
+        config = self._session.call("GET", _path(key), absent=no_such_repository)
+        return None if config is None else normalize_config(config)
 
     def refresh(self) -> None:
-        """Discard configurations that were read before. This class keeps none."""
+        """Discard cached configurations. This class caches none."""
 
     def list_all(self) -> list[Config]:
-        """Return the configuration of all repositories, sorted by key: one request from 7.61.3 on, else one for each.
+        """Return the configurations of all repositories, sorted by key.
 
-        Raises Refused for a login that is no administrator's, which would see only a part of each.
+        Sends one request, or one per repository to a server before 7.61.3. Raises HTTPStatusError if the user is not an
+        administrator, who would read only a part of each configuration.
         """
-        found = self.configurations()
-        if found is not None:
-            return sorted(found, key=lambda one: str(one["key"]))
+        configs = self.configurations()
+        if configs is not None:
+            return sorted(configs, key=lambda config: str(config["key"]))
         self.require_admin()
         rows = self._session.call("GET", "/artifactory/api/repositories")
-        each = (self.get(row["key"]) for row in sorted(rows, key=lambda row: str(row["key"])))
-        return [one for one in each if one is not None]
+        optional_configs = (self.get(row["key"]) for row in sorted(rows, key=lambda row: str(row["key"])))
+        return [config for config in optional_configs if config is not None]
 
     def resolve_members(self, keys: t.Iterable[str]) -> dict[str, Config]:
-        """Return those of the repositories that exist, and what is behind the virtual ones among them, by key.
+        """Return the configurations of the repositories that exist, and of all direct and indirect members, by key.
 
-        One request from 7.61.3 on, else one for each of them. Raises Refused as list_all does.
+        Raises the same exceptions as list_all.
         """
-        every = self.configurations()
-        return self.walk(keys, self.get if every is None else {str(one["key"]): one for one in every}.get)
+        configs = self.configurations_by_key()
+        return self.walk_members(keys, self.get if configs is None else configs.get)
 
     @staticmethod
-    def walk(keys: t.Iterable[str], look: t.Callable[[str], Config | None]) -> dict[str, Config]:
-        """Return what with_members does, by looking at one after the other."""
-        found: dict[str, Config] = {}
+    def walk_members(keys: t.Iterable[str], get: t.Callable[[str], Config | None]) -> dict[str, Config]:
+        """Return the same as resolve_members, with get as the source of configurations."""
+        configs: dict[str, Config] = {}
         pending = list(keys)
         while pending:
             key = pending.pop(0)
-            repository = None if key in found else look(key)
-            if repository is not None:
-                found[key] = repository
-                pending += repository.get("repositories") or []
-        return found
+            config = None if key in configs else get(key)
+            if config is not None:
+                configs[key] = config
+                pending += config.get("repositories") or []
+        return configs
 
     def list_proxied(self) -> dict[str, Config] | None:
-        """Return the remote and virtual repositories by key, in one request; None where the server is too old for that.
+        """Return the configurations of the remote and virtual repositories by key, or None before 7.61.3.
 
-        Raises Refused for a login that is no administrator's.
+        Raises HTTPStatusError if the user is not an administrator.
         """
-        found = self.configurations(repoType="remote,virtual")
-        return None if found is None else {str(one["key"]): one for one in found}
+        return self.configurations_by_key(repoType="remote,virtual")
+
+    def configurations_by_key(self, **query: str) -> dict[str, Config] | None:
+        """Return the same as configurations, by key."""
+        configs = self.configurations(**query)
+        return None if configs is None else {str(config["key"]): config for config in configs}
 
     def configurations(self, **query: str) -> list[Config] | None:
-        """Return all configurations in one request; None where the server is too old for that."""
+        """Return all configurations with one request, or None if the server is older than 7.61.3."""
         grouped = self._session.call("GET", _path("configurations"), query=query, absent=no_such_repository)
         if grouped is None:
             return None
         return [
-            normalize_config({**one, "rclass": group.lower()}) for group, members in grouped.items() for one in members
+            normalize_config({**config, "rclass": group.lower()})
+            for group, configs in grouped.items()
+            for config in configs
         ]
 
     def require_admin(self) -> None:
-        """Raise Refused unless the login is an administrator's: better before the first write than in the middle."""
+        """Raise HTTPStatusError unless the user is an administrator, to fail before the first write."""
         self._session.call("GET", "/artifactory/api/system/license")
 
     def version(self) -> tuple[int, ...]:
-        """Return the server's version, such as (7, 104, 2)."""
-        told = self._session.call("GET", "/artifactory/api/system/version")
-        return tuple(int(part) for part in re.findall(r"\d+", str(told.get("version"))))
+        """Return the version of the server, such as (7, 104, 2)."""
+        response = self._session.call("GET", "/artifactory/api/system/version")
+        return tuple(int(part) for part in re.findall(r"\d+", str(response.get("version"))))
 
     def exists(self, key: str) -> bool:
-        """Return whether there is such a repository now."""
+        """Return whether a repository exists."""
         return self._session.call("GET", _path(key), absent=no_such_repository) is not None
 
     def create(self, key: str, config: Config) -> None:
-        """Create a repository. A creation without an answer is not sent again: it is looked for."""
+        """Create a repository. If there is no response, checks whether it exists instead of a retry."""
         self._session.create("PUT", _path(key), config, exists=lambda: self.exists(key))
 
     def create_batch(self, configs: list[Config]) -> None:
-        """Create repositories, all or none. From 7.84.3 on. A creation without an answer is not sent again: it is looked for."""
+        """Create all repositories or none; requires 7.84.3. If there is no response, checks whether they exist."""
         keys = [str(config["key"]) for config in configs]
-        self._session.create("PUT", _BATCH, configs, exists=lambda: all(self.exists(key) for key in keys))
+        self._session.create("PUT", _BATCH_PATH, configs, exists=lambda: all(self.exists(key) for key in keys))
 
     def update_batch(self, changes: list[Config]) -> None:
-        """Merge changes into repositories, all or none. From 7.104.2 on."""
-        self._session.call("POST", _BATCH, body=changes, idempotent=True)
+        """Merge changes into all repositories or none; requires 7.104.2."""
+        self._session.call("POST", _BATCH_PATH, body=changes, idempotent=True)
 
     def update(self, key: str, changes: Config) -> None:
-        """Merge the changes into a repository: what is not named stays as it is, so this can be sent twice."""
+        """Merge changes into a repository. Idempotent, because settings that are not sent stay as they are."""
         self._session.call("POST", _path(key), body={"key": key, **changes}, idempotent=True)
 
     def delete(self, key: str) -> None:
-        """Delete a repository and what it holds. One that is gone already is fine."""
+        """Delete a repository and its content. A repository that does not exist is not an error."""
         self._session.call("DELETE", _path(key), absent=no_such_repository)
 
 
@@ -205,17 +214,17 @@ def _path(key: str) -> str:
 
 
 def normalize_config(config: Config) -> Config:
-    """Return a configuration as it can be compared and shown.
+    """Return a configuration in the form that is compared and returned.
 
-    Without the password (cipher text for an administrator), with rclass instead of the second dialect's type, and
-    without the suffix that the server puts behind the description of a remote.
+    Removes the password, which the server returns encrypted, and the suffix that the server appends to the description of a
+    remote repository. Renames type, which some APIs return, to rclass.
     """
-    shown = {name: value for name, value in config.items() if name not in SECRETS}
-    if "rclass" not in shown and "type" in shown:
-        shown["rclass"] = str(shown["type"]).lower()
-    shown.pop("type", None)
-    if str(shown.get("description") or "").endswith(_CACHE_SUFFIX):
-        shown["description"] = shown["description"][: -len(_CACHE_SUFFIX)]
-    if shown.get("projectKey") == "default":
-        del shown["projectKey"]
-    return shown
+    normalized = {name: value for name, value in config.items() if name not in SECRETS}
+    if "rclass" not in normalized and "type" in normalized:
+        normalized["rclass"] = str(normalized["type"]).lower()
+    normalized.pop("type", None)
+    if str(normalized.get("description") or "").endswith(_CACHE_SUFFIX):
+        normalized["description"] = normalized["description"][: -len(_CACHE_SUFFIX)]
+    if normalized.get("projectKey") == "default":
+        del normalized["projectKey"]
+    return normalized

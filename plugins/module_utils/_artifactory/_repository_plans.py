@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How one repository is planned and changed, of whatever class. Private to the collection."""
+"""Plan and apply the change of one repository of any class. Private to the collection."""
 
 from __future__ import annotations
 
@@ -26,24 +26,29 @@ _PARTIAL = frozenset({"key", "packageType", "description", "rclass", "url", "rep
 
 
 def desired_config(rclass: str, params: t.Mapping[str, t.Any], typed: t.Mapping[str, t.Any]) -> Config:
-    """Return what the user wants, in the names of the REST API: the typed options that are set, and the free settings.
+    """Return the desired configuration, with the setting names of the REST API.
 
-    Raises InputError for a setting that has an option.
+    typed: values of the options that are settings; those that are not set are omitted. Raises InputError if the option
+    settings contains a setting that has its own option.
     """
     owned = set(typed) | set(_IMMUTABLE) | set(SECRETS) | {"key", "type"}
-    doubled = sorted(owned & set(params["settings"]))
-    if doubled:
-        raise InputError(f"settings must not hold {', '.join(doubled)}: the module has options for that.")
-    kind = {"key": params["key"], "rclass": rclass, "packageType": params["package_type"].lower()}
-    return {**kind, **params["settings"], **{name: value for name, value in typed.items() if value not in (None, "")}}
+    duplicates = sorted(owned & set(params["settings"]))
+    if duplicates:
+        raise InputError(f"settings must not contain {', '.join(duplicates)}: the module has options for that.")
+    identity = {"key": params["key"], "rclass": rclass, "packageType": params["package_type"].lower()}
+    return {
+        **identity,
+        **params["settings"],
+        **{name: value for name, value in typed.items() if value not in (None, "")},
+    }
 
 
 def plan_repository(
     api: RepositoriesApi, desired: Config, *, needed: str, secret: Config | None = None, force_secret: bool = False
 ) -> Plan:
-    """Look at the repository that has to be there, and plan. Only reads.
+    """Read the repository that must exist, and plan its change. Sends no writes.
 
-    needed: the setting without which none can be created. secret, push_secret: see plan_present.
+    needed: the setting that a creation requires. secret, force_secret: see plan_present.
     """
     current = api.get(desired["key"])
     if current is None:
@@ -58,14 +63,14 @@ def plan_repository(
 
 
 def plan_removal(api: RepositoriesApi, desired: Config) -> Plan:
-    """Look at the repository that must not be there, and plan. Only reads."""
+    """Read the repository that must not exist, and plan its deletion. Sends no writes."""
     current = api.get(desired["key"])
     _validate_type_unchanged(current, desired, ("rclass",))
     return plan_absent(current, ("key", "rclass", "packageType", "url", "repositories"))
 
 
 def send_plan(api: RepositoriesApi, key: str, plan: Plan) -> None:
-    """Send a plan for one repository."""
+    """Send the plan of a repository."""
     if plan.action == "delete":
         api.delete(key)
     elif plan.action == "create":
@@ -75,10 +80,10 @@ def send_plan(api: RepositoriesApi, key: str, plan: Plan) -> None:
 
 
 def verify_applied(key: str, plan: Plan, stored: Config | None) -> None:
-    """Raise PullThroughError for settings that were lost: the server ignores those that it does not know without a word."""
+    """Raise PullThroughError if settings were not stored: the server silently ignores settings that it does not have."""
     sent = {name: value for name, value in plan.payload.items() if name not in SECRETS}
     lost = settings_not_applied(sent, stored or {})
-    # One that is neither old nor ours was written by another run in this moment. It is up to the caller to look at it once more.
+    # A username that is neither the old nor the new one was written by a concurrent run. The caller must read it again.
     if "username" in lost and (stored or {}).get("username") not in (None, "", plan.before.get("username")):
         lost.remove("username")
     if lost:
@@ -89,37 +94,37 @@ def verify_applied(key: str, plan: Plan, stored: Config | None) -> None:
 
 
 def _validate_type_unchanged(current: Config | None, desired: Config, names: t.Iterable[str]) -> None:
-    """Raise InputError when the key is taken by a repository that differs in one of names, which are for life."""
+    """Raise InputError if the repository exists and differs in one of the settings names, which cannot be changed."""
     for name in names:
         if current is not None and str(current.get(name)).lower() != desired[name]:
             raise InputError(
                 f"The repository {desired['key']} exists with {name} {current.get(name)!r}, not {desired[name]!r}, and that cannot be changed.",
-                hint="Choose another key, or delete that repository yourself: this module never deletes one to create it anew.",
+                hint="Choose another key, or delete that repository yourself: this module does not recreate repositories.",
             )
 
 
 def _require_full_config(current: Config, desired: Config) -> None:
-    """Raise PullThroughError when a configuration is only its public part, which is what a non-administrator gets."""
+    """Raise PullThroughError if the configuration is only the part that users who are not administrators can read."""
     if set(current) <= _PARTIAL and not set(desired) <= _PARTIAL:
         raise PullThroughError(
-            f"Artifactory shows this login only a part of the configuration of {desired['key']}, so it cannot be compared.",
+            f"Artifactory returned only a part of the configuration of {desired['key']}, so it cannot be compared.",
             hint="Use the token of an administrator.",
         )
 
 
 def _merge_nested(current: Config, desired: Config) -> Config:
-    """Return desired with each nested object filled up from current: the server replaces such an object whole."""
-    filled = dict(desired)
+    """Return desired, with its nested objects merged into the current ones, because the server replaces a whole object."""
+    merged = dict(desired)
     for name, value in desired.items():
         before = current.get(name)
         if isinstance(value, dict) and isinstance(before, dict):
-            filled[name] = _merged(before, value)
-    return filled
+            merged[name] = _merge(before, value)
+    return merged
 
 
-def _merged(before: Config, wanted: Config) -> Config:
+def _merge(before: Config, desired: Config) -> Config:
     merged = dict(before)
-    for name, value in wanted.items():
+    for name, value in desired.items():
         nested = merged.get(name)
-        merged[name] = _merged(nested, value) if isinstance(value, dict) and isinstance(nested, dict) else value
+        merged[name] = _merge(nested, value) if isinstance(value, dict) and isinstance(nested, dict) else value
     return merged

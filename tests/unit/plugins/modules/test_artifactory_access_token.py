@@ -8,7 +8,7 @@ import base64
 import json
 
 import pytest
-from scripted import ScriptedAnswer, ScriptedTransport
+from scripted import ScriptedResponse, ScriptedTransport
 from scripted_artifactory import BASE, FORBIDDEN, LOGIN, methods
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import TransportError
@@ -16,8 +16,8 @@ from ansible_collections.cgr.pull_through.plugins.modules import artifactory_acc
 
 ALL = f"{BASE}/access/api/v1/tokens"
 ID = "3b6f4d2e-5a0f-4c53-9a3e-4a5b7f0f8f51"
-ABSENT = ScriptedAnswer(404, {"errors": [{"code": "NOT_FOUND", "message": "Token not found"}]})
-KEPT = ScriptedAnswer(
+ABSENT = ScriptedResponse(404, {"errors": [{"code": "NOT_FOUND", "message": "Token not found"}]})
+STORED = ScriptedResponse(
     200,
     {
         "token_id": ID,
@@ -31,7 +31,7 @@ KEPT = ScriptedAnswer(
 
 
 def jwt(**claims):
-    """Return a token with these claims, and a signature that nobody checks."""
+    """Return a token with these claims, and a signature that is not verified."""
     parts = ({"alg": "RS256"}, claims)
     return ".".join(
         [*(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts), "sig"]
@@ -41,15 +41,15 @@ def jwt(**claims):
 TOKEN = jwt(sub="jfac@01/users/ci", jti=ID)
 
 
-def made(**more):
-    return ScriptedAnswer(200, {"token_id": ID, "access_token": TOKEN, "scope": "s", "token_type": "Bearer", **more})
+def created(**more):
+    return ScriptedResponse(200, {"token_id": ID, "access_token": TOKEN, "scope": "s", "token_type": "Bearer", **more})
 
 
 def test_makes_a_short_lived_token_of_the_user(run_module):
-    transport = ScriptedTransport(made(expires_in=3600))
+    transport = ScriptedTransport(created(expires_in=3600))
     result = run_module(module, transport, **LOGIN)
-    assert transport.asked == [("POST", ALL)]
-    assert transport.sent(0) == {"scope": "applied-permissions/user", "expires_in": 3600, "refreshable": False}
+    assert transport.calls == [("POST", ALL)]
+    assert transport.json_body(0) == {"scope": "applied-permissions/user", "expires_in": 3600, "refreshable": False}
     assert result["changed"] is True
     assert (result["access_token"], result["token_id"], result["expires_in"]) == (TOKEN, ID, 3600)
     assert result["username"] == "ci"
@@ -57,7 +57,7 @@ def test_makes_a_short_lived_token_of_the_user(run_module):
 
 
 def test_makes_one_for_others(run_module):
-    transport = ScriptedTransport(made())
+    transport = ScriptedTransport(created())
     options = {"username": "check", "groups": ["builds", "a team, or two"], "expires_in": 60, "description": "Check"}
     result = run_module(module, transport, **LOGIN, **options)
     wanted = {
@@ -67,13 +67,13 @@ def test_makes_one_for_others(run_module):
         "expires_in": 60,
         "refreshable": False,
     }
-    assert transport.sent(0) == wanted
+    assert transport.json_body(0) == wanted
     assert (result["username"], result["expires_in"]) == ("check", 60)
     assert result["diff"] == {"before": {}, "after": wanted}
 
 
 def test_each_run_makes_a_new_one(run_module):
-    transport = ScriptedTransport(made(), made())
+    transport = ScriptedTransport(created(), created())
     assert all(run_module(module, transport, **LOGIN)["changed"] for _run in range(2))
     assert methods(transport) == ["POST", "POST"]
 
@@ -84,16 +84,20 @@ def test_check_mode_sends_nothing(run_module):
     assert not transport.requests
     assert (result["changed"], result["username"], result["expires_in"]) == (True, "", 3600)
     assert "access_token" not in result and "token_id" not in result
-    real = run_module(module, ScriptedTransport(made()), **LOGIN, scope="artifact:cgr/**:r")
+    real = run_module(module, ScriptedTransport(created()), **LOGIN, scope="artifact:cgr/**:r")
     assert result["diff"] == real["diff"]
 
 
 @pytest.mark.parametrize(
     "play",
-    [ScriptedAnswer(503, "busy"), ScriptedAnswer(500, "oops"), TransportError("no answer.", method="POST", url=ALL)],
-    ids=["busy", "error", "no-answer"],
+    [
+        ScriptedResponse(503, "busy"),
+        ScriptedResponse(500, "oops"),
+        TransportError("no response.", method="POST", url=ALL),
+    ],
+    ids=["busy", "error", "no-response"],
 )
-def test_a_creation_is_never_sent_twice(run_module, play):
+def test_a_creation_is_not_retried(run_module, play):
     transport = ScriptedTransport(play)
     result = run_module(module, transport, **LOGIN)
     assert result["failed"] and f"POST {ALL}" in result["msg"]
@@ -110,22 +114,25 @@ def test_a_creation_is_never_sent_twice(run_module, play):
         ("a.b.c", ""),
     ],
 )
-def test_the_token_tells_whose_it_is_if_it_can(run_module, token, username):
-    result = run_module(module, ScriptedTransport(made(access_token=token)), **LOGIN)
+def test_username_from_the_token(run_module, token, username):
+    result = run_module(module, ScriptedTransport(created(access_token=token)), **LOGIN)
     assert (result["username"], result["access_token"]) == (username, token)
 
 
 @pytest.mark.parametrize(
     ("play", "words"),
     [
-        (FORBIDDEN, "it takes the token of an administrator"),
-        (ScriptedAnswer(200, {"token_id": ID}), "answered without one"),
-        (ScriptedAnswer(200, "OK"), "answered without one"),
-        (ScriptedAnswer(400, {"code": "BAD", "message": "Bad", "detail": f"not {TOKEN}"}), "Bad: not (token removed)"),
+        (FORBIDDEN, "Use the token of an administrator"),
+        (ScriptedResponse(200, {"token_id": ID}), "the response contains no token"),
+        (ScriptedResponse(200, "OK"), "the response contains no token"),
+        (
+            ScriptedResponse(400, {"code": "BAD", "message": "Bad", "detail": f"not {TOKEN}"}),
+            "Bad: not (token removed)",
+        ),
     ],
     ids=["forbidden", "no-token", "no-json", "details"],
 )
-def test_what_the_server_says_is_told(run_module, play, words):
+def test_error_responses(run_module, play, words):
     result = run_module(module, ScriptedTransport(play), **LOGIN, username="other")
     assert result["failed"] and words in result["msg"]
     assert "admin-token" not in str(result) and TOKEN not in str(result)
@@ -136,8 +143,8 @@ def test_what_the_server_says_is_told(run_module, play, words):
     [
         pytest.param({"expires_in": 0}, "expires_in is 0", id="no-end"),
         pytest.param({"groups": []}, "groups is empty", id="no-groups"),
-        pytest.param({"groups": ["a", ""]}, "groups is empty, or holds", id="empty-group"),
-        pytest.param({"groups": ['a"b']}, "has a quote in it", id="quote"),
+        pytest.param({"groups": ["a", ""]}, "groups is empty, or contains", id="empty-group"),
+        pytest.param({"groups": ['a"b']}, "has a double quote", id="quote"),
         pytest.param({"groups": ["x" * 600]}, "at most 500", id="long"),
         pytest.param({"groups": ["a"], "scope": "b"}, "mutually exclusive: scope|groups", id="both"),
         pytest.param({"state": "absent"}, "token_id", id="absent-of-what"),
@@ -145,7 +152,7 @@ def test_what_the_server_says_is_told(run_module, play, words):
         pytest.param({"state": "absent", "token_id": "../users"}, "not the ID of a token", id="path-for-id"),
     ],
 )
-def test_bad_input_ends_it_before_any_request(run_module, options, words):
+def test_invalid_options_send_no_requests(run_module, options, words):
     transport = ScriptedTransport()
     result = run_module(module, transport, **LOGIN, **options)
     assert result["failed"] and words in result["msg"]
@@ -155,11 +162,11 @@ def test_bad_input_ends_it_before_any_request(run_module, options, words):
 
 def test_absent_revokes(run_module):
     options = {**LOGIN, "state": "absent", "token_id": ID}
-    transport = ScriptedTransport(KEPT, ScriptedAnswer(200, ""))
+    transport = ScriptedTransport(STORED, ScriptedResponse(200, ""))
     result = run_module(module, transport, **options)
-    assert transport.asked == [("GET", f"{ALL}/{ID}"), ("DELETE", f"{ALL}/{ID}")]
+    assert transport.calls == [("GET", f"{ALL}/{ID}"), ("DELETE", f"{ALL}/{ID}")]
     before = {"token_id": ID, "subject": "jfac@01/users/ci", "description": "CI"}
     assert (result["changed"], result["diff"]) == (True, {"before": before, "after": {}})
-    check = run_module(module, ScriptedTransport(KEPT), check=True, **options)
+    check = run_module(module, ScriptedTransport(STORED), check=True, **options)
     assert (check["changed"], check["diff"]) == (True, result["diff"])
     assert run_module(module, ScriptedTransport(ABSENT), **options)["changed"] is False

@@ -12,7 +12,7 @@ import threading
 from urllib.parse import urlsplit
 
 import pytest
-from scripted import ScriptedAnswer, ScriptedTransport
+from scripted import ScriptedResponse, ScriptedTransport
 from scripted_artifactory import ABSENT, LICENSE, LOGIN
 
 from ansible_collections.cgr.pull_through.plugins.modules import (
@@ -35,7 +35,7 @@ class Artifactory:
         self.version, self.refuses = version, refuses
         self.counted = collections.Counter()
         self.lock = threading.Lock()
-        self.transport = ScriptedTransport(by=self.answer)
+        self.transport = ScriptedTransport(respond=self.answer)
 
     def answer(self, request):
         path = urlsplit(request.url).path.removeprefix(API)
@@ -46,25 +46,25 @@ class Artifactory:
     def answered(self, method, path, body):
         key = path.rpartition("/")[2]
         if path == "/system/version":
-            return ScriptedAnswer(200, {"version": self.version})
+            return ScriptedResponse(200, {"version": self.version})
         if path == "/system/license":
             return LICENSE
         if path == "/repositories/configurations":
             grouped = collections.defaultdict(list)
             for one in self.repositories.values():
                 grouped[one["rclass"].upper()].append(one)
-            return ABSENT if self.version == OLD else ScriptedAnswer(200, grouped)
+            return ABSENT if self.version == OLD else ScriptedResponse(200, grouped)
         if method == "GET":
-            return ScriptedAnswer(200, self.repositories[key]) if key in self.repositories else ABSENT
+            return ScriptedResponse(200, self.repositories[key]) if key in self.repositories else ABSENT
         if method == "DELETE":
             self.repositories.pop(key)
-            return ScriptedAnswer(200, {})
+            return ScriptedResponse(200, {})
         bodies = body if isinstance(body, list) else [body]
         if any(one["key"] in self.refuses for one in bodies):
-            return ScriptedAnswer(409, {"errors": [{"status": 409, "message": "It is in use"}]})
+            return ScriptedResponse(409, {"errors": [{"status": 409, "message": "It is in use"}]})
         for one in bodies:
             self.repositories[one["key"]] = {**self.repositories.get(one["key"], {}), **one}
-        return ScriptedAnswer(200, {"done": True})
+        return ScriptedResponse(200, {"done": True})
 
     @property
     def writes(self):
@@ -238,7 +238,7 @@ def test_an_option_of_the_single_form_beside_the_list_is_an_error(run_module, mo
 
 @pytest.mark.parametrize(("module", "list_form"), LIST_FORMS)
 def test_an_empty_list_does_nothing(run_module, module, list_form):
-    version = ScriptedTransport(by=lambda _request: ScriptedAnswer(200, {"version": NEW}))
+    version = ScriptedTransport(respond=lambda _request: ScriptedResponse(200, {"version": NEW}))
     name = next(iter(list_form))
     result = run_module(module, version, **LOGIN, **{name: []})
     assert (result["changed"], result["diff"]) == (False, [])

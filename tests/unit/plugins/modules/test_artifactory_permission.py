@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from scripted import ScriptedAnswer, ScriptedTransport
+from scripted import ScriptedResponse, ScriptedTransport
 from scripted_artifactory import BASE, FORBIDDEN, LOGIN, methods
 
 from ansible_collections.cgr.pull_through.plugins.modules import artifactory_permission as module
@@ -16,11 +16,11 @@ VERSION = f"{BASE}/artifactory/api/system/version"
 ALL = f"{BASE}/access/api/v2/permissions"
 ONE = f"{ALL}/pull%20it"
 CLASSIC = f"{BASE}/artifactory/api/v2/security/permissions/pull%20it"
-NEW = ScriptedAnswer(200, {"version": "7.72.0", "revision": "77200900"})
-OLD = ScriptedAnswer(200, {"version": "7.71.23", "revision": "77123900"})
-ABSENT = ScriptedAnswer(404, {"errors": [{"code": "NOT_FOUND", "message": "Permission not found"}]})
-DONE = ScriptedAnswer(200, "")
-CREATED = ScriptedAnswer(201, {"name": "pull it"})
+NEW = ScriptedResponse(200, {"version": "7.72.0", "revision": "77200900"})
+OLD = ScriptedResponse(200, {"version": "7.71.23", "revision": "77123900"})
+ABSENT = ScriptedResponse(404, {"errors": [{"code": "NOT_FOUND", "message": "Permission not found"}]})
+DONE = ScriptedResponse(200, "")
+CREATED = ScriptedResponse(201, {"name": "pull it"})
 
 WANTED = {
     **LOGIN,
@@ -47,19 +47,19 @@ CLASSIC_BUILD = {**REPO, "repositories": ["artifactory-build-info"]}
 def stored(artifact=None, **others):
     """Return a permission as the Access API shows it."""
     resources = {"artifact": artifact or ARTIFACT, **others}
-    return ScriptedAnswer(200, {"name": "pull it", "created_by": "a", "modified_by": "b", "resources": resources})
+    return ScriptedResponse(200, {"name": "pull it", "created_by": "a", "modified_by": "b", "resources": resources})
 
 
 def classic(**repo):
     """Return a permission, also about builds, as the classic API shows it."""
-    return ScriptedAnswer(200, {"name": "pull it", "repo": {**REPO, **repo}, "build": CLASSIC_BUILD})
+    return ScriptedResponse(200, {"name": "pull it", "repo": {**REPO, **repo}, "build": CLASSIC_BUILD})
 
 
 def test_creates_what_is_missing_and_reads_it_back(run_module):
     transport = ScriptedTransport(NEW, ABSENT, CREATED, stored())
     result = run_module(module, transport, **WANTED)
-    assert transport.asked == [("GET", VERSION), ("GET", ONE), ("POST", ALL), ("GET", ONE)]
-    assert transport.sent(2) == {
+    assert transport.calls == [("GET", VERSION), ("GET", ONE), ("POST", ALL), ("GET", ONE)]
+    assert transport.json_body(2) == {
         "name": "pull it",
         "resources": {
             "artifact": {
@@ -73,10 +73,10 @@ def test_creates_what_is_missing_and_reads_it_back(run_module):
 
 
 def test_creates_over_the_older_api_on_an_older_server(run_module):
-    transport = ScriptedTransport(OLD, ABSENT, ScriptedAnswer(201, ""), classic())
+    transport = ScriptedTransport(OLD, ABSENT, ScriptedResponse(201, ""), classic())
     result = run_module(module, transport, **WANTED, exclude_patterns=[])
-    assert transport.asked == [("GET", VERSION), ("GET", CLASSIC), ("POST", CLASSIC), ("GET", CLASSIC)]
-    assert transport.sent(2) == {
+    assert transport.calls == [("GET", VERSION), ("GET", CLASSIC), ("POST", CLASSIC), ("GET", CLASSIC)]
+    assert transport.json_body(2) == {
         "name": "pull it",
         "repo": {
             "include-patterns": ["**"],
@@ -111,8 +111,8 @@ def test_sends_the_whole_part_about_repositories_and_nothing_else(run_module):
     after = {**ARTIFACT, "actions": {**ARTIFACT["actions"], "groups": {"builds": ["READ"]}}}
     transport = ScriptedTransport(NEW, stored(build=BUILD), DONE, stored(after, build=BUILD))
     result = run_module(module, transport, **{**WANTED, "groups": [{"name": "builds", "actions": ["read"]}]})
-    assert transport.asked[2] == ("PUT", f"{ONE}/artifact")
-    assert transport.sent(2) == {
+    assert transport.calls[2] == ("PUT", f"{ONE}/artifact")
+    assert transport.json_body(2) == {
         "actions": {"users": {"ci": ["SCAN", "READ"]}, "groups": {"builds": ["READ"]}},
         "targets": ARTIFACT["targets"],
     }
@@ -125,8 +125,8 @@ def test_sends_the_whole_part_about_repositories_and_nothing_else(run_module):
 def test_the_older_api_gets_the_other_parts_back_as_they_were(run_module):
     transport = ScriptedTransport(OLD, classic(), DONE, classic(repositories=["cgr-public"]))
     run_module(module, transport, **LOGIN, name="pull it", repositories=["cgr-public"])
-    assert transport.asked[2] == ("PUT", CLASSIC)
-    assert transport.sent(2) == {
+    assert transport.calls[2] == ("PUT", CLASSIC)
+    assert transport.json_body(2) == {
         "name": "pull it",
         "repo": {**REPO, "repositories": ["cgr-public"]},
         "build": CLASSIC_BUILD,
@@ -134,10 +134,10 @@ def test_the_older_api_gets_the_other_parts_back_as_they_were(run_module):
 
 
 def test_a_permission_on_builds_alone_gets_a_part_about_repositories(run_module):
-    alone = ScriptedAnswer(200, {"name": "pull it", "resources": {"build": BUILD}})
+    alone = ScriptedResponse(200, {"name": "pull it", "resources": {"build": BUILD}})
     transport = ScriptedTransport(NEW, alone, DONE, stored(build=BUILD))
     result = run_module(module, transport, **WANTED)
-    assert transport.asked[2] == ("PUT", f"{ONE}/artifact")
+    assert transport.calls[2] == ("PUT", f"{ONE}/artifact")
     assert result["diff"] == {"before": {}, "after": SHOWN}
 
 
@@ -172,7 +172,7 @@ def test_patterns_by_repository(run_module, before, options, targets):
     plays = [NEW, stored({**ARTIFACT, "targets": before}), DONE, stored({**ARTIFACT, "targets": targets})]
     transport = ScriptedTransport(*plays)
     assert run_module(module, transport, **LOGIN, name="pull it", **options)["changed"] is True
-    assert transport.sent(2)["targets"] == targets
+    assert transport.json_body(2)["targets"] == targets
 
 
 def test_the_diff_shows_patterns_by_repository_where_they_differ(run_module):
@@ -185,7 +185,9 @@ def test_the_diff_shows_patterns_by_repository_where_they_differ(run_module):
     }
 
 
-@pytest.mark.parametrize("answer", [ScriptedAnswer(503, "busy"), ScriptedAnswer(500, "oops")], ids=["busy", "error"])
+@pytest.mark.parametrize(
+    "answer", [ScriptedResponse(503, "busy"), ScriptedResponse(500, "oops")], ids=["busy", "error"]
+)
 def test_a_creation_that_leaves_it_open_is_looked_for_not_repeated(run_module, answer):
     transport = ScriptedTransport(NEW, ABSENT, answer, stored(), stored())
     assert run_module(module, transport, **WANTED)["changed"] is True
@@ -205,14 +207,14 @@ def test_a_name_that_was_not_stored_is_an_error(run_module):
 @pytest.mark.parametrize(
     ("plays", "changes", "words"),
     [
-        pytest.param([ScriptedAnswer(200, {"version": "dev"})], {}, "no version that is one: 'dev'", id="version"),
-        pytest.param([ScriptedAnswer(200, [])], {}, "no version that is one", id="no-version"),
+        pytest.param([ScriptedResponse(200, {"version": "dev"})], {}, "invalid version: 'dev'", id="version"),
+        pytest.param([ScriptedResponse(200, [])], {}, "invalid version", id="no-version"),
         pytest.param([NEW, FORBIDDEN], {}, "token of an administrator", id="no-administrator"),
         pytest.param([NEW, ABSENT], {"repositories": None}, "creating one needs repositories", id="nothing-to-create"),
         pytest.param(
             [
                 NEW,
-                ScriptedAnswer(
+                ScriptedResponse(
                     400, {"errors": [{"code": "BAD_REQUEST", "message": "Not valid", "detail": "name: long"}]}
                 ),
             ],
@@ -239,7 +241,7 @@ def test_what_the_server_says_can_end_it_before_any_write(run_module, plays, cha
         pytest.param({"repositories": []}, "repositories is empty", id="no-repositories"),
         pytest.param({"repositories": ["ANYTHING GOES"]}, "'ANYTHING GOES' is not valid", id="repository-key"),
         pytest.param({"include_patterns": [""]}, "include_patterns is empty", id="no-patterns"),
-        pytest.param({"users": [{"name": "ci", "actions": []}]}, "gives 'ci' no actions", id="no-actions"),
+        pytest.param({"users": [{"name": "ci", "actions": []}]}, "grants 'ci' no actions", id="no-actions"),
         pytest.param({"users": [{"name": "", "actions": ["read"]}]}, "users has an empty name", id="no-name"),
         pytest.param(
             {"groups": [{"name": "g", "actions": ["read"]}] * 2}, "groups names 'g' more than once", id="twice"
@@ -277,7 +279,7 @@ GONE = {**LOGIN, "name": "pull it", "state": "absent"}
         pytest.param(NEW, stored(), ("DELETE", ONE), None, id="access"),
         pytest.param(NEW, stored(build=BUILD), ("DELETE", f"{ONE}/artifact"), None, id="access-with-builds"),
         pytest.param(
-            OLD, ScriptedAnswer(200, {"name": "pull it", "repo": REPO}), ("DELETE", CLASSIC), None, id="classic"
+            OLD, ScriptedResponse(200, {"name": "pull it", "repo": REPO}), ("DELETE", CLASSIC), None, id="classic"
         ),
         pytest.param(
             OLD, classic(), ("PUT", CLASSIC), {"name": "pull it", "build": CLASSIC_BUILD}, id="classic-with-builds"
@@ -287,7 +289,7 @@ GONE = {**LOGIN, "name": "pull it", "state": "absent"}
 def test_absent_takes_away_the_part_about_repositories(run_module, version, now, asked, sent):
     transport = ScriptedTransport(version, now, DONE)
     result = run_module(module, transport, **GONE)
-    assert (transport.asked[2], transport.sent(2)) == (asked, sent)
+    assert (transport.calls[2], transport.json_body(2)) == (asked, sent)
     assert (result["changed"], result["permission"]) == (True, {})
     assert result["diff"]["before"]["repositories"] == ["cgr-private", "cgr-public"]
     assert result["diff"]["after"] == {}
@@ -300,8 +302,8 @@ def test_absent_takes_away_the_part_about_repositories(run_module, version, now,
     [
         (NEW, ABSENT),
         (OLD, ABSENT),
-        (NEW, ScriptedAnswer(200, {"name": "pull it", "resources": {"build": BUILD}})),
-        (OLD, ScriptedAnswer(200, {"name": "pull it", "build": CLASSIC_BUILD})),
+        (NEW, ScriptedResponse(200, {"name": "pull it", "resources": {"build": BUILD}})),
+        (OLD, ScriptedResponse(200, {"name": "pull it", "build": CLASSIC_BUILD})),
     ],
 )
 def test_absent_already(run_module, version, now):
@@ -316,7 +318,7 @@ class Permissions:
     def __init__(self, *names, refuses=()):
         self.stored = {name: {"artifact": ARTIFACT} for name in names}
         self.refuses = refuses
-        self.transport = ScriptedTransport(by=self.answer)
+        self.transport = ScriptedTransport(respond=self.answer)
 
     def answer(self, request):
         if request.url == VERSION:
@@ -324,7 +326,7 @@ class Permissions:
         name = request.url.removeprefix(f"{ALL}/").partition("/")[0]
         if request.method == "GET":
             resources = self.stored.get(name)
-            return ScriptedAnswer(200, {"name": name, "resources": resources}) if resources else ABSENT
+            return ScriptedResponse(200, {"name": name, "resources": resources}) if resources else ABSENT
         if request.method == "DELETE":
             del self.stored[name]
             return DONE
@@ -337,7 +339,7 @@ class Permissions:
 
     @property
     def writes(self):
-        return [method for method, _url in self.transport.asked if method != "GET"]
+        return [method for method, _url in self.transport.calls if method != "GET"]
 
 
 BUILDS = [{"name": "builds", "actions": ["read", "write"]}]
@@ -390,4 +392,4 @@ def test_one_permission_that_fails_does_not_stop_the_others(run_module):
 def test_several_are_looked_at_before_the_first_request(run_module, permissions, says):
     transport = ScriptedTransport()
     assert says in run_module(module, transport, **LOGIN, permissions=permissions)["msg"]
-    assert transport.asked == []
+    assert transport.calls == []

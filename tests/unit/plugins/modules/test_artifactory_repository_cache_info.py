@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import pytest
-from scripted import ScriptedAnswer, ScriptedTransport
+from scripted import ScriptedResponse, ScriptedTransport
 from scripted_artifactory import BASE, LOGIN
 
 from ansible_collections.cgr.pull_through.plugins.modules import artifactory_repository_cache_info
 
 CACHE = {**LOGIN, "key": "cgr-private"}
-ROOT = ScriptedAnswer(200, {"children": []})
+ROOT = ScriptedResponse(200, {"children": []})
 NGINX = "example.com/nginx"
 
 
@@ -25,18 +25,18 @@ def test_markers(run_module):
         row("sha256__a", "sha256__2.marker"),
         row("sha256__a", "sha256__1.marker"),
     ]
-    transport = ScriptedTransport(ROOT, ScriptedAnswer(200, {"results": rows}))
+    transport = ScriptedTransport(ROOT, ScriptedResponse(200, {"results": rows}))
     result = run_module(artifactory_repository_cache_info, transport, **CACHE)
     assert [marker["digest"] for marker in result["markers"]] == ["sha256:1", "sha256:2", "sha256:2"]
     assert result["references"] == [f"{NGINX}@sha256:a", f"{NGINX}@sha256:b"]
     assert (result["count"], result["method"], result["changed"]) == (3, "aql", False)
     assert "files" not in result
-    assert transport.asked[0] == ("GET", f"{BASE}/artifactory/api/storage/cgr-private-cache/")
+    assert transport.calls[0] == ("GET", f"{BASE}/artifactory/api/storage/cgr-private-cache/")
 
 
 def test_what_is_cached_is_counted_without_markers(run_module):
     rows = [row("latest", "list.manifest.json", 900), row("sha256__a", "sha256__1", 100), row("b", "sha256__2.marker")]
-    transport = ScriptedTransport(ROOT, ScriptedAnswer(200, {"results": rows}))
+    transport = ScriptedTransport(ROOT, ScriptedResponse(200, {"results": rows}))
     result = run_module(artifactory_repository_cache_info, transport, **CACHE, count_files=True)
     assert (result["files"], result["bytes"], result["count"]) == (2, 1000, 1)
 
@@ -46,7 +46,7 @@ def test_what_is_cached_is_counted_without_markers(run_module):
     [(403, "lacks the permission to read cgr-private-cache"), (404, "does not show cgr-private-cache to this user")],
 )
 def test_a_cache_that_is_not_seen_is_not_taken_for_a_clean_one(run_module, status, words):
-    transport = ScriptedTransport(ScriptedAnswer(status, "no"))
+    transport = ScriptedTransport(ScriptedResponse(status, "no"))
     assert words in run_module(artifactory_repository_cache_info, transport, **CACHE)["msg"]
 
 
@@ -58,12 +58,12 @@ def test_bad_input(run_module):
 def respond(request):
     """Respond as an Artifactory with one marker in each cache, except the caches that do not exist."""
     if "missing-cache" in request.url:
-        return ScriptedAnswer(404, "no")
-    return ROOT if request.method == "GET" else ScriptedAnswer(200, {"results": [row("latest", "sha256__1.marker")]})
+        return ScriptedResponse(404, "no")
+    return ROOT if request.method == "GET" else ScriptedResponse(200, {"results": [row("latest", "sha256__1.marker")]})
 
 
 def test_several_repositories_in_one_task(run_module):
-    transport = ScriptedTransport(by=respond)
+    transport = ScriptedTransport(respond=respond)
     keys = ["cgr-private", "cgr-public"]
     result = run_module(artifactory_repository_cache_info, transport, **LOGIN, repository_keys=keys, count_files=True)
     single = run_module(artifactory_repository_cache_info, transport, **CACHE, count_files=True)
@@ -75,7 +75,9 @@ def test_several_repositories_in_one_task(run_module):
 
 def test_a_repository_that_fails_does_not_stop_the_others(run_module):
     keys = ["missing", "cgr-public"]
-    result = run_module(artifactory_repository_cache_info, ScriptedTransport(by=respond), **LOGIN, repository_keys=keys)
+    result = run_module(
+        artifactory_repository_cache_info, ScriptedTransport(respond=respond), **LOGIN, repository_keys=keys
+    )
     assert result["failed"] is True
     assert result["msg"].startswith("missing: Artifactory does not show missing-cache") and "\n" not in result["msg"]
     missing, public = result["repositories"]

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from scripted import ScriptedAnswer, ScriptedTransport
+from scripted import ScriptedResponse, ScriptedTransport
 from scripted_artifactory import ABSENT, BASE, FORBIDDEN, LICENSE, LOGIN, PRO_ONLY, methods
 
 from ansible_collections.cgr.pull_through.plugins.modules import artifactory_virtual_repository as module
@@ -20,11 +20,11 @@ STORED = {
     "repositories": ["cgr-private", "cgr-public"],
     "resolveDockerTagsByTimestamp": False,
 }
-WRITTEN = ScriptedAnswer(200, "Successfully created repository 'cgr' \n")
+WRITTEN = ScriptedResponse(200, "Successfully created repository 'cgr' \n")
 
 
 def stored(**changes):
-    return ScriptedAnswer(200, {**STORED, **changes})
+    return ScriptedResponse(200, {**STORED, **changes})
 
 
 def remote(key, package_type="docker", url="https://cgr.dev/", **more):
@@ -32,7 +32,7 @@ def remote(key, package_type="docker", url="https://cgr.dev/", **more):
 
 
 def configurations(*remotes, **groups):
-    return ScriptedAnswer(200, {"LOCAL": [], "REMOTE": list(remotes), "VIRTUAL": [], **groups})
+    return ScriptedResponse(200, {"LOCAL": [], "REMOTE": list(remotes), "VIRTUAL": [], **groups})
 
 
 THERE = configurations(remote("cgr-private"), remote("cgr-public"), remote("npm", "npm", "https://registry.npmjs.org/"))
@@ -42,7 +42,7 @@ def test_creates_what_is_missing_after_a_look_at_the_members(run_module):
     transport = ScriptedTransport(ABSENT, LICENSE, THERE, WRITTEN, stored(description="All"))
     result = run_module(module, transport, **WANTED, description="All")
     assert (result["changed"], result["warnings"]) == (True, [])
-    assert transport.asked[2:4] == [("GET", f"{BASE}/artifactory/api/repositories/configurations"), ("PUT", ONE)]
+    assert transport.calls[2:4] == [("GET", f"{BASE}/artifactory/api/repositories/configurations"), ("PUT", ONE)]
     wanted = {
         "key": "cgr",
         "rclass": "virtual",
@@ -50,7 +50,7 @@ def test_creates_what_is_missing_after_a_look_at_the_members(run_module):
         "repositories": ["cgr-private", "cgr-public"],
         "description": "All",
     }
-    assert transport.sent(3) == wanted
+    assert transport.json_body(3) == wanted
     assert result["repository"] == wanted
     assert result["diff"] == {"before": {}, "after": wanted}
 
@@ -72,13 +72,13 @@ def test_leaves_alone_what_fits(run_module):
 def test_members_that_are_not_named_are_not_looked_at(run_module):
     transport = ScriptedTransport(stored())
     assert run_module(module, transport, **LOGIN, key="cgr", description="")["changed"] is False
-    assert transport.asked == [("GET", ONE)]
+    assert transport.calls == [("GET", ONE)]
 
 
 def test_another_order_is_a_change(run_module):
     transport = ScriptedTransport(stored(repositories=["cgr-public", "cgr-private"]), THERE, WRITTEN, stored())
     result = run_module(module, transport, **WANTED)
-    assert (transport.asked[2], transport.sent(2)) == (
+    assert (transport.calls[2], transport.json_body(2)) == (
         ("POST", ONE),
         {"key": "cgr", "repositories": ["cgr-private", "cgr-public"]},
     )
@@ -91,7 +91,7 @@ def test_another_order_is_a_change(run_module):
 def test_the_deployment_repository_is_sent_by_its_rest_name(run_module):
     transport = ScriptedTransport(stored(), WRITTEN, stored(defaultDeploymentRepo="here"))
     result = run_module(module, transport, **LOGIN, key="cgr", default_deployment_repository="here")
-    assert transport.sent(1) == {"key": "cgr", "defaultDeploymentRepo": "here"}
+    assert transport.json_body(1) == {"key": "cgr", "defaultDeploymentRepo": "here"}
     assert result["diff"] == {"before": {"defaultDeploymentRepo": None}, "after": {"defaultDeploymentRepo": "here"}}
 
 
@@ -102,10 +102,10 @@ def test_an_order_that_was_not_stored_is_an_error(run_module):
 
 
 def test_on_an_older_server_only_the_members_are_read(run_module):
-    members = [ScriptedAnswer(200, {**remote(key), "rclass": "remote"}) for key in WANTED["repositories"]]
+    members = [ScriptedResponse(200, {**remote(key), "rclass": "remote"}) for key in WANTED["repositories"]]
     transport = ScriptedTransport(stored(), ABSENT, *members)
     assert run_module(module, transport, **WANTED)["changed"] is False
-    assert [url.rpartition("/")[2] for _method, url in transport.asked] == [
+    assert [url.rpartition("/")[2] for _method, url in transport.calls] == [
         "cgr",
         "configurations",
         "cgr-private",
@@ -126,7 +126,10 @@ NESTED = {"key": "inner", "type": "virtual", "packageType": "docker", "repositor
     ("plays", "repositories", "words"),
     [
         pytest.param(
-            [stored(), THERE], ["cgr-public", "gone", "lost"], "no repository gone, lost, which cgr", id="gone"
+            [stored(), THERE],
+            ["cgr-public", "gone", "lost"],
+            "no repository gone, lost, which is a member of cgr",
+            id="gone",
         ),
         pytest.param(
             [stored(), THERE], ["cgr-public", "npm"], "npm has packageType 'npm', and cgr has 'docker'", id="type"
@@ -134,7 +137,7 @@ NESTED = {"key": "inner", "type": "virtual", "packageType": "docker", "repositor
         pytest.param(
             [stored(), configurations(VIRTUAL=[NESTED, {**STORED, "type": "virtual"}])],
             ["inner"],
-            "cgr would hold itself, since its member inner holds it",
+            "cgr would contain itself, because its member inner contains it",
             id="circle",
         ),
         pytest.param([stored(), FORBIDDEN], ["cgr-public"], "administrator", id="no-administrator"),
@@ -174,7 +177,7 @@ SHORT = remote("cgr-short", dockerProjectId="example.com")
             "maven",
             ["cgr-java", "central"],
             configurations(LIBRARIES, CENTRAL),
-            ["libraries (cgr-java) there are other upstreams (central)"],
+            ["other upstreams (central) are next to Chainguard's libraries (cgr-java)"],
             id="direct-upstream",
         ),
         pytest.param(
@@ -216,11 +219,13 @@ def test_warns_of_members_that_spoil_each_other(run_module, package_type, reposi
     [
         pytest.param({"key": "x" * 65}, "65 characters; at most 64", id="long-key"),
         pytest.param({"repositories": []}, "repositories is empty", id="no-members"),
-        pytest.param({"repositories": ["a", "b", "a"]}, "names a more than once", id="twice"),
+        pytest.param({"repositories": ["a", "b", "a"]}, "contains a more than once", id="twice"),
         pytest.param({"repositories": ["a", "cgr"]}, "a member of itself", id="itself"),
         pytest.param({"repositories": ["a b"]}, "'a b' is not valid", id="member-key"),
-        pytest.param({"settings": {"repositories": []}}, "must not hold repositories", id="option-in-settings"),
-        pytest.param({"settings": {"defaultDeploymentRepo": "x"}}, "must not hold defaultDeploymentRepo", id="renamed"),
+        pytest.param({"settings": {"repositories": []}}, "must not contain repositories", id="option-in-settings"),
+        pytest.param(
+            {"settings": {"defaultDeploymentRepo": "x"}}, "must not contain defaultDeploymentRepo", id="renamed"
+        ),
     ],
 )
 def test_bad_input_ends_it_before_any_request(run_module, changes, words):
@@ -232,9 +237,9 @@ def test_bad_input_ends_it_before_any_request(run_module, changes, words):
 
 def test_absent(run_module):
     options = {**LOGIN, "key": "cgr", "state": "absent"}
-    transport = ScriptedTransport(stored(), ScriptedAnswer(200, "removed"))
+    transport = ScriptedTransport(stored(), ScriptedResponse(200, "removed"))
     result = run_module(module, transport, **options)
-    assert transport.asked[1] == ("DELETE", ONE)
+    assert transport.calls[1] == ("DELETE", ONE)
     assert result["diff"] == {
         "before": {name: STORED[name] for name in ("key", "rclass", "packageType", "repositories")},
         "after": {},
