@@ -45,7 +45,8 @@ EVERYWHERE = {
     "(came|comes?|became|becomes?) of (it|them|each|the|that|this|an?)": "result",
     "(?<=, )in words|in words(?=[,.])": "as text",
     "for life": "cannot be changed after creation",
-    "anew": "again",
+    "anew|once more": "again",
+    "in the place of": "instead of",
     "foresee[sn]?|foresaw": "plan, dry run",
 }
 
@@ -145,8 +146,8 @@ def check_python(text: str) -> t.Iterator[Hit]:
         if name := _get_defined_name(node):
             yield from _check_name(getattr(node, "lineno", 1), name)
         match node:
-            case ast.Assign(targets=[ast.Name("DOCUMENTATION" | "RETURN")], value=ast.Constant(str(documentation))):
-                yield from check_yaml_keys(documentation, node.lineno)
+            case ast.Assign(targets=[ast.Name("DOCUMENTATION" | "RETURN")], value=ast.Constant(str() as yaml)):
+                yield from check_yaml_keys(yaml, node.lineno)
 
 
 def check_yaml_keys(text: str, first_line: int = 1) -> t.Iterator[Hit]:
@@ -171,7 +172,7 @@ def check_file(file: Path) -> list[Hit]:
         hits += check_python(text)
     elif any(file.match(pattern) for pattern in TASK_FILES):
         hits += [*check_task_names(text), *check_yaml_keys(text)]
-    elif file.parts[0] == "roles" and file.suffix == ".yml":
+    elif file.parts[0] in ("plugins", "roles") and file.suffix == ".yml":
         hits += check_yaml_keys(text)
     return sorted(set(hits))
 
