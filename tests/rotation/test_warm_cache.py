@@ -55,7 +55,7 @@ BREAKAGES = (
     Breakage(revoke, "it is gone"),
     Breakage(expire, "it expired on"),
     Breakage(unbind, "it is not bound to the role"),
-    Breakage(replace_key, "its key is gone"),
+    Breakage(replace_key, "its key was deleted or replaced"),
 )
 
 
