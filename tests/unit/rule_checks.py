@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Diagnosis, Evidence, Rule
 
 Rules = t.Sequence[Rule[t.Any]]
-Cases = t.Sequence[t.Tuple[str, Evidence]]
+Cases = t.Sequence[tuple[str, Evidence]]
 
 
 def assert_is_text(diagnosis: Diagnosis) -> None:

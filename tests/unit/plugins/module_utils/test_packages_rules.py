@@ -196,12 +196,12 @@ def test_only_wrong_settings_are_named():
     assert "set bypassHeadRequests to true. Then delete lodash/-/lodash-4.17.21.tgz from cgr-npm-cache" in fix
 
 
-def test_settings_for_redirects_are_not_asked_of_packages_that_are_not_redirected():
+def test_redirect_settings_do_not_matter_for_packages_that_are_not_redirected():
     config = {"packageType": "alpine", "bypassHeadRequests": False}
     assert diagnose(evidence(NOT_FOUND, **AVAILABLE, config=config, package_type="alpine")).code == "negative_cache"
 
 
-def test_a_feed_with_and_without_its_index_is_the_same():
+def test_a_feed_url_with_and_without_its_index_is_the_same():
     url = "https://libraries.example.net/dotnet/v3/index.json"
     case = evidence(
         NOT_FOUND,

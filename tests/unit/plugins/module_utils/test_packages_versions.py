@@ -16,7 +16,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versio
 
 
 @pytest.mark.parametrize(
-    "rising",
+    "ascending",
     [
         ["1.9", "1.9.1", "1.10", "2.0"],
         ["1.0.dev1", "1.0a1", "1.0b2", "1.0rc1", "1.0", "1.0.post1", "1.0.1"],
@@ -29,12 +29,12 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versio
         ["2.0-M1", "2.0-SNAPSHOT", "2.0", "2.0-jre"],
     ],
 )
-def test_the_order(rising):
-    for versions in itertools.permutations(rising) if len(rising) < 6 else [rising, rising[::-1]]:
-        assert newest_first(versions) == rising[::-1]
+def test_newest_first(ascending):
+    for versions in itertools.permutations(ascending) if len(ascending) < 6 else [ascending, ascending[::-1]]:
+        assert newest_first(versions) == ascending[::-1]
 
 
-def test_a_release_comes_before_each_prerelease():
+def test_a_release_is_preferred_to_a_prerelease():
     assert newest(["1.0", "2.0-alpha", "2.0rc1"]) == "1.0"
     assert newest(["2.0-alpha", "2.0rc1"]) == "2.0rc1"
     assert newest([]) is None
@@ -49,5 +49,5 @@ def test_a_semantic_version_with_a_dash_is_a_prerelease():
 @pytest.mark.parametrize(
     "version", ["1.0", "1.2.3-r4", "1.0+cgr.1", "3.2.12-0.cgr.1", "33.4.8-jre", "1.0+beta", "v2.0.0+incompatible"]
 )
-def test_what_is_no_prerelease(version):
+def test_versions_that_are_not_prereleases(version):
     assert not is_prerelease(version)

@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 import pytest
+import requests
 from rule_checks import assert_is_text, movable_rules, untested_rules
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._connection_errors import explain_exception
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import (
     Failure,
     RepositoryConfig,
     UpstreamResponse,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import TransportError
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._rules import (
     OUTDATED,
     RULES,
@@ -190,6 +193,26 @@ def test_each_rule_has_a_case():
 
 def test_each_position_that_matters_has_a_case():
     assert movable_rules(RULES, CASES) == INDEPENDENT
+
+
+@pytest.mark.parametrize(
+    ("exception", "code"),
+    [
+        (requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED"), "tls"),
+        (requests.exceptions.SSLError("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "tls"),
+        (requests.exceptions.SSLError("SSLV3_ALERT_BAD_CERTIFICATE"), "tls"),
+        (requests.exceptions.SSLError("WRONG_VERSION_NUMBER"), "tls"),
+        (requests.exceptions.ConnectionError("Name or service not known"), "name_resolution"),
+        (requests.exceptions.ConnectionError("Connection refused"), "unreachable"),
+        (requests.exceptions.ReadTimeout("timed out"), "unreachable"),
+    ],
+)
+def test_each_connection_failure_has_its_code(monkeypatch, exception, code):
+    monkeypatch.setenv("NO_PROXY", "*")
+    url = "https://artifactory.example.com/v2/"
+    failed = explain_exception(exception, url)
+    error = TransportError(failed.message, method="GET", url=url, hint=failed.hint)
+    assert diagnose(evidence(Failure.from_error(error))).code == code
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,7 @@ def test_checksums_that_cannot_be_verified(checksum):
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         ({"artifacts": ["a b"]}, "is not valid"),
         ({"artifacts": ["a>1"]}, "is not valid"),
@@ -230,6 +230,6 @@ def test_checksums_that_cannot_be_verified(checksum):
         ({"architectures": ["../x"]}, "is not an architecture"),
     ],
 )
-def test_artifacts_that_are_not_valid(servers, pull, options, words):
+def test_artifacts_that_are_not_valid(servers, pull, options, message):
     artifacts = options.pop("artifacts", ["nginx"])
-    assert words in pull(*artifacts, **options)["msg"] and not servers.transport.requests
+    assert message in pull(*artifacts, **options)["msg"] and not servers.transport.requests

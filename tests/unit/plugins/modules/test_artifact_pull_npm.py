@@ -73,17 +73,17 @@ def test_a_tarball_matches_the_document_and_the_upstream(servers, pull, text, ve
     assert (file["verified_checksums"], file["matches_upstream"]) == (["sha512", "sha1"], True)
 
 
-def test_the_slash_after_a_scope_is_written_as_npm_does(servers, pull):
+def test_the_slash_after_a_scope_is_encoded(servers, pull):
     pull("@example/greeting")
     assert servers.transport.calls[0][1] == f"{ARTIFACTORY}{REPOSITORY_PATH}/@example%2Fgreeting"
 
 
 @pytest.mark.parametrize("algorithm", ["integrity", "shasum"])
-def test_another_content_than_either_checksum_promises(servers, pull, algorithm):
-    found = json.loads(document(f"{ARTIFACTORY}{REPOSITORY_PATH}", "lodash", "1.1.0", latest="1.1.0"))
+def test_content_that_differs_from_either_checksum(servers, pull, algorithm):
+    index = json.loads(document(f"{ARTIFACTORY}{REPOSITORY_PATH}", "lodash", "1.1.0", latest="1.1.0"))
     other = dist("", "lodash", "1.0.0")[algorithm]
-    found["versions"]["1.1.0"]["dist"][algorithm] = other
-    servers.repository.add(f"{REPOSITORY_PATH}/lodash", json.dumps(found))
+    index["versions"]["1.1.0"]["dist"][algorithm] = other
+    servers.repository.add(f"{REPOSITORY_PATH}/lodash", json.dumps(index))
     (artifact,) = pull("lodash")["artifacts"]
     assert (artifact["ok"], artifact["diagnosis"]["code"]) == (False, "content_mismatch")
 
