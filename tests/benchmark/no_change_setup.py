@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run of `setup` costs that has nothing to do, with all sources, their virtual repositories and a permission.
+"""Requests and time of a run of `setup` with nothing to change, with all sources, their virtual repositories and a permission.
 
-Its peers are a play of one trivial task, and uri_peer.yml, what one writes without the collection. That pulls what the proofs pull, once
-each, and looks into no cache. A first round is not measured.
+The peers are a play of one trivial task, and uri_peer.yml, a playbook without the collection. It pulls what the verification pulls, once
+each, and reads no cache. The first round is not measured.
 
-Requests of proofs are counted per pull and hop. A pull is one image or artifact of a source through one repository: its own, and the
-virtual one that it is a member of. The hops are the one to Artifactory and the one to Chainguard. All requests to any service count,
-those that Artifactory sends by itself too, and those of the round that had most of them.
+Requests of the verification are counted per pull and hop. A pull is one image or artifact of a source through one repository: its own
+and the virtual one. The hops are the one to Artifactory and the one to Chainguard. All requests to any service count, including those
+that Artifactory sends itself, and the round with the most requests counts.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ import typing as t
 from pathlib import Path
 from urllib.parse import urlencode
 
-from _metrics import ROOT, Figure, show
-from system.test_sources import PROVED, SOURCES, VIRTUALS
+from _metrics import ROOT, Figure, print_figures
 
 from lab.client import started
 from support.lab_client import LabClient
 from support.rotation_harness import USER_AGENT
+from support.sources import SOURCE_PULLS, SOURCES, VIRTUALS
 
 ROUNDS = 5
 HOPS = 2
@@ -40,9 +40,9 @@ SETUP = "cgr.pull_through.setup"
 PEER = Path(__file__).with_name("uri_peer.yml")
 PERMISSION = "cgr-pull"
 
-TRIVIAL, PLAIN, PROVEN, BY_HAND = "one trivial task", "setup without proofs", "setup with proofs", "uri_peer.yml"
+TRIVIAL, UNVERIFIED, VERIFIED, PEER_PLAYBOOK = "trivial task", "setup, unverified", "setup, verified", "uri_peer.yml"
 
-# The requests with which a proof pulls something, by the kinds of the lab's request log: through Artifactory, and directly.
+# The kinds of requests in the lab's request log that pull something: through Artifactory, and directly.
 _PULLS = {"docker.manifest", "files.get", "pypi.index", "pypi.file", "npm.get", "nuget.get", "go.get"}
 _DIRECT_PULLS = {"registry.manifest", "virtualapk.get", "platform.repo.list", "platform.tag.list"}
 
@@ -52,7 +52,7 @@ Pull = tuple[str, str]  # the service, and its path with the query
 
 
 class Bench:
-    """Runs playbooks, and counts what they ask for."""
+    """Runs playbooks, and counts their requests."""
 
     def __init__(self, lab: LabClient, folder: Path) -> None:
         self._lab = lab
@@ -68,49 +68,49 @@ class Bench:
         return path
 
     def run_playbook(self, playbook: str | Path, variables: Path, *, changes: bool = False) -> float:
-        """Return the wall seconds of a playbook. Ends the benchmark when it fails, or changes something unasked."""
+        """Return the wall time of a playbook in seconds. End the benchmark if it fails or changes something unexpectedly."""
         command = [str(PLAYBOOK), str(playbook), "-e", f"@{variables}"]
-        begun = time.monotonic()
-        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
-        seconds = time.monotonic() - begun
-        if done.returncode != 0 or ("changed=0 " not in done.stdout and not changes):
-            sys.exit(f"{playbook}:\n{done.stdout[-1500:]}{done.stderr[-500:]}")
+        start = time.monotonic()
+        process = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
+        seconds = time.monotonic() - start
+        if process.returncode != 0 or ("changed=0 " not in process.stdout and not changes):
+            sys.exit(f"{playbook}:\n{process.stdout[-1500:]}{process.stderr[-500:]}")
         return seconds
 
-    def pulled(self, playbook: str | Path, variables: Path) -> list[Pull]:
-        """Return what a playbook pulls. What it finds in no cache is left out: it is another thing each time."""
+    def list_pulls(self, playbook: str | Path, variables: Path) -> list[Pull]:
+        """Return what a playbook pulls every time. Content that is in no cache is left out, since it differs each time."""
         runs = []
         for _run in range(2):
             mark = self._lab.log_position()
             self.run_playbook(playbook, variables)
-            runs.append(dict.fromkeys(filter(None, map(_pull, self._lab.request_log(mark)))))
+            runs.append(dict.fromkeys(filter(None, map(_parse_pull, self._lab.request_log(mark)))))
         return [pull for pull in runs[0] if pull in runs[1]]
 
-    def counted(self, playbook: str | Path, variables: Path) -> tuple[float, Requests]:
-        """Return the wall seconds of a playbook, and the requests that each service got."""
+    def count_requests(self, playbook: str | Path, variables: Path) -> tuple[float, Requests]:
+        """Return the wall time of a playbook in seconds, and the number of requests by service."""
         mark = self._lab.log_position()
         seconds = self.run_playbook(playbook, variables)
         return seconds, collections.Counter(entry["service"] for entry in self._lab.request_log(mark))
 
 
-def trivial() -> list[Json]:
-    """Return a play with one task, the smallest module."""
+def create_trivial_play() -> list[Json]:
+    """Return a play with one task, which runs the smallest module."""
     variables = {"ansible_python_interpreter": "{{ ansible_playbook_python }}", "ansible_pipelining": True}
     header = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables}
     return [{**header, "tasks": [{"name": "Do nothing", "ansible.builtin.ping": {}}]}]
 
 
-def _pull(entry: Json) -> Pull | None:
-    """Return what a module pulled, from an entry of the request log; None for anything else."""
+def _parse_pull(entry: Json) -> Pull | None:
+    """Return what a module pulled, from an entry of the request log. Return None for any other request."""
     kinds = _PULLS if entry["service"] == "artifactory" else _DIRECT_PULLS
-    ours = entry["user_agent"].startswith(USER_AGENT)
-    if not ours or entry["kind"] not in kinds or entry["status"] not in (200, 302):
+    is_from_module = entry["user_agent"].startswith(USER_AGENT)
+    if not is_from_module or entry["kind"] not in kinds or entry["status"] not in (200, 302):
         return None
     return entry["service"], "?".join(filter(None, (entry["path"], urlencode(entry["query"]))))
 
 
-def peer_variables(lab: LabClient, pulled: t.Sequence[Pull]) -> Json:
-    """Return what uri_peer.yml has to know, to find everything as `setup` left it. pulled: what it has to pull."""
+def peer_variables(lab: LabClient, pulls: t.Sequence[Pull]) -> Json:
+    """Return the variables with which uri_peer.yml finds nothing to change after `setup`. pulls: what it has to pull."""
     repositories = []
     for source in SOURCES.values():
         url = source.settings["url"].format(uid=lab.organization["uid"])
@@ -131,48 +131,50 @@ def peer_variables(lab: LabClient, pulled: t.Sequence[Pull]) -> Json:
         "ca_path": lab.ca_path,
         "repositories": repositories,
         "permission": {"name": PERMISSION, "resources": {"artifact": granted}},
-        "pulls": [{"service": service, "url": urls[service] + path} for service, path in pulled],
+        "pulls": [{"service": service, "url": urls[service] + path} for service, path in pulls],
     }
 
 
 def count_pulls() -> int:
-    """Return how many pulls the proofs are made of. The public images are named in the catalog, and count as one."""
-    of_source = {source.key: sum(map(len, source.proved.values())) or 1 for source in SOURCES.values()}
-    return sum(of_source.values()) + sum(of_source[key] for _key, _type, keys in VIRTUALS.values() for key in keys)
+    """Return the number of pulls of a verification. The public images have no override, and count as one."""
+    counts = {source.key: sum(map(len, source.pulls.values())) or 1 for source in SOURCES.values()}
+    return sum(counts.values()) + sum(counts[key] for _key, _type, keys in VIRTUALS.values() for key in keys)
 
 
-def measured(bench: Bench, lab: LabClient) -> list[Figure]:
-    """Set everything up, and run all in turns."""
-    wanted = {"source_overrides": PROVED, "virtuals": list(VIRTUALS), "users": ["reader"], "depth": "manifest"}
-    proven = bench.write("proven.json", lab.variables(*SOURCES, **wanted))
-    plain = bench.write("plain.json", lab.variables(*SOURCES, **wanted, verify_unchanged=False))
-    print(f"setup of an empty Artifactory: {bench.run_playbook(SETUP, proven, changes=True):.1f} s", flush=True)
-    by_hand = bench.write("by_hand.json", peer_variables(lab, bench.pulled(SETUP, proven)))
+def measure(bench: Bench, lab: LabClient) -> list[Figure]:
+    """Set up everything, and run the playbooks in turns."""
+    variables = {"source_overrides": SOURCE_PULLS, "virtuals": list(VIRTUALS), "users": ["reader"], "depth": "manifest"}
+    verified = bench.write("verified.json", lab.variables(*SOURCES, **variables))
+    unverified = bench.write("unverified.json", lab.variables(*SOURCES, **variables, verify_unchanged=False))
+    print(f"setup of an empty Artifactory: {bench.run_playbook(SETUP, verified, changes=True):.1f} s", flush=True)
+    peer = bench.write("peer.json", peer_variables(lab, bench.list_pulls(SETUP, verified)))
     runs: dict[str, tuple[str | Path, Path]] = {
-        TRIVIAL: (bench.write("trivial.json", trivial()), by_hand),
-        PLAIN: (SETUP, plain),
-        PROVEN: (SETUP, proven),
-        BY_HAND: (PEER, by_hand),
+        TRIVIAL: (bench.write("trivial.json", create_trivial_play()), peer),
+        UNVERIFIED: (SETUP, unverified),
+        VERIFIED: (SETUP, verified),
+        PEER_PLAYBOOK: (PEER, peer),
     }
-    rounds = [{name: bench.counted(*run) for name, run in runs.items()} for _round in range(ROUNDS + 1)]
-    seconds = {name: statistics.median(one[name][0] for one in rounds[1:]) for name in runs}
-    requests = {name: max((one[name][1] for one in rounds), key=lambda asked: asked.total()) for name in runs}
+    rounds = [{name: bench.count_requests(*run) for name, run in runs.items()} for _round in range(ROUNDS + 1)]
+    seconds = {name: statistics.median(results[name][0] for results in rounds[1:]) for name in runs}
+    requests = {
+        name: max((results[name][1] for results in rounds), key=lambda counter: counter.total()) for name in runs
+    }
     for name in runs:
         print(f"{name:21} {seconds[name]:6.2f} s, {requests[name].total():4} requests: {dict(requests[name])}")
     pulls = count_pulls()
-    more = requests[PROVEN].total() - requests[PLAIN].total()
+    more = requests[VERIFIED].total() - requests[UNVERIFIED].total()
     return [
-        Figure("without proofs, times one trivial task", seconds[PLAIN] / seconds[TRIVIAL], 5),
-        Figure("without proofs, requests", requests[PLAIN].total(), 16),
+        Figure("without verification, times one trivial task", seconds[UNVERIFIED] / seconds[TRIVIAL], 5),
+        Figure("without verification, requests", requests[UNVERIFIED].total(), 16),
         Figure(f"requests per pull and hop ({pulls} pulls, {HOPS} hops)", more / (pulls * HOPS), 3),
-        Figure("with proofs, times uri_peer.yml", seconds[PROVEN] / seconds[BY_HAND], 0.2),
+        Figure("with verification, times uri_peer.yml", seconds[VERIFIED] / seconds[PEER_PLAYBOOK], 0.2),
     ]
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name, started() as process:
         lab = LabClient(process.state)
-        show(measured(Bench(lab, Path(name)), lab))
+        print_figures(measure(Bench(lab, Path(name)), lab))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How requests, time and memory grow from 10 to 1,000 images, and what a warm-up costs that has nothing to do.
+"""How requests, time and memory grow from 10 to 1,000 images, and the requests of a second warm-up with nothing to do.
 
-Prints also the requests for each thing, beside what the protocol needs; a unit test of the engine asserts the same.
+Also prints the number of requests beside what the protocol needs. A unit test of the engine asserts the same.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ import os
 import statistics
 import typing as t
 
-from _harness import Run, Store, memory, registry, registry_pull
-from _metrics import Figure, show
+from _harness import Run, Store, create_memory_folder, registry_pull, run_registry
+from _metrics import Figure, print_figures
 
 ROUNDS = 5
 COUNTS = (10, 100, 1000)
 LAYERS, SIZE = 5, 2 << 10
-MORE_MEMORY = 16
-AGAIN = 3  # requests of an image that was pulled before: index, manifest, and none of its layers and configuration
+MAX_MORE_MEMORY = 16
+MAX_REPEATED_REQUESTS = 3  # for an image that was pulled before: index and manifest, but no layers or configuration
 
 
-def table(requests: t.Mapping[int, int]) -> None:
-    """Print the requests for each thing, and what the protocol needs."""
+def print_requests(requests: t.Mapping[int, int]) -> None:
+    """Print the requests of each kind, and what the protocol needs."""
     few, many = COUNTS[0], COUNTS[-1]
     each = (requests[many] - requests[few]) / (many - few)
     rows = [
-        ("for a registry: is a login needed? (GET /v2/)", requests[few] - few * each, 1),
+        ("for a registry: are credentials needed? (GET /v2/)", requests[few] - few * each, 1),
         (f"for an image: index, manifest, configuration, {LAYERS} layers", each, 3 + LAYERS),
-        ("for a repository with a login: a token (see the unit test)", 1, 1),
+        ("for a repository with credentials: a token (see the unit test)", 1, 1),
     ]
     print(f"{'requests':62} {'sent':>6} {'needed':>6}")
     for name, sent, needed in rows:
@@ -40,33 +40,37 @@ def table(requests: t.Mapping[int, int]) -> None:
 def main() -> None:
     names = [f"org/image{number}" for number in range(max(COUNTS))]
     runs: dict[int, list[Run]] = {count: [] for count in COUNTS}
-    with memory() as folder:
+    with create_memory_folder() as folder:
         store = Store(folder / "store")
         for name in names:
             store.add_image(name, [os.urandom(SIZE) for _layer in range(LAYERS)])
-        with registry(folder / "store") as host:
+        with run_registry(folder / "store") as host:
             options = {"registry_url": f"http://{host}"}
             for _round in range(ROUNDS):
                 for count in COUNTS:
                     runs[count].append(registry_pull(images=names[:count], **options))
-            remembered = {**options, "resume_file": str(folder / "proved.jsonl"), "images": names}
-            registry_pull(**remembered)
-            again = registry_pull(**remembered)
+            resumable = {**options, "resume_file": str(folder / "resume.jsonl"), "images": names}
+            registry_pull(**resumable)
+            again = registry_pull(**resumable)
     seconds = {count: statistics.median(run.seconds for run in each) for count, each in runs.items()}
     memories = {count: statistics.median(run.memory for run in each) for count, each in runs.items()}
     requests = {count: each[-1].result["totals"]["requests"] for count, each in runs.items()}
     for count in COUNTS:
         print(f"{count:5} images: {seconds[count]:6.2f} s, {requests[count]:5} requests, {memories[count]:5.1f} MiB")
     few, some, many = COUNTS
-    show(
+    print_figures(
         [
             Figure("requests, 10 times the images", requests[many] / requests[some], many / some),
             Figure("wall, 10 times the images", seconds[many] / seconds[some], many / some),
-            Figure("more memory from 10 to 1,000 images, MiB", memories[many] - memories[few], MORE_MEMORY),
-            Figure("a second warm-up, requests for an image", again.result["totals"]["requests"] / many, AGAIN),
+            Figure("more memory from 10 to 1,000 images, MiB", memories[many] - memories[few], MAX_MORE_MEMORY),
+            Figure(
+                "a second warm-up, requests for an image",
+                again.result["totals"]["requests"] / many,
+                MAX_REPEATED_REQUESTS,
+            ),
         ]
     )
-    table(requests)
+    print_requests(requests)
 
 
 if __name__ == "__main__":

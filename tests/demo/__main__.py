@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`make demo`: the real playbooks against a simulated Artifactory and Chainguard, told step by step."""
+"""`make demo`: the real playbooks against a simulated Artifactory and Chainguard, step by step."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ DAY = 86400
 State = dict[str, t.Any]
 
 
-def configuration(state: State) -> dict[str, t.Any]:
-    """Return the variables of the playbooks: what a user writes, and below it where the simulated Chainguard is."""
+def role_variables(state: State) -> dict[str, t.Any]:
+    """Return the variables of the playbooks, with the URLs of the simulated Chainguard."""
     chainguard = state["chainguard"]
     return {
         "pull_through_artifactory_url": state["artifactory"]["url"],
@@ -40,7 +40,7 @@ def configuration(state: State) -> dict[str, t.Any]:
 
 
 def run_playbook(name: str, variables: Path, state: State) -> None:
-    """Run a playbook of the collection as a user does, with the secrets in the environment."""
+    """Run a playbook of the collection as a user does, with the secrets in the environment. End the demo if it fails."""
     environment = {
         **os.environ,
         "ARTIFACTORY_ACCESS_TOKEN": state["artifactory"]["users"]["admin"]["token"],
@@ -52,23 +52,23 @@ def run_playbook(name: str, variables: Path, state: State) -> None:
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
     }
     if subprocess.run([PLAYBOOK, name, "-e", f"@{variables}"], env=environment, check=False).returncode != 0:
-        sys.exit(f"{name} failed; what it says is above.")
+        sys.exit(f"{name} failed. Its output is above.")
 
 
-def tell_requests(lab: LabProcess, since: int) -> int:
-    """Print how many requests the services got after an entry of their request log, and return the last one's number."""
-    news, writes = lab.request_log(since), lab.writes(since)
-    print(f"The services got {len(news)} requests. {len(writes) or 'None'} of them changed something.")
-    return int(news[-1]["n"])
+def print_requests(lab: LabProcess, since: int) -> int:
+    """Print the number of requests since a position in the request log, and return the new position."""
+    entries, writes = lab.request_log(since), lab.writes(since)
+    print(f"The services got {len(entries)} requests. {len(writes) or 'None'} of them changed something.")
+    return int(entries[-1]["n"])
 
 
-def say(title: str, *lines: str) -> None:
-    """Print a chapter's heading."""
+def print_heading(title: str, *lines: str) -> None:
+    """Print the heading of a step."""
     print("\n".join(["", "=" * 100, title, *(f"  {line}" for line in lines), "=" * 100]), flush=True)
 
 
-NEXT = """\
-Write your own settings, secrets in the environment:
+NEXT_STEPS = """\
+Write your own settings, and put the secrets into the environment:
 
     # pull-through.yml
     pull_through_artifactory_url: https://myproject.jfrog.io
@@ -78,7 +78,7 @@ Write your own settings, secrets in the environment:
     export ARTIFACTORY_ACCESS_TOKEN=...             # an administrator's
     export CHAINGUARD_API_TOKEN=$(chainctl auth token)
 
-    ansible-playbook cgr.pull_through.setup -e @pull-through.yml --check --diff    # look first
+    ansible-playbook cgr.pull_through.setup -e @pull-through.yml --check --diff    # predict the changes
     ansible-playbook cgr.pull_through.setup -e @pull-through.yml
 
 Then, from any machine with docker:
@@ -90,33 +90,33 @@ Then, from any machine with docker:
 
 
 def main() -> None:
-    begun = time.monotonic()
+    start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="pull-through-demo-") as folder, started() as lab:
         state, variables = lab.state, Path(folder, "pull-through.json")
-        variables.write_text(json.dumps(configuration(state)), encoding="utf-8")
+        variables.write_text(json.dumps(role_variables(state)), encoding="utf-8")
 
-        say(
+        print_heading(
             "1. An empty Artifactory. One run sets up two repositories and a pull token, and pulls through both.",
             f"Artifactory (simulated): {state['artifactory']['url']}",
             f"Chainguard (simulated):  {state['chainguard']['api_url']}",
         )
         run_playbook("cgr.pull_through.setup", variables, state)
-        last = tell_requests(lab, 0)
+        position = print_requests(lab, 0)
 
-        say("2. The same run again. Nothing is left to do: changed=0, no write, the same pull token.")
+        print_heading("2. The same run again, with nothing to change: changed=0, no writes, the same pull token.")
         run_playbook("cgr.pull_through.setup", variables, state)
-        last = tell_requests(lab, last)
+        position = print_requests(lab, position)
 
         lab.control("POST", "/clock", {"advance": 16 * DAY})
-        say(
-            "3. Sixteen days later: the pull token is due. It is renewed, proved, and only then the old one is revoked."
+        print_heading(
+            "3. Sixteen days later the pull token is due. It is rotated and verified, and only then is the old one revoked."
         )
         run_playbook("cgr.pull_through.rotate", variables, state)
-        tell_requests(lab, last)
+        print_requests(lab, position)
 
-        say("4. What to type next, for your own Artifactory")
-        print(NEXT)
-    print(f"The demo took {time.monotonic() - begun:.0f} seconds, and left nothing running.")
+        print_heading("4. Next steps, for your own Artifactory")
+        print(NEXT_STEPS)
+    print(f"The demo took {time.monotonic() - start:.0f} seconds. No process is left running.")
 
 
 if __name__ == "__main__":
