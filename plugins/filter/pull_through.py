@@ -1,0 +1,115 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filters of the role pull_through: Ansible's facts in and out, around the pure functions of plugin_utils.
+
+Each has its documentation in a file of its own beside this one.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.cgr.pull_through.plugins.plugin_utils import (
+    _cache_warming,
+    _phases,
+    _requests,
+    _sources,
+    _summary,
+    _verification,
+    _virtual_repositories,
+)
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
+
+# What the phases ask of the modules, as list options.
+_ARGUMENTS_OF_SOURCES: dict[str, t.Callable[..., t.Any]] = {
+    "deleted_caches": _requests.deleted_caches,
+    "direct_pulls": _requests.direct_pulls,
+    "expired_caches": _requests.expired_caches,
+    "images_to_compare": _verification.images_to_compare,
+    "public_image_pulls": _requests.public_image_pulls,
+    "removed_repositories": _requests.removed_repositories,
+    "removed_tokens": _requests.removed_tokens,
+    "repositories": _requests.repository_specs,
+    "superseded_tokens": _requests.superseded_tokens,
+    "unused_tokens": _requests.unused_tokens,
+    "user_pulls": _requests.user_pulls,
+    "verification_pulls": _requests.verification_pulls,
+    "verified_tags": _verification.verified_tags,
+    "warm_pulls": _cache_warming.warm_pulls,
+    "warmed_tags": _cache_warming.warmed_tags,
+    "missing_layers": _cache_warming.missing_layers,
+}
+
+# What the phases add to each source.
+_RESULTS_OF_SOURCES: dict[str, t.Callable[..., Source]] = {
+    "caches": _phases.add_cache_results,
+    "current_state": _phases.add_current_state,
+    "direct_pulls": _phases.add_direct_results,
+    "images": _phases.add_images,
+    "plan": _phases.add_plan,
+    "revocations": _phases.add_revocations,
+    "tag_age": _verification.add_tag_age,
+    "tokens": _phases.add_token_results,
+    "verification": _verification.add_verification,
+    "written": _phases.add_write_results,
+}
+
+# What they add to each virtual repository.
+_RESULTS_OF_VIRTUALS: dict[str, t.Callable[..., Facts]] = {
+    "virtual_verification": _verification.add_virtual_verification,
+    "virtual_written": _virtual_repositories.add_virtual_results,
+}
+
+
+def _from_facts(facts: list[Facts]) -> list[Source]:
+    return [Source.from_facts(fact) for fact in facts]
+
+
+def resolve_sources(names: list[str], **options: t.Any) -> list[Facts]:
+    return [source.to_facts() for source in _sources.resolve_sources(names, **options)]
+
+
+def resolve_virtual_repositories(names: list[str], catalog: dict[str, Facts], sources: list[Facts]) -> list[Facts]:
+    return _virtual_repositories.resolve_virtual_repositories(names, catalog, _from_facts(sources))
+
+
+def module_arguments(sources: list[Facts], name: str, **options: t.Any) -> t.Any:
+    return _ARGUMENTS_OF_SOURCES[name](_from_facts(sources), **options)
+
+
+def add_results(facts: list[Facts], name: str, **options: t.Any) -> list[Facts]:
+    if name in _RESULTS_OF_VIRTUALS:
+        return [_RESULTS_OF_VIRTUALS[name](repository, **options) for repository in facts]
+    return [_RESULTS_OF_SOURCES[name](source, **options).to_facts() for source in _from_facts(facts)]
+
+
+def summarize(sources: list[Facts], **options: t.Any) -> Facts:
+    return _summary.summarize(_from_facts(sources), **options)
+
+
+def plan_cache_warming(sources: list[Facts], **options: t.Any) -> Facts:
+    return _cache_warming.plan_cache_warming(_from_facts(sources), **options)
+
+
+def cache_warming_report(sources: list[Facts], **options: t.Any) -> Facts:
+    return _cache_warming.cache_warming_report(_from_facts(sources), **options)
+
+
+class FilterModule:
+    """Ansible's way to find the filters."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {
+            "validate_variables": _sources.validate_variables,
+            "resolve_sources": resolve_sources,
+            "resolve_virtual_repositories": resolve_virtual_repositories,
+            "module_arguments": module_arguments,
+            "add_results": add_results,
+            "module_failures": _phases.module_failures,
+            "without_members": _virtual_repositories.without_members,
+            "summarize": summarize,
+            "plan_cache_warming": plan_cache_warming,
+            "cache_warming_report": cache_warming_report,
+        }

@@ -1,0 +1,253 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What each phase of the role pull_through adds to the sources, from the results of its modules. No I/O.
+
+Results of remote repositories are joined by key, those of pull tokens by consumer, those of organizations by name or UID.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
+
+_TOKEN_FIELDS = ("due", "valid", "username", "reason", "superseded", "replaces", "changed")
+NOT_REVOKED = (
+    "Artifactory already has the new pull token, and the previous one was not revoked. "
+    "Fix the cause and run this again: that finishes the rotation."
+)
+NO_RESULT = "A module ended without a result. Run this again with -vvv to see why."
+NOT_USED = "The new pull token cannot pull from Chainguard, so it was revoked, and Artifactory was not changed."
+
+
+def fail(source: Source, message: str) -> Source:
+    """Return a source that later phases leave out. The first failure counts."""
+    return source if source.failure else dataclasses.replace(source, failure=message)
+
+
+def module_message(result: Facts) -> str:
+    """Return why a module has no result for a source. One that crashed has no message."""
+    return str(result.get("msg") or NO_RESULT)
+
+
+def pull_of(name: str, results: list[Facts], field: str = "repository") -> Facts | None:
+    """Return the result for a repository, or for what else a field names, from those of the two pull modules."""
+    return next(filter(None, (_by_key(result, "pulls", name, field) for result in results)), None)
+
+
+def module_failures(results: list[Facts], name: str) -> list[str]:
+    """Return the message of each module that neither was skipped nor returned what it is named for."""
+    return [module_message(result) for result in results if name not in result and not result.get("skipped")]
+
+
+# --- read -------------------------------------------------------------------------------------------------------------
+def add_current_state(source: Source, repositories: list[Facts], organizations: list[Facts]) -> Source:
+    """Add the repository as it is, and what Chainguard returned about the organization and the pull token in use.
+
+    organizations: results of chainguard_pull_token_info.
+    """
+    current: Facts = next((repository for repository in repositories if repository["key"] == source.key), {})
+    source = dataclasses.replace(source, current=current, is_new=not current)
+    if source.token_spec:
+        active = [current.get("username") or ""]
+        source = dataclasses.replace(source, token_spec={**source.token_spec, "active_identities": active})
+    listing = _of_organization(source, organizations)
+    if listing is None:
+        return source
+    source = _with_organization(source, listing["organization"])
+    return _with_token_status(source, listing["tokens"]) if source.pull_token else source
+
+
+def _of_organization(source: Source, results: list[Facts]) -> Facts | None:
+    """Return the result for the organization of a source."""
+    for result in results:
+        organization = result.get("organization") or {}
+        if source.organization and source.organization in (organization.get("name"), organization.get("uid")):
+            return result
+    return None
+
+
+def _with_organization(source: Source, organization: Facts) -> Source:
+    """Fill the name and the UID of the organization into the URLs."""
+    names = {"{organization_name}": organization["name"], "{organization_uid}": organization["uid"]}
+    url, upstream_url = source.url, source.upstream_url
+    for placeholder, value in names.items():
+        url, upstream_url = url.replace(placeholder, value), upstream_url.replace(placeholder, value)
+    return dataclasses.replace(source, url=url, upstream_url=upstream_url)
+
+
+def _with_token_status(source: Source, tokens: list[Facts]) -> Source:
+    """Add the pull token that Artifactory logs in with. One that does not work is a failure, whatever the cache serves."""
+    username = source.current.get("username")
+    token = next((token for token in tokens if token["uid"] == username), None)
+    if token is None:
+        summary = (
+            "it was revoked, or belongs to another organization" if username else "the repository has no user name"
+        )
+        token = {"valid": False, "ecosystems": [], "summary": summary}
+    source = dataclasses.replace(source, token_status=token)
+    if token["valid"] and source.pull_token in token["ecosystems"]:
+        return source
+    return fail(
+        source,
+        f"The pull token that Artifactory uses for {source.key} does not work for {source.pull_token}: "
+        f"{token['summary']}. Cached content is still served, everything else fails. "
+        "The playbook cgr.pull_through.setup issues a new one.",
+    )
+
+
+# --- plan and issue ---------------------------------------------------------------------------------------------------
+def add_token_results(source: Source, result: Facts, revoke_unmanaged: bool) -> Source:
+    """Add the result of chainguard_pull_token, planned or issued. The password stays out: facts are printed.
+
+    revoke_unmanaged: whether a token that this collection does not manage is revoked when it was replaced.
+    """
+    if not source.token_spec or source.failure:
+        return source
+    consumer = source.token_spec["consumer"]
+    token = next((token for token in result.get("tokens") or [] if token["consumer"] == consumer), None)
+    if token is None or token["failed"]:
+        return fail(source, module_message(token or result))
+    source = _with_organization(source, token["organization"])
+    replaced = token.get("replaces") or {"managed": True}
+    fields = {field: token[field] for field in _TOKEN_FIELDS if field in token}
+    source = dataclasses.replace(
+        source,
+        token={
+            **fields,
+            "superseded": token.get("superseded") or [],
+            "unmanaged": [replaced["uid"]] if revoke_unmanaged and not replaced["managed"] else [],
+            "expires": (token.get("token") or {}).get("expires", ""),
+            "days_left": (token.get("token") or {}).get("days_left"),
+            "notice": _unmanaged_notice(replaced, revoke_unmanaged) if token["changed"] else "",
+        },
+    )
+    return _with_changes(source, source.changes)
+
+
+def _unmanaged_notice(replaced: Facts, revoke_unmanaged: bool) -> str:
+    if replaced["managed"]:
+        return ""
+    if revoke_unmanaged:
+        return f"The pull token {replaced['uid']}, which this collection did not issue, is replaced and then revoked."
+    return (
+        f"The pull token {replaced['uid']}, which this collection did not issue, is replaced and remains valid until "
+        f"{replaced['expires']}. Set pull_through_revoke_unmanaged to true to revoke such tokens."
+    )
+
+
+def _with_changes(source: Source, changes: Facts) -> Source:
+    needs_write = bool(source.token.get("changed") or changes)
+    return dataclasses.replace(
+        source,
+        changes=changes,
+        needs_write=needs_write,
+        has_changes=needs_write or bool(source.token.get("superseded")),
+    )
+
+
+def add_plan(source: Source, plans: Facts) -> Source:
+    """Add what is going to change in the repository. plans: the result of artifactory_remote_repository in check mode."""
+    plan = _by_key(plans, "repositories", source.key)
+    return _with_changes(source, ((plan or {}).get("diff") or {}).get("after") or {})
+
+
+def _by_key(result: Facts, name: str, key: str, field: str = "key") -> Facts | None:
+    return next((item for item in result.get(name) or [] if item[field] == key), None)
+
+
+# --- upstream ---------------------------------------------------------------------------------------------------------
+def add_images(source: Source, images: list[Facts], charts: list[Facts], public: Facts) -> Source:
+    """Add the images that a verification pulls, pinned to the digest that Chainguard serves now where it is known.
+
+    images, charts: results of chainguard_image_info. public: the result of registry_pull, whose pulls have the names of sources.
+    """
+    if not source.is_registry:
+        return source
+    if source.is_private_image_source and source.images:
+        return _with_named_images(source, _of_organization(source, images) or {})
+    if source.is_private_image_source or source.uses_latest_chart:
+        listing = _of_organization(source, charts if source.uses_latest_chart else images) or {}
+        newest = [image["reference"] for image in (listing.get("images") or [])[:1]]
+        return dataclasses.replace(source, verify_images=newest)
+    pull = _by_key(public, "pulls", source.name, "name")
+    if pull is None and public and not public.get("skipped") and "pulls" not in public:
+        return fail(source, module_message(public))
+    if pull is None:
+        return dataclasses.replace(source, verify_images=source.images)
+    if pull["failed"]:
+        return fail(source, pull["msg"])
+    return dataclasses.replace(
+        source, verify_images=[f"{image['image']}@{image['digest']}" for image in pull["images"]]
+    )
+
+
+def _with_named_images(source: Source, listing: Facts) -> Source:
+    missing = [image for image in source.images if image in (listing.get("not_found") or [])]
+    if missing:
+        owner = (listing.get("organization") or {}).get("name", source.organization)
+        return fail(source, f"{owner} has no {', '.join(missing)} at Chainguard. Check the names of the images.")
+    references = listing.get("references_by_name") or {}
+    pinned = [references[image] for image in source.images if image in references]
+    return dataclasses.replace(source, verify_images=pinned)
+
+
+# --- try --------------------------------------------------------------------------------------------------------------
+def add_direct_results(source: Source, results: list[Facts]) -> Source:
+    """Add a failure where the new pull token could not pull directly from Chainguard.
+
+    results: those of the two pull modules. A module that ended before it pulled anything fails each source that it was for.
+    """
+    if source.failure or not needs_direct_pull(source):
+        return source
+    pull = pull_of(source.name, results, "name")
+    if pull is not None and not pull["failed"]:
+        return source
+    return fail(source, f"{NOT_USED} {module_message(pull or results[0 if source.is_registry else 1])}")
+
+
+def needs_direct_pull(source: Source) -> bool:
+    """Whether a new pull token is tried at Chainguard before Artifactory gets it."""
+    has_content = bool(source.verify_images if source.is_registry else source.artifacts)
+    return bool(source.token.get("changed") and source.direct_url and has_content and not source.failure)
+
+
+# --- write ------------------------------------------------------------------------------------------------------------
+def add_write_results(source: Source, result: Facts) -> Source:
+    """Add that the repository was written, or why not. result: of artifactory_remote_repository."""
+    if source.failure or not source.needs_write:
+        return source
+    item = _by_key(result, "repositories", source.key)
+    if item is None or item["failed"]:
+        return fail(source, module_message(item or result))
+    username = {"username": source.token["username"]} if source.token.get("changed") else {}
+    current = {"key": source.key, **source.current, **source.settings, "url": source.url, **username}
+    return dataclasses.replace(source, is_written=True, current=current)
+
+
+def add_cache_results(source: Source, results: list[Facts]) -> Source:
+    """Add a failure where a cache could not be changed. results: those of artifactory_repository_cache."""
+    for result in results:
+        item = _by_key(result, "repositories", source.key)
+        if item is not None and item["failed"]:
+            return fail(source, item["msg"])
+        if source.has_changes and not source.is_new and "repositories" not in result and not result.get("skipped"):
+            return fail(source, module_message(result))
+    return source
+
+
+# --- revoke -----------------------------------------------------------------------------------------------------------
+def add_revocations(source: Source, result: Facts) -> Source:
+    """Add a failure where superseded pull tokens could not be revoked. result: of chainguard_pull_token."""
+    if source.failure or not source.token_spec or not source.has_changes or result.get("skipped"):
+        return source
+    consumer = source.token_spec["consumer"]
+    item = _by_key(result, "tokens", consumer, "consumer")
+    if item is None and "tokens" in result:
+        return source
+    if item is None or item["failed"]:
+        return fail(source, module_message(item or result))
+    return source

@@ -1,0 +1,221 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A source of the role pull_through: one thing that Chainguard serves, and its remote repository. No I/O.
+
+Each phase of the role adds what it learned: see _phases.py. A source with a failure is left out of all later phases.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import typing as t
+
+Facts = dict[str, t.Any]
+
+REGISTRY_TYPES = ("docker", "helmoci", "oci")
+REQUIRED_FIELDS = ("key", "package_type", "url")
+OPTIONAL_FIELDS = ("title", "settings", "pull_token", "organization", "images", "artifacts", "upstream_url")
+VIRTUAL_FIELDS = ("key", "package_type", "members", "settings")
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A source, as the phases that have run know it.
+
+    name: its name in the catalog. key, package_type, settings: those of its remote repository. url: the upstream, with
+    {organization_name} and {organization_uid} until the organization is known. pull_token: the ecosystem of its pull
+    token; empty if upstream needs none. organization: the name or UID that the user gave. images, artifacts: what a
+    verification pulls, as registry_pull and artifact_pull take it. upstream_url: where the same is found directly.
+    """
+
+    name: str
+    key: str
+    package_type: str
+    url: str
+    title: str = ""
+    settings: Facts = dataclasses.field(default_factory=dict)
+    pull_token: str = ""
+    organization: str = ""
+    images: list[str] = dataclasses.field(default_factory=list)
+    artifacts: list[str] = dataclasses.field(default_factory=list)
+    upstream_url: str = ""
+    has_default_artifacts: bool = True
+    needs_organization: bool = False
+
+    # Read: the repository as it is (empty if there is none), and the pull token that it uses (empty if not listed).
+    current: Facts = dataclasses.field(default_factory=dict)
+    is_new: bool = False
+    token_status: Facts = dataclasses.field(default_factory=dict)
+
+    # Plan and issue: what is asked of the pull token, and the result without its password.
+    token_spec: Facts = dataclasses.field(default_factory=dict)
+    token: Facts = dataclasses.field(default_factory=dict)
+    changes: Facts = dataclasses.field(default_factory=dict)
+    needs_write: bool = False
+    has_changes: bool = False
+
+    # Upstream: the images that a verification pulls, pinned to the digest that Chainguard serves now where it is known.
+    verify_images: list[str] = dataclasses.field(default_factory=list)
+
+    # Write, verify: whether Artifactory has it, and what was shown.
+    is_written: bool = False
+    verification: Facts = dataclasses.field(default_factory=dict)
+    user_verification: Facts = dataclasses.field(default_factory=dict)
+    tag_age: list[Facts] = dataclasses.field(default_factory=list)
+    failure: str = ""
+
+    @property
+    def is_registry(self) -> bool:
+        """Whether it serves images or charts, and not files."""
+        return self.package_type in REGISTRY_TYPES
+
+    @property
+    def is_private_image_source(self) -> bool:
+        """Whether its images are those of an organization, which the Chainguard API lists."""
+        return self.pull_token == "oci" and self.package_type == "docker"
+
+    @property
+    def uses_latest_chart(self) -> bool:
+        """Whether a verification pulls the chart of the organization that changed last."""
+        return self.pull_token == "oci" and self.package_type == "helmoci" and not self.images
+
+    @property
+    def needs_public_digest(self) -> bool:
+        """Whether its images are public, so that their digests can be read upstream without a pull token."""
+        return self.is_registry and not self.pull_token and bool(self.direct_url and self.images)
+
+    @property
+    def direct_url(self) -> str:
+        """Where the same is found at Chainguard, without Artifactory; empty if unknown, or out of the controller's reach."""
+        return self.upstream_url if re.match("https?://.", self.upstream_url) else ""
+
+    @property
+    def exists(self) -> bool:
+        """Whether Artifactory has its repository, or has it once this run is over."""
+        return bool(self.current) or self.is_written
+
+    def to_facts(self) -> Facts:
+        """Return it as Ansible keeps it: fields and properties by name."""
+        names = ("is_registry", "is_private_image_source", "uses_latest_chart", "needs_public_digest", "direct_url")
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {**fields, **{name: getattr(self, name) for name in (*names, "exists")}}
+
+    @classmethod
+    def from_facts(cls, facts: t.Mapping[str, t.Any]) -> Source:
+        """Return the source that to_facts() was called on."""
+        return cls(**{field.name: facts[field.name] for field in dataclasses.fields(cls) if field.name in facts})
+
+
+def validate_variables(
+    names: list[str],
+    catalog: dict[str, Facts],
+    organization: str,
+    virtual_names: list[str],
+    virtual_catalog: dict[str, Facts],
+) -> list[str]:
+    """Return what is wrong with the variables of the role, a sentence each. The catalogs include the overrides."""
+    errors = [*_unknown_names("pull_through_sources", names, catalog, "sources")]
+    errors += _unknown_names("pull_through_virtuals", virtual_names, virtual_catalog, "virtual repositories")
+    fields = (*REQUIRED_FIELDS, *OPTIONAL_FIELDS)
+    errors += _field_errors("pull_through_source_overrides", catalog, fields, REQUIRED_FIELDS)
+    errors += _field_errors("pull_through_virtual_overrides", virtual_catalog, VIRTUAL_FIELDS, VIRTUAL_FIELDS[:3])
+    if errors:
+        return errors
+    return [*_shared_keys(names, catalog), *_without_organization(names, catalog, organization)]
+
+
+def _unknown_names(variable: str, names: list[str], catalog: dict[str, Facts], what: str) -> t.Iterator[str]:
+    unknown = [name for name in names if name not in catalog]
+    if unknown:
+        yield f"{variable} names {', '.join(unknown)}, but the {what} are {', '.join(catalog)}."
+
+
+def _field_errors(
+    variable: str, catalog: dict[str, Facts], fields: t.Sequence[str], required: t.Sequence[str]
+) -> t.Iterator[str]:
+    """Yield an error for each field that is unknown or missing. Only an override can be the cause."""
+    for name, entry in catalog.items():
+        for field in sorted(set(entry) - set(fields)):
+            nearest = difflib.get_close_matches(field, fields, 1)
+            hint = f" Did you mean {nearest[0]}?" if nearest else f" The fields are {', '.join(fields)}."
+            yield f"{variable} sets the unknown field {field} of {name}.{hint}"
+        missing = [field for field in required if field not in entry]
+        if missing:
+            yield f"{variable} adds {name} without {', '.join(missing)}."
+
+
+def _shared_keys(names: list[str], catalog: dict[str, Facts]) -> t.Iterator[str]:
+    """Yield an error for each repository key that several sources have."""
+    keys = [catalog[name]["key"] for name in dict.fromkeys(names)]
+    for key in sorted({key for key in keys if keys.count(key) > 1}):
+        sharing = [name for name in dict.fromkeys(names) if catalog[name]["key"] == key]
+        yield f"The sources {', '.join(sharing)} have the same key {key}. Set another one in pull_through_source_overrides."
+
+
+def _without_organization(names: list[str], catalog: dict[str, Facts], organization: str) -> t.Iterator[str]:
+    lacking = [name for name in names if _needs_organization(catalog[name]) and not _owner(catalog[name], organization)]
+    if lacking:
+        yield (
+            f"The sources {', '.join(lacking)} need pull_through_organization, the name of the organization at Chainguard."
+        )
+
+
+def _needs_organization(entry: Facts) -> bool:
+    return bool(entry.get("pull_token")) or "{organization_" in entry["url"]
+
+
+def _owner(entry: Facts, organization: str) -> str:
+    return str(entry.get("organization") or organization)
+
+
+def resolve_sources(
+    names: list[str],
+    catalog: dict[str, Facts],
+    overrides: dict[str, Facts],
+    organization: str,
+    artifactory_url: str,
+    registry_url: str,
+    only_pull_tokens: bool,
+) -> list[Source]:
+    """Return the sources with these names, each once. registry_url: Chainguard's registry; empty if out of reach.
+
+    only_pull_tokens: leave out sources without a pull token.
+    """
+    return [
+        _resolve(name, catalog[name], overrides.get(name) or {}, organization, artifactory_url, registry_url)
+        for name in dict.fromkeys(names)
+        if catalog[name].get("pull_token") or not only_pull_tokens
+    ]
+
+
+def _resolve(
+    name: str, entry: Facts, override: Facts, organization: str, artifactory_url: str, registry_url: str
+) -> Source:
+    fields = {field: entry[field] for field in (*REQUIRED_FIELDS, *OPTIONAL_FIELDS) if entry.get(field)}
+    source = Source(name, **fields)
+    source = dataclasses.replace(
+        source,
+        organization=_owner(entry, organization),
+        needs_organization=_needs_organization(entry),
+        has_default_artifacts="artifacts" not in override,
+        upstream_url=registry_url if source.is_registry and source.pull_token else source.upstream_url,
+    )
+    if not source.pull_token:
+        return source
+    return dataclasses.replace(source, token_spec=_token_spec(source, artifactory_url))
+
+
+def _token_spec(source: Source, artifactory_url: str) -> Facts:
+    """Return what is asked of a pull token. Its consumer, the repository, is unique among the tokens of a run."""
+    token_name = re.sub(r"[^a-z0-9 ._-]", "-", f"pull {source.key}".lower())[:63]
+    base_url = re.sub(r"/+(artifactory/*)?$", "", artifactory_url)
+    return {
+        "organization": source.organization,
+        "name": token_name,
+        "ecosystem": source.pull_token,
+        "consumer": f"{base_url}/{source.key}",
+    }

@@ -1,0 +1,115 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The summary at the end of a run of the role pull_through: a line per repository, then the failures. No I/O."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._verification import nothing_verified
+
+_MAX_NAMED_CHANGES = 4
+
+
+def summarize(
+    sources: t.Sequence[Source],
+    virtual_repositories: t.Sequence[Facts],
+    failures: list[str],
+    planned: bool,
+    client_setup_file: str | None,
+) -> dict[str, list[str]]:
+    """Return the lines of the summary and notes, the details of each verification, and the failures, each once.
+
+    failures: those that belong to no single source. planned: whether the run was in check mode. client_setup_file: where
+    the client setup commands go; None where there are none.
+    """
+    rows = [_source_row(source, planned) for source in sources]
+    rows += [_virtual_row(repository) for repository in virtual_repositories]
+    details = [_details(source.key, source.verification, source.user_verification) for source in sources]
+    details += [_details(repository["key"], repository["verification"], {}) for repository in virtual_repositories]
+    return {
+        "lines": _align(rows),
+        "notes": [
+            *(source.token["notice"] for source in sources if source.token.get("notice")),
+            *(age["summary"] for source in sources for age in source.tag_age),
+            *_client_setup_note(client_setup_file),
+        ],
+        "details": [line for lines in details for line in lines],
+        "failures": _failures(sources, virtual_repositories, failures),
+    }
+
+
+def _client_setup_note(file: str | None) -> list[str]:
+    if file is None:
+        return []
+    if file:
+        return [f"Client setup commands are in {file}."]
+    return ["For client setup commands, run with -v or set pull_through_client_setup_file."]
+
+
+def _align(rows: t.Sequence[t.Sequence[str]]) -> list[str]:
+    """Return rows as lines with columns of one width; the last column is not padded."""
+    if not rows:
+        return []
+    widths = [max(map(len, column)) for column in list(zip(*rows))[:-1]]
+    return ["  ".join([*(f"{cell:{width}}" for cell, width in zip(row, widths)), row[-1]]).rstrip() for row in rows]
+
+
+def _source_row(source: Source, planned: bool) -> tuple[str, str, str, str]:
+    return source.key, _state(source, planned), _token(source), _verified(source)
+
+
+def _state(source: Source, planned: bool) -> str:
+    if source.failure:
+        return "FAILED"
+    if not source.needs_write:
+        return "unchanged"
+    changes = [*(name for name in source.changes), *(["pull token"] if source.token.get("changed") else [])]
+    more = f" and {len(changes) - _MAX_NAMED_CHANGES} more" if len(changes) > _MAX_NAMED_CHANGES else ""
+    verb = "created" if source.is_new else f"changed ({', '.join(changes[:_MAX_NAMED_CHANGES])}{more})"
+    return f"would be {verb}" if planned else verb
+
+
+def _token(source: Source) -> str:
+    if not source.pull_token:
+        return "no pull token needed"
+    token = source.token or source.token_status
+    if source.token.get("changed") and not token.get("expires"):
+        return "new pull token"
+    if not token.get("expires"):
+        return "no valid pull token"
+    new = "new pull token" if source.token.get("changed") else "pull token"
+    return f"{new} until {token['expires'][:10]} ({token['days_left']:.0f} days)"
+
+
+def _verified(source: Source) -> str:
+    if source.failure:
+        return "see below"
+    if not source.verification:
+        return (
+            "not verified" if source.verify_images or source.artifacts else f"not verified: {nothing_verified(source)}"
+        )
+    user = f"; as the user: {source.user_verification['summary']}" if source.user_verification else ""
+    return f"{source.verification['summary']}{user}"
+
+
+def _virtual_row(repository: Facts) -> tuple[str, str, str, str]:
+    verification = repository["verification"]
+    verified = verification["summary"] if verification else "not verified in this run"
+    state = "FAILED" if repository["failure"] else repository.get("state", "unchanged")
+    return repository["key"], state, f"virtual: {', '.join(repository['repositories'])}", verified
+
+
+def _details(key: str, verification: Facts, user_verification: Facts) -> list[str]:
+    lines = [*verification.get("details", []), *user_verification.get("details", [])]
+    return [line if line.startswith(key) else f"{key}: {line}" for line in lines]
+
+
+def _failures(sources: t.Sequence[Source], virtual_repositories: t.Sequence[Facts], failures: list[str]) -> list[str]:
+    """Return the failures, each once: what hit many sources in one request is one failure."""
+    messages = [*failures, *(source.failure for source in sources if source.failure)]
+    messages += [repository["failure"] for repository in virtual_repositories if repository["failure"]]
+    return list(dict.fromkeys(messages))

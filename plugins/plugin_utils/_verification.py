@@ -1,0 +1,151 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the verifications of the role pull_through show. No I/O."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import (
+    NOT_REVOKED,
+    fail,
+    module_message,
+    pull_of,
+)
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import REGISTRY_TYPES, Facts, Source
+
+PINNED = "The digest requested is the one that Chainguard serves now."
+
+# The causes that artifact_pull reports when a repository may just not have the artifact.
+_ABSENT = ("upstream_not_found", "version_missing", "upstream_fetch_failed", "not_found")
+_ORIGINS = {True: "from upstream", False: "from the cache", None: ""}
+
+
+def add_verification(source: Source, results: list[Facts], requested: list[str], user: str) -> Source:
+    """Add what the two pull modules showed. requested: keys of what they were asked for. user: who pulled, if not the role."""
+    if source.failure or source.key not in requested:
+        return source
+    pull = pull_of(source.key, results)
+    if pull is None:
+        return fail(source, module_message(results[0 if source.is_registry else 1]))
+    if pull["failed"]:
+        message = pull["msg"] + _default_hint(source, pull) + _drift(source)
+        is_new = bool(source.token.get("changed")) and not user
+        return fail(source, f"{message} {NOT_REVOKED}" if is_new else message)
+    verification: Facts = {"summary": _short(pull), "details": [*pull["summary"], *_pinned_line(source)]}
+    if user:
+        return dataclasses.replace(source, user_verification=verification)
+    return dataclasses.replace(source, verification=verification)
+
+
+def add_virtual_verification(repository: Facts, results: list[Facts], requested: list[str]) -> Facts:
+    """Add what the two pull modules showed of a virtual repository. requested: keys of what they were asked for."""
+    if repository["failure"] or repository["key"] not in requested:
+        return repository
+    pull = pull_of(repository["key"], results)
+    if pull is None:
+        is_registry = repository["package_type"] in REGISTRY_TYPES
+        return {**repository, "failure": module_message(results[0 if is_registry else 1])}
+    if pull["failed"]:
+        return {**repository, "failure": pull["msg"]}
+    return {**repository, "verification": {"summary": _short(pull), "details": pull["summary"]}}
+
+
+def _short(pull: Facts) -> str:
+    """Return what was pulled in a few words: the first image or artifact, and how many more."""
+    items = [item for item in [*pull.get("images", []), *pull.get("artifacts", [])] if item["ok"]]
+    if not items:
+        return "not verified in check mode"
+    first = items[0]
+    label = first["image"].partition("@")[0] if "image" in first else f"{first['artifact']} {first['version']}"
+    origins = {item["from_upstream"] for item in items}
+    origin = _ORIGINS[True in origins if len(origins) > 1 else origins.pop()]
+    more = f" and {len(items) - 1} more" if len(items) > 1 else ""
+    return f"verified: {label}{more}{', ' + origin if origin else ''}"
+
+
+def _pinned_line(source: Source) -> list[str]:
+    return [PINNED] if any("@sha256:" in image for image in source.verify_images) else []
+
+
+def _default_hint(source: Source, pull: Facts) -> str:
+    """Return where the artifact comes from that was not found, if the user did not name it."""
+    codes = {(artifact.get("diagnosis") or {}).get("code") for artifact in pull.get("artifacts") or []}
+    if not source.has_default_artifacts or codes.isdisjoint(_ABSENT):
+        return ""
+    return (
+        f" {', '.join(source.artifacts)} is the default of the source {source.name}. "
+        "Name another artifact in pull_through_source_overrides."
+    )
+
+
+def _drift(source: Source) -> str:
+    """Return which settings are not as this role sets them."""
+    desired = {**source.settings, "url": source.url}
+    drifted = {name: value for name, value in desired.items() if source.current.get(name, value) != value}
+    if not drifted:
+        return ""
+    settings = ", ".join(f"{name} should be {json.dumps(value)}" for name, value in drifted.items())
+    return (
+        f" {source.key} is not set as this role sets it: {settings}. The playbook cgr.pull_through.setup corrects that."
+    )
+
+
+def nothing_verified(source: Source) -> str:
+    """Return why nothing was pulled to verify a source, and what to set."""
+    if source.is_private_image_source:
+        return "the organization has no image with the tag latest: name one in images"
+    if source.uses_latest_chart:
+        return "no chart was found in the organization: name one in images"
+    return f"nothing to pull: name something in {'images' if source.is_registry else 'artifacts'}"
+
+
+# --- the age of tags --------------------------------------------------------------------------------------------------
+def verified_tags(sources: t.Sequence[Source]) -> list[Facts]:
+    """Return what registry_pull resolves, to compare the tags of an organization's images with Chainguard."""
+    return [
+        {"repository": source.key, "images": [image.partition("@")[0] for image in source.verify_images]}
+        for source in sources
+        if source.is_private_image_source and source.verify_images and not source.failure
+    ]
+
+
+def images_to_compare(sources: t.Sequence[Source], result: Facts, organization: str) -> list[Facts]:
+    """Return what chainguard_image_info compares for an organization, with the cache period of the repository of each image.
+
+    result: of registry_pull, which resolved the tags through Artifactory.
+    """
+    compared = []
+    for source in sources:
+        pull = pull_of(source.key, [result])
+        if source.organization == organization and not source.failure and pull is not None:
+            period = source.current.get("retrievalCachePeriodSecs")
+            images = [image for image in pull["images"] if image["ok"]]
+            compared += [
+                {"image": image["image"], "digest": image["digest"], "cache_period": period} for image in images
+            ]
+    return compared
+
+
+def add_tag_age(source: Source, result: Facts, comparisons: list[Facts]) -> Source:
+    """Add how old the tags are that Artifactory serves. One that is overdue is a failure."""
+    pull = pull_of(source.key, [result])
+    if source.failure or pull is None:
+        return source
+    if pull["failed"]:
+        return fail(source, pull["msg"])
+    images = {image["image"] for image in pull["images"]}
+    ages = [
+        age
+        for comparison in comparisons
+        if source.organization in (comparison["organization"]["name"], comparison["organization"]["uid"])
+        for age in comparison.get("tag_age") or []
+        if age["image"] in images
+    ]
+    source = dataclasses.replace(source, tag_age=ages)
+    overdue = [age["summary"] for age in ages if age["overdue"]]
+    return fail(source, f"{source.key}: {' '.join(overdue)}") if overdue else source
