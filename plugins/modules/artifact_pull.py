@@ -362,7 +362,7 @@ artifacts:
       sample: 0.8
     error:
       description:
-        - What went wrong. Its keys are C(message), C(hint), and for a request C(method), C(url), C(status) and C(said),
+        - What went wrong. Its keys are C(message), C(hint), and for a request C(method), C(url), C(status) and C(response_message),
           which are the words of the answer. Not set if nothing went wrong.
       type: dict
       sample:
@@ -416,7 +416,7 @@ from urllib.parse import urlsplit
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import ARTIFACTORY_SPEC, HTTP_SPEC
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import KEY_LIMIT, validate_key
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import MAX_KEY_LENGTH, validate_key
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import CircuitBreaker
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Result
@@ -436,9 +436,9 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._npm im
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._nuget import NuGet
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._puller import (
     Ecosystem,
+    Puller,
     PullJob,
     PullResult,
-    Puller,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._pypi import PyPi
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._report import (
@@ -528,7 +528,7 @@ def open_repository(module: AnsibleModule, params: Params, transport: Transport,
     """Return the repository, as clients see it. Raises InputError."""
     ecosystem, login = ECOSYSTEMS[params["package_type"]], artifactory_login(params)
     repository_url = ecosystem.repository_url(
-        artifactory_base_url(module), validate_key(params["repository"], limit=KEY_LIMIT)
+        artifactory_base_url(module), validate_key(params["repository"], max_length=MAX_KEY_LENGTH)
     )
     shared = breaker(urlsplit(repository_url).netloc, login)
     return RepositoryClient(

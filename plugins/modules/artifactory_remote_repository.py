@@ -227,7 +227,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._bulk import apply_all, repositories_api
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
-    REMOTE_KEY_LIMIT,
+    MAX_REMOTE_KEY_LENGTH,
     RepositoriesApi,
     validate_key,
     validate_upstream_url,
@@ -266,7 +266,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
 
 def desired_repository(params: dict[str, t.Any]) -> Config:
     """Return the desired configuration, with the setting names of the REST API, or raise InputError."""
-    validate_key(params["key"], limit=REMOTE_KEY_LIMIT)
+    validate_key(params["key"], max_length=MAX_REMOTE_KEY_LENGTH)
     url = params["url"] and validate_upstream_url(params["url"], params["package_type"].lower())
     typed = {"url": url, "username": params["username"], "description": params["description"]}
     return desired_config("remote", params, typed)

@@ -167,7 +167,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
-    REMOTE_KEY_LIMIT,
+    MAX_REMOTE_KEY_LENGTH,
     validate_key,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
@@ -225,7 +225,7 @@ def delete(cache: CacheApi, key: str, paths: list[str], *, check_mode: bool) -> 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Validate all items, then expire or delete."""
     items = read_items(module, "repositories", "key")
-    paths = {validate_key(item["key"], limit=REMOTE_KEY_LIMIT): validate_paths(item) for item in items}
+    paths = {validate_key(item["key"], max_length=MAX_REMOTE_KEY_LENGTH): validate_paths(item) for item in items}
     cache = CacheApi(create_artifactory_session(module))
 
     def apply(item: dict[str, t.Any]) -> dict[str, t.Any]:

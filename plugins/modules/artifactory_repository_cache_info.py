@@ -163,7 +163,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import A
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._markers import parse_markers
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
-    REMOTE_KEY_LIMIT,
+    MAX_REMOTE_KEY_LENGTH,
     validate_key,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
@@ -220,7 +220,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     params = module.params
     keys = [params["key"]] if params["repository_keys"] is None else params["repository_keys"]
     validate_unique(keys)
-    items = [{"key": validate_key(key, limit=REMOTE_KEY_LIMIT)} for key in keys]
+    items = [{"key": validate_key(key, max_length=MAX_REMOTE_KEY_LENGTH)} for key in keys]
     cache = CacheApi(create_artifactory_session(module))
     results = process_items(
         items, "key", lambda item: read_cache(cache, item["key"], count_files=params["count_files"])

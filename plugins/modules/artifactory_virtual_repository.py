@@ -208,7 +208,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._bulk import apply_all, repositories_api
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
-    KEY_LIMIT,
+    MAX_KEY_LENGTH,
     RepositoriesApi,
     validate_key,
 )
@@ -245,7 +245,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
 
 def desired_repository(params: dict[str, t.Any]) -> Config:
     """Return the desired configuration, with the setting names of the REST API, or raise InputError."""
-    validate_key(params["key"], limit=KEY_LIMIT)
+    validate_key(params["key"], max_length=MAX_KEY_LENGTH)
     members = params["repositories"]
     typed = {
         "repositories": None if members is None else validate_members(params["key"], members),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import functools
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
@@ -90,7 +91,7 @@ def apply_all(
         desired, plans[key] = plan(key)
         return {"changed": plans[key].changed, "repository": desired, "diff": plans[key].diff()}
 
-    results = [{"key": key, **capture_failure(lambda: plan_item(key))} for key in keys]
+    results = [{"key": key, **capture_failure(functools.partial(plan_item, key))} for key in keys]
     changes = [PlannedChange(*planned) for planned in plans.items()]
     errors = {} if check_mode else converge(api, changes, in_order=in_order)
     for result in results:

@@ -14,7 +14,10 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import KEY_LIMIT, validate_key
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
+    MAX_KEY_LENGTH,
+    validate_key,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 
@@ -42,7 +45,7 @@ def desired_permission(params: t.Mapping[str, t.Any]) -> Config:
     }
     for repository in grant["repositories"] or ():
         if repository not in _ANY:
-            validate_key(repository, limit=KEY_LIMIT)
+            validate_key(repository, max_length=MAX_KEY_LENGTH)
     return {name: value for name, value in grant.items() if value is not None}
 
 

@@ -15,8 +15,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import 
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 
 # A key has at most 64 characters, and the cache of a remote repository has the key "<key>-cache".
-REMOTE_KEY_LIMIT = 58
-KEY_LIMIT = 64
+MAX_REMOTE_KEY_LENGTH = 58
+MAX_KEY_LENGTH = 64
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CACHE_SUFFIX = " (local file cache)"
@@ -74,10 +74,10 @@ def no_such_repository(response: Response) -> bool:
     )
 
 
-def validate_key(key: str, *, limit: int) -> str:
+def validate_key(key: str, *, max_length: int) -> str:
     """Return the repository key, or raise InputError."""
-    if len(key) > limit:
-        raise InputError(f"The repository key {key!r} has {len(key)} characters; at most {limit} are allowed.")
+    if len(key) > max_length:
+        raise InputError(f"The repository key {key!r} has {len(key)} characters; at most {max_length} are allowed.")
     if not _KEY.fullmatch(key):
         raise InputError(
             f"The repository key {key!r} is not valid.",

@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import KEY_LIMIT, validate_key
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
+    MAX_KEY_LENGTH,
+    validate_key,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 
@@ -31,7 +34,7 @@ def validate_members(key: str, members: t.Sequence[str]) -> list[str]:
         )
     if key in members:
         raise InputError(f"The virtual repository {key} cannot be a member of itself.")
-    return [validate_key(member, limit=KEY_LIMIT) for member in members]
+    return [validate_key(member, max_length=MAX_KEY_LENGTH) for member in members]
 
 
 def validate_member_kinds(desired: Config, members: t.Mapping[str, Config]) -> None:

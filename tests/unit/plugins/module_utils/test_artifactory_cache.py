@@ -17,7 +17,7 @@ BASE = "https://artifactory.example.com"
 PATH = "chainguard/go/latest"
 
 
-def open_cache(*plays):
+def create_cache(*plays):
     transport = ScriptedTransport(*plays)
     return (
         CacheApi(ApiSession(BASE, ArtifactoryService(), transport=transport, authorization=lambda: "Bearer token")),
@@ -25,35 +25,35 @@ def open_cache(*plays):
     )
 
 
-@pytest.mark.parametrize(("status", "found"), [(200, True), (404, False), (403, None)])
-def test_has(status, found):
-    cache, transport = open_cache(ScriptedResponse(status, {}))
-    assert cache.has("cgr-public", PATH) is found
+@pytest.mark.parametrize(("status", "expected"), [(200, True), (404, False), (403, None)])
+def test_has(status, expected):
+    cache, transport = create_cache(ScriptedResponse(status, {}))
+    assert cache.has("cgr-public", PATH) is expected
     assert transport.calls == [("GET", f"{BASE}/artifactory/api/storage/cgr-public-cache/{PATH}")]
 
 
-def test_other_refusals_are_errors():
-    cache, _transport = open_cache(ScriptedResponse(401, "who?"))
+def test_has_raises_other_errors():
+    cache, _transport = create_cache(ScriptedResponse(401, "who?"))
     with pytest.raises(HTTPStatusError):
         cache.has("cgr-public", PATH)
 
 
 @pytest.mark.parametrize("status", [204, 404])
 def test_evict(status):
-    cache, transport = open_cache(ScriptedResponse(status))
+    cache, transport = create_cache(ScriptedResponse(status))
     cache.evict("cgr-public", PATH)
     assert transport.calls == [("DELETE", f"{BASE}/artifactory/cgr-public-cache/{PATH}")]
 
 
 def test_evict_without_permission():
-    cache, _transport = open_cache(ScriptedResponse(403, "no"))
+    cache, _transport = create_cache(ScriptedResponse(403, "no"))
     with pytest.raises(HTTPStatusError):
         cache.evict("cgr-public", PATH)
 
 
 @pytest.mark.parametrize("path", ["", PATH])
 def test_expire(path):
-    cache, transport = open_cache(ScriptedResponse(200, "Completed zapping cache"))
+    cache, transport = create_cache(ScriptedResponse(200, "Completed zapping cache"))
     cache.expire("cgr-public", path)
     assert transport.calls == [("POST", f"{BASE}/artifactory/api/zap/cgr-public-cache/{path}")]
 
@@ -68,9 +68,9 @@ FILES = [{"uri": f"/chainguard/go/latest/{row['name']}", "size": row["size"]} fo
 
 
 def test_a_search_for_markers():
-    cache, transport = open_cache(ScriptedResponse(200, {"results": ROWS[:1]}))
-    files, searched = cache.files("cgr-public", only_markers=True)
-    assert ([file.path for file in files], searched) == (["chainguard/go/latest/sha256__bb.marker"], True)
+    cache, transport = create_cache(ScriptedResponse(200, {"results": ROWS[:1]}))
+    files, is_search_result = cache.files("cgr-public", only_markers=True)
+    assert ([file.path for file in files], is_search_result) == (["chainguard/go/latest/sha256__bb.marker"], True)
     assert transport.calls == [("POST", AQL)]
     request = transport.requests[0]
     assert request.headers["Content-Type"] == "text/plain"
@@ -80,8 +80,8 @@ def test_a_search_for_markers():
 
 
 def test_a_search_for_all():
-    cache, _transport = open_cache(ScriptedResponse(200, {"results": ROWS}))
-    files, _searched = cache.files("cgr-public", only_markers=False)
+    cache, _transport = create_cache(ScriptedResponse(200, {"results": ROWS}))
+    files, _is_search_result = cache.files("cgr-public", only_markers=False)
     assert [(file.path.rpartition("/")[2], file.size, file.is_marker) for file in files] == [
         ("catalog", 1, False),
         ("sha256__aa", 7, False),
@@ -90,21 +90,21 @@ def test_a_search_for_all():
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405])
-def test_the_listing_where_searches_are_refused(status):
-    cache, transport = open_cache(ScriptedResponse(status, "no"), ScriptedResponse(200, {"files": FILES}))
-    files, searched = cache.files("cgr-public", only_markers=True)
-    assert ([file.path for file in files], searched) == (["chainguard/go/latest/sha256__bb.marker"], False)
+def test_files_are_listed_if_searches_are_rejected(status):
+    cache, transport = create_cache(ScriptedResponse(status, "no"), ScriptedResponse(200, {"files": FILES}))
+    files, is_search_result = cache.files("cgr-public", only_markers=True)
+    assert ([file.path for file in files], is_search_result) == (["chainguard/go/latest/sha256__bb.marker"], False)
     assert transport.calls == [("POST", AQL), ("GET", LIST)]
 
 
-def test_a_login_that_is_not_known_lists_nothing():
-    cache, transport = open_cache(ScriptedResponse(401, "who?"))
+def test_invalid_credentials_are_an_error():
+    cache, transport = create_cache(ScriptedResponse(401, "who?"))
     with pytest.raises(HTTPStatusError):
         cache.files("cgr-public", only_markers=True)
     assert len(transport.requests) == 1
 
 
-def test_what_markers_stand_for():
+def test_parse_markers():
     paths = [
         "example.com/nginx/sha256__aa/sha256__bb.marker",
         "example.com/charts/redis/1.0__x/sha256__cc.marker",

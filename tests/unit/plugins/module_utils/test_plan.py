@@ -29,12 +29,12 @@ STORED = {"key": "r", "url": "https://u/", "username": "id-1", "offline": False,
         ({"a": 1}, {"a": 2}, False),
     ],
 )
-def test_same(left, right, expected):
+def test_values_equal(left, right, expected):
     assert values_equal(left, right) is expected
 
 
 @pytest.mark.parametrize(
-    ("current", "desired", "push", "action", "payload"),
+    ("current", "desired", "force_secret", "action", "payload"),
     [
         pytest.param(None, {"key": "r"}, False, "create", {"key": "r", "password": "pw"}, id="missing"),
         pytest.param(STORED, {"username": "id-1"}, False, "none", {}, id="same-user-keeps-the-secret"),
@@ -46,13 +46,13 @@ def test_same(left, right, expected):
         pytest.param(STORED, {"proxy": ""}, False, "none", {}, id="empty-is-absent"),
     ],
 )
-def test_plan_present(current, desired, push, action, payload):
-    plan = plan_present(current, desired, secret={"password": "pw"}, force_secret=push, marker="username")
+def test_plan_present(current, desired, force_secret, action, payload):
+    plan = plan_present(current, desired, secret={"password": "pw"}, force_secret=force_secret, marker="username")
     assert (plan.action, plan.payload) == (action, payload)
     assert "pw" not in repr(plan) + str(plan.diff())
 
 
-def test_the_diff_shows_just_what_differs_and_that_a_secret_was_sent():
+def test_the_diff_shows_differences_and_that_a_secret_was_sent():
     plan = plan_present(
         STORED,
         {"url": "https://u/", "username": "id-2"},

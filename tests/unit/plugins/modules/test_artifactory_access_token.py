@@ -9,7 +9,7 @@ import json
 
 import pytest
 from scripted import ScriptedResponse, ScriptedTransport
-from scripted_artifactory import BASE, FORBIDDEN, LOGIN, methods
+from scripted_artifactory import BASE, CREDENTIALS, FORBIDDEN, methods
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import TransportError
 from ansible_collections.cgr.pull_through.plugins.modules import artifactory_access_token as module
@@ -45,9 +45,9 @@ def created(**more):
     return ScriptedResponse(200, {"token_id": ID, "access_token": TOKEN, "scope": "s", "token_type": "Bearer", **more})
 
 
-def test_makes_a_short_lived_token_of_the_user(run_module):
+def test_create_a_token_for_the_user(run_module):
     transport = ScriptedTransport(created(expires_in=3600))
-    result = run_module(module, transport, **LOGIN)
+    result = run_module(module, transport, **CREDENTIALS)
     assert transport.calls == [("POST", ALL)]
     assert transport.json_body(0) == {"scope": "applied-permissions/user", "expires_in": 3600, "refreshable": False}
     assert result["changed"] is True
@@ -56,35 +56,35 @@ def test_makes_a_short_lived_token_of_the_user(run_module):
     assert TOKEN not in str({name: value for name, value in result.items() if name != "access_token"})
 
 
-def test_makes_one_for_others(run_module):
+def test_create_a_token_for_another_user(run_module):
     transport = ScriptedTransport(created())
     options = {"username": "check", "groups": ["builds", "a team, or two"], "expires_in": 60, "description": "Check"}
-    result = run_module(module, transport, **LOGIN, **options)
-    wanted = {
+    result = run_module(module, transport, **CREDENTIALS, **options)
+    desired = {
         "username": "check",
         "description": "Check",
         "scope": 'applied-permissions/groups:builds,"a team, or two"',
         "expires_in": 60,
         "refreshable": False,
     }
-    assert transport.json_body(0) == wanted
+    assert transport.json_body(0) == desired
     assert (result["username"], result["expires_in"]) == ("check", 60)
-    assert result["diff"] == {"before": {}, "after": wanted}
+    assert result["diff"] == {"before": {}, "after": desired}
 
 
-def test_each_run_makes_a_new_one(run_module):
+def test_each_run_creates_a_token(run_module):
     transport = ScriptedTransport(created(), created())
-    assert all(run_module(module, transport, **LOGIN)["changed"] for _run in range(2))
+    assert all(run_module(module, transport, **CREDENTIALS)["changed"] for _run in range(2))
     assert methods(transport) == ["POST", "POST"]
 
 
-def test_check_mode_sends_nothing(run_module):
+def test_check_mode_sends_no_requests(run_module):
     transport = ScriptedTransport()
-    result = run_module(module, transport, check=True, **LOGIN, scope="artifact:cgr/**:r")
+    result = run_module(module, transport, check=True, **CREDENTIALS, scope="artifact:cgr/**:r")
     assert not transport.requests
     assert (result["changed"], result["username"], result["expires_in"]) == (True, "", 3600)
     assert "access_token" not in result and "token_id" not in result
-    real = run_module(module, ScriptedTransport(created()), **LOGIN, scope="artifact:cgr/**:r")
+    real = run_module(module, ScriptedTransport(created()), **CREDENTIALS, scope="artifact:cgr/**:r")
     assert result["diff"] == real["diff"]
 
 
@@ -99,7 +99,7 @@ def test_check_mode_sends_nothing(run_module):
 )
 def test_a_creation_is_not_retried(run_module, play):
     transport = ScriptedTransport(play)
-    result = run_module(module, transport, **LOGIN)
+    result = run_module(module, transport, **CREDENTIALS)
     assert result["failed"] and f"POST {ALL}" in result["msg"]
     assert methods(transport) == ["POST"]
 
@@ -115,12 +115,12 @@ def test_a_creation_is_not_retried(run_module, play):
     ],
 )
 def test_username_from_the_token(run_module, token, username):
-    result = run_module(module, ScriptedTransport(created(access_token=token)), **LOGIN)
+    result = run_module(module, ScriptedTransport(created(access_token=token)), **CREDENTIALS)
     assert (result["username"], result["access_token"]) == (username, token)
 
 
 @pytest.mark.parametrize(
-    ("play", "words"),
+    ("play", "message"),
     [
         (FORBIDDEN, "Use the token of an administrator"),
         (ScriptedResponse(200, {"token_id": ID}), "the response contains no token"),
@@ -132,14 +132,14 @@ def test_username_from_the_token(run_module, token, username):
     ],
     ids=["forbidden", "no-token", "no-json", "details"],
 )
-def test_error_responses(run_module, play, words):
-    result = run_module(module, ScriptedTransport(play), **LOGIN, username="other")
-    assert result["failed"] and words in result["msg"]
+def test_error_responses(run_module, play, message):
+    result = run_module(module, ScriptedTransport(play), **CREDENTIALS, username="other")
+    assert result["failed"] and message in result["msg"]
     assert "admin-token" not in str(result) and TOKEN not in str(result)
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         pytest.param({"expires_in": 0}, "expires_in is 0", id="no-end"),
         pytest.param({"groups": []}, "groups is empty", id="no-groups"),
@@ -152,16 +152,16 @@ def test_error_responses(run_module, play, words):
         pytest.param({"state": "absent", "token_id": "../users"}, "not the ID of a token", id="path-for-id"),
     ],
 )
-def test_invalid_options_send_no_requests(run_module, options, words):
+def test_invalid_options_send_no_requests(run_module, options, message):
     transport = ScriptedTransport()
-    result = run_module(module, transport, **LOGIN, **options)
-    assert result["failed"] and words in result["msg"]
+    result = run_module(module, transport, **CREDENTIALS, **options)
+    assert result["failed"] and message in result["msg"]
     assert not transport.requests
     assert TOKEN not in result["msg"]
 
 
-def test_absent_revokes(run_module):
-    options = {**LOGIN, "state": "absent", "token_id": ID}
+def test_absent(run_module):
+    options = {**CREDENTIALS, "state": "absent", "token_id": ID}
     transport = ScriptedTransport(STORED, ScriptedResponse(200, ""))
     result = run_module(module, transport, **options)
     assert transport.calls == [("GET", f"{ALL}/{ID}"), ("DELETE", f"{ALL}/{ID}")]

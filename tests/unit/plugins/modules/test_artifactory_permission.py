@@ -8,13 +8,13 @@ import json
 
 import pytest
 from scripted import ScriptedResponse, ScriptedTransport
-from scripted_artifactory import BASE, FORBIDDEN, LOGIN, methods
+from scripted_artifactory import BASE, CREDENTIALS, FORBIDDEN, methods
 
 from ansible_collections.cgr.pull_through.plugins.modules import artifactory_permission as module
 
 VERSION = f"{BASE}/artifactory/api/system/version"
 ALL = f"{BASE}/access/api/v2/permissions"
-ONE = f"{ALL}/pull%20it"
+URL = f"{ALL}/pull%20it"
 CLASSIC = f"{BASE}/artifactory/api/v2/security/permissions/pull%20it"
 NEW = ScriptedResponse(200, {"version": "7.72.0", "revision": "77200900"})
 OLD = ScriptedResponse(200, {"version": "7.71.23", "revision": "77123900"})
@@ -22,13 +22,13 @@ ABSENT = ScriptedResponse(404, {"errors": [{"code": "NOT_FOUND", "message": "Per
 DONE = ScriptedResponse(200, "")
 CREATED = ScriptedResponse(201, {"name": "pull it"})
 
-WANTED = {
-    **LOGIN,
+OPTIONS = {
+    **CREDENTIALS,
     "name": "pull it",
     "repositories": ["cgr-public", "cgr-private"],
     "groups": [{"name": "builds", "actions": ["write", "read"]}],
 }
-SHOWN = {"name": "pull it", "repositories": ["cgr-private", "cgr-public"], "groups": {"builds": ["read", "write"]}}
+RESULT = {"name": "pull it", "repositories": ["cgr-private", "cgr-public"], "groups": {"builds": ["read", "write"]}}
 EVERYTHING = {"include_patterns": ["**"], "exclude_patterns": []}
 ARTIFACT = {
     "actions": {"users": {"ci": ["SCAN", "READ"]}, "groups": {"builds": ["WRITE", "READ"]}},
@@ -55,10 +55,10 @@ def classic(**repo):
     return ScriptedResponse(200, {"name": "pull it", "repo": {**REPO, **repo}, "build": CLASSIC_BUILD})
 
 
-def test_creates_what_is_missing_and_reads_it_back(run_module):
+def test_create(run_module):
     transport = ScriptedTransport(NEW, ABSENT, CREATED, stored())
-    result = run_module(module, transport, **WANTED)
-    assert transport.calls == [("GET", VERSION), ("GET", ONE), ("POST", ALL), ("GET", ONE)]
+    result = run_module(module, transport, **OPTIONS)
+    assert transport.calls == [("GET", VERSION), ("GET", URL), ("POST", ALL), ("GET", URL)]
     assert transport.json_body(2) == {
         "name": "pull it",
         "resources": {
@@ -68,13 +68,13 @@ def test_creates_what_is_missing_and_reads_it_back(run_module):
             }
         },
     }
-    assert (result["changed"], result["permission"]) == (True, SHOWN)
-    assert result["diff"] == {"before": {}, "after": SHOWN}
+    assert (result["changed"], result["permission"]) == (True, RESULT)
+    assert result["diff"] == {"before": {}, "after": RESULT}
 
 
-def test_creates_over_the_older_api_on_an_older_server(run_module):
+def test_create_with_the_classic_api(run_module):
     transport = ScriptedTransport(OLD, ABSENT, ScriptedResponse(201, ""), classic())
-    result = run_module(module, transport, **WANTED, exclude_patterns=[])
+    result = run_module(module, transport, **OPTIONS, exclude_patterns=[])
     assert transport.calls == [("GET", VERSION), ("GET", CLASSIC), ("POST", CLASSIC), ("GET", CLASSIC)]
     assert transport.json_body(2) == {
         "name": "pull it",
@@ -85,13 +85,13 @@ def test_creates_over_the_older_api_on_an_older_server(run_module):
             "actions": {"users": {}, "groups": {"builds": ["read", "write"]}},
         },
     }
-    assert result["diff"] == {"before": {}, "after": {**SHOWN, "exclude_patterns": []}}
+    assert result["diff"] == {"before": {}, "after": {**RESULT, "exclude_patterns": []}}
 
 
 @pytest.mark.parametrize(("version", "now"), [(NEW, stored()), (OLD, classic())], ids=["access", "classic"])
-def test_leaves_alone_what_fits_and_what_is_not_set(run_module, version, now):
+def test_no_change(run_module, version, now):
     transport = ScriptedTransport(version, now)
-    result = run_module(module, transport, **WANTED)
+    result = run_module(module, transport, **OPTIONS)
     assert (result["changed"], result["diff"]) == (False, {"before": {}, "after": {}})
     assert methods(transport) == ["GET", "GET"]
 
@@ -99,19 +99,19 @@ def test_leaves_alone_what_fits_and_what_is_not_set(run_module, version, now):
 @pytest.mark.parametrize(
     ("version", "now"), [(NEW, stored(build=BUILD)), (OLD, classic()), (NEW, ABSENT)], ids=["access", "classic", "none"]
 )
-def test_check_mode_predicts_and_sends_no_write(run_module, version, now):
+def test_check_mode_sends_no_writes(run_module, version, now):
     transport = ScriptedTransport(version, now)
-    result = run_module(module, transport, check=True, **{**WANTED, "users": []})
+    result = run_module(module, transport, check=True, **{**OPTIONS, "users": []})
     assert result["changed"] is True
     assert result["diff"]["after"]["users"] == {}
     assert methods(transport) == ["GET", "GET"]
 
 
-def test_sends_the_whole_part_about_repositories_and_nothing_else(run_module):
+def test_only_the_part_that_concerns_repositories_is_sent(run_module):
     after = {**ARTIFACT, "actions": {**ARTIFACT["actions"], "groups": {"builds": ["READ"]}}}
     transport = ScriptedTransport(NEW, stored(build=BUILD), DONE, stored(after, build=BUILD))
-    result = run_module(module, transport, **{**WANTED, "groups": [{"name": "builds", "actions": ["read"]}]})
-    assert transport.calls[2] == ("PUT", f"{ONE}/artifact")
+    result = run_module(module, transport, **{**OPTIONS, "groups": [{"name": "builds", "actions": ["read"]}]})
+    assert transport.calls[2] == ("PUT", f"{URL}/artifact")
     assert transport.json_body(2) == {
         "actions": {"users": {"ci": ["SCAN", "READ"]}, "groups": {"builds": ["READ"]}},
         "targets": ARTIFACT["targets"],
@@ -122,9 +122,9 @@ def test_sends_the_whole_part_about_repositories_and_nothing_else(run_module):
     }
 
 
-def test_the_older_api_gets_the_other_parts_back_as_they_were(run_module):
+def test_the_classic_api_gets_the_other_parts_unchanged(run_module):
     transport = ScriptedTransport(OLD, classic(), DONE, classic(repositories=["cgr-public"]))
-    run_module(module, transport, **LOGIN, name="pull it", repositories=["cgr-public"])
+    run_module(module, transport, **CREDENTIALS, name="pull it", repositories=["cgr-public"])
     assert transport.calls[2] == ("PUT", CLASSIC)
     assert transport.json_body(2) == {
         "name": "pull it",
@@ -133,12 +133,12 @@ def test_the_older_api_gets_the_other_parts_back_as_they_were(run_module):
     }
 
 
-def test_a_permission_on_builds_alone_gets_a_part_about_repositories(run_module):
+def test_a_permission_that_concerns_only_builds(run_module):
     alone = ScriptedResponse(200, {"name": "pull it", "resources": {"build": BUILD}})
     transport = ScriptedTransport(NEW, alone, DONE, stored(build=BUILD))
-    result = run_module(module, transport, **WANTED)
-    assert transport.calls[2] == ("PUT", f"{ONE}/artifact")
-    assert result["diff"] == {"before": {}, "after": SHOWN}
+    result = run_module(module, transport, **OPTIONS)
+    assert transport.calls[2] == ("PUT", f"{URL}/artifact")
+    assert result["diff"] == {"before": {}, "after": RESULT}
 
 
 PARTS = {"include_patterns": ["example.com/**"], "exclude_patterns": ["**/secret/**"]}
@@ -171,14 +171,14 @@ PARTS = {"include_patterns": ["example.com/**"], "exclude_patterns": ["**/secret
 def test_patterns_by_repository(run_module, before, options, targets):
     plays = [NEW, stored({**ARTIFACT, "targets": before}), DONE, stored({**ARTIFACT, "targets": targets})]
     transport = ScriptedTransport(*plays)
-    assert run_module(module, transport, **LOGIN, name="pull it", **options)["changed"] is True
+    assert run_module(module, transport, **CREDENTIALS, name="pull it", **options)["changed"] is True
     assert transport.json_body(2)["targets"] == targets
 
 
-def test_the_diff_shows_patterns_by_repository_where_they_differ(run_module):
+def test_the_diff_shows_patterns_that_differ_by_repository(run_module):
     now = stored({**ARTIFACT, "targets": {"a": PARTS, "b": EVERYTHING}})
     transport = ScriptedTransport(NEW, now)
-    result = run_module(module, transport, check=True, **LOGIN, name="pull it", include_patterns=["x/**"])
+    result = run_module(module, transport, check=True, **CREDENTIALS, name="pull it", include_patterns=["x/**"])
     assert result["diff"] == {
         "before": {"include_patterns": {"a": ["example.com/**"], "b": ["**"]}},
         "after": {"include_patterns": ["x/**"]},
@@ -186,26 +186,26 @@ def test_the_diff_shows_patterns_by_repository_where_they_differ(run_module):
 
 
 @pytest.mark.parametrize(
-    "answer", [ScriptedResponse(503, "busy"), ScriptedResponse(500, "oops")], ids=["busy", "error"]
+    "response", [ScriptedResponse(503, "busy"), ScriptedResponse(500, "oops")], ids=["unavailable", "error"]
 )
-def test_a_creation_that_leaves_it_open_is_looked_for_not_repeated(run_module, answer):
-    transport = ScriptedTransport(NEW, ABSENT, answer, stored(), stored())
-    assert run_module(module, transport, **WANTED)["changed"] is True
+def test_a_creation_that_may_have_failed_is_read_back_and_not_retried(run_module, response):
+    transport = ScriptedTransport(NEW, ABSENT, response, stored(), stored())
+    assert run_module(module, transport, **OPTIONS)["changed"] is True
     assert methods(transport).count("POST") == 1
-    transport = ScriptedTransport(OLD, ABSENT, answer, ABSENT)
-    result = run_module(module, transport, **WANTED)
-    assert result["failed"] and f"status {answer.status}" in result["msg"]
+    transport = ScriptedTransport(OLD, ABSENT, response, ABSENT)
+    result = run_module(module, transport, **OPTIONS)
+    assert result["failed"] and f"status {response.status}" in result["msg"]
     assert methods(transport).count("POST") == 1
 
 
-def test_a_name_that_was_not_stored_is_an_error(run_module):
-    nobody = stored({**ARTIFACT, "actions": {"users": {}, "groups": {}}})
-    result = run_module(module, ScriptedTransport(NEW, ABSENT, CREATED, nobody), **WANTED)
+def test_a_name_that_is_not_stored_is_an_error(run_module):
+    without_grantees = stored({**ARTIFACT, "actions": {"users": {}, "groups": {}}})
+    result = run_module(module, ScriptedTransport(NEW, ABSENT, CREATED, without_grantees), **OPTIONS)
     assert result["failed"] and "did not store groups as sent" in result["msg"]
 
 
 @pytest.mark.parametrize(
-    ("plays", "changes", "words"),
+    ("plays", "changes", "message"),
     [
         pytest.param([ScriptedResponse(200, {"version": "dev"})], {}, "invalid version: 'dev'", id="version"),
         pytest.param([ScriptedResponse(200, [])], {}, "invalid version", id="no-version"),
@@ -224,16 +224,16 @@ def test_a_name_that_was_not_stored_is_an_error(run_module):
         ),
     ],
 )
-def test_what_the_server_says_can_end_it_before_any_write(run_module, plays, changes, words):
+def test_errors_before_the_first_write(run_module, plays, changes, message):
     transport = ScriptedTransport(*plays)
-    result = run_module(module, transport, **{**WANTED, **changes})
-    assert result["failed"] and words in result["msg"]
+    result = run_module(module, transport, **{**OPTIONS, **changes})
+    assert result["failed"] and message in result["msg"]
     assert set(methods(transport)) == {"GET"}
     assert "admin-token" not in str(result)
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         pytest.param({"name": "a/b"}, "name is not valid", id="slash"),
         pytest.param({"name": "x" * 65}, "name is not valid", id="long-name"),
@@ -251,33 +251,33 @@ def test_what_the_server_says_can_end_it_before_any_write(run_module, plays, cha
         ),
     ],
 )
-def test_bad_input_ends_it_before_any_request(run_module, changes, words):
+def test_invalid_options_send_no_requests(run_module, changes, message):
     transport = ScriptedTransport()
-    result = run_module(module, transport, **{**WANTED, **changes})
-    assert result["failed"] and words in result["msg"]
+    result = run_module(module, transport, **{**OPTIONS, **changes})
+    assert result["failed"] and message in result["msg"]
     assert not transport.requests
 
 
-def test_an_empty_pattern_is_none(run_module):
+def test_empty_patterns_are_ignored(run_module):
     transport = ScriptedTransport(NEW, stored())
     options = {"include_patterns": ["**", ""], "exclude_patterns": [""]}
-    assert run_module(module, transport, **WANTED, **options)["changed"] is False
+    assert run_module(module, transport, **OPTIONS, **options)["changed"] is False
 
 
-def test_repositories_may_be_any(run_module):
+def test_all_remote_repositories(run_module):
     now = stored({**ARTIFACT, "targets": {"ANY REMOTE": EVERYTHING}})
-    result = run_module(module, ScriptedTransport(NEW, now), **{**WANTED, "repositories": ["ANY REMOTE"]})
+    result = run_module(module, ScriptedTransport(NEW, now), **{**OPTIONS, "repositories": ["ANY REMOTE"]})
     assert result["changed"] is False
 
 
-GONE = {**LOGIN, "name": "pull it", "state": "absent"}
+ABSENT_OPTIONS = {**CREDENTIALS, "name": "pull it", "state": "absent"}
 
 
 @pytest.mark.parametrize(
-    ("version", "now", "asked", "sent"),
+    ("version", "now", "call", "body"),
     [
-        pytest.param(NEW, stored(), ("DELETE", ONE), None, id="access"),
-        pytest.param(NEW, stored(build=BUILD), ("DELETE", f"{ONE}/artifact"), None, id="access-with-builds"),
+        pytest.param(NEW, stored(), ("DELETE", URL), None, id="access"),
+        pytest.param(NEW, stored(build=BUILD), ("DELETE", f"{URL}/artifact"), None, id="access-with-builds"),
         pytest.param(
             OLD, ScriptedResponse(200, {"name": "pull it", "repo": REPO}), ("DELETE", CLASSIC), None, id="classic"
         ),
@@ -286,14 +286,14 @@ GONE = {**LOGIN, "name": "pull it", "state": "absent"}
         ),
     ],
 )
-def test_absent_takes_away_the_part_about_repositories(run_module, version, now, asked, sent):
+def test_absent_deletes_the_part_that_concerns_repositories(run_module, version, now, call, body):
     transport = ScriptedTransport(version, now, DONE)
-    result = run_module(module, transport, **GONE)
-    assert (transport.calls[2], transport.json_body(2)) == (asked, sent)
+    result = run_module(module, transport, **ABSENT_OPTIONS)
+    assert (transport.calls[2], transport.json_body(2)) == (call, body)
     assert (result["changed"], result["permission"]) == (True, {})
     assert result["diff"]["before"]["repositories"] == ["cgr-private", "cgr-public"]
     assert result["diff"]["after"] == {}
-    check = run_module(module, ScriptedTransport(version, now), check=True, **GONE)
+    check = run_module(module, ScriptedTransport(version, now), check=True, **ABSENT_OPTIONS)
     assert (check["changed"], check["diff"]) == (True, result["diff"])
 
 
@@ -306,21 +306,21 @@ def test_absent_takes_away_the_part_about_repositories(run_module, version, now,
         (OLD, ScriptedResponse(200, {"name": "pull it", "build": CLASSIC_BUILD})),
     ],
 )
-def test_absent_already(run_module, version, now):
+def test_already_absent(run_module, version, now):
     transport = ScriptedTransport(version, now)
-    assert run_module(module, transport, **GONE)["changed"] is False
+    assert run_module(module, transport, **ABSENT_OPTIONS)["changed"] is False
     assert methods(transport) == ["GET", "GET"]
 
 
 class Permissions:
-    """Permissions in memory, over the Access API. refuses: names that may not be written."""
+    """Permissions in memory, over the Access API. rejected_names: names that may not be written."""
 
-    def __init__(self, *names, refuses=()):
+    def __init__(self, *names, rejected_names=()):
         self.stored = {name: {"artifact": ARTIFACT} for name in names}
-        self.refuses = refuses
-        self.transport = ScriptedTransport(respond=self.answer)
+        self.rejected_names = rejected_names
+        self.transport = ScriptedTransport(respond=self.respond)
 
-    def answer(self, request):
+    def respond(self, request):
         if request.url == VERSION:
             return NEW
         name = request.url.removeprefix(f"{ALL}/").partition("/")[0]
@@ -332,7 +332,7 @@ class Permissions:
             return DONE
         body = json.loads(request.body)
         name = body.get("name", name)
-        if name in self.refuses:
+        if name in self.rejected_names:
             return FORBIDDEN
         self.stored[name] = body.get("resources") or {"artifact": body}
         return CREATED
@@ -343,21 +343,21 @@ class Permissions:
 
 
 BUILDS = [{"name": "builds", "actions": ["read", "write"]}]
-SEVERAL = {
-    **LOGIN,
+LIST_OPTIONS = {
+    **CREDENTIALS,
     "permissions": [
         {"name": "new", "repositories": ["cgr-public"], "groups": BUILDS},
         {"name": "same", "groups": BUILDS},
-        {"name": "gone", "state": "absent"},
+        {"name": "removed", "state": "absent"},
     ],
 }
 
 
-def test_several_permissions_in_one_task(run_module):
-    predicted = run_module(module, Permissions("same", "gone").transport, check=True, **SEVERAL)
-    artifactory = Permissions("same", "gone")
-    result = run_module(module, artifactory.transport, **SEVERAL)
-    assert [one["changed"] for one in result["permissions"]] == [True, False, True]
+def test_a_list(run_module):
+    predicted = run_module(module, Permissions("same", "removed").transport, check=True, **LIST_OPTIONS)
+    artifactory = Permissions("same", "removed")
+    result = run_module(module, artifactory.transport, **LIST_OPTIONS)
+    assert [item["changed"] for item in result["permissions"]] == [True, False, True]
     assert result["permissions"][0]["permission"] == {
         "name": "new",
         "repositories": ["cgr-public"],
@@ -366,30 +366,30 @@ def test_several_permissions_in_one_task(run_module):
     assert set(artifactory.stored) == {"new", "same"}
     assert sorted(artifactory.writes) == ["DELETE", "POST"]
     assert (predicted["permissions"], predicted["diff"]) == (result["permissions"], result["diff"])
-    assert [diff["after_header"] for diff in result["diff"]] == ["new", "gone"]
+    assert [diff["after_header"] for diff in result["diff"]] == ["new", "removed"]
     again = Permissions("same")
     again.stored = artifactory.stored
-    assert run_module(module, again.transport, **SEVERAL)["changed"] is False
+    assert run_module(module, again.transport, **LIST_OPTIONS)["changed"] is False
     assert again.writes == []
 
 
-def test_one_permission_that_fails_does_not_stop_the_others(run_module):
-    artifactory = Permissions("gone", refuses=["new"])
-    result = run_module(module, artifactory.transport, **SEVERAL)
-    assert [one["failed"] for one in result["permissions"]] == [True, True, False]
+def test_a_failed_item_does_not_stop_the_others(run_module):
+    artifactory = Permissions("removed", rejected_names=["new"])
+    result = run_module(module, artifactory.transport, **LIST_OPTIONS)
+    assert [item["failed"] for item in result["permissions"]] == [True, True, False]
     assert result["permissions"][0]["error"]["status"] == 403
     assert "new: POST" in result["msg"] and "same: There is no permission 'same' on repositories" in result["msg"]
     assert artifactory.stored == {}
 
 
 @pytest.mark.parametrize(
-    ("permissions", "says"),
+    ("permissions", "message"),
     [
         ([{"name": "a", "repositories": ["b"]}, {"name": "a", "state": "absent"}], "a is in the list more than once"),
         ([{"name": "a", "repositories": ["b"]}, {"name": "c/d"}], "name is not valid"),
     ],
 )
-def test_several_are_looked_at_before_the_first_request(run_module, permissions, says):
+def test_an_invalid_item_sends_no_requests(run_module, permissions, message):
     transport = ScriptedTransport()
-    assert says in run_module(module, transport, **LOGIN, permissions=permissions)["msg"]
+    assert message in run_module(module, transport, **CREDENTIALS, permissions=permissions)["msg"]
     assert transport.calls == []

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import pytest
 from scripted import ScriptedResponse, ScriptedTransport
-from scripted_artifactory import BASE, LOGIN
+from scripted_artifactory import BASE, CREDENTIALS
 
 from ansible_collections.cgr.pull_through.plugins.modules import artifactory_repository_cache_info
 
-CACHE = {**LOGIN, "key": "cgr-private"}
+CACHE = {**CREDENTIALS, "key": "cgr-private"}
 ROOT = ScriptedResponse(200, {"children": []})
 NGINX = "example.com/nginx"
 
@@ -34,7 +34,7 @@ def test_markers(run_module):
     assert transport.calls[0] == ("GET", f"{BASE}/artifactory/api/storage/cgr-private-cache/")
 
 
-def test_what_is_cached_is_counted_without_markers(run_module):
+def test_count_files_without_markers(run_module):
     rows = [row("latest", "list.manifest.json", 900), row("sha256__a", "sha256__1", 100), row("b", "sha256__2.marker")]
     transport = ScriptedTransport(ROOT, ScriptedResponse(200, {"results": rows}))
     result = run_module(artifactory_repository_cache_info, transport, **CACHE, count_files=True)
@@ -42,15 +42,15 @@ def test_what_is_cached_is_counted_without_markers(run_module):
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
+    ("status", "message"),
     [(403, "lacks the permission to read cgr-private-cache"), (404, "does not show cgr-private-cache to this user")],
 )
-def test_a_cache_that_is_not_seen_is_not_taken_for_a_clean_one(run_module, status, words):
+def test_a_cache_that_cannot_be_read_is_an_error(run_module, status, message):
     transport = ScriptedTransport(ScriptedResponse(status, "no"))
-    assert words in run_module(artifactory_repository_cache_info, transport, **CACHE)["msg"]
+    assert message in run_module(artifactory_repository_cache_info, transport, **CACHE)["msg"]
 
 
-def test_bad_input(run_module):
+def test_an_invalid_key(run_module):
     options = {**CACHE, "key": "a/b"}
     assert "not valid" in run_module(artifactory_repository_cache_info, ScriptedTransport(), **options)["msg"]
 
@@ -62,10 +62,12 @@ def respond(request):
     return ROOT if request.method == "GET" else ScriptedResponse(200, {"results": [row("latest", "sha256__1.marker")]})
 
 
-def test_several_repositories_in_one_task(run_module):
+def test_a_list(run_module):
     transport = ScriptedTransport(respond=respond)
     keys = ["cgr-private", "cgr-public"]
-    result = run_module(artifactory_repository_cache_info, transport, **LOGIN, repository_keys=keys, count_files=True)
+    result = run_module(
+        artifactory_repository_cache_info, transport, **CREDENTIALS, repository_keys=keys, count_files=True
+    )
     single = run_module(artifactory_repository_cache_info, transport, **CACHE, count_files=True)
     assert [repository["key"] for repository in result["repositories"]] == keys
     first = result["repositories"][0]
@@ -73,10 +75,10 @@ def test_several_repositories_in_one_task(run_module):
     assert (result["changed"], first["failed"], first["count"], first["files"]) == (False, False, 1, 0)
 
 
-def test_a_repository_that_fails_does_not_stop_the_others(run_module):
+def test_a_failed_repository_does_not_stop_the_others(run_module):
     keys = ["missing", "cgr-public"]
     result = run_module(
-        artifactory_repository_cache_info, ScriptedTransport(respond=respond), **LOGIN, repository_keys=keys
+        artifactory_repository_cache_info, ScriptedTransport(respond=respond), **CREDENTIALS, repository_keys=keys
     )
     assert result["failed"] is True
     assert result["msg"].startswith("missing: Artifactory does not show missing-cache") and "\n" not in result["msg"]
@@ -86,14 +88,16 @@ def test_a_repository_that_fails_does_not_stop_the_others(run_module):
 
 
 @pytest.mark.parametrize(
-    ("keys", "words"), [(["a", "a"], "a is in the list more than once"), (["a", "b/c"], "'b/c' is not valid")]
+    ("keys", "message"), [(["a", "a"], "a is in the list more than once"), (["a", "b/c"], "'b/c' is not valid")]
 )
-def test_bad_input_in_the_list(run_module, keys, words):
+def test_an_invalid_list_sends_no_requests(run_module, keys, message):
     transport = ScriptedTransport()
-    assert words in run_module(artifactory_repository_cache_info, transport, **LOGIN, repository_keys=keys)["msg"]
+    assert (
+        message in run_module(artifactory_repository_cache_info, transport, **CREDENTIALS, repository_keys=keys)["msg"]
+    )
     assert transport.requests == []
 
 
 def test_a_key_is_required(run_module):
-    result = run_module(artifactory_repository_cache_info, ScriptedTransport(), **LOGIN)
+    result = run_module(artifactory_repository_cache_info, ScriptedTransport(), **CREDENTIALS)
     assert "one of the following is required: key, repository_keys" in result["msg"]

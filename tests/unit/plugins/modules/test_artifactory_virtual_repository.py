@@ -6,12 +6,22 @@ from __future__ import annotations
 
 import pytest
 from scripted import ScriptedResponse, ScriptedTransport
-from scripted_artifactory import ABSENT, BASE, FORBIDDEN, LICENSE, LOGIN, PRO_ONLY, methods
+from scripted_artifactory import (
+    ABSENT,
+    BASE,
+    CREDENTIALS,
+    FORBIDDEN,
+    LICENSE,
+    PRO_ONLY,
+    Artifactory,
+    methods,
+    remote_config,
+)
 
 from ansible_collections.cgr.pull_through.plugins.modules import artifactory_virtual_repository as module
 
-ONE = f"{BASE}/artifactory/api/repositories/cgr"
-WANTED = {**LOGIN, "key": "cgr", "repositories": ["cgr-private", "cgr-public"]}
+URL = f"{BASE}/artifactory/api/repositories/cgr"
+OPTIONS = {**CREDENTIALS, "key": "cgr", "repositories": ["cgr-private", "cgr-public"]}
 STORED = {
     "key": "cgr",
     "rclass": "virtual",
@@ -27,59 +37,63 @@ def stored(**changes):
     return ScriptedResponse(200, {**STORED, **changes})
 
 
-def remote(key, package_type="docker", url="https://cgr.dev/", **more):
-    return {"key": key, "type": "remote", "packageType": package_type, "url": url, **more}
+def remote(key, package_type="docker", url="https://cgr.dev/", **settings):
+    return {"key": key, "type": "remote", "packageType": package_type, "url": url, **settings}
 
 
 def configurations(*remotes, **groups):
     return ScriptedResponse(200, {"LOCAL": [], "REMOTE": list(remotes), "VIRTUAL": [], **groups})
 
 
-THERE = configurations(remote("cgr-private"), remote("cgr-public"), remote("npm", "npm", "https://registry.npmjs.org/"))
+MEMBERS = configurations(
+    remote("cgr-private"), remote("cgr-public"), remote("npm", "npm", "https://registry.npmjs.org/")
+)
 
 
-def test_creates_what_is_missing_after_a_look_at_the_members(run_module):
-    transport = ScriptedTransport(ABSENT, LICENSE, THERE, WRITTEN, stored(description="All"))
-    result = run_module(module, transport, **WANTED, description="All")
+def test_create_after_the_members_are_read(run_module):
+    transport = ScriptedTransport(ABSENT, LICENSE, MEMBERS, WRITTEN, stored(description="All"))
+    result = run_module(module, transport, **OPTIONS, description="All")
     assert (result["changed"], result["warnings"]) == (True, [])
-    assert transport.calls[2:4] == [("GET", f"{BASE}/artifactory/api/repositories/configurations"), ("PUT", ONE)]
-    wanted = {
+    assert transport.calls[2:4] == [("GET", f"{BASE}/artifactory/api/repositories/configurations"), ("PUT", URL)]
+    desired = {
         "key": "cgr",
         "rclass": "virtual",
         "packageType": "docker",
         "repositories": ["cgr-private", "cgr-public"],
         "description": "All",
     }
-    assert transport.json_body(3) == wanted
-    assert result["repository"] == wanted
-    assert result["diff"] == {"before": {}, "after": wanted}
+    assert transport.json_body(3) == desired
+    assert result["repository"] == desired
+    assert result["diff"] == {"before": {}, "after": desired}
 
 
-def test_check_mode_predicts_the_creation_and_sends_no_write(run_module):
-    transport = ScriptedTransport(ABSENT, LICENSE, THERE)
-    result = run_module(module, transport, check=True, **WANTED)
-    real = run_module(module, ScriptedTransport(ABSENT, LICENSE, THERE, WRITTEN, stored()), **WANTED)
+def test_create_in_check_mode(run_module):
+    transport = ScriptedTransport(ABSENT, LICENSE, MEMBERS)
+    result = run_module(module, transport, check=True, **OPTIONS)
+    real = run_module(module, ScriptedTransport(ABSENT, LICENSE, MEMBERS, WRITTEN, stored()), **OPTIONS)
     assert methods(transport) == ["GET", "GET", "GET"]
     assert (result["changed"], result["diff"]) == (real["changed"], real["diff"])
 
 
-def test_leaves_alone_what_fits(run_module):
-    transport = ScriptedTransport(stored(), THERE)
-    assert run_module(module, transport, **WANTED, settings={"resolveDockerTagsByTimestamp": False})["changed"] is False
+def test_no_change(run_module):
+    transport = ScriptedTransport(stored(), MEMBERS)
+    assert (
+        run_module(module, transport, **OPTIONS, settings={"resolveDockerTagsByTimestamp": False})["changed"] is False
+    )
     assert methods(transport) == ["GET", "GET"]
 
 
-def test_members_that_are_not_named_are_not_looked_at(run_module):
+def test_members_are_read_only_if_they_are_set(run_module):
     transport = ScriptedTransport(stored())
-    assert run_module(module, transport, **LOGIN, key="cgr", description="")["changed"] is False
-    assert transport.calls == [("GET", ONE)]
+    assert run_module(module, transport, **CREDENTIALS, key="cgr", description="")["changed"] is False
+    assert transport.calls == [("GET", URL)]
 
 
-def test_another_order_is_a_change(run_module):
-    transport = ScriptedTransport(stored(repositories=["cgr-public", "cgr-private"]), THERE, WRITTEN, stored())
-    result = run_module(module, transport, **WANTED)
+def test_the_order_is_compared(run_module):
+    transport = ScriptedTransport(stored(repositories=["cgr-public", "cgr-private"]), MEMBERS, WRITTEN, stored())
+    result = run_module(module, transport, **OPTIONS)
     assert (transport.calls[2], transport.json_body(2)) == (
-        ("POST", ONE),
+        ("POST", URL),
         {"key": "cgr", "repositories": ["cgr-private", "cgr-public"]},
     )
     assert result["diff"] == {
@@ -88,23 +102,23 @@ def test_another_order_is_a_change(run_module):
     }
 
 
-def test_the_deployment_repository_is_sent_by_its_rest_name(run_module):
+def test_the_deployment_repository_has_its_rest_name(run_module):
     transport = ScriptedTransport(stored(), WRITTEN, stored(defaultDeploymentRepo="here"))
-    result = run_module(module, transport, **LOGIN, key="cgr", default_deployment_repository="here")
+    result = run_module(module, transport, **CREDENTIALS, key="cgr", default_deployment_repository="here")
     assert transport.json_body(1) == {"key": "cgr", "defaultDeploymentRepo": "here"}
     assert result["diff"] == {"before": {"defaultDeploymentRepo": None}, "after": {"defaultDeploymentRepo": "here"}}
 
 
-def test_an_order_that_was_not_stored_is_an_error(run_module):
+def test_an_order_that_is_not_stored_is_an_error(run_module):
     other = stored(repositories=["cgr-public", "cgr-private"])
-    result = run_module(module, ScriptedTransport(other, THERE, WRITTEN, other), **WANTED)
+    result = run_module(module, ScriptedTransport(other, MEMBERS, WRITTEN, other), **OPTIONS)
     assert result["failed"] and "did not store repositories" in result["msg"]
 
 
-def test_on_an_older_server_only_the_members_are_read(run_module):
-    members = [ScriptedResponse(200, {**remote(key), "rclass": "remote"}) for key in WANTED["repositories"]]
+def test_an_earlier_version_gets_one_request_per_member(run_module):
+    members = [ScriptedResponse(200, {**remote(key), "rclass": "remote"}) for key in OPTIONS["repositories"]]
     transport = ScriptedTransport(stored(), ABSENT, *members)
-    assert run_module(module, transport, **WANTED)["changed"] is False
+    assert run_module(module, transport, **OPTIONS)["changed"] is False
     assert [url.rpartition("/")[2] for _method, url in transport.calls] == [
         "cgr",
         "configurations",
@@ -113,9 +127,9 @@ def test_on_an_older_server_only_the_members_are_read(run_module):
     ]
 
 
-def test_a_generic_repository_holds_any_package_type(run_module):
-    transport = ScriptedTransport(stored(packageType="generic", repositories=["npm"]), THERE)
-    options = {**LOGIN, "key": "cgr", "package_type": "generic", "repositories": ["npm"]}
+def test_a_generic_repository_can_have_members_of_any_type(run_module):
+    transport = ScriptedTransport(stored(packageType="generic", repositories=["npm"]), MEMBERS)
+    options = {**CREDENTIALS, "key": "cgr", "package_type": "generic", "repositories": ["npm"]}
     assert run_module(module, transport, **options)["changed"] is False
 
 
@@ -123,16 +137,16 @@ NESTED = {"key": "inner", "type": "virtual", "packageType": "docker", "repositor
 
 
 @pytest.mark.parametrize(
-    ("plays", "repositories", "words"),
+    ("plays", "repositories", "message"),
     [
         pytest.param(
-            [stored(), THERE],
-            ["cgr-public", "gone", "lost"],
-            "no repository gone, lost, which is a member of cgr",
-            id="gone",
+            [stored(), MEMBERS],
+            ["cgr-public", "missing", "lost"],
+            "no repository missing, lost, which is a member of cgr",
+            id="missing",
         ),
         pytest.param(
-            [stored(), THERE], ["cgr-public", "npm"], "npm has packageType 'npm', and cgr has 'docker'", id="type"
+            [stored(), MEMBERS], ["cgr-public", "npm"], "npm has packageType 'npm', and cgr has 'docker'", id="type"
         ),
         pytest.param(
             [stored(), configurations(VIRTUAL=[NESTED, {**STORED, "type": "virtual"}])],
@@ -147,19 +161,19 @@ NESTED = {"key": "inner", "type": "virtual", "packageType": "docker", "repositor
         pytest.param([ABSENT], None, "creating one needs repositories", id="nothing-to-create"),
     ],
 )
-def test_what_is_there_can_end_it_before_any_write(run_module, plays, repositories, words):
+def test_errors_before_the_first_write(run_module, plays, repositories, message):
     transport = ScriptedTransport(*plays)
-    result = run_module(module, transport, **{**WANTED, "repositories": repositories})
-    assert result["failed"] and words in result["msg"]
+    result = run_module(module, transport, **{**OPTIONS, "repositories": repositories})
+    assert result["failed"] and message in result["msg"]
     assert set(methods(transport)) == {"GET"}
     assert "admin-token" not in str(result)
 
 
-def test_in_check_mode_a_missing_member_may_be_about_to_come(run_module):
-    options = {**WANTED, "repositories": ["cgr-public", "gone"]}
-    result = run_module(module, ScriptedTransport(stored(), THERE), check=True, **options)
+def test_check_mode_only_warns_about_a_missing_member(run_module):
+    options = {**OPTIONS, "repositories": ["cgr-public", "missing"]}
+    result = run_module(module, ScriptedTransport(stored(), MEMBERS), check=True, **options)
     assert result["changed"] is True
-    assert "no repository gone" in result["warnings"][0]
+    assert "no repository missing" in result["warnings"][0]
 
 
 LIBRARIES = remote("cgr-java", "maven", "https://libraries.cgr.dev/java/")
@@ -171,7 +185,7 @@ SHORT = remote("cgr-short", dockerProjectId="example.com")
 
 
 @pytest.mark.parametrize(
-    ("package_type", "repositories", "answer", "words"),
+    ("package_type", "repositories", "response", "message"),
     [
         pytest.param(
             "maven",
@@ -205,17 +219,17 @@ SHORT = remote("cgr-short", dockerProjectId="example.com")
         pytest.param("docker", ["cgr-short"], configurations(SHORT), [], id="short-names-alone"),
     ],
 )
-def test_warns_of_members_that_spoil_each_other(run_module, package_type, repositories, answer, words):
-    options = {**LOGIN, "key": "cgr", "package_type": package_type, "repositories": repositories}
-    transport = ScriptedTransport(stored(packageType=package_type, repositories=repositories), answer)
+def test_warnings_about_unsafe_members(run_module, package_type, repositories, response, message):
+    options = {**CREDENTIALS, "key": "cgr", "package_type": package_type, "repositories": repositories}
+    transport = ScriptedTransport(stored(packageType=package_type, repositories=repositories), response)
     result = run_module(module, transport, **options)
     assert result["changed"] is False
-    assert len(result["warnings"]) == len(words)
-    assert all(word in warning for word, warning in zip(words, result["warnings"]))
+    assert len(result["warnings"]) == len(message)
+    assert all(message in warning for message, warning in zip(message, result["warnings"]))
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         pytest.param({"key": "x" * 65}, "65 characters; at most 64", id="long-key"),
         pytest.param({"repositories": []}, "repositories is empty", id="no-members"),
@@ -228,18 +242,18 @@ def test_warns_of_members_that_spoil_each_other(run_module, package_type, reposi
         ),
     ],
 )
-def test_bad_input_ends_it_before_any_request(run_module, changes, words):
+def test_invalid_options_send_no_requests(run_module, changes, message):
     transport = ScriptedTransport()
-    result = run_module(module, transport, **{**WANTED, **changes})
-    assert result["failed"] and words in result["msg"]
+    result = run_module(module, transport, **{**OPTIONS, **changes})
+    assert result["failed"] and message in result["msg"]
     assert not transport.requests
 
 
 def test_absent(run_module):
-    options = {**LOGIN, "key": "cgr", "state": "absent"}
+    options = {**CREDENTIALS, "key": "cgr", "state": "absent"}
     transport = ScriptedTransport(stored(), ScriptedResponse(200, "removed"))
     result = run_module(module, transport, **options)
-    assert transport.calls[1] == ("DELETE", ONE)
+    assert transport.calls[1] == ("DELETE", URL)
     assert result["diff"] == {
         "before": {name: STORED[name] for name in ("key", "rclass", "packageType", "repositories")},
         "after": {},
@@ -247,3 +261,29 @@ def test_absent(run_module):
     assert run_module(module, ScriptedTransport(ABSENT), **options)["changed"] is False
     check = run_module(module, ScriptedTransport(stored()), check=True, **options)
     assert (check["changed"], check["diff"]) == (result["changed"], result["diff"])
+
+
+def test_a_list_can_create_a_member_before_its_virtual_repository(run_module):
+    artifactory = Artifactory(remote_config("a"))
+    virtuals = [{"key": "inner", "repositories": ["a"]}, {"key": "outer", "repositories": ["inner"]}]
+    result = run_module(module, artifactory.transport, **CREDENTIALS, virtual_repositories=virtuals)
+    assert [item["changed"] for item in result["virtual_repositories"]] == [True, True]
+    assert artifactory.writes == ["PUT /repositories/inner", "PUT /repositories/outer"]
+    again = run_module(module, artifactory.transport, **CREDENTIALS, virtual_repositories=virtuals)
+    assert again["changed"] is False
+
+
+def test_a_virtual_repository_without_its_member_does_not_stop_the_others(run_module):
+    artifactory = Artifactory(remote_config("a"))
+    virtuals = [{"key": "good", "repositories": ["a"]}, {"key": "bad", "repositories": ["nowhere"]}]
+    result = run_module(module, artifactory.transport, **CREDENTIALS, virtual_repositories=virtuals)
+    assert [item["failed"] for item in result["virtual_repositories"]] == [False, True]
+    assert "There is no repository nowhere" in result["msg"]
+
+
+def test_a_virtual_repository_cannot_have_a_member_whose_plan_failed(run_module):
+    artifactory = Artifactory(remote_config("a"))
+    virtuals = [{"key": "inner", "repositories": ["nowhere"]}, {"key": "outer", "repositories": ["inner"]}]
+    result = run_module(module, artifactory.transport, **CREDENTIALS, virtual_repositories=virtuals)
+    assert [item["failed"] for item in result["virtual_repositories"]] == [True, True]
+    assert artifactory.writes == []

@@ -1,0 +1,63 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from scripted import ScriptedResponse, ScriptedTransport
+from scripted_artifactory import ABSENT, BASE, CREDENTIALS, LICENSE, remote_config
+
+from ansible_collections.cgr.pull_through.plugins.modules import artifactory_repository_info
+
+ALL = ScriptedResponse(
+    200,
+    {
+        "LOCAL": [{"key": "here", "type": "local", "packageType": "docker"}],
+        "REMOTE": [
+            {"key": "z", "type": "remote", "packageType": "docker", "username": "u", "password": "AM.cipher"},
+            {"key": "a", "type": "remote", "packageType": "npm", "projectKey": "default"},
+        ],
+    },
+)
+
+
+def test_one_request_for_all_repositories(run_module):
+    transport = ScriptedTransport(ALL)
+    result = run_module(artifactory_repository_info, transport, **CREDENTIALS)
+    assert [repository["key"] for repository in result["repositories"]] == ["a", "here", "z"]
+    assert transport.calls == [("GET", f"{BASE}/artifactory/api/repositories/configurations")]
+    assert "password" not in str(result["repositories"]) and "projectKey" not in result["repositories"][0]
+
+
+@pytest.mark.parametrize(
+    ("options", "keys"),
+    [
+        ({"rclass": "remote"}, ["a", "z"]),
+        ({"package_type": "Docker"}, ["here", "z"]),
+        ({"repository_keys": ["z", "none"]}, ["z"]),
+    ],
+)
+def test_filters(run_module, options, keys):
+    result = run_module(artifactory_repository_info, ScriptedTransport(ALL), **CREDENTIALS, **options)
+    assert [repository["key"] for repository in result["repositories"]] == keys
+
+
+def test_query(run_module):
+    result = run_module(artifactory_repository_info, ScriptedTransport(ALL), **CREDENTIALS, query="[?username].key")
+    assert result["result"] == ["z"]
+
+
+def test_an_invalid_query_sends_no_requests(run_module):
+    transport = ScriptedTransport()
+    result = run_module(artifactory_repository_info, transport, **CREDENTIALS, query="[?")
+    assert "JMESPath expression" in result["msg"] and not transport.requests
+
+
+def test_an_earlier_version_gets_one_request_per_repository(run_module):
+    config = remote_config("cgr-private", description="Images (local file cache)")
+    rows = ScriptedResponse(200, [{"key": "cgr-private"}, {"key": "b"}])
+    transport = ScriptedTransport(ABSENT, LICENSE, rows, ABSENT, ScriptedResponse(200, config))
+    result = run_module(artifactory_repository_info, transport, **CREDENTIALS)
+    assert [repository["key"] for repository in result["repositories"]] == ["cgr-private"]
+    assert result["repositories"][0]["description"] == "Images"
