@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One lab for all tests, put back to its seeded state before each of them."""
+"""One lab for all tests, reset before each of them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Lab:
         self._thread.join()
 
     def _client(self, service: str, token: str = "") -> httpx.Client:
-        """A client of a service that follows no redirects and sends `token` as its bearer."""
+        """A client of a service that does not follow redirects and sends `token` as its bearer token."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         address = self.simulator.addresses[service]
         self._clients.append(httpx.Client(base_url=address, verify=self._tls, headers=headers, trust_env=False))
@@ -71,9 +71,9 @@ class Lab:
     def registry(self) -> httpx.Client:
         return self.client("registry")
 
-    def api(self, person: str = "owner") -> httpx.Client:
-        """The platform API, called by one of the seeded people."""
-        return self.client("api", self.state["chainguard"]["api_tokens"][person])
+    def api(self, user: str = "owner") -> httpx.Client:
+        """A client of the platform API with the token of a seeded identity."""
+        return self.client("api", self.state["chainguard"]["api_tokens"][user])
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         response = self.client("control").request(method, path, json=body)
@@ -86,17 +86,17 @@ class Lab:
     def configure(self, **settings: Any) -> None:
         self.control("POST", "/settings", settings)
 
-    def fail(self, **rule: Any) -> None:
+    def inject_fault(self, **rule: Any) -> None:
         self.control("POST", "/faults", rule)
 
     def request_log(self, kind: str = "") -> list[dict[str, Any]]:
-        """The entries of a kind, or all of them."""
+        """The entries of a kind, or all entries."""
         return [entry for entry in self.control("GET", "/request_log") if kind in ("", entry["kind"])]
 
     def role(self, name: str) -> str:
         """The UID of a managed role."""
-        found = self.api().get("/iam/v2/roles", params={"name": name}).json()["roles"]
-        return next(str(role["uid"]) for role in found if "/" not in role["uid"])
+        roles = self.api().get("/iam/v2/roles", params={"name": name}).json()["roles"]
+        return next(str(role["uid"]) for role in roles if "/" not in role["uid"])
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +113,7 @@ def lab(running_lab: Lab) -> Lab:
 
 @dataclass(frozen=True)
 class PullToken:
-    """What a client logs in with, and the API's answer to its creation."""
+    """Username and password of a pull token, and the API's response to its creation."""
 
     username: str
     password: str
@@ -141,37 +141,37 @@ def jwks(key: rsa.RSAPrivateKey) -> str:
 
 @pytest.fixture
 def static_identity(lab: Lab, jwks: str) -> Callable[..., dict[str, Any]]:
-    """Makes the body that creates a static identity."""
+    """Builds the request body for a static identity."""
 
-    def make(*, ttl: float = HOUR, **changed: Any) -> dict[str, Any]:
+    def create(*, ttl: float = HOUR, **overrides: Any) -> dict[str, Any]:
         keys = {
             "issuer": PULL_TOKEN_ISSUER,
             "subject": f"pull-token-{secrets.token_hex(20)}",
             "issuerKeys": jwks,
             "expirationTime": rfc3339(lab.simulator.clock.now() + ttl),
         }
-        return {"name": "pull-token - registry", "description": "made by a test", "staticKeys": keys | changed}
+        return {"name": "pull-token - registry", "description": "made by a test", "staticKeys": keys | overrides}
 
-    return make
+    return create
 
 
 @pytest.fixture
 def pull_token(lab: Lab, key: rsa.RSAPrivateKey, static_identity: Callable[..., Any]) -> Callable[..., PullToken]:
-    """Makes pull tokens, in the way of chainguard.md §3. `claims` overrides those that the password carries."""
+    """Creates pull tokens (facts/chainguard.md#pull-tokens). `claims` override those of the password."""
 
-    def make(role: str = "registry.pull", *, ttl: float = HOUR, **claims: Any) -> PullToken:
+    def create(role: str = "registry.pull", *, ttl: float = HOUR, **claims: Any) -> PullToken:
         body = static_identity(ttl=ttl)
-        answer = lab.api().post(f"/iam/v2/identities/{lab.org}", json=body)
-        assert answer.status_code == 200, answer.text
+        response = lab.api().post(f"/iam/v2/identities/{lab.org}", json=body)
+        assert response.status_code == 200, response.text
         if role:
-            binding = {"identityUid": answer.json()["uid"], "roleUid": lab.role(role)}
+            binding = {"identityUid": response.json()["uid"], "roleUid": lab.role(role)}
             assert lab.api().post(f"/iam/v2/roleBindings/{lab.org}", json=binding).status_code == 200
         now, keys = int(lab.simulator.clock.now()), body["staticKeys"]
-        plain = {"iss": keys["issuer"], "sub": keys["subject"], "aud": "https://issuer.enforce.dev", "iat": now}
-        password = jwt.sign(key, {**plain, "exp": now + int(ttl) - 1, **claims})
-        return PullToken(answer.json()["uid"], password, answer.json())
+        token_claims = {"iss": keys["issuer"], "sub": keys["subject"], "aud": "https://issuer.enforce.dev", "iat": now}
+        password = jwt.sign(key, {**token_claims, "exp": now + int(ttl) - 1, **claims})
+        return PullToken(response.json()["uid"], password, response.json())
 
-    return make
+    return create
 
 
 def rfc3339(epoch: float) -> str:

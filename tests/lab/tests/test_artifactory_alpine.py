@@ -22,7 +22,7 @@ INDEX, PACKAGE = "x86_64/APKINDEX.tar.gz", "x86_64/lab-private-1.0.0-r0.apk"
 
 @pytest.fixture
 def apk(lab: Lab, pull_token: Callable[..., PullToken]) -> str:
-    """A remote repository as the guide has it."""
+    """A remote repository with the settings of the guide."""
     token = pull_token("apk.pull")
     credentials = {"username": token.username, "password": token.password}
     create(lab, "apk", {**ALPINE, "url": "https://apk.cgr.dev/example.com", **credentials})
@@ -41,7 +41,7 @@ def test_public_packages(lab: Lab) -> None:
     assert get(lab, "extra/x86_64/lab-extra-1.1.0-r0.apk").status_code == 200
 
 
-def test_the_settings_of_the_user_interface_do(lab: Lab, apk: str) -> None:
+def test_the_defaults_of_the_ui_work(lab: Lab, apk: str) -> None:
     change(lab, "apk", blockMismatchingMimeTypes=True, bypassHeadRequests=True)
     assert get(lab, f"apk/{PACKAGE}").status_code == 200
 
@@ -54,12 +54,12 @@ def test_the_settings_of_the_user_interface_do(lab: Lab, apk: str) -> None:
         {"username": "", "password": ""},
     ],
 )
-def test_a_wrong_setting_finds_nothing(lab: Lab, apk: str, wrong: dict[str, Any]) -> None:
+def test_a_wrong_setting_is_a_404(lab: Lab, apk: str, wrong: dict[str, Any]) -> None:
     change(lab, "apk", **wrong)
     assert envelope(get(lab, f"apk/{INDEX}")) == envelope(get(lab, f"apk/{PACKAGE}")) == MISSING
 
 
-def test_without_the_one_setting_there_is_an_index_and_no_package(lab: Lab, apk: str) -> None:
+def test_url_normalization_breaks_packages_but_not_the_index(lab: Lab, apk: str) -> None:
     change(lab, "apk", disableUrlNormalization=False)
     assert get(lab, f"apk/{INDEX}").status_code == 200
     assert envelope(get(lab, f"apk/{PACKAGE}")) == MISSING

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cache of a remote repository from the outside: its layout, storage info, delete, zap and searches."""
+"""The cache of a remote repository: layout, storage info, delete, zap and searches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from .conftest import Lab
-from .test_artifactory_docker import PUBLIC, asked, blob, layers, manifest, publish
+from .test_artifactory_docker import PUBLIC, blob, count_requests, layers, manifest, publish
 from .test_artifactory_rest import REMOTE, V1, client, create, envelope
 
 STORAGE, ZAP, AQL = "/artifactory/api/storage/cgr-cache", "/artifactory/api/zap", "/artifactory/api/search/aql"
@@ -28,7 +28,7 @@ def public(lab: Lab) -> str:
 
 @pytest.fixture
 def cached(lab: Lab, public: str) -> str:
-    """The folder of the first platform's manifest, of which the config is cached and a layer is not."""
+    """The folder of the first platform's manifest. Its config is cached, and a layer is not."""
     digests = layers(lab, public)
     blob(lab, public, digests[0])
     child = manifest(lab, public).json()["manifests"][0]["digest"]
@@ -44,9 +44,9 @@ def epoch(text: str) -> float:
 
 
 def info(lab: Lab, path: str, user: str = "reader", **query: str) -> dict[str, Any]:
-    answer = client(lab, user).get(f"{STORAGE}/{path}", params=query)
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
+    response = client(lab, user).get(f"{STORAGE}/{path}", params=query)
+    assert response.status_code == 200, response.text
+    return dict(response.json())
 
 
 def search(lab: Lab, query: str, user: str = "admin") -> httpx.Response:
@@ -57,34 +57,38 @@ def search(lab: Lab, query: str, user: str = "admin") -> httpx.Response:
 
 
 def test_layout(lab: Lab, cached: str) -> None:
-    found = paths(lab)
-    assert LATEST in found and f"{cached}/manifest.json" in found
-    blobs = [path.rpartition("/")[2] for path in found if path.startswith(f"{cached}/sha256__")]
+    files = paths(lab)
+    assert LATEST in files and f"{cached}/manifest.json" in files
+    blobs = [path.rpartition("/")[2] for path in files if path.startswith(f"{cached}/sha256__")]
     assert sorted(name.endswith(".marker") for name in blobs) == [False, True, True]
 
 
-def test_a_single_manifest_by_tag_has_its_blobs_next_to_it(lab: Lab, public: str) -> None:
+def test_blobs_are_next_to_a_single_manifest(lab: Lab, public: str) -> None:
     child = manifest(lab, public).json()["manifests"][0]["digest"]
     body = manifest(lab, public, ref=child)
-    answer = {"status": 200, "body": body.text, "headers": dict(body.headers)}
-    lab.fail(service="registry", kind="registry.manifest", action=answer)
+    response = {"status": 200, "body": body.text, "headers": dict(body.headers)}
+    lab.inject_fault(service="registry", kind="registry.manifest", action=response)
     assert manifest(lab, public, ref="single").headers["x-artifactory-filename"] == "manifest.json"
     here = [path for path in paths(lab) if path.startswith(f"{PUBLIC}/single/")]
     assert f"{PUBLIC}/single/manifest.json" in here and len(here) == 4
 
 
 def test_a_file(lab: Lab, cached: str) -> None:
-    shown, sent = info(lab, LATEST), manifest(lab, "cgr")
+    storage_info, sent = info(lab, LATEST), manifest(lab, "cgr")
     base = lab.state["artifactory"]["url"]
-    assert (shown["repo"], shown["path"], shown["createdBy"]) == ("cgr-cache", f"/{LATEST}", "puller")
-    assert (shown["size"], shown["mimeType"]) == (str(len(sent.content)), sent.headers["content-type"])
-    assert f"sha256:{shown['checksums']['sha256']}" == sent.headers["docker-content-digest"]
-    assert shown["remoteUrl"] == f"https://cgr.dev/v2/{PUBLIC}/manifests/latest"
-    assert shown["uri"] == f"{base}{STORAGE}/{LATEST}"
-    assert epoch(shown["created"]) == epoch(shown["lastModified"]) == pytest.approx(time.time(), abs=10)
+    assert (storage_info["repo"], storage_info["path"], storage_info["createdBy"]) == (
+        "cgr-cache",
+        f"/{LATEST}",
+        "puller",
+    )
+    assert (storage_info["size"], storage_info["mimeType"]) == (str(len(sent.content)), sent.headers["content-type"])
+    assert f"sha256:{storage_info['checksums']['sha256']}" == sent.headers["docker-content-digest"]
+    assert storage_info["remoteUrl"] == f"https://cgr.dev/v2/{PUBLIC}/manifests/latest"
+    assert storage_info["uri"] == f"{base}{STORAGE}/{LATEST}"
+    assert epoch(storage_info["created"]) == epoch(storage_info["lastModified"]) == pytest.approx(time.time(), abs=10)
 
 
-def test_times_follow_the_clock_and_a_revalidation_moves_one_of_them(lab: Lab, cached: str) -> None:
+def test_times_follow_the_clock_and_a_revalidation_changes_last_updated(lab: Lab, cached: str) -> None:
     before = info(lab, LATEST)
     lab.advance(7200)
     manifest(lab, "cgr")
@@ -95,8 +99,8 @@ def test_times_follow_the_clock_and_a_revalidation_moves_one_of_them(lab: Lab, c
 
 def test_a_folder(lab: Lab, cached: str) -> None:
     assert info(lab, "")["children"] == [{"uri": "/chainguard", "folder": True}]
-    shown = info(lab, PUBLIC)
-    assert {"uri": "/latest", "folder": True} in shown["children"] and "size" not in shown
+    storage_info = info(lab, PUBLIC)
+    assert {"uri": "/latest", "folder": True} in storage_info["children"] and "size" not in storage_info
     assert {"uri": "/manifest.json", "folder": False} in info(lab, cached)["children"]
 
 
@@ -117,7 +121,7 @@ def test_list_stats_and_last_modified(lab: Lab, cached: str) -> None:
     assert info(lab, LATEST, lastModified="")["lastModified"] == info(lab, LATEST)["lastModified"]
 
 
-def test_what_is_not_there(lab: Lab, cached: str) -> None:
+def test_missing_files(lab: Lab, cached: str) -> None:
     for url in (f"{STORAGE}/no", "/artifactory/api/storage/cgr/chainguard", "/artifactory/api/storage/no-cache"):
         assert envelope(client(lab).get(url)) == (404, "Unable to find item")
     assert client(lab, "").get(STORAGE).status_code == 401
@@ -138,7 +142,7 @@ def test_delete(lab: Lab, cached: str, key: str) -> None:
     assert manifest(lab, "cgr").status_code == 200
 
 
-def test_the_cache_goes_with_its_repository(lab: Lab, cached: str) -> None:
+def test_deleting_a_repository_deletes_its_cache(lab: Lab, cached: str) -> None:
     count = len(paths(lab))
     assert client(lab).delete(f"{V1}/cgr").json()["deletedArtifactsCount"] == count
     assert client(lab).get(STORAGE).status_code == 404
@@ -153,11 +157,11 @@ def zap(lab: Lab, path: str, user: str = "manager") -> httpx.Response:
     return client(lab, user).post(f"{ZAP}/{path}")
 
 
-def test_zap_makes_tags_be_asked_for_again_and_keeps_binaries(lab: Lab, cached: str) -> None:
+def test_zap_revalidates_tags_and_keeps_binaries(lab: Lab, cached: str) -> None:
     old, before = manifest(lab, "cgr").headers["docker-content-digest"], paths(lab)
     new = publish(lab)
-    answer = zap(lab, f"cgr-cache/{PUBLIC}")
-    assert (answer.status_code, answer.json()) == (
+    response = zap(lab, f"cgr-cache/{PUBLIC}")
+    assert (response.status_code, response.json()) == (
         200,
         {"Message": f"Completed zapping cache in path cgr-cache/{PUBLIC}"},
     )
@@ -168,7 +172,7 @@ def test_zap_makes_tags_be_asked_for_again_and_keeps_binaries(lab: Lab, cached: 
 def test_a_zapped_tag_is_still_served_when_the_upstream_fails(lab: Lab, cached: str) -> None:
     old = manifest(lab, "cgr").content
     zap(lab, "cgr-cache")
-    lab.fail(service="registry", action={"status": 404})
+    lab.inject_fault(service="registry", action={"status": 404})
     assert manifest(lab, "cgr").content == old
 
 
@@ -182,12 +186,12 @@ def test_a_zapped_tag_is_still_served_when_the_upstream_fails(lab: Lab, cached: 
         ("cgr-cache/chainguard/go", False),
     ],
 )
-def test_zap_forgets_misses_below_a_path_that_is_there(lab: Lab, cached: str, path: str, forgets: bool) -> None:
+def test_zap_clears_the_negative_cache_below_a_cached_path(lab: Lab, cached: str, path: str, forgets: bool) -> None:
     manifest(lab, "cgr", ref="late")
-    before = asked(lab, "cgr")
+    before = count_requests(lab, "cgr")
     assert zap(lab, path).status_code == 200
     assert manifest(lab, "cgr", ref="late").status_code == 404
-    assert (asked(lab, "cgr") != before) is forgets
+    assert (count_requests(lab, "cgr") != before) is forgets
 
 
 @pytest.mark.parametrize(
@@ -205,7 +209,7 @@ def test_who_may_zap_in_which_version(lab: Lab, cached: str, version: str, user:
     assert zap(lab, f"cgr-cache/{PUBLIC}", user).status_code == status
 
 
-def test_zap_wants_the_key_of_a_cache(lab: Lab, cached: str) -> None:
+def test_zap_needs_the_key_of_a_cache(lab: Lab, cached: str) -> None:
     assert zap(lab, "cgr").status_code == 400
     assert zap(lab, "no-cache").status_code == 404
 
@@ -215,10 +219,10 @@ def test_zap_wants_the_key_of_a_cache(lab: Lab, cached: str) -> None:
 
 def test_a_search_finds_markers(lab: Lab, cached: str) -> None:
     query = 'items.find({"repo":"cgr-cache","name":{"$match":"*.marker"}}).include("repo","path","name")'
-    found = search(lab, query, "reader").json()
-    assert found["range"] == {"start_pos": 0, "end_pos": 2, "total": 2}
-    assert {row["path"] for row in found["results"]} == {cached}
-    assert all(row.keys() == {"repo", "path", "name"} for row in found["results"])
+    files = search(lab, query, "reader").json()
+    assert files["range"] == {"start_pos": 0, "end_pos": 2, "total": 2}
+    assert {row["path"] for row in files["results"]} == {cached}
+    assert all(row.keys() == {"repo", "path", "name"} for row in files["results"])
 
 
 @pytest.mark.parametrize(
@@ -232,25 +236,25 @@ def test_a_search_finds_markers(lab: Lab, cached: str) -> None:
     ],
 )
 def test_search_criteria(lab: Lab, cached: str, criteria: str, count: int) -> None:
-    found = search(lab, f"items.find({criteria})").json()["results"]
-    assert len(found) == count
-    assert all({"repo", "path", "name", "type", "size", "created"} <= row.keys() for row in found)
+    files = search(lab, f"items.find({criteria})").json()["results"]
+    assert len(files) == count
+    assert all({"repo", "path", "name", "type", "size", "created"} <= row.keys() for row in files)
 
 
 @pytest.mark.parametrize("query", ["", "builds.find()", "items.find({)", 'items.find({"name":{"$ne":"x"}})'])
-def test_searches_that_are_not_understood(lab: Lab, public: str, query: str) -> None:
+def test_invalid_searches(lab: Lab, public: str, query: str) -> None:
     status, message = envelope(search(lab, query))
     assert status == 400 and message.startswith("Failed to parse query")
 
 
-def test_what_a_search_shows_goes_by_permissions(lab: Lab, cached: str) -> None:
+def test_search_results_depend_on_permissions(lab: Lab, cached: str) -> None:
     assert envelope(search(lab, 'items.find().include("name")', "reader"))[0] == 400
     client(lab).delete("/access/api/v2/permissions/readers")
     assert search(lab, "items.find()", "reader").json()["results"] == []
     assert client(lab, "reader").get(STORAGE).status_code == 403
 
 
-def test_kinds_in_the_journal(lab: Lab, cached: str) -> None:
+def test_kinds_in_the_request_log(lab: Lab, cached: str) -> None:
     lab.control("DELETE", "/request_log")
     info(lab, "")
     zap(lab, "cgr-cache")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pulls through the simulated Artifactory from the simulated cgr.dev: what is asked of it, cached, refused."""
+"""Pulls through the simulated Artifactory from the simulated cgr.dev: requests, caches and errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MANIFEST_UNKNOWN = {
     "detail": {"manifest": PUBLIC},
 }
 REGISTRY = {"service": "registry"}
-MakeToken = Callable[..., PullToken]
+CreatePullToken = Callable[..., PullToken]
 
 
 @pytest.fixture
@@ -36,12 +36,12 @@ def public(lab: Lab) -> str:
 
 
 @pytest.fixture
-def private(lab: Lab, pull_token: MakeToken) -> PullToken:
+def private(lab: Lab, pull_token: CreatePullToken) -> PullToken:
     """The pull token of the remote repository `prv`."""
-    made = pull_token()
-    credentials = {"username": made.username, "password": made.password}
+    token = pull_token()
+    credentials = {"username": token.username, "password": token.password}
     create(lab, "prv", {**REMOTE, "enableTokenAuthentication": True, **credentials})
-    return made
+    return token
 
 
 def manifest(lab: Lab, key: str, image: str = PUBLIC, ref: str = "latest", user: str = "puller") -> httpx.Response:
@@ -53,22 +53,22 @@ def blob(lab: Lab, key: str, digest: str, image: str = PUBLIC, user: str = "pull
 
 
 def layers(lab: Lab, key: str, image: str = PUBLIC) -> list[str]:
-    """The digests of config and layers of the first platform, whose manifest is fetched."""
+    """Pull the manifest of the first platform, and return the digests of its config and layers."""
     child = manifest(lab, key, image, manifest(lab, key, image).json()["manifests"][0]["digest"]).json()
     return [child["config"]["digest"], *(layer["digest"] for layer in child["layers"])]
 
 
-def error(answer: httpx.Response) -> dict[str, Any]:
-    (found,) = answer.json()["errors"]
-    return dict(found)
+def error(response: httpx.Response) -> dict[str, Any]:
+    (problem,) = response.json()["errors"]
+    return dict(problem)
 
 
 def change(lab: Lab, key: str, **fields: Any) -> None:
-    """A change of the configuration that restarts nothing."""
+    """Change the configuration without a restart."""
     lab.control("POST", f"/artifactory/repositories/{key}", fields)
 
 
-def asked(lab: Lab, key: str) -> dict[str, int]:
+def count_requests(lab: Lab, key: str) -> dict[str, int]:
     return dict(lab.control("GET", "/artifactory/upstream")[key])
 
 
@@ -90,18 +90,18 @@ def publish(lab: Lab, image: str = PUBLIC) -> str:
 )
 def test_challenge(lab: Lab, public: str, path: str, realm: str, scope: str) -> None:
     base = lab.state["artifactory"]["url"]
-    answer = lab.client("artifactory").get(path.format(key=public))
+    response = lab.client("artifactory").get(path.format(key=public))
     expected = f'Bearer realm="{base}{realm.format(key=public)}",service="{base.partition("://")[2]}"'
-    assert answer.headers["www-authenticate"] == expected + (f',scope="{scope}"' if scope else "")
-    assert answer.text == '{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}'
-    assert answer.headers["content-type"] == "application/json;charset=ISO-8859-1"
-    assert answer.headers["docker-distribution-api-version"] == "registry/2.0"
+    assert response.headers["www-authenticate"] == expected + (f',scope="{scope}"' if scope else "")
+    assert response.text == '{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}'
+    assert response.headers["content-type"] == "application/json;charset=ISO-8859-1"
+    assert response.headers["docker-distribution-api-version"] == "registry/2.0"
 
 
 def test_challenge_of_a_default_port_names_it(lab: Lab) -> None:
-    answer = lab.client("artifactory").get("/v2/", headers={"Host": "acme.jfrog.io"})
+    response = lab.client("artifactory").get("/v2/", headers={"Host": "acme.jfrog.io"})
     assert (
-        answer.headers["www-authenticate"]
+        response.headers["www-authenticate"]
         == 'Bearer realm="https://acme.jfrog.io:443/v2/token",service="acme.jfrog.io:443"'
     )
 
@@ -109,9 +109,11 @@ def test_challenge_of_a_default_port_names_it(lab: Lab) -> None:
 @pytest.mark.parametrize("path", ["/v2/token", f"{INTERNAL}/token"])
 def test_token_service(lab: Lab, public: str, path: str) -> None:
     url, credentials = path.format(key=public), ("puller", secret(lab, "puller", "password"))
-    answer = lab.client("artifactory").get(url, params={"service": "s", "scope": "repository:x:pull"}, auth=credentials)
-    assert answer.json().keys() == {"token", "expires_in"} and answer.json()["expires_in"] == 9000
-    bearer = {"Authorization": f"Bearer {answer.json()['token']}"}
+    response = lab.client("artifactory").get(
+        url, params={"service": "s", "scope": "repository:x:pull"}, auth=credentials
+    )
+    assert response.json().keys() == {"token", "expires_in"} and response.json()["expires_in"] == 9000
+    bearer = {"Authorization": f"Bearer {response.json()['token']}"}
     pull = f"/v2/cgr/{PUBLIC}/manifests/latest"
     assert lab.client("artifactory").get(pull, headers=bearer).status_code == 200
     lab.advance(9000)
@@ -128,7 +130,7 @@ def test_basic_is_accepted_everywhere(lab: Lab, public: str) -> None:
     assert anonymous.get("/v2/", auth=("puller", "wrong")).headers["www-authenticate"].startswith("Basic ")
 
 
-def test_anonymous_may_pull_where_the_setting_says_so(lab: Lab, public: str) -> None:
+def test_anonymous_pulls_are_a_setting(lab: Lab, public: str) -> None:
     lab.configure(artifactory_anonymous=True)
     anonymous = lab.client("artifactory")
     token = anonymous.get("/v2/token").json()["token"]
@@ -139,7 +141,7 @@ def test_anonymous_may_pull_where_the_setting_says_so(lab: Lab, public: str) -> 
     assert anonymous.get(f"/v2/{public}/{PUBLIC}/manifests/latest").status_code == 401
 
 
-# --- what a pull gets ---
+# --- pulls ---
 
 
 @pytest.mark.parametrize("base", ["/v2/cgr", INTERNAL.format(key="cgr")])
@@ -197,13 +199,13 @@ def test_head_range_and_conditions(lab: Lab, public: str) -> None:
     assert http.get(url, headers={"If-Modified-Since": whole.headers["last-modified"]}).status_code == 304
 
 
-def test_a_path_in_the_url_does_not_count(lab: Lab) -> None:
+def test_a_path_in_the_url_is_ignored(lab: Lab) -> None:
     create(lab, "cgr", {**REMOTE, "url": "https://cgr.dev/chainguard/", "enableTokenAuthentication": True})
     assert manifest(lab, "cgr").status_code == 200
     assert manifest(lab, "cgr", "wolfi-base").status_code == 404
 
 
-def test_a_project_id_stands_for_the_first_part_of_the_path(lab: Lab) -> None:
+def test_a_project_id_is_the_first_part_of_the_upstream_path(lab: Lab) -> None:
     create(lab, "cgr", {**REMOTE, "dockerProjectId": "chainguard", "enableTokenAuthentication": True})
     assert manifest(lab, "cgr", "wolfi-base").status_code == 200
     assert manifest(lab, "cgr", PUBLIC).status_code == 404
@@ -226,15 +228,15 @@ def test_tags_and_catalog(lab: Lab, private: PullToken) -> None:
 
 def test_referrers_by_version_and_setting(lab: Lab, public: str) -> None:
     url = f"/v2/{public}/{PUBLIC}/referrers/{manifest(lab, public).headers['docker-content-digest']}"
-    found = client(lab, "puller").get(url)
-    assert (found.status_code, found.json()["manifests"]) == (200, [])
+    response = client(lab, "puller").get(url)
+    assert (response.status_code, response.json()["manifests"]) == (200, [])
     lab.configure(artifactory_proxies_referrers=False)
     assert client(lab, "puller").get(url).status_code == 404
     lab.configure(artifactory_proxies_referrers=True, artifactory_version="7.90.0")
     assert client(lab, "puller").get(url).status_code == 404
 
 
-def test_pushes_are_refused(lab: Lab, public: str) -> None:
+def test_pushes_are_rejected(lab: Lab, public: str) -> None:
     http = client(lab)
     upload = http.post(f"/v2/{public}/{PUBLIC}/blobs/uploads/")
     assert envelope(upload) == (400, "Unable to upload blobs to a remote repository.")
@@ -244,14 +246,14 @@ def test_pushes_are_refused(lab: Lab, public: str) -> None:
     assert envelope(http.delete(internal)) == (400, "Unable to delete a manifest from a remote repository.")
 
 
-def test_a_key_that_is_no_docker_repository(lab: Lab) -> None:
+def test_a_key_that_is_not_a_docker_repository(lab: Lab) -> None:
     create(lab, "files", {"rclass": "remote", "url": "http://127.0.0.1:9/"})
     for key in ("files", "missing"):
         text = f"Repository '{key}' does not support Docker API version v2"
         assert envelope(manifest(lab, key)) == (404, text)
 
 
-# --- one answer for many causes ---
+# --- failures ---
 
 
 @pytest.mark.parametrize(
@@ -266,81 +268,81 @@ def test_a_key_that_is_no_docker_repository(lab: Lab) -> None:
         {"username": "u", "password": "wrong"},
     ],
 )
-def test_the_same_404_hides_many_causes(lab: Lab, public: str, fields: dict[str, Any]) -> None:
+def test_many_causes_have_the_same_404(lab: Lab, public: str, fields: dict[str, Any]) -> None:
     change(lab, public, **fields)
-    answer = manifest(lab, public)
-    assert (answer.status_code, error(answer)) == (404, MANIFEST_UNKNOWN)
+    response = manifest(lab, public)
+    assert (response.status_code, error(response)) == (404, MANIFEST_UNKNOWN)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500])
-def test_any_other_answer_of_the_upstream_is_a_404_that_is_remembered(lab: Lab, public: str, status: int) -> None:
-    lab.fail(**REGISTRY, kind="registry.manifest", times=1, action={"status": status})
-    if status == 401:  # a 401 without a challenge that leads anywhere
+def test_any_other_upstream_status_is_a_404_in_the_negative_cache(lab: Lab, public: str, status: int) -> None:
+    lab.inject_fault(**REGISTRY, kind="registry.manifest", times=1, action={"status": status})
+    if status == 401:  # without a usable challenge
         change(lab, public, enableTokenAuthentication=False)
     assert manifest(lab, public).status_code == 404
-    before = asked(lab, public)
+    before = count_requests(lab, public)
     assert manifest(lab, public).status_code == 404
-    assert asked(lab, public) == before
+    assert count_requests(lab, public) == before
     change(lab, public, enableTokenAuthentication=True)
     lab.advance(1800)
     assert manifest(lab, public).status_code == 200
 
 
-def test_without_a_period_misses_are_not_remembered(lab: Lab, public: str) -> None:
+def test_without_a_period_there_is_no_negative_cache(lab: Lab, public: str) -> None:
     change(lab, public, missedRetrievalCachePeriodSecs=0)
-    lab.fail(**REGISTRY, times=1, action={"status": 404})
+    lab.inject_fault(**REGISTRY, times=1, action={"status": 404})
     assert [manifest(lab, public).status_code for _ignored in range(2)] == [404, 200]
 
 
-def test_saving_the_configuration_clears_misses_only_where_the_setting_says_so(lab: Lab, public: str) -> None:
+def test_saving_a_configuration_clears_the_negative_cache_only_with_the_setting(lab: Lab, public: str) -> None:
     assert manifest(lab, public, ref="later").status_code == 404
-    before = asked(lab, public)
+    before = count_requests(lab, public)
     client(lab).post(f"{V1}/{public}", json={"notes": "n"})
-    assert manifest(lab, public, ref="later").status_code == 404 and asked(lab, public) == before
+    assert manifest(lab, public, ref="later").status_code == 404 and count_requests(lab, public) == before
     lab.configure(artifactory_save_clears_negative_cache=True)
     client(lab).post(f"{V1}/{public}", json={"notes": "m"})
-    assert manifest(lab, public, ref="later").status_code == 404 and asked(lab, public) != before
+    assert manifest(lab, public, ref="later").status_code == 404 and count_requests(lab, public) != before
 
 
 @pytest.mark.parametrize("action", [{"status": 502}, {"status": 503}, {"status": 504}, {"cut": "before"}])
 def test_an_unreachable_upstream_is_assumed_offline(lab: Lab, public: str, action: dict[str, Any]) -> None:
-    lab.fail(**REGISTRY, times=1, action=action)
+    lab.inject_fault(**REGISTRY, times=1, action=action)
     assert manifest(lab, public).status_code == 404
-    before = asked(lab, public)
+    before = count_requests(lab, public)
     assert manifest(lab, public, ref="latest-dev").status_code == 404
-    assert asked(lab, public) == before
+    assert count_requests(lab, public) == before
     lab.advance(300)
     assert manifest(lab, public, ref="latest-dev").status_code == 200
 
 
-def test_a_saved_configuration_is_not_assumed_offline_any_more(lab: Lab, public: str) -> None:
-    lab.fail(**REGISTRY, times=1, action={"status": 503})
+def test_saving_a_configuration_ends_assumed_offline(lab: Lab, public: str) -> None:
+    lab.inject_fault(**REGISTRY, times=1, action={"status": 503})
     manifest(lab, public)
     client(lab).post(f"{V1}/{public}", json={"notes": "n"})
     assert manifest(lab, public).status_code == 200
 
 
-def test_assumed_offline_can_be_switched_off(lab: Lab, public: str) -> None:
+def test_assumed_offline_can_be_turned_off(lab: Lab, public: str) -> None:
     change(lab, public, assumedOfflinePeriodSecs=0)
-    lab.fail(**REGISTRY, times=1, action={"status": 503})
+    lab.inject_fault(**REGISTRY, times=1, action={"status": 503})
     assert [manifest(lab, public).status_code for _ignored in range(2)] == [404, 200]
 
 
-def test_what_is_cached_is_served_while_offline(lab: Lab, public: str) -> None:
+def test_cached_images_are_served_while_offline(lab: Lab, public: str) -> None:
     config, layer = layers(lab, public)[:2]
     blob(lab, public, config)
     change(lab, public, offline=True)
     lab.advance(7200)
-    before = asked(lab, public)
+    before = count_requests(lab, public)
     assert manifest(lab, public).status_code == blob(lab, public, config).status_code == 200
-    answer = blob(lab, public, layer)
-    assert (answer.status_code, error(answer)["code"]) == (404, "BLOB_UNKNOWN")
-    assert asked(lab, public) == before
+    response = blob(lab, public, layer)
+    assert (response.status_code, error(response)["code"]) == (404, "BLOB_UNKNOWN")
+    assert count_requests(lab, public) == before
 
 
-def test_a_web_page_is_refused_or_kept(lab: Lab, public: str) -> None:
+def test_an_html_page_is_blocked_or_cached(lab: Lab, public: str) -> None:
     page = {"status": 200, "body": "<html>", "headers": {"Content-Type": "text/html"}}
-    lab.fail(**REGISTRY, kind="registry.manifest", action=page)
+    lab.inject_fault(**REGISTRY, kind="registry.manifest", action=page)
     change(lab, public, blockMismatchingMimeTypes=True)
     assert manifest(lab, public).status_code == 404
     everything = client(lab, "puller").get(f"/v2/{public}/{PUBLIC}/manifests/latest-dev", headers={"Accept": "*/*"})
@@ -349,10 +351,10 @@ def test_a_web_page_is_refused_or_kept(lab: Lab, public: str) -> None:
     assert manifest(lab, public).text == "<html>"
 
 
-# --- freshness ---
+# --- cache periods ---
 
 
-def test_a_tag_is_asked_for_again_after_its_period(lab: Lab, public: str) -> None:
+def test_a_tag_is_revalidated_after_its_period(lab: Lab, public: str) -> None:
     old = manifest(lab, public).headers["docker-content-digest"]
     new = publish(lab)
     lab.advance(7199)
@@ -363,28 +365,28 @@ def test_a_tag_is_asked_for_again_after_its_period(lab: Lab, public: str) -> Non
 
 def test_an_unchanged_tag_costs_one_head(lab: Lab, public: str) -> None:
     manifest(lab, public)
-    first = asked(lab, public)
+    first = count_requests(lab, public)
     lab.advance(7200)
     manifest(lab, public)
-    again = asked(lab, public)
-    assert (again["HEAD"] - first["HEAD"], again["GET"] - first["GET"]) == (2, 0)  # the token has expired: 401 first
+    second = count_requests(lab, public)
+    assert (second["HEAD"] - first["HEAD"], second["GET"] - first["GET"]) == (2, 0)  # the token has expired: 401 first
     manifest(lab, public)
-    assert asked(lab, public) == again
+    assert count_requests(lab, public) == second
 
 
-def test_head_can_be_left_out(lab: Lab, public: str) -> None:
+def test_bypassing_head_requests(lab: Lab, public: str) -> None:
     change(lab, public, bypassHeadRequests=True)
     assert manifest(lab, public).status_code == 200
-    assert "HEAD" not in asked(lab, public)
+    assert "HEAD" not in count_requests(lab, public)
 
 
-def test_a_digest_is_never_asked_for_again(lab: Lab, public: str) -> None:
+def test_a_cached_digest_is_never_requested_again(lab: Lab, public: str) -> None:
     digest = manifest(lab, public).headers["docker-content-digest"]
     publish(lab)
     lab.advance(10 * 7200)
-    before = asked(lab, public)
+    before = count_requests(lab, public)
     assert manifest(lab, public, ref=digest).headers["docker-content-digest"] == digest
-    assert asked(lab, public) == before
+    assert count_requests(lab, public) == before
 
 
 @pytest.mark.parametrize("action", [{"status": 404}, {"status": 503}, {"cut": "before"}])
@@ -392,12 +394,12 @@ def test_an_expired_copy_is_served_when_the_upstream_fails(lab: Lab, public: str
     old = manifest(lab, public)
     publish(lab)
     lab.advance(7200)
-    lab.fail(**REGISTRY, action=action)
-    answer = manifest(lab, public)
-    assert (answer.status_code, answer.content) == (200, old.content)
+    lab.inject_fault(**REGISTRY, action=action)
+    response = manifest(lab, public)
+    assert (response.status_code, response.content) == (200, old.content)
 
 
-def test_a_dead_pull_token_hides_behind_the_cache(lab: Lab, private: PullToken) -> None:
+def test_the_cache_masks_an_expired_pull_token(lab: Lab, private: PullToken) -> None:
     old = manifest(lab, "prv", PRIVATE).content
     publish(lab, PRIVATE)
     lab.advance(2 * HOUR)
@@ -408,36 +410,36 @@ def test_a_dead_pull_token_hides_behind_the_cache(lab: Lab, private: PullToken) 
 # --- upstream tokens ---
 
 
-def test_tokens_are_kept_for_their_lifetime_and_one_scope(lab: Lab, public: str) -> None:
+def test_tokens_are_cached_for_their_ttl_and_one_scope(lab: Lab, public: str) -> None:
     manifest(lab, public)
     manifest(lab, public, ref="latest-dev")
-    assert asked(lab, public)["TOKEN"] == 1
+    assert count_requests(lab, public)["TOKEN"] == 1
     manifest(lab, public, "chainguard/go")
-    assert asked(lab, public)["TOKEN"] == 2
+    assert count_requests(lab, public)["TOKEN"] == 2
     lab.advance(300)
     manifest(lab, public, ref="missing")
-    assert asked(lab, public)["TOKEN"] == 3
+    assert count_requests(lab, public)["TOKEN"] == 3
 
 
-def test_new_credentials_count_at_once(lab: Lab, private: PullToken, pull_token: MakeToken) -> None:
+def test_new_credentials_take_effect_at_once(lab: Lab, private: PullToken, pull_token: CreatePullToken) -> None:
     manifest(lab, "prv", PRIVATE)
     client(lab).post(f"{V1}/prv", json={"username": "u", "password": "wrong"})
     assert manifest(lab, "prv", PRIVATE, "1.27").status_code == 404
-    renewed = pull_token()
-    client(lab).post(f"{V1}/prv", json={"username": renewed.username, "password": renewed.password})
-    assert manifest(lab, "prv", PRIVATE, "1.27").status_code == 404, "the miss is remembered"
+    new_token = pull_token()
+    client(lab).post(f"{V1}/prv", json={"username": new_token.username, "password": new_token.password})
+    assert manifest(lab, "prv", PRIVATE, "1.27").status_code == 404, "it is in the negative cache"
     assert manifest(lab, "prv", PRIVATE, "1.27.3").status_code == 200
-    assert lab.request_log("registry.manifest")[-1]["user"] == renewed.username
+    assert lab.request_log("registry.manifest")[-1]["user"] == new_token.username
 
 
-def test_a_token_that_the_upstream_refuses_is_dropped(lab: Lab, public: str) -> None:
+def test_a_token_that_the_upstream_rejects_is_dropped(lab: Lab, public: str) -> None:
     manifest(lab, public)
-    lab.fail(**REGISTRY, kind="registry.manifest", times=1, action={"status": 403})
+    lab.inject_fault(**REGISTRY, kind="registry.manifest", times=1, action={"status": 403})
     assert manifest(lab, public, ref="latest-dev").status_code == 200
-    assert asked(lab, public)["TOKEN"] == 2
+    assert count_requests(lab, public)["TOKEN"] == 2
 
 
-def test_bad_credentials_may_have_a_text_of_their_own(lab: Lab, private: PullToken) -> None:
+def test_rejected_upstream_credentials_can_have_their_own_message(lab: Lab, private: PullToken) -> None:
     lab.configure(artifactory_bad_upstream_credentials="invalid_credentials")
     cached = manifest(lab, "prv", PRIVATE).content
     lab.advance(2 * HOUR)
@@ -454,17 +456,17 @@ def test_bad_credentials_may_have_a_text_of_their_own(lab: Lab, private: PullTok
 # --- blobs ---
 
 
-def test_a_blob_needs_a_manifest_that_names_it(lab: Lab, public: str) -> None:
+def test_a_blob_needs_a_cached_manifest(lab: Lab, public: str) -> None:
     digest = layers(lab, public)[1]
     lab.control("DELETE", f"/artifactory/cache/{public}")
-    before = asked(lab, public)
-    answer = blob(lab, public, digest)
+    before = count_requests(lab, public)
+    response = blob(lab, public, digest)
     unknown = {"code": "BLOB_UNKNOWN", "message": "blob unknown to registry", "detail": {"blobSum": digest}}
-    assert (answer.status_code, error(answer)) == (404, unknown)
-    assert asked(lab, public) == before
+    assert (response.status_code, error(response)) == (404, unknown)
+    assert count_requests(lab, public) == before
 
 
-def test_head_of_a_blob_leaves_its_marker(lab: Lab, public: str) -> None:
+def test_head_of_a_blob_keeps_its_marker(lab: Lab, public: str) -> None:
     digest = layers(lab, public)[1]
     head = client(lab, "puller").head(f"/v2/{public}/{PUBLIC}/blobs/{digest}")
     marker = f"{digest.replace(':', '__')}.marker"
@@ -477,7 +479,7 @@ def test_head_of_a_blob_leaves_its_marker(lab: Lab, public: str) -> None:
 
 def test_a_broken_blob_is_not_cached(lab: Lab, public: str) -> None:
     digest = layers(lab, public)[1]
-    lab.fail(service="blobs", times=1, action={"status": 200, "body": "other bytes"})
+    lab.inject_fault(service="blobs", times=1, action={"status": 200, "body": "other bytes"})
     assert blob(lab, public, digest).status_code == 404
     lab.advance(1800)
     assert blob(lab, public, digest).status_code == 200
@@ -486,7 +488,7 @@ def test_a_broken_blob_is_not_cached(lab: Lab, public: str) -> None:
 # --- permissions ---
 
 
-def test_read_alone_serves_the_cache_but_does_not_fill_it(lab: Lab, public: str) -> None:
+def test_read_permission_serves_the_cache_but_does_not_fill_it(lab: Lab, public: str) -> None:
     denied = manifest(lab, public, user="reader")
     path = f"{PUBLIC}/latest/list.manifest.json"
     assert denied.status_code == 403
@@ -503,13 +505,13 @@ def test_read_alone_serves_the_cache_but_does_not_fill_it(lab: Lab, public: str)
     assert manifest(lab, public, ref="latest-dev", user="puller").status_code == 200
 
 
-def test_without_read_everything_is_forbidden(lab: Lab, public: str) -> None:
+def test_without_read_permission_everything_is_forbidden(lab: Lab, public: str) -> None:
     manifest(lab, public)
     stranger = new_token(lab, username="stranger")["access_token"]
     bearer = {"Authorization": f"Bearer {stranger}"}
-    answer = lab.client("artifactory").get(f"/v2/{public}/{PUBLIC}/manifests/latest", headers=bearer)
-    assert answer.status_code == 403
-    assert error(answer)["message"] == (
+    response = lab.client("artifactory").get(f"/v2/{public}/{PUBLIC}/manifests/latest", headers=bearer)
+    assert response.status_code == 403
+    assert error(response)["message"] == (
         "The client does not have permission for manifest: Download request for repo:path"
         f" 'cgr-cache:{PUBLIC}/latest/list.manifest.json' is forbidden for user: 'token:stranger'."
     )
@@ -518,7 +520,7 @@ def test_without_read_everything_is_forbidden(lab: Lab, public: str) -> None:
 # --- virtual repositories ---
 
 
-def test_a_virtual_repository_asks_its_members_in_order(lab: Lab, public: str, private: PullToken) -> None:
+def test_a_virtual_repository_uses_its_members_in_order(lab: Lab, public: str, private: PullToken) -> None:
     create(lab, "all", {**VIRTUAL, "repositories": [public, "prv"]})
     assert manifest(lab, "all").status_code == manifest(lab, "all", PRIVATE).status_code == 200
     for digest in layers(lab, "all", PRIVATE):
@@ -526,26 +528,26 @@ def test_a_virtual_repository_asks_its_members_in_order(lab: Lab, public: str, p
     cached = {key: lab.control("GET", f"/artifactory/cache/{key}") for key in (public, "prv")}
     assert {path.split("/")[0] for path in cached[public]} == {"chainguard"}
     assert {path.split("/")[0] for path in cached["prv"]} == {"example.com"}
-    before = asked(lab, public)
+    before = count_requests(lab, public)
     assert manifest(lab, "all", PRIVATE, ref="gone").status_code == 404
-    assert asked(lab, public) != before
-    before = asked(lab, public)
-    assert manifest(lab, public, PRIVATE, ref="gone").status_code == 404, "the member remembers the miss"
-    assert asked(lab, public) == before
+    assert count_requests(lab, public) != before
+    before = count_requests(lab, public)
+    assert manifest(lab, public, PRIVATE, ref="gone").status_code == 404, "it is in the negative cache of the member"
+    assert count_requests(lab, public) == before
 
 
-def test_a_cached_copy_of_a_later_member_goes_before_an_earlier_upstream(lab: Lab, public: str) -> None:
+def test_a_cached_copy_of_a_later_member_comes_before_an_earlier_upstream(lab: Lab, public: str) -> None:
     create(lab, "second", {**REMOTE, "enableTokenAuthentication": True})
     create(lab, "all", {**VIRTUAL, "repositories": [public, "second"]})
     manifest(lab, "second")
     assert manifest(lab, "all").status_code == 200
-    assert asked(lab, public) == {}
+    assert count_requests(lab, public) == {}
     change(lab, public, priorityResolution=True)
     assert manifest(lab, "all").status_code == 200
-    assert asked(lab, public) != {}
+    assert count_requests(lab, public) != {}
 
 
-def test_a_member_that_may_not_be_read_turns_a_miss_into_a_denial(lab: Lab, public: str, private: PullToken) -> None:
+def test_a_member_without_read_permission_turns_a_404_into_a_403(lab: Lab, public: str, private: PullToken) -> None:
     create(lab, "all", {**VIRTUAL, "repositories": [public, "prv"]})
     client(lab).delete("/access/api/v2/permissions/pullers")
     actions = {"users": {"puller": ["READ", "WRITE"]}}
@@ -559,22 +561,24 @@ def test_a_member_that_may_not_be_read_turns_a_miss_into_a_denial(lab: Lab, publ
 
 
 @pytest.mark.parametrize("package_type", ["helmoci", "oci"])
-def test_charts_are_pulled_like_images(lab: Lab, pull_token: MakeToken, package_type: str) -> None:
-    made, (name,) = pull_token(), charts.CATALOG
-    credentials = {"username": made.username, "password": made.password, "enableTokenAuthentication": True}
+def test_charts_are_pulled_like_images(lab: Lab, pull_token: CreatePullToken, package_type: str) -> None:
+    token, (name,) = pull_token(), charts.CATALOG
+    credentials = {"username": token.username, "password": token.password, "enableTokenAuthentication": True}
     create(lab, "charts", {**REMOTE, "packageType": package_type, **credentials})
     document = manifest(lab, "charts", name, "1.0.0").json()
     (layer,) = document["layers"]
-    answer = blob(lab, "charts", layer["digest"], name)
-    assert layer["mediaType"] == charts.CHART and f"sha256:{sha256(answer.content).hexdigest()}" == layer["digest"]
+    response = blob(lab, "charts", layer["digest"], name)
+    assert layer["mediaType"] == charts.CHART and f"sha256:{sha256(response.content).hexdigest()}" == layer["digest"]
 
 
 @pytest.mark.parametrize(("package_type", "status"), [("docker", 404), ("helmoci", 200), ("oci", 200)])
-def test_what_answers_challenges_without_the_setting(
-    lab: Lab, pull_token: MakeToken, package_type: str, status: int
+def test_which_types_request_tokens_without_the_field(
+    lab: Lab, pull_token: CreatePullToken, package_type: str, status: int
 ) -> None:
-    made, (name,) = pull_token(), charts.CATALOG
-    create(lab, "charts", {**REMOTE, "packageType": package_type, "username": made.username, "password": made.password})
+    token, (name,) = pull_token(), charts.CATALOG
+    create(
+        lab, "charts", {**REMOTE, "packageType": package_type, "username": token.username, "password": token.password}
+    )
     assert manifest(lab, "charts", name, "1.0.0").status_code == 404
     lab.configure(artifactory_oci_token_authentication="always")
     assert manifest(lab, "charts", name, "1.1.0").status_code == status

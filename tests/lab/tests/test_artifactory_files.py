@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Packages through the simulated Artifactory: caches, misses, permissions, and what each wrong setting does."""
+"""Packages through the simulated Artifactory: caches, negative cache, permissions, effects of wrong settings."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import httpx
 import pytest
 
 from .conftest import HOUR, Lab, PullToken
-from .test_artifactory_docker import asked, change
+from .test_artifactory_docker import change, count_requests
 from .test_artifactory_rest import client, create, envelope
 from .test_chainguard_libraries import fetch
 
-Make = Callable[..., PullToken]
+CreatePullToken = Callable[..., PullToken]
 GUIDE = {"bypassHeadRequests": True, "disableUrlNormalization": True}
 MAVEN = {
     "rclass": "remote",
@@ -37,13 +37,13 @@ def get(lab: Lab, path: str, user: str = "puller", **more: Any) -> httpx.Respons
 
 
 @pytest.fixture
-def token(pull_token: Make) -> PullToken:
+def token(pull_token: CreatePullToken) -> PullToken:
     return pull_token("libraries.java.pull")
 
 
 @pytest.fixture
 def java(lab: Lab, token: PullToken) -> str:
-    """A remote repository as the guide has it."""
+    """A remote repository with the settings of the guide."""
     create(lab, "java", {**MAVEN, "username": token.username, "password": token.password})
     return "java"
 
@@ -52,26 +52,26 @@ def cached(lab: Lab, key: str = "java") -> list[str]:
     return list(lab.control("GET", f"/artifactory/cache/{key}"))
 
 
-# --- as it should be ---
+# --- downloads ---
 
 
-def test_a_file_comes_as_the_upstream_has_it(lab: Lab, java: str, token: PullToken) -> None:
-    answer = get(lab, f"java/{JAR}")
-    assert answer.content == fetch(lab, f"/java/{JAR}", token)
-    assert answer.headers["x-checksum-sha256"] == hashlib.sha256(answer.content).hexdigest()
-    assert answer.headers["etag"] == answer.headers["x-checksum-sha1"] == hashlib.sha1(answer.content).hexdigest()
-    assert answer.headers["content-type"] == "application/java-archive"
-    assert cached(lab) == [JAR] and asked(lab, "java") == {"GET": 2}
+def test_a_file_has_the_content_of_the_upstream(lab: Lab, java: str, token: PullToken) -> None:
+    response = get(lab, f"java/{JAR}")
+    assert response.content == fetch(lab, f"/java/{JAR}", token)
+    assert response.headers["x-checksum-sha256"] == hashlib.sha256(response.content).hexdigest()
+    assert response.headers["etag"] == response.headers["x-checksum-sha1"] == hashlib.sha1(response.content).hexdigest()
+    assert response.headers["content-type"] == "application/java-archive"
+    assert cached(lab) == [JAR] and count_requests(lab, "java") == {"GET": 2}
     assert get(lab, f"java/{JAR}").status_code == get(lab, f"java-cache/{JAR}").status_code == 200
-    assert asked(lab, "java") == {"GET": 2}
-    assert client(lab).head(f"/artifactory/java/{JAR}").headers["content-length"] == str(len(answer.content))
+    assert count_requests(lab, "java") == {"GET": 2}
+    assert client(lab).head(f"/artifactory/java/{JAR}").headers["content-length"] == str(len(response.content))
 
 
 @pytest.mark.parametrize("algorithm", ["md5", "sha1", "sha256"])
-def test_checksums_are_made_here(lab: Lab, java: str, algorithm: str) -> None:
-    answer = get(lab, f"java/{JAR}.{algorithm}")
-    assert answer.text == hashlib.new(algorithm, get(lab, f"java/{JAR}").content).hexdigest()
-    assert cached(lab) == [JAR] and asked(lab, "java") == {"GET": 2}
+def test_checksums_are_computed(lab: Lab, java: str, algorithm: str) -> None:
+    response = get(lab, f"java/{JAR}.{algorithm}")
+    assert response.text == hashlib.new(algorithm, get(lab, f"java/{JAR}").content).hexdigest()
+    assert cached(lab) == [JAR] and count_requests(lab, "java") == {"GET": 2}
 
 
 def test_storage_delete_and_zap(lab: Lab, java: str) -> None:
@@ -82,8 +82,8 @@ def test_storage_delete_and_zap(lab: Lab, java: str) -> None:
     assert client(lab, "manager").post("/artifactory/api/zap/java-cache").status_code == 200
     lab.control("POST", "/chainguard/packages", {"repository": "java", "version": "1.2.0"})
     assert "1.2.0" in get(lab, f"java/{METADATA}").text
-    before = asked(lab, "java")
-    assert get(lab, f"java/{JAR}").status_code == 200 and asked(lab, "java") == before
+    before = count_requests(lab, "java")
+    assert get(lab, f"java/{JAR}").status_code == 200 and count_requests(lab, "java") == before
     assert client(lab, "manager").delete(f"/artifactory/java-cache/{JAR}").status_code == 204
     assert cached(lab) == [METADATA]
 
@@ -98,18 +98,18 @@ def test_metadata_expires_and_files_do_not(lab: Lab, java: str) -> None:
     assert "1.2.0" not in get(lab, f"java/{METADATA}").text
     lab.advance(7200)
     log_in_for_good(lab)
-    before = asked(lab, "java")["GET"]
+    before = count_requests(lab, "java")["GET"]
     assert "1.2.0" in get(lab, f"java/{METADATA}").text
-    assert get(lab, f"java/{JAR}").status_code == 200 and asked(lab, "java")["GET"] == before + 1
+    assert get(lab, f"java/{JAR}").status_code == 200 and count_requests(lab, "java")["GET"] == before + 1
 
 
 def log_in_for_good(lab: Lab) -> None:
-    """Give the repository a login that does not expire: the workload's, which may pull everything."""
+    """Give the repository credentials that do not expire: those of the workload, which may pull everything."""
     workload = lab.state["chainguard"]["workload"]
     change(lab, "java", username=workload["identity"], password=workload["oidc_token"])
 
 
-def test_the_last_copy_is_served_when_the_token_died(lab: Lab, java: str) -> None:
+def test_the_last_copy_is_served_when_the_token_has_expired(lab: Lab, java: str) -> None:
     get(lab, f"java/{METADATA}")
     get(lab, f"java/{JAR}")
     lab.advance(2 * HOUR)
@@ -117,32 +117,32 @@ def test_the_last_copy_is_served_when_the_token_died(lab: Lab, java: str) -> Non
     assert envelope(get(lab, f"java/{JAR.replace('1.0.0', '1.1.0')}")) == MISSING
 
 
-def test_a_miss_is_remembered(lab: Lab, java: str) -> None:
+def test_a_404_is_in_the_negative_cache(lab: Lab, java: str) -> None:
     missing = f"java/{FOLDER}/9/lab-greeting-9.jar"
     assert envelope(get(lab, missing)) == envelope(get(lab, missing)) == MISSING
-    assert asked(lab, "java") == {"GET": 1}
+    assert count_requests(lab, "java") == {"GET": 1}
     lab.advance(1800)
     get(lab, missing)
-    assert asked(lab, "java") == {"GET": 2}
+    assert count_requests(lab, "java") == {"GET": 2}
 
 
-def test_an_upstream_that_is_down_is_left_alone(lab: Lab, java: str) -> None:
-    lab.fail(service="libraries", times=1, action={"status": 503})
+def test_an_upstream_that_is_down_is_assumed_offline(lab: Lab, java: str) -> None:
+    lab.inject_fault(service="libraries", times=1, action={"status": 503})
     assert envelope(get(lab, f"java/{JAR}")) == envelope(get(lab, f"java/{JAR}")) == MISSING
-    assert asked(lab, "java") == {"GET": 1}
+    assert count_requests(lab, "java") == {"GET": 1}
     lab.advance(300)
     assert get(lab, f"java/{JAR}").status_code == 200
 
 
-def test_an_upstream_that_has_had_enough(lab: Lab, java: str) -> None:
-    lab.fail(service="libraries", times=1, action={"status": 429, "headers": {"Retry-After": "1"}})
+def test_an_upstream_that_throttles(lab: Lab, java: str) -> None:
+    lab.inject_fault(service="libraries", times=1, action={"status": 429, "headers": {"Retry-After": "1"}})
     assert envelope(get(lab, f"java/{JAR}")) == MISSING
 
 
 # --- permissions ---
 
 
-def test_reading_does_not_fill_the_cache(lab: Lab, java: str) -> None:
+def test_read_permission_does_not_fill_the_cache(lab: Lab, java: str) -> None:
     status, message = envelope(get(lab, f"java/{JAR}", "reader"))
     assert status == 403 and "not permitted to deploy" in message
     assert get(lab, f"java/{JAR}", "").status_code == 401
@@ -150,7 +150,7 @@ def test_reading_does_not_fill_the_cache(lab: Lab, java: str) -> None:
     assert get(lab, f"java/{JAR}", "reader").status_code == 200
 
 
-# --- settings that the guide demands ---
+# --- settings of the guide ---
 
 
 @pytest.mark.parametrize(
@@ -158,33 +158,33 @@ def test_reading_does_not_fill_the_cache(lab: Lab, java: str) -> None:
     [
         pytest.param({"url": "https://libraries.cgr.dev/"}, id="URL"),
         pytest.param({"url": "https://libraries.cgr.dev/python/"}, id="URL of another ecosystem"),
-        pytest.param({"allowAnyHostAuth": True}, id="login sent to the object store"),
+        pytest.param({"allowAnyHostAuth": True}, id="credentials sent to the object store"),
         pytest.param({"disableUrlNormalization": False}, id="presigned URL rewritten"),
-        pytest.param({"blockMismatchingMimeTypes": True}, id="web page of the redirect blocked"),
-        pytest.param({"username": "", "password": ""}, id="no login"),
+        pytest.param({"blockMismatchingMimeTypes": True}, id="HTML page of the redirect blocked"),
+        pytest.param({"username": "", "password": ""}, id="no credentials"),
         pytest.param({"password": "wrong"}, id="wrong password"),
         pytest.param({"handleReleases": False}, id="no releases"),
         pytest.param({"offline": True}, id="offline"),
         pytest.param({"excludesPattern": "com/**"}, id="excluded"),
     ],
 )
-def test_a_wrong_setting_finds_nothing(lab: Lab, java: str, wrong: dict[str, Any]) -> None:
+def test_a_wrong_setting_is_a_404(lab: Lab, java: str, wrong: dict[str, Any]) -> None:
     change(lab, "java", **wrong)
     assert get(lab, f"java/{JAR}").status_code == 404 and cached(lab) == []
 
 
-def test_a_wrong_role_finds_nothing(lab: Lab, pull_token: Make) -> None:
-    made = pull_token("libraries.python.pull")
-    create(lab, "java", {**MAVEN, "username": made.username, "password": made.password})
+def test_a_wrong_role_is_a_404(lab: Lab, pull_token: CreatePullToken) -> None:
+    token = pull_token("libraries.python.pull")
+    create(lab, "java", {**MAVEN, "username": token.username, "password": token.password})
     assert envelope(get(lab, f"java/{JAR}")) == MISSING
 
 
 @pytest.mark.parametrize("path", [JAR.replace("1.0.0", "0.9.0"), METADATA.replace("greeting", "malware")])
-def test_what_chainguard_blocks_is_a_miss(lab: Lab, java: str, path: str) -> None:
+def test_a_version_that_chainguard_blocks_is_a_404(lab: Lab, java: str, path: str) -> None:
     assert envelope(get(lab, f"java/{path}")) == MISSING
 
 
-def test_a_blocked_web_page_can_be_told_of(lab: Lab, java: str) -> None:
+def test_a_blocked_html_page_can_be_a_409(lab: Lab, java: str) -> None:
     lab.configure(artifactory_mime_mismatch_status=409)
     change(lab, "java", blockMismatchingMimeTypes=True)
     status, message = envelope(get(lab, f"java/{JAR}"))
@@ -192,31 +192,33 @@ def test_a_blocked_web_page_can_be_told_of(lab: Lab, java: str) -> None:
     assert get(lab, f"java/{METADATA}").status_code == 200
 
 
-def test_a_look_with_head_takes_the_web_page_for_the_file(lab: Lab, java: str, token: PullToken) -> None:
+def test_a_head_request_caches_the_html_page_as_the_file(lab: Lab, java: str, token: PullToken) -> None:
     change(lab, "java", bypassHeadRequests=False)
-    answer = get(lab, f"java/{JAR}")
+    response = get(lab, f"java/{JAR}")
     assert (
-        answer.status_code == 200 and answer.text.startswith("<a href=") and asked(lab, "java") == {"HEAD": 1, "GET": 1}
+        response.status_code == 200
+        and response.text.startswith("<a href=")
+        and count_requests(lab, "java") == {"HEAD": 1, "GET": 1}
     )
     change(lab, "java", bypassHeadRequests=True)
-    assert get(lab, f"java/{JAR}").content == answer.content
+    assert get(lab, f"java/{JAR}").content == response.content
     client(lab, "manager").delete(f"/artifactory/java/{JAR}")
     assert get(lab, f"java/{JAR}").content == fetch(lab, f"/java/{JAR}", token)
 
 
-def test_a_look_with_head_is_refused(lab: Lab, java: str) -> None:
+def test_a_head_request_can_be_rejected(lab: Lab, java: str) -> None:
     lab.configure(artifactory_redirected_head="rejected")
     change(lab, "java", bypassHeadRequests=False)
     assert envelope(get(lab, f"java/{JAR}")) == MISSING and cached(lab) == []
-    assert asked(lab, "java") == {"HEAD": 2}
+    assert count_requests(lab, "java") == {"HEAD": 2}
 
 
-def test_snapshots_are_not_asked_for(lab: Lab, java: str) -> None:
+def test_snapshots_are_not_requested(lab: Lab, java: str) -> None:
     path = f"java/{FOLDER}/1.0-SNAPSHOT/maven-metadata.xml"
     get(lab, path)
-    assert asked(lab, "java") == {}
+    assert count_requests(lab, "java") == {}
     change(lab, "java", handleSnapshots=True)
-    assert envelope(get(lab, path)) == MISSING and asked(lab, "java") == {"GET": 1}
+    assert envelope(get(lab, path)) == MISSING and count_requests(lab, "java") == {"GET": 1}
 
 
 # --- other keys ---

@@ -28,7 +28,7 @@ def token(pull_token: Callable[..., PullToken]) -> PullToken:
 
 @pytest.fixture
 def go(lab: Lab, token: PullToken) -> str:
-    """A remote repository as the guide has it."""
+    """A remote repository with the settings of the guide."""
     create(lab, "go", {**GO, "username": token.username, "password": token.password})
     return "go"
 
@@ -54,12 +54,12 @@ def test_the_list_expires(lab: Lab, go: str) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"allowAnyHostAuth": True}, {"disableUrlNormalization": False}, {"blockMismatchingMimeTypes": True}]
 )
-def test_a_wrong_setting_finds_the_list_but_no_source(lab: Lab, go: str, wrong: dict[str, Any]) -> None:
+def test_a_wrong_setting_breaks_the_source_but_not_the_list(lab: Lab, go: str, wrong: dict[str, Any]) -> None:
     change(lab, "go", **wrong)
     assert get(lab, f"go/{MODULE}/@v/list").status_code == 200
     assert get(lab, f"go/{ZIP}").status_code == 404
 
 
-def test_a_look_with_head_spoils_the_source(lab: Lab, go: str) -> None:
+def test_a_head_request_caches_html_as_the_source(lab: Lab, go: str) -> None:
     change(lab, "go", bypassHeadRequests=False)
     assert get(lab, f"go/{ZIP}").text.startswith("<a href=")

@@ -24,7 +24,7 @@ API = "/artifactory/api/npm/javascript"
 
 @pytest.fixture
 def javascript(lab: Lab, pull_token: Callable[..., PullToken]) -> str:
-    """A remote repository as the guide has it."""
+    """A remote repository with the settings of the guide."""
     token = pull_token("libraries.javascript.pull")
     create(lab, "javascript", {**NPM, "username": token.username, "password": token.password})
     return "javascript"
@@ -34,26 +34,26 @@ def get(lab: Lab, path: str) -> httpx.Response:
     return client(lab, "puller").get(path)
 
 
-def dist(answer: httpx.Response, version: str = "1.0.0") -> dict[str, str]:
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json()["versions"][version]["dist"])
+def dist(response: httpx.Response, version: str = "1.0.0") -> dict[str, str]:
+    assert response.status_code == 200, response.text
+    return dict(response.json()["versions"][version]["dist"])
 
 
-def integrity(answer: httpx.Response) -> str:
-    return f"sha512-{base64.b64encode(sha512(answer.content).digest()).decode()}"
+def integrity(response: httpx.Response) -> str:
+    return f"sha512-{base64.b64encode(sha512(response.content).digest()).decode()}"
 
 
 @pytest.mark.parametrize("name", ["lab-greeting", "@example%2fgreeting", "@example/greeting"])
-def test_tarballs_lead_back_and_are_what_the_document_says(lab: Lab, javascript: str, name: str) -> None:
-    document, plain = get(lab, f"{API}/{name}"), name.replace("%2f", "/")
-    assert document.json()["name"] == plain and document.json()["dist-tags"] == {"latest": "1.1.0"}
-    found, file = dist(document), f"{plain}/-/{plain.rpartition('/')[2]}-1.0.0.tgz"
-    assert found["tarball"] == f"{lab.state['artifactory']['url']}{API}/{file}"
-    assert integrity(get(lab, found["tarball"])) == found["integrity"]
-    assert lab.control("GET", "/artifactory/cache/javascript") == [f".npm/{plain}/package.json", file]
+def test_tarball_links_and_checksums(lab: Lab, javascript: str, name: str) -> None:
+    document, name_with_slash = get(lab, f"{API}/{name}"), name.replace("%2f", "/")
+    assert document.json()["name"] == name_with_slash and document.json()["dist-tags"] == {"latest": "1.1.0"}
+    dist_fields, file = dist(document), f"{name_with_slash}/-/{name_with_slash.rpartition('/')[2]}-1.0.0.tgz"
+    assert dist_fields["tarball"] == f"{lab.state['artifactory']['url']}{API}/{file}"
+    assert integrity(get(lab, dist_fields["tarball"])) == dist_fields["integrity"]
+    assert lab.control("GET", "/artifactory/cache/javascript") == [f".npm/{name_with_slash}/package.json", file]
 
 
-def test_what_is_not_there(lab: Lab, javascript: str) -> None:
+def test_missing_files(lab: Lab, javascript: str) -> None:
     assert envelope(get(lab, f"{API}/nothing")) == MISSING
     assert envelope(get(lab, f"{API}/nothing/-/nothing-1.0.0.tgz")) == MISSING
 
@@ -61,7 +61,7 @@ def test_what_is_not_there(lab: Lab, javascript: str) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"url": "https://libraries.cgr.dev/"}, {"username": "", "password": ""}, {"password": "wrong"}]
 )
-def test_a_wrong_setting_finds_no_package(lab: Lab, javascript: str, wrong: dict[str, Any]) -> None:
+def test_a_wrong_setting_breaks_the_document(lab: Lab, javascript: str, wrong: dict[str, Any]) -> None:
     change(lab, "javascript", **wrong)
     assert envelope(get(lab, f"{API}/lab-greeting")) == MISSING
 
@@ -69,19 +69,21 @@ def test_a_wrong_setting_finds_no_package(lab: Lab, javascript: str, wrong: dict
 @pytest.mark.parametrize(
     "wrong", [{"allowAnyHostAuth": True}, {"disableUrlNormalization": False}, {"blockMismatchingMimeTypes": True}]
 )
-def test_a_wrong_setting_finds_the_package_but_no_tarball(lab: Lab, javascript: str, wrong: dict[str, Any]) -> None:
+def test_a_wrong_setting_breaks_the_tarball_but_not_the_document(
+    lab: Lab, javascript: str, wrong: dict[str, Any]
+) -> None:
     change(lab, "javascript", **wrong)
     assert get(lab, dist(get(lab, f"{API}/lab-greeting"))["tarball"]).status_code == 404
 
 
-def test_a_look_with_head_spoils_the_tarball(lab: Lab, javascript: str) -> None:
+def test_a_head_request_caches_html_as_the_tarball(lab: Lab, javascript: str) -> None:
     change(lab, "javascript", bypassHeadRequests=False)
-    found = dist(get(lab, f"{API}/lab-greeting"))
-    assert integrity(get(lab, found["tarball"])) != found["integrity"]
+    dist_fields = dist(get(lab, f"{API}/lab-greeting"))
+    assert integrity(get(lab, dist_fields["tarball"])) != dist_fields["integrity"]
 
 
-def test_a_web_page_is_no_document(lab: Lab, javascript: str) -> None:
-    lab.fail(service="libraries", action={"status": 200, "body": "<html>Log in</html>"})
+def test_an_html_page_is_not_a_document(lab: Lab, javascript: str) -> None:
+    lab.inject_fault(service="libraries", action={"status": 200, "body": "<html>Log in</html>"})
     status, message = envelope(get(lab, f"{API}/lab-greeting"))
     assert status == 500 and message.startswith("Could not read what the upstream sent")
 
@@ -91,5 +93,5 @@ def test_metadata_expires(lab: Lab, javascript: str) -> None:
     lab.control("POST", "/chainguard/packages", {"repository": "javascript", "version": "1.2.0"})
     assert "1.2.0" not in get(lab, f"{API}/lab-greeting").json()["versions"]
     lab.control("POST", "/artifactory/repositories/javascript", {"retrievalCachePeriodSecs": 0})
-    found = dist(get(lab, f"{API}/lab-greeting"), "1.2.0")
-    assert integrity(get(lab, found["tarball"])) == found["integrity"]
+    dist_fields = dist(get(lab, f"{API}/lab-greeting"), "1.2.0")
+    assert integrity(get(lab, dist_fields["tarball"])) == dist_fields["integrity"]

@@ -31,16 +31,16 @@ def token(pull_token: Callable[..., PullToken]) -> PullToken:
 
 @pytest.fixture
 def dotnet(lab: Lab, token: PullToken) -> str:
-    """A remote repository as the guide has it."""
+    """A remote repository with the settings of the guide."""
     create(lab, "dotnet", {**NUGET, "username": token.username, "password": token.password})
     return "dotnet"
 
 
 def resources(lab: Lab) -> dict[str, str]:
-    """The addresses of the service index, by type."""
-    answer = get(lab, f"{API}/index.json")
-    assert answer.status_code == 200, answer.text
-    return {row["@type"]: row["@id"] for row in answer.json()["resources"]}
+    """The URLs of the service index by type."""
+    response = get(lab, f"{API}/index.json")
+    assert response.status_code == 200, response.text
+    return {row["@type"]: row["@id"] for row in response.json()["resources"]}
 
 
 @pytest.mark.parametrize("fields", [{}, {"url": "https://libraries.cgr.dev/dotnet/", "v3FeedUrl": FEED}])
@@ -61,7 +61,7 @@ def test_the_service_index_leads_to_a_package(lab: Lab, dotnet: str, token: Pull
     ]
 
 
-def test_the_registration_leads_to_a_package_too(lab: Lab, dotnet: str, token: PullToken) -> None:
+def test_the_registration_leads_to_a_package(lab: Lab, dotnet: str, token: PullToken) -> None:
     http, base = client(lab, "puller"), resources(lab)["RegistrationsBaseUrl/3.6.0"]
     (page,) = http.get(f"{base}lab.greeting/index.json").json()["items"]
     leaves = {leaf["catalogEntry"]["version"]: leaf["packageContent"] for leaf in page["items"]}
@@ -77,7 +77,7 @@ def test_the_registration_leads_to_a_package_too(lab: Lab, dotnet: str, token: P
         {"username": "", "password": ""},
     ],
 )
-def test_a_wrong_setting_finds_no_feed(lab: Lab, dotnet: str, wrong: dict[str, Any]) -> None:
+def test_a_wrong_setting_breaks_the_feed(lab: Lab, dotnet: str, wrong: dict[str, Any]) -> None:
     change(lab, "dotnet", **wrong)
     assert envelope(get(lab, f"{API}/index.json")) == envelope(get(lab, f"{API}/lab.greeting/index.json")) == MISSING
 
@@ -85,13 +85,13 @@ def test_a_wrong_setting_finds_no_feed(lab: Lab, dotnet: str, wrong: dict[str, A
 @pytest.mark.parametrize(
     "wrong", [{"allowAnyHostAuth": True}, {"disableUrlNormalization": False}, {"blockMismatchingMimeTypes": True}]
 )
-def test_a_wrong_setting_finds_the_feed_but_no_package(lab: Lab, dotnet: str, wrong: dict[str, Any]) -> None:
+def test_a_wrong_setting_breaks_the_package_but_not_the_feed(lab: Lab, dotnet: str, wrong: dict[str, Any]) -> None:
     change(lab, "dotnet", **wrong)
     assert resources(lab)
     assert get(lab, f"{API}/lab.greeting/1.0.0/lab.greeting.1.0.0.nupkg").status_code == 404
 
 
-def test_the_fields_of_its_type_are_shown(lab: Lab, dotnet: str) -> None:
+def test_v2_has_the_fields_of_the_package_type(lab: Lab, dotnet: str) -> None:
     create(lab, "feed", {**NUGET, "v3FeedUrl": FEED})
     assert client(lab).get("/artifactory/api/repositories/feed").json()["v3FeedUrl"] == FEED
     assert "v3FeedUrl" not in client(lab).get("/artifactory/api/repositories/dotnet").json()

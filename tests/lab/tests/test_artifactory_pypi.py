@@ -38,7 +38,7 @@ def token(pull_token: Callable[..., PullToken]) -> PullToken:
 
 @pytest.fixture
 def python(lab: Lab, token: PullToken) -> str:
-    """A remote repository as the guide has it."""
+    """A remote repository with the settings of the guide."""
     create(lab, "python", {**PYPI, "username": token.username, "password": token.password})
     return "python"
 
@@ -47,18 +47,18 @@ def index(lab: Lab, project: str = "lab-greeting", key: str = "python") -> httpx
     return client(lab, "puller").get(f"{API}/{key}/simple/{project}/")
 
 
-def links(answer: httpx.Response) -> dict[str, str]:
-    """Where a page's links lead, by their text."""
-    assert answer.status_code == 200, answer.text
-    found = re.findall(r'<a href="([^"]*)">([^<]*)</a>', answer.text)
-    return {text: str(answer.url.join(target)) for target, text in found}
+def links(response: httpx.Response) -> dict[str, str]:
+    """The targets of an HTML page's links by their text."""
+    assert response.status_code == 200, response.text
+    urls = re.findall(r'<a href="([^"]*)">([^<]*)</a>', response.text)
+    return {text: str(response.url.join(target)) for target, text in urls}
 
 
-def test_links_lead_back_and_files_have_the_hash_of_the_index(lab: Lab, python: str, token: PullToken) -> None:
-    found = links(index(lab))
-    assert list(found) == [f"lab_greeting-{version}-py3-none-any.whl" for version in ("1.0.0", "1.1.0")]
+def test_file_links_and_checksums(lab: Lab, python: str, token: PullToken) -> None:
+    urls = links(index(lab))
+    assert list(urls) == [f"lab_greeting-{version}-py3-none-any.whl" for version in ("1.0.0", "1.1.0")]
     base = lab.state["artifactory"]["url"]
-    target, _ignored, hashed = found["lab_greeting-1.0.0-py3-none-any.whl"].partition("#sha256=")
+    target, _ignored, hashed = urls["lab_greeting-1.0.0-py3-none-any.whl"].partition("#sha256=")
     assert target == f"{base}{API}/python/packages/{WHEEL}"
     wheel = client(lab, "puller").get(target).content
     assert sha256(wheel).hexdigest() == hashed and wheel == fetch(lab, f"/{WHEEL}", token)
@@ -67,19 +67,19 @@ def test_links_lead_back_and_files_have_the_hash_of_the_index(lab: Lab, python: 
 
 
 def test_projects(lab: Lab, python: str) -> None:
-    answer = client(lab, "puller").get(f"{API}/python/simple/")
-    assert list(links(answer)) == ["lab-greeting", "lab-upstream", "six"]
+    response = client(lab, "puller").get(f"{API}/python/simple/")
+    assert list(links(response)) == ["lab-greeting", "lab-upstream", "six"]
     assert list(links(index(lab, "Lab_Greeting"))) == list(links(index(lab)))
     assert envelope(index(lab, "nothing")) == MISSING
 
 
-def test_a_package_that_comes_from_further_upstream(lab: Lab, python: str) -> None:
+def test_a_package_from_python_upstream(lab: Lab, python: str) -> None:
     (target,) = links(index(lab, "lab-upstream")).values()
     assert "/api/pypi/python/packages/python-upstream/" in target
     assert client(lab, "puller").get(target).status_code == 200
 
 
-def test_a_url_that_does_not_cover_it_sends_clients_past_artifactory(lab: Lab, python: str) -> None:
+def test_a_link_outside_the_url_bypasses_artifactory(lab: Lab, python: str) -> None:
     change(lab, "python", url="https://libraries.cgr.dev/python/")
     assert all("/api/pypi/python/packages/simple/" in target for target in links(index(lab)).values())
     (target,) = links(index(lab, "lab-upstream")).values()
@@ -94,7 +94,7 @@ def test_a_url_that_does_not_cover_it_sends_clients_past_artifactory(lab: Lab, p
         {"username": "", "password": ""},
     ],
 )
-def test_a_wrong_setting_finds_no_index(lab: Lab, python: str, wrong: dict[str, Any]) -> None:
+def test_a_wrong_setting_breaks_the_index(lab: Lab, python: str, wrong: dict[str, Any]) -> None:
     change(lab, "python", **wrong)
     assert envelope(index(lab)) == MISSING
 
@@ -102,13 +102,13 @@ def test_a_wrong_setting_finds_no_index(lab: Lab, python: str, wrong: dict[str, 
 @pytest.mark.parametrize(
     "wrong", [{"allowAnyHostAuth": True}, {"disableUrlNormalization": False}, {"blockMismatchingMimeTypes": True}]
 )
-def test_a_wrong_setting_finds_the_index_but_no_file(lab: Lab, python: str, wrong: dict[str, Any]) -> None:
+def test_a_wrong_setting_breaks_the_file_but_not_the_index(lab: Lab, python: str, wrong: dict[str, Any]) -> None:
     change(lab, "python", **wrong)
     assert links(index(lab))
     assert client(lab, "puller").get(f"{API}/python/packages/{WHEEL}").status_code == 404
 
 
-def test_a_look_with_head_spoils_the_file(lab: Lab, python: str) -> None:
+def test_a_head_request_caches_html_as_the_file(lab: Lab, python: str) -> None:
     change(lab, "python", bypassHeadRequests=False)
     target, _ignored, hashed = links(index(lab))["lab_greeting-1.0.0-py3-none-any.whl"].partition("#sha256=")
     assert sha256(client(lab, "puller").get(target).content).hexdigest() != hashed

@@ -28,26 +28,26 @@ def secret(lab: Lab, user: str, kind: str) -> str:
 
 
 def client(lab: Lab, user: str = "admin") -> httpx.Client:
-    """A client of Artifactory that sends the user's access token; anonymous for no name."""
+    """A client of Artifactory with the user's access token; anonymous without a name."""
     return lab.client("artifactory", secret(lab, user, "token") if user else "")
 
 
 def create(lab: Lab, key: str, body: dict[str, Any]) -> None:
-    answer = client(lab).put(f"{V1}/{key}", json=body)
-    assert answer.status_code == 200, answer.text
+    response = client(lab).put(f"{V1}/{key}", json=body)
+    assert response.status_code == 200, response.text
 
 
-def envelope(answer: httpx.Response) -> tuple[int, str]:
-    """Status and message of an error, when the body agrees with the status line."""
-    (error,) = answer.json()["errors"]
-    assert error["status"] == answer.status_code
-    return answer.status_code, error["message"]
+def envelope(response: httpx.Response) -> tuple[int, str]:
+    """Status and message of an error. Asserts that body and status line agree."""
+    (error,) = response.json()["errors"]
+    assert error["status"] == response.status_code
+    return response.status_code, error["message"]
 
 
 # --- system ---
 
 
-def test_every_answer_names_version_and_node(lab: Lab) -> None:
+def test_every_response_names_version_and_node(lab: Lab) -> None:
     for path in ("/artifactory/api/system/ping", f"{V1}/missing", "/no/such/page"):
         headers = client(lab).get(path).headers
         assert headers["x-jfrog-version"] == "Artifactory/7.161.15 86115900"
@@ -67,7 +67,7 @@ def test_system(lab: Lab) -> None:
 # --- credentials ---
 
 
-def test_the_ways_to_present_credentials(lab: Lab) -> None:
+def test_ways_to_present_credentials(lab: Lab) -> None:
     password, token = secret(lab, "admin", "password"), secret(lab, "admin", "token")
     url, anonymous = "/artifactory/api/system/license", lab.client("artifactory")
     for secret_text in (password, token):
@@ -76,12 +76,12 @@ def test_the_ways_to_present_credentials(lab: Lab) -> None:
         assert anonymous.get(url, headers=headers).status_code == 200
 
 
-def test_the_error_texts_of_refused_credentials(lab: Lab) -> None:
+def test_messages_for_rejected_credentials(lab: Lab) -> None:
     url, anonymous = "/artifactory/api/system/version", lab.client("artifactory")
-    answer = anonymous.get(url, auth=("admin", "wrong"))
-    assert envelope(answer) == (401, "Bad Credentials")
-    assert answer.headers["www-authenticate"] == 'Basic realm="Artifactory Realm"'
-    assert answer.text.startswith('{\n  "errors" : [ {\n    "status" : 401,\n    "message" : "Bad Credentials"\n')
+    response = anonymous.get(url, auth=("admin", "wrong"))
+    assert envelope(response) == (401, "Bad Credentials")
+    assert response.headers["www-authenticate"] == 'Basic realm="Artifactory Realm"'
+    assert response.text.startswith('{\n  "errors" : [ {\n    "status" : 401,\n    "message" : "Bad Credentials"\n')
     assert envelope(anonymous.get(url, auth=("reader", secret(lab, "admin", "token")))) == (401, "Bad Credentials")
     assert envelope(anonymous.get(url)) == (401, "Authentication is required")
     unknown = {"Authorization": "Bearer x.y.z"}
@@ -97,25 +97,29 @@ def test_anonymous_access_is_a_setting(lab: Lab) -> None:
 
 
 def new_token(lab: Lab, user: str = "admin", **fields: Any) -> dict[str, Any]:
-    answer = client(lab, user).post(TOKENS, json=fields)
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
+    response = client(lab, user).post(TOKENS, json=fields)
+    assert response.status_code == 200, response.text
+    return dict(response.json())
 
 
-def test_a_token_names_its_user_and_expires_by_the_lab_s_clock(lab: Lab) -> None:
-    made = new_token(lab, username="reader", expires_in=HOUR)
-    assert (made["expires_in"], made["scope"], made["token_type"]) == (HOUR, "applied-permissions/user", "Bearer")
-    claims = json.loads(base64.urlsafe_b64decode(made["access_token"].split(".")[1] + "=="))
+def test_a_token_has_a_user_and_expires_by_the_lab_s_clock(lab: Lab) -> None:
+    created = new_token(lab, username="reader", expires_in=HOUR)
+    assert (created["expires_in"], created["scope"], created["token_type"]) == (
+        HOUR,
+        "applied-permissions/user",
+        "Bearer",
+    )
+    claims = json.loads(base64.urlsafe_b64decode(created["access_token"].split(".")[1] + "=="))
     assert claims["sub"].startswith("jfac@") and claims["sub"].endswith("/users/reader")
-    bearer = {"Authorization": f"Bearer {made['access_token']}"}
+    bearer = {"Authorization": f"Bearer {created['access_token']}"}
     anonymous = lab.client("artifactory")
     assert anonymous.get("/artifactory/api/system/version", headers=bearer).status_code == 200
     lab.advance(HOUR)
-    answer = anonymous.get("/artifactory/api/system/version", headers=bearer)
-    assert envelope(answer) == (401, "Token failed verification: expired")
+    response = anonymous.get("/artifactory/api/system/version", headers=bearer)
+    assert envelope(response) == (401, "Token failed verification: expired")
 
 
-def test_only_tokens_of_three_hours_or_more_are_kept(lab: Lab) -> None:
+def test_only_tokens_of_three_hours_or_more_are_stored(lab: Lab) -> None:
     short, long = new_token(lab, expires_in=3 * HOUR - 1), new_token(lab, expires_in=3 * HOUR, description="d")
     assert client(lab).get(f"{TOKENS}/{short['token_id']}").status_code == 404
     row = client(lab).get(f"{TOKENS}/{long['token_id']}").json()
@@ -124,23 +128,23 @@ def test_only_tokens_of_three_hours_or_more_are_kept(lab: Lab) -> None:
     assert long["token_id"] in listed and short["token_id"] not in listed
 
 
-def test_a_revoked_token_is_refused(lab: Lab) -> None:
-    made = new_token(lab)
-    assert client(lab).delete(f"{TOKENS}/{made['token_id']}").status_code == 200
-    bearer = {"Authorization": f"Bearer {made['access_token']}"}
-    answer = lab.client("artifactory").get("/artifactory/api/system/version", headers=bearer)
-    assert envelope(answer) == (401, "Token failed verification: revoked")
-    assert client(lab).delete(f"{TOKENS}/{made['token_id']}").status_code == 404
+def test_a_revoked_token_is_rejected(lab: Lab) -> None:
+    created = new_token(lab)
+    assert client(lab).delete(f"{TOKENS}/{created['token_id']}").status_code == 200
+    bearer = {"Authorization": f"Bearer {created['access_token']}"}
+    response = lab.client("artifactory").get("/artifactory/api/system/version", headers=bearer)
+    assert envelope(response) == (401, "Token failed verification: revoked")
+    assert client(lab).delete(f"{TOKENS}/{created['token_id']}").status_code == 404
 
 
 def test_a_reference_token_has_64_characters_and_works_as_a_password(lab: Lab) -> None:
-    made = new_token(lab, include_reference_token=True)
-    assert len(made["reference_token"]) == 64
-    credentials = ("admin", made["reference_token"])
+    created = new_token(lab, include_reference_token=True)
+    assert len(created["reference_token"]) == 64
+    credentials = ("admin", created["reference_token"])
     assert lab.client("artifactory").get("/artifactory/api/system/license", auth=credentials).status_code == 200
 
 
-def test_a_form_makes_a_token_too_and_a_user_only_an_own_one(lab: Lab) -> None:
+def test_a_token_from_a_form_and_by_a_user(lab: Lab) -> None:
     form = {"username": "reader", "expires_in": "60"}
     assert client(lab, "reader").post(f"/artifactory{TOKENS}", data=form).json()["expires_in"] == 60
     assert envelope(client(lab, "reader").post(TOKENS, data={"username": "admin"})) == (403, "Forbidden")
@@ -148,20 +152,20 @@ def test_a_form_makes_a_token_too_and_a_user_only_an_own_one(lab: Lab) -> None:
     assert envelope(client(lab).post(TOKENS, json={"expires_in": "soon"})) == (400, "Invalid expires_in: soon")
 
 
-def test_a_token_for_groups_may_do_what_they_may(lab: Lab) -> None:
+def test_a_token_for_groups_has_their_permissions(lab: Lab) -> None:
     create(lab, "cgr", REMOTE)
     actions = {"users": {}, "groups": {"builds": ["READ", "WRITE"], "a, b": ["DELETE"]}}
     artifact = {"actions": actions, "targets": {"cgr": {}}}
     assert client(lab).post(PERMISSIONS, json={"name": "p", "resources": {"artifact": artifact}}).status_code == 201
     path = "/artifactory/cgr-cache/chainguard"
     for groups, status in (("other", 403), ("builds", 403), ('other,"a, b"', 404)):
-        made = new_token(lab, username="puller", scope=f"applied-permissions/groups:{groups}")
-        bearer = {"Authorization": f"Bearer {made['access_token']}"}
+        created = new_token(lab, username="puller", scope=f"applied-permissions/groups:{groups}")
+        bearer = {"Authorization": f"Bearer {created['access_token']}"}
         assert lab.client("artifactory").delete(path, headers=bearer).status_code == status
     assert client(lab).post(TOKENS, json={"scope": "applied-permissions/groups:"}).status_code == 400
 
 
-def test_seeded_tokens_outlive_a_reset(lab: Lab) -> None:
+def test_seeded_tokens_remain_valid_after_a_reset(lab: Lab) -> None:
     lab.control("POST", "/reset")
     assert lab.control("GET", "/state")["artifactory"] == lab.state["artifactory"]
 
@@ -169,26 +173,26 @@ def test_seeded_tokens_outlive_a_reset(lab: Lab) -> None:
 # --- repositories: reading ---
 
 
-def test_a_get_holds_all_fields_in_order_and_leaves_null_out(lab: Lab) -> None:
+def test_a_get_has_all_fields_in_order_without_null(lab: Lab) -> None:
     create(lab, "cgr", {**REMOTE, "enableTokenAuthentication": True, "username": "u"})
-    answer = client(lab).get(f"{V1}/cgr")
+    response = client(lab).get(f"{V1}/cgr")
     vendor = "application/vnd.org.jfrog.artifactory.repositories.RemoteRepositoryConfiguration+json"
-    assert (answer.headers["content-type"], answer.headers["cache-control"]) == (vendor, "no-store")
-    shown = answer.json()
-    assert list(shown)[:2] == ["key", "packageType"] and list(shown)[-1] == "rclass"
+    assert (response.headers["content-type"], response.headers["cache-control"]) == (vendor, "no-store")
+    fields = response.json()
+    assert list(fields)[:2] == ["key", "packageType"] and list(fields)[-1] == "rclass"
     assert {**REMOTE, "key": "cgr", "enableTokenAuthentication": True, "password": "", "username": "u"}.items() <= (
-        shown.items()
+        fields.items()
     )
-    assert shown["pyPIRegistryUrl"] == "https://pypi.org"
-    assert None not in shown.values() and "proxy" not in shown and "projectKey" not in shown
+    assert fields["pyPIRegistryUrl"] == "https://pypi.org"
+    assert None not in fields.values() and "proxy" not in fields and "projectKey" not in fields
 
 
-def test_v2_shows_what_is_relevant_and_says_type(lab: Lab) -> None:
+def test_v2_has_the_relevant_fields_and_calls_the_class_type(lab: Lab) -> None:
     create(lab, "cgr", REMOTE)
     create(lab, "all", {**VIRTUAL, "repositories": ["cgr"]})
-    shown = client(lab).get(f"{V2}/cgr").json()
-    assert (shown["type"], shown["enableTokenAuthentication"]) == ("remote", False)
-    assert not {"rclass", "pyPIRegistryUrl", "handleReleases", "enableDockerSupport"} & shown.keys()
+    fields = client(lab).get(f"{V2}/cgr").json()
+    assert (fields["type"], fields["enableTokenAuthentication"]) == ("remote", False)
+    assert not {"rclass", "pyPIRegistryUrl", "handleReleases", "enableDockerSupport"} & fields.keys()
     virtual = client(lab).get(f"{V2}/all").json()
     assert virtual["repositories"] == ["cgr"] and len(virtual) < 20
     assert envelope(client(lab).get(f"{V2}/no")) == (404, "The repository no was not found")
@@ -202,7 +206,7 @@ def test_an_unknown_key_is_a_bad_request(lab: Lab) -> None:
     assert client(lab).head(f"{V1}/cgr").status_code == 200
 
 
-def test_a_password_is_shown_as_cipher_text_to_an_admin_only(lab: Lab) -> None:
+def test_only_an_administrator_reads_a_password_as_cipher_text(lab: Lab) -> None:
     create(lab, "cgr", {**REMOTE, "username": "u", "password": "s3cret"})
     assert client(lab).get(f"{V1}/cgr").json()["password"].startswith("AM.")
     assert lab.control("GET", "/artifactory/repositories")["cgr"]["password"] == "s3cret"
@@ -210,7 +214,7 @@ def test_a_password_is_shown_as_cipher_text_to_an_admin_only(lab: Lab) -> None:
     assert client(lab).get(f"{V1}/cgr").json()["password"] == "s3cret"
 
 
-def test_others_than_admins_see_a_part(lab: Lab) -> None:
+def test_other_users_read_some_fields(lab: Lab) -> None:
     create(lab, "cgr", {**REMOTE, "username": "u", "password": "p"})
     create(lab, "all", {**VIRTUAL, "repositories": ["cgr"]})
     common = {"packageType": "docker", "description": ""}
@@ -219,13 +223,13 @@ def test_others_than_admins_see_a_part(lab: Lab) -> None:
     assert virtual == {"key": "all", **common, "repositories": ["cgr"], "rclass": "virtual"}
 
 
-def test_the_description_may_get_a_suffix(lab: Lab) -> None:
+def test_the_suffix_of_the_description(lab: Lab) -> None:
     create(lab, "cgr", {**REMOTE, "description": "mine"})
     lab.configure(artifactory_description_suffix=True)
     assert client(lab).get(f"{V1}/cgr").json()["description"] == "mine (local file cache)"
 
 
-def test_a_disabled_proxy_is_not_shown(lab: Lab) -> None:
+def test_a_disabled_proxy_is_left_out(lab: Lab) -> None:
     create(lab, "cgr", {**REMOTE, "proxy": "squid"})
     assert client(lab).get(f"{V1}/cgr").json()["proxy"] == "squid"
     client(lab).post(f"{V1}/cgr", json={"disableProxy": True})
@@ -261,9 +265,11 @@ def test_configurations(lab: Lab) -> None:
     create(lab, "cgr", REMOTE)
     create(lab, "all", {**VIRTUAL, "repositories": ["cgr"]})
     url = f"{V1}/configurations"
-    found = client(lab).get(url, params={"repoType": "remote,virtual", "packageType": "docker"}).json()
-    assert list(found) == ["LOCAL", "REMOTE", "VIRTUAL", "FEDERATED", "RELEASE_BUNDLE"]
-    assert [row["key"] for row in found["REMOTE"]] == ["cgr"] and found["VIRTUAL"][0]["type"] == "virtual"
+    configurations = client(lab).get(url, params={"repoType": "remote,virtual", "packageType": "docker"}).json()
+    assert list(configurations) == ["LOCAL", "REMOTE", "VIRTUAL", "FEDERATED", "RELEASE_BUNDLE"]
+    assert [row["key"] for row in configurations["REMOTE"]] == ["cgr"] and configurations["VIRTUAL"][0][
+        "type"
+    ] == "virtual"
     assert client(lab).get(url, params={"repoType": "local"}).json()["REMOTE"] == []
     assert envelope(client(lab, "reader").get(url)) == (403, "Forbidden")
 
@@ -271,10 +277,10 @@ def test_configurations(lab: Lab) -> None:
 # --- repositories: writing ---
 
 
-def test_texts_of_success(lab: Lab) -> None:
-    made = client(lab).put(f"{V1}/cgr", json=REMOTE)
-    assert (made.status_code, made.text) == (200, "Successfully created repository 'cgr' \n")
-    assert made.headers["content-type"].startswith("text/plain")
+def test_success_messages(lab: Lab) -> None:
+    created = client(lab).put(f"{V1}/cgr", json=REMOTE)
+    assert (created.status_code, created.text) == (200, "Successfully created repository 'cgr' \n")
+    assert created.headers["content-type"].startswith("text/plain")
     changed = client(lab).post(f"{V1}/cgr", json={"notes": "n"})
     assert (changed.status_code, changed.text) == (200, "Repository cgr update successfully.")
     create(lab, "all", {**VIRTUAL, "repositories": ["cgr"]})
@@ -284,7 +290,7 @@ def test_texts_of_success(lab: Lab) -> None:
     assert removed == {"repoKey": "cgr", "statusMsg": message, "deletedArtifactsCount": 0, "success": True}
 
 
-def test_an_older_version_tells_of_a_deletion_in_plain_text(lab: Lab) -> None:
+def test_an_older_version_confirms_a_deletion_in_plain_text(lab: Lab) -> None:
     lab.configure(artifactory_version="7.77.3")
     create(lab, "all", VIRTUAL)
     assert client(lab).delete(f"{V1}/all").text == "Repository 'all' has been removed successfully."
@@ -295,41 +301,41 @@ def test_writes_to_unknown_keys(lab: Lab) -> None:
     assert client(lab).delete(f"{V1}/no").status_code == 404
 
 
-def test_only_admins_write(lab: Lab) -> None:
+def test_only_administrators_write(lab: Lab) -> None:
     create(lab, "cgr", REMOTE)
     manager = client(lab, "manager")
-    for answer in (
+    for response in (
         manager.put(f"{V1}/new", json=REMOTE),
         manager.post(f"{V1}/cgr", json={"notes": "n"}),
         manager.delete(f"{V1}/cgr"),
     ):
-        assert envelope(answer) == (403, "Forbidden")
+        assert envelope(response) == (403, "Forbidden")
     text = "Only platform/project admins are allowed to update repositories"
     assert envelope(manager.post(f"{V2}/batch", json=[])) == (403, text)
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'"text"'])
-def test_a_body_that_is_no_object(lab: Lab, body: bytes) -> None:
+def test_a_body_that_is_not_an_object(lab: Lab, body: bytes) -> None:
     assert client(lab).put(f"{V1}/cgr", content=body).status_code == 400
 
 
 def test_batches(lab: Lab) -> None:
     bodies = [{"key": key, **REMOTE} for key in ("a", "b")]
-    made = client(lab).put(f"{V2}/batch", json=bodies)
+    created = client(lab).put(f"{V2}/batch", json=bodies)
     lines = "Successfully created repository 'a' \nSuccessfully created repository 'b' \n\n"
-    assert (made.status_code, made.text) == (201, lines)
+    assert (created.status_code, created.text) == (201, lines)
     assert client(lab).put(f"{V2}/batch", json=[]).text == ""
     changed = client(lab).post(f"{V2}/batch", json=[{"key": "a", "notes": "n"}])
     assert (changed.status_code, changed.text) == (200, "Repositories updated successfully.")
     assert client(lab).get(f"{V1}/a").json()["notes"] == "n"
     unknown = client(lab).post(f"{V2}/batch", json=[{"key": "a", "notes": "m"}, {"key": "no"}])
     assert (unknown.status_code, unknown.text) == (404, "No repositories found for the following keys: no")
-    refused = client(lab).post(f"{V2}/batch", json=[{"key": "a", "notes": "m"}, {"key": "b", "url": ""}])
-    assert envelope(refused) == (400, "Remote URL '' is not valid")
+    assert_error = client(lab).post(f"{V2}/batch", json=[{"key": "a", "notes": "m"}, {"key": "b", "url": ""}])
+    assert envelope(assert_error) == (400, "Remote URL '' is not valid")
     assert client(lab).get(f"{V1}/a").json()["notes"] == "n"
 
 
-def test_saving_can_take_time_one_after_the_other(lab: Lab) -> None:
+def test_saves_can_take_time_and_do_not_overlap(lab: Lab) -> None:
     lab.configure(artifactory_save_seconds=0.2)
     begun = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -341,7 +347,7 @@ def test_saving_can_take_time_one_after_the_other(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("edition", ["jcr", "oss"])
-def test_other_editions_refuse_repository_rest_but_not_the_list(lab: Lab, edition: str) -> None:
+def test_other_editions_reject_repository_rest_but_not_the_list(lab: Lab, edition: str) -> None:
     create(lab, "cgr", REMOTE)
     lab.configure(artifactory_edition=edition)
     for method, url in (
@@ -371,18 +377,18 @@ def test_other_editions_refuse_repository_rest_but_not_the_list(lab: Lab, editio
         ("7.72.0", "GET", PERMISSIONS, 200),
     ],
 )
-def test_what_came_with_which_version(lab: Lab, version: str, method: str, url: str, status: int) -> None:
+def test_endpoints_by_version(lab: Lab, version: str, method: str, url: str, status: int) -> None:
     lab.configure(artifactory_version=version)
     assert client(lab).request(method, url, json=[]).status_code == status
 
 
-def test_the_control_api_changes_fields_past_all_rules(lab: Lab) -> None:
+def test_the_control_api_changes_fields_without_validation(lab: Lab) -> None:
     create(lab, "cgr", REMOTE)
     lab.control("POST", "/artifactory/repositories/cgr", {"password": "x", "url": "nonsense"})
     assert client(lab).get(f"{V1}/cgr").json()["url"] == "nonsense"
     assert lab.control("GET", "/artifactory/repositories")["cgr"]["password"] == "x"
-    answer = lab.client("control").post("/artifactory/repositories/cgr", json={"typo": 1})
-    assert (answer.status_code, answer.json()) == (400, {"error": "unknown: typo"})
+    response = lab.client("control").post("/artifactory/repositories/cgr", json={"typo": 1})
+    assert (response.status_code, response.json()) == (400, {"error": "unknown: typo"})
 
 
 # --- permissions ---
@@ -393,8 +399,8 @@ def test_access_permissions(lab: Lab) -> None:
     artifact = {"actions": {"users": {"u": ["READ"]}}, "targets": {"cgr": {"include_patterns": ["**"]}}}
     assert client(lab).post(PERMISSIONS, json={"name": "p", "resources": {"artifact": artifact}}).status_code == 201
     assert client(lab).post(PERMISSIONS, json={"name": "p", "resources": {"artifact": artifact}}).status_code == 409
-    shown = client(lab).get(f"{PERMISSIONS}/p").json()
-    assert shown == {
+    fields = client(lab).get(f"{PERMISSIONS}/p").json()
+    assert fields == {
         "name": "p",
         "created_by": "admin",
         "modified_by": "admin",
@@ -408,8 +414,8 @@ def test_access_permissions(lab: Lab) -> None:
     assert "p" in [row["name"] for row in client(lab).get(f"{PERMISSIONS}/").json()["permissions"]]
     artifact["actions"] = {"groups": {"g": ["READ", "WRITE"]}}
     assert client(lab).put(f"{PERMISSIONS}/p/artifact", json=artifact).status_code == 200
-    shown = client(lab).get(f"{PERMISSIONS}/p").json()["resources"]["artifact"]
-    assert shown["actions"] == {"users": {}, "groups": {"g": ["READ", "WRITE"]}}
+    fields = client(lab).get(f"{PERMISSIONS}/p").json()["resources"]["artifact"]
+    assert fields["actions"] == {"users": {}, "groups": {"g": ["READ", "WRITE"]}}
     build = {"actions": {"users": {"u": ["READ"]}}, "targets": {"artifactory-build-info": {}}}
     assert client(lab).put(f"{PERMISSIONS}/p/build", json=build).status_code == 200
     assert client(lab).put(f"{PERMISSIONS}/p/nonsense", json=build).status_code == 400
@@ -427,13 +433,13 @@ def test_access_permissions(lab: Lab) -> None:
         ({"targets": {"ANY": {}}, "actions": {"users": {"u": ["LOOK"]}}}, "Unknown actions: LOOK"),
     ],
 )
-def test_permissions_that_are_refused(lab: Lab, artifact: dict[str, Any], message: str) -> None:
+def test_invalid_permissions(lab: Lab, artifact: dict[str, Any], message: str) -> None:
     body = {"name": "p", "resources": {"artifact": artifact}}
     assert envelope(client(lab).post(PERMISSIONS, json=body)) == (400, message)
     assert client(lab, "manager").post(PERMISSIONS, json=body).status_code == 403
 
 
-def test_the_classic_api_shows_the_same_permissions(lab: Lab) -> None:
+def test_the_classic_api_has_the_same_permissions(lab: Lab) -> None:
     url = "/artifactory/api/v2/security/permissions/p"
     section = {
         "include-patterns": ["a/**"],

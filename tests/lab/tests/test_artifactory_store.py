@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How repository configurations are created, merged and validated."""
+"""Repository configurations: creation, merging and validation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lab.artifactory.settings import DEFAULTS, Settings
 from lab.artifactory.store import RepositoryStore
 
 REMOTE = {"rclass": "remote", "packageType": "docker", "url": "https://cgr.dev/"}
-SYNCHRONISED = {
+CONTENT_SYNC = {
     "enabled": True,
     "statistics": {"enabled": True},
     "properties": {"enabled": False},
@@ -35,7 +35,7 @@ def store(settings: dict[str, Any]) -> RepositoryStore:
     return RepositoryStore(Settings(settings), Cipher())
 
 
-def refusal(store: RepositoryStore, key: str, body: dict[str, Any]) -> tuple[int, str]:
+def get_error(store: RepositoryStore, key: str, body: dict[str, Any]) -> tuple[int, str]:
     with pytest.raises(ApiError) as caught:
         store.create(key, body)
     return caught.value.status, caught.value.message
@@ -48,7 +48,7 @@ def fields_of(store: RepositoryStore, key: str) -> dict[str, Any]:
 # --- create ---
 
 
-def test_unset_fields_get_the_rest_defaults_not_those_of_the_user_interface(store: RepositoryStore) -> None:
+def test_unset_fields_get_the_rest_defaults_not_those_of_the_ui(store: RepositoryStore) -> None:
     fields = store.create("cgr", REMOTE).fields
     assert fields["repoLayoutRef"] == "maven-2-default"
     assert fields["enableTokenAuthentication"] is False
@@ -90,28 +90,28 @@ def test_url_is_kept_verbatim(store: RepositoryStore) -> None:
         ("v", {"rclass": "virtual", "repositories": ["gone"]}, "Repository 'gone' does not exist"),
     ],
 )
-def test_what_creation_refuses(store: RepositoryStore, key: str, body: dict[str, Any], message: str) -> None:
-    assert refusal(store, key, body) == (400, message)
+def test_invalid_creations(store: RepositoryStore, key: str, body: dict[str, Any], message: str) -> None:
+    assert get_error(store, key, body) == (400, message)
     assert list(store) == []
 
 
-def test_a_word_in_a_number_is_an_internal_error(store: RepositoryStore) -> None:
-    status, message = refusal(store, "cgr", {**REMOTE, "retrievalCachePeriodSecs": "seven"})
+def test_text_for_an_integer_is_an_internal_error(store: RepositoryStore) -> None:
+    status, message = get_error(store, "cgr", {**REMOTE, "retrievalCachePeriodSecs": "seven"})
     assert (status, message) == (500, "Error converting from 'String' to 'Integer' For input string: \"seven\"")
 
 
 def test_an_existing_key_is_never_replaced(store: RepositoryStore) -> None:
     store.create("cgr", REMOTE)
     prefix = "error when validating repository name: "
-    assert refusal(store, "cgr", {"rclass": "virtual"})[1] == f"{prefix}cgr : Repository key already exists"
-    assert refusal(store, "CGR", REMOTE)[1] == f"{prefix}CGR : Case insensitive repository key already exists"
+    assert get_error(store, "cgr", {"rclass": "virtual"})[1] == f"{prefix}cgr : Repository key already exists"
+    assert get_error(store, "CGR", REMOTE)[1] == f"{prefix}CGR : Case insensitive repository key already exists"
     assert fields_of(store, "cgr")["url"] == "https://cgr.dev/"
 
 
 def test_members_have_the_virtual_repository_s_package_type(store: RepositoryStore) -> None:
     store.create("cgr", REMOTE)
     body = {"rclass": "virtual", "packageType": "npm", "repositories": ["cgr"]}
-    assert "has a mismatching package type docker" in refusal(store, "v", body)[1]
+    assert "has a mismatching package type docker" in get_error(store, "v", body)[1]
     assert store.create("v", {**body, "packageType": "generic"}).fields["repositories"] == ["cgr"]
 
 
@@ -145,9 +145,9 @@ def test_position_of_a_new_repository(store: RepositoryStore) -> None:
         ("propertySets", [], ["kept"]),
         ("propertySets", None, ["kept"]),
         ("propertySets", ["new"], ["new"]),
-        ("contentSynchronisation", None, SYNCHRONISED),
-        ("contentSynchronisation", {"enabled": True}, {**SYNCHRONISED, "statistics": {"enabled": False}}),
-        ("contentSynchronisation", {}, {**SYNCHRONISED, "enabled": False, "statistics": {"enabled": False}}),
+        ("contentSynchronisation", None, CONTENT_SYNC),
+        ("contentSynchronisation", {"enabled": True}, {**CONTENT_SYNC, "statistics": {"enabled": False}}),
+        ("contentSynchronisation", {}, {**CONTENT_SYNC, "enabled": False, "statistics": {"enabled": False}}),
         ("downloadRedirect", True, False),
         ("xrayIndex", True, False),
     ],
@@ -159,7 +159,7 @@ def test_merge_of_one_field(store: RepositoryStore, name: str, sent: Any, stored
         "proxy": "squid",
         "bypassHeadRequests": True,
         "propertySets": ["kept"],
-        "contentSynchronisation": SYNCHRONISED,
+        "contentSynchronisation": CONTENT_SYNC,
         "retrievalCachePeriodSecs": 60,
     }
     created = dict(store.create("cgr", {**REMOTE, **before}).fields)
@@ -167,7 +167,7 @@ def test_merge_of_one_field(store: RepositoryStore, name: str, sent: Any, stored
     assert updated == {**created, name: stored}
 
 
-def test_what_an_empty_list_does_is_a_setting(store: RepositoryStore, settings: dict[str, Any]) -> None:
+def test_the_effect_of_an_empty_list_is_a_setting(store: RepositoryStore, settings: dict[str, Any]) -> None:
     store.create("cgr", {**REMOTE, "propertySets": ["kept"]})
     settings["artifactory_empty_list_clears"] = True
     assert store.update("cgr", {"propertySets": []}).fields["propertySets"] == []
@@ -192,7 +192,7 @@ def test_identity_cannot_be_changed(store: RepositoryStore, change: dict[str, st
     assert caught.value.status == 400
 
 
-def test_a_refused_update_changes_nothing(store: RepositoryStore) -> None:
+def test_a_rejected_update_changes_nothing(store: RepositoryStore) -> None:
     created = dict(store.create("cgr", REMOTE).fields)
     with pytest.raises(ApiError, match="not valid"):
         store.update("cgr", {"notes": "new", "url": ""})
@@ -211,11 +211,11 @@ def test_environments_by_version(store: RepositoryStore, settings: dict[str, Any
     if several:
         assert store.create("proj-cgr", body).fields["environments"] == ["DEV", "PROD"]
     else:
-        assert refusal(store, "proj-cgr", body) == (400, "A repository can be assigned to one environment only")
+        assert get_error(store, "proj-cgr", body) == (400, "A repository can be assigned to one environment only")
     assert store.create("cgr", {**REMOTE, "environments": ["DEV", "PROD"]}).fields["environments"] == []
 
 
-def test_a_batch_happens_whole_or_not_at_all(store: RepositoryStore) -> None:
+def test_a_batch_is_all_or_nothing(store: RepositoryStore) -> None:
     with pytest.raises(ApiError), store.all_or_nothing():
         store.create("a", REMOTE)
         store.create("b", {**REMOTE, "url": ""})
@@ -225,7 +225,7 @@ def test_a_batch_happens_whole_or_not_at_all(store: RepositoryStore) -> None:
 # --- members ---
 
 
-def test_members_are_unfolded_in_order_and_priority_goes_first(store: RepositoryStore) -> None:
+def test_members_of_nested_repositories_in_order_with_priority_first(store: RepositoryStore) -> None:
     for key in ("a", "b", "c"):
         store.create(key, {**REMOTE, "priorityResolution": key == "c"})
     store.create("inner", {"rclass": "virtual", "packageType": "docker", "repositories": ["b", "a"]})
@@ -233,7 +233,7 @@ def test_members_are_unfolded_in_order_and_priority_goes_first(store: Repository
     assert [member.key for member in store.members("outer")] == ["c", "b", "a"]
 
 
-def test_deleting_a_member_takes_it_out_of_virtual_repositories(store: RepositoryStore) -> None:
+def test_deleting_a_member_removes_it_from_virtual_repositories(store: RepositoryStore) -> None:
     store.create("a", REMOTE)
     store.create("b", REMOTE)
     store.create("v", {"rclass": "virtual", "packageType": "docker", "repositories": ["a", "b"]})
@@ -244,23 +244,23 @@ def test_deleting_a_member_takes_it_out_of_virtual_repositories(store: Repositor
 # --- passwords ---
 
 
-def test_the_password_turns_into_cipher_text_that_can_be_sent_back(store: RepositoryStore) -> None:
+def test_the_cipher_text_of_a_password_can_be_sent_back(store: RepositoryStore) -> None:
     created = store.create("cgr", {**REMOTE, "password": "s3cret"})
     first = created.password_cipher
     assert first.startswith("AM.") and ".AES128." in first and "s3cret" not in first
     returned = store.update("cgr", {"password": first})
     assert (returned.fields["password"], returned.password_cipher) == ("s3cret", first)
-    again = store.update("cgr", {"password": "s3cret"})
-    assert again.fields["password"] == "s3cret"
-    assert again.password_cipher != first
+    repeated = store.update("cgr", {"password": "s3cret"})
+    assert repeated.fields["password"] == "s3cret"
+    assert repeated.password_cipher != first
     assert store.update("cgr", {"password": ""}).password_cipher == ""
 
 
-def test_cipher_text_of_another_key_is_clear_text_here() -> None:
-    foreign = Cipher().encrypt("s3cret")
-    mine = Cipher()
-    assert mine.decrypt(foreign) is None
-    assert mine.decrypt(mine.encrypt("\0 é")) == "\0 é"
+def test_cipher_text_of_another_key_is_clear_text() -> None:
+    other_cipher_text = Cipher().encrypt("s3cret")
+    cipher = Cipher()
+    assert cipher.decrypt(other_cipher_text) is None
+    assert cipher.decrypt(cipher.encrypt("\0 é")) == "\0 é"
 
 
 # --- patterns ---
@@ -284,7 +284,7 @@ def test_patterns(includes: list[str], excludes: list[str], path: str, accepted:
     assert accepts(includes, excludes, path) is accepted
 
 
-def test_a_content_that_is_added_again_is_not_written_again() -> None:
+def test_content_is_written_once() -> None:
     files = FileStore()
     path = files.path(files.add(b"index"))
     path.write_bytes(b"on its way to somebody")

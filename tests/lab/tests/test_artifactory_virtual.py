@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Virtual repositories of packages: whose file comes, and which documents become one."""
+"""Virtual repositories of packages: which member serves a file, and which documents are merged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from .conftest import Lab, PullToken
 from .test_artifactory_alpine import ALPINE
-from .test_artifactory_docker import asked, change
+from .test_artifactory_docker import change, count_requests
 from .test_artifactory_files import JAR, MAVEN, METADATA, MISSING, get
 from .test_artifactory_go import GO, MODULE
 from .test_artifactory_npm import NPM, dist, integrity
@@ -22,19 +22,19 @@ from .test_artifactory_rest import PERMISSIONS, client, create, envelope
 from .test_chainguard_apk import entries
 from .test_chainguard_libraries import fetch
 
-MakeRemote = Callable[..., PullToken]
+CreateRemote = Callable[..., PullToken]
 
 
 @pytest.fixture
-def remote(lab: Lab, pull_token: Callable[..., PullToken]) -> MakeRemote:
-    """Creates a remote repository with a pull token of its own."""
+def remote(lab: Lab, pull_token: Callable[..., PullToken]) -> CreateRemote:
+    """Creates a remote repository with its own pull token."""
 
-    def make(key: str, role: str, body: dict[str, Any]) -> PullToken:
+    def create_remote(key: str, role: str, body: dict[str, Any]) -> PullToken:
         token = pull_token(role)
         create(lab, key, {**body, "username": token.username, "password": token.password})
         return token
 
-    return make
+    return create_remote
 
 
 def virtual(lab: Lab, package_type: str, *members: str) -> None:
@@ -42,35 +42,35 @@ def virtual(lab: Lab, package_type: str, *members: str) -> None:
 
 
 @pytest.fixture
-def java(lab: Lab, remote: MakeRemote) -> PullToken:
-    """`all`, in which the remediated libraries come first."""
+def java(lab: Lab, remote: CreateRemote) -> PullToken:
+    """The virtual repository `all`, with the remediated libraries first."""
     token = remote("plain", "libraries.java.pull", MAVEN)
     remote("remediated", "libraries.java.pull", {**MAVEN, "url": "https://libraries.cgr.dev/java-remediated/"})
     virtual(lab, "maven", "remediated", "plain")
     return token
 
 
-def test_the_first_member_s_file_comes(lab: Lab, java: PullToken) -> None:
+def test_the_first_member_serves_a_file(lab: Lab, java: PullToken) -> None:
     assert get(lab, f"all/{JAR}").content == fetch(lab, f"/java-remediated/{JAR}", java)
-    assert asked(lab, "plain") == {} and asked(lab, "remediated") == {"GET": 2}
+    assert count_requests(lab, "plain") == {} and count_requests(lab, "remediated") == {"GET": 2}
     newer = JAR.replace("1.0.0", "1.1.0")
     assert get(lab, f"all/{newer}").content == fetch(lab, f"/java/{newer}", java)
     assert lab.control("GET", "/artifactory/cache/plain") == [newer]
 
 
-def test_another_order_brings_another_file(lab: Lab, java: PullToken) -> None:
+def test_the_order_of_members_determines_the_file(lab: Lab, java: PullToken) -> None:
     change(lab, "all", repositories=["plain", "remediated"])
     assert get(lab, f"all/{JAR}").content == fetch(lab, f"/java/{JAR}", java)
 
 
-def test_all_caches_come_before_any_upstream_but_for_a_member_with_priority(lab: Lab, java: PullToken) -> None:
+def test_caches_come_before_upstreams_except_for_a_member_with_priority(lab: Lab, java: PullToken) -> None:
     plain = get(lab, f"plain/{JAR}").content
     assert get(lab, f"all/{JAR}").content == plain
     change(lab, "remediated", priorityResolution=True)
     assert get(lab, f"all/{JAR}").content != plain
 
 
-def test_a_member_that_finds_nothing_is_stepped_over_in_silence(lab: Lab, java: PullToken) -> None:
+def test_a_member_without_the_file_is_skipped(lab: Lab, java: PullToken) -> None:
     change(lab, "remediated", password="wrong")
     assert get(lab, f"all/{JAR}").content == fetch(lab, f"/java/{JAR}", java)
     change(lab, "plain", blockMismatchingMimeTypes=True)
@@ -78,21 +78,21 @@ def test_a_member_that_finds_nothing_is_stepped_over_in_silence(lab: Lab, java: 
     assert get(lab, f"all/{JAR.replace('.jar', '.pom')}").status_code == 409
 
 
-def test_metadata_of_maven_holds_the_versions_of_all(lab: Lab, java: PullToken) -> None:
+def test_maven_metadata_has_the_versions_of_all_members(lab: Lab, java: PullToken) -> None:
     lab.control("POST", "/chainguard/packages", {"repository": "java-remediated", "version": "1.0.1"})
-    answer = get(lab, f"all/{METADATA}")
+    response = get(lab, f"all/{METADATA}")
     for version in ("1.0.0", "1.0.1", "1.1.0"):
-        assert answer.text.count(f"<version>{version}</version>") == 1
-    assert "<latest>1.1.0</latest>" in answer.text
-    assert get(lab, f"all/{METADATA}.sha1").text == answer.headers["x-checksum-sha1"]
+        assert response.text.count(f"<version>{version}</version>") == 1
+    assert "<latest>1.1.0</latest>" in response.text
+    assert get(lab, f"all/{METADATA}.sha1").text == response.headers["x-checksum-sha1"]
 
 
-def test_a_web_page_cannot_be_joined(lab: Lab, java: PullToken) -> None:
-    lab.fail(service="libraries", action={"status": 200, "body": "<p>Log in<p>"})
+def test_an_html_page_cannot_be_merged(lab: Lab, java: PullToken) -> None:
+    lab.inject_fault(service="libraries", action={"status": 200, "body": "<p>Log in<p>"})
     assert get(lab, f"all/{METADATA}").status_code == 500
 
 
-def test_one_member_that_may_not_be_read_makes_a_miss_a_denial(lab: Lab, java: PullToken) -> None:
+def test_a_member_without_read_permission_turns_a_404_into_a_403(lab: Lab, java: PullToken) -> None:
     for name in ("readers", "pullers", "managers"):
         client(lab).delete(f"{PERMISSIONS}/{name}")
     actions = {"users": {"puller": ["READ", "WRITE"]}}
@@ -102,19 +102,19 @@ def test_one_member_that_may_not_be_read_makes_a_miss_a_denial(lab: Lab, java: P
     assert get(lab, "all/com/example/nothing/1/nothing-1.jar").status_code == 403
 
 
-def test_python(lab: Lab, remote: MakeRemote) -> None:
+def test_python(lab: Lab, remote: CreateRemote) -> None:
     remote("plain", "libraries.python.pull", PYPI)
     remote("remediated", "libraries.python.pull", {**PYPI, "pyPIRepositorySuffix": "python-remediated/simple"})
     virtual(lab, "pypi", "remediated", "plain")
-    found = links(index(lab, key="all"))
-    assert [name.split("-")[1] for name in found] == ["1.0.0+cgr.1", "1.0.0", "1.1.0"]
-    for target in found.values():
+    merged = links(index(lab, key="all"))
+    assert [name.split("-")[1] for name in merged] == ["1.0.0+cgr.1", "1.0.0", "1.1.0"]
+    for target in merged.values():
         assert "/api/pypi/all/packages/" in target and client(lab, "puller").get(target).status_code == 200
     assert links(index(lab, "lab-upstream", "all"))
     assert envelope(index(lab, "nothing", "all")) == MISSING
 
 
-def test_npm(lab: Lab, remote: MakeRemote) -> None:
+def test_npm(lab: Lab, remote: CreateRemote) -> None:
     remote("first", "libraries.javascript.pull", NPM)
     remote("second", "libraries.javascript.pull", NPM)
     virtual(lab, "npm", "first", "second")
@@ -125,28 +125,28 @@ def test_npm(lab: Lab, remote: MakeRemote) -> None:
     assert lab.control("GET", "/artifactory/cache/second") == [".npm/lab-greeting/package.json"]
 
 
-def test_alpine(lab: Lab, remote: MakeRemote) -> None:
+def test_alpine(lab: Lab, remote: CreateRemote) -> None:
     remote("private", "apk.pull", {**ALPINE, "url": "https://apk.cgr.dev/example.com"})
     for repository in ("chainguard", "extra-packages"):
         create(lab, repository, {**ALPINE, "url": f"https://virtualapk.cgr.dev/{lab.org}/{repository}"})
     virtual(lab, "alpine", "private", "chainguard", "extra-packages")
-    found = entries(get(lab, "all/x86_64/APKINDEX.tar.gz").content)
+    merged = entries(get(lab, "all/x86_64/APKINDEX.tar.gz").content)
     names = ["ca-certificates-bundle", "lab-extra", "lab-greeting", "lab-private"]
-    assert sorted(entry["P"] for entry in found) == sorted(names * 2)
-    for entry in found:
-        answer = get(lab, f"all/x86_64/{entry['P']}-{entry['V']}.apk")
-        assert str(len(answer.content)) == entry["S"]
+    assert sorted(entry["P"] for entry in merged) == sorted(names * 2)
+    for entry in merged:
+        response = get(lab, f"all/x86_64/{entry['P']}-{entry['V']}.apk")
+        assert str(len(response.content)) == entry["S"]
 
 
-def test_an_index_that_is_none_cannot_be_joined(lab: Lab, remote: MakeRemote) -> None:
+def test_an_invalid_index_cannot_be_merged(lab: Lab, remote: CreateRemote) -> None:
     for repository in ("chainguard", "extra-packages"):
         create(lab, repository, {**ALPINE, "url": f"https://virtualapk.cgr.dev/{lab.org}/{repository}"})
     virtual(lab, "alpine", "chainguard", "extra-packages")
-    lab.fail(service="virtualapk", action={"status": 200, "body": "<p>Log in<p>"})
+    lab.inject_fault(service="virtualapk", action={"status": 200, "body": "<p>Log in<p>"})
     assert get(lab, "all/x86_64/APKINDEX.tar.gz").status_code == 500
 
 
-def test_go(lab: Lab, remote: MakeRemote) -> None:
+def test_go(lab: Lab, remote: CreateRemote) -> None:
     remote("first", "libraries.go.pull", GO)
     get(lab, f"first/{MODULE}/@v/list")
     lab.control("POST", "/chainguard/packages", {"repository": "go", "version": "1.2.0"})
@@ -156,7 +156,7 @@ def test_go(lab: Lab, remote: MakeRemote) -> None:
     assert get(lab, f"api/go/all/{MODULE}/@v/v1.2.0.zip").status_code == 200
 
 
-def test_nuget(lab: Lab, remote: MakeRemote) -> None:
+def test_nuget(lab: Lab, remote: CreateRemote) -> None:
     remote("wrong", "libraries.dotnet.pull", {**NUGET, "url": "https://libraries.cgr.dev/dotnet/"})
     remote("right", "libraries.dotnet.pull", NUGET)
     virtual(lab, "nuget", "wrong", "right")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The upstreams of APK packages: the private repository of an organization, and the public ones."""
+"""APK packages: the private repository of an organization, and the public ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 
 from .conftest import Lab, PullToken
 
-Make = Callable[..., PullToken]
+CreatePullToken = Callable[..., PullToken]
 INDEX = "/example.com/x86_64/APKINDEX.tar.gz"
 PACKAGE = "/example.com/x86_64/lab-private-1.0.0-r0.apk"
 
@@ -28,7 +28,7 @@ def get(lab: Lab, path: str, token: PullToken | None = None, **more: Any) -> htt
 
 
 @pytest.fixture
-def token(pull_token: Make) -> PullToken:
+def token(pull_token: CreatePullToken) -> PullToken:
     return pull_token("apk.pull")
 
 
@@ -41,11 +41,11 @@ def entries(index: bytes) -> list[dict[str, str]]:
     return [dict(line.split(":", 1) for line in block.splitlines()) for block in blocks]
 
 
-def test_the_private_repository(lab: Lab, token: PullToken) -> None:
+def test_private_repository(lab: Lab, token: PullToken) -> None:
     listed = {entry["V"]: entry for entry in entries(get(lab, INDEX, token).content)}
-    answer = get(lab, PACKAGE, token)
-    assert answer.status_code == 302 and answer.content == b""
-    package = lab.client("blobs").get(answer.headers["location"]).content
+    response = get(lab, PACKAGE, token)
+    assert response.status_code == 302 and response.content == b""
+    package = lab.client("blobs").get(response.headers["location"]).content
     assert (listed["1.0.0-r0"]["P"], listed["1.0.0-r0"]["S"]) == ("lab-private", str(len(package)))
     second = package.index(b"\x1f\x8b", 1)
     control, data = package[:second], package[second:]
@@ -55,14 +55,14 @@ def test_the_private_repository(lab: Lab, token: PullToken) -> None:
     assert (head.status_code, head.headers["content-length"]) == (200, str(len(package)))
 
 
-def test_who_gets_it(lab: Lab, token: PullToken, pull_token: Make) -> None:
+def test_status_by_credentials(lab: Lab, token: PullToken, pull_token: CreatePullToken) -> None:
     assert get(lab, INDEX).headers["www-authenticate"].startswith("Basic ")
     assert lab.client("apk").get(INDEX, auth=(token.username, "wrong")).status_code == 401
     assert get(lab, INDEX, pull_token("registry.pull")).status_code == 403
     assert get(lab, "/other.example.org/x86_64/APKINDEX.tar.gz", token).status_code == 403
 
 
-def test_what_is_not_there(lab: Lab, token: PullToken) -> None:
+def test_missing_files(lab: Lab, token: PullToken) -> None:
     for path in (f"/{lab.org}/x86_64/APKINDEX.tar.gz", "/example.com/riscv64/APKINDEX.tar.gz"):
         assert get(lab, path, token).status_code == 404
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The upstreams of packages: who gets what from libraries.cgr.dev, and in which way (chainguard.md §4, §5)."""
+"""Packages of libraries.cgr.dev: credentials, redirects and errors (facts/chainguard.md#libraries)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lab.simulator import BLOBS_HOST
 
 from .conftest import HOUR, Lab, PullToken
 
-Make = Callable[..., PullToken]
+CreatePullToken = Callable[..., PullToken]
 JAR = "/java/com/example/lab-greeting/1.0.0/lab-greeting-1.0.0.jar"
 METADATA = "/java/com/example/lab-greeting/maven-metadata.xml"
 
@@ -26,25 +26,25 @@ def get(lab: Lab, path: str, token: PullToken | None = None, **more: Any) -> htt
 
 
 def fetch(lab: Lab, path: str, token: PullToken) -> bytes:
-    """A file's content, from the object store to which its answer leads."""
-    answer = get(lab, path, token)
-    assert answer.status_code == 302, answer.text
-    stored = lab.client("blobs").get(answer.headers["location"])
+    """The content of a file, downloaded from the object store."""
+    response = get(lab, path, token)
+    assert response.status_code == 302, response.text
+    stored = lab.client("blobs").get(response.headers["location"])
     assert stored.status_code == 200, stored.text
     return stored.content
 
 
 @pytest.fixture
-def java(pull_token: Make) -> PullToken:
+def java(pull_token: CreatePullToken) -> PullToken:
     return pull_token("libraries.java.pull")
 
 
 # --- who ---
 
 
-def test_without_a_good_token(lab: Lab, java: PullToken) -> None:
-    refused = get(lab, JAR)
-    assert refused.status_code == 401 and refused.headers["www-authenticate"].startswith("Basic ")
+def test_without_a_valid_token(lab: Lab, java: PullToken) -> None:
+    assert_error = get(lab, JAR)
+    assert assert_error.status_code == 401 and assert_error.headers["www-authenticate"].startswith("Basic ")
     wrong = lab.client("libraries").get(JAR, auth=(java.username, "wrong"))
     assert wrong.status_code == 401
     assert get(lab, JAR, java).status_code == 302
@@ -58,11 +58,11 @@ def test_a_revoked_token(lab: Lab, java: PullToken) -> None:
 
 
 @pytest.mark.parametrize("role", ["", "registry.pull", "libraries.python.pull"])
-def test_with_a_token_for_something_else(lab: Lab, pull_token: Make, role: str) -> None:
+def test_with_a_token_of_another_role(lab: Lab, pull_token: CreatePullToken, role: str) -> None:
     assert get(lab, JAR, pull_token(role)).status_code == 403
 
 
-def test_a_token_that_is_too_new(lab: Lab, pull_token: Make) -> None:
+def test_a_token_before_it_takes_effect(lab: Lab, pull_token: CreatePullToken) -> None:
     lab.configure(propagation=5)
     token = pull_token("libraries.java.pull")
     assert get(lab, JAR, token).status_code == 401
@@ -70,7 +70,7 @@ def test_a_token_that_is_too_new(lab: Lab, pull_token: Make) -> None:
     assert get(lab, JAR, token).status_code == 302
 
 
-def test_what_the_organization_has_not_bought(lab: Lab, java: PullToken) -> None:
+def test_without_an_entitlement(lab: Lab, java: PullToken) -> None:
     lab.configure(library_entitlements=["python"])
     assert get(lab, JAR, java).status_code == 403
 
@@ -87,14 +87,14 @@ def test_what_the_organization_has_not_bought(lab: Lab, java: PullToken) -> None
         ("/ruby/x", 404),
     ],
 )
-def test_what_is_not_to_be_had(lab: Lab, java: PullToken, path: str, status: int) -> None:
+def test_missing_and_blocked_paths(lab: Lab, java: PullToken, path: str, status: int) -> None:
     assert get(lab, path, java).status_code == status
 
 
-def test_a_file_is_behind_a_web_page_and_a_presigned_url(lab: Lab, java: PullToken) -> None:
-    answer = get(lab, JAR, java, headers={"Host": "libraries.cgr.dev"})
-    assert answer.status_code == 302 and answer.headers["content-type"].startswith("text/html")
-    assert answer.text.startswith("<a href=") and answer.headers["location"].startswith(f"https://{BLOBS_HOST}/")
+def test_a_file_is_behind_an_html_page_and_a_presigned_url(lab: Lab, java: PullToken) -> None:
+    response = get(lab, JAR, java, headers={"Host": "libraries.cgr.dev"})
+    assert response.status_code == 302 and response.headers["content-type"].startswith("text/html")
+    assert response.text.startswith("<a href=") and response.headers["location"].startswith(f"https://{BLOBS_HOST}/")
     here = get(lab, JAR, java).headers["location"]
     assert lab.client("blobs").get(here).status_code == 200
     for spoiled in (lab.client("blobs").head(here), lab.client("blobs").get(here.replace("%2F", "/"))):
@@ -104,9 +104,9 @@ def test_a_file_is_behind_a_web_page_and_a_presigned_url(lab: Lab, java: PullTok
     assert lab.client("blobs").get(here).status_code == 403
 
 
-def test_documents_come_at_once(lab: Lab, java: PullToken) -> None:
-    answer = get(lab, METADATA, java)
-    assert answer.status_code == 200 and b"<version>1.1.0</version>" in answer.content
+def test_documents_come_without_a_redirect(lab: Lab, java: PullToken) -> None:
+    response = get(lab, METADATA, java)
+    assert response.status_code == 200 and b"<version>1.1.0</version>" in response.content
     assert lab.client("libraries").head(METADATA, auth=java.credentials).status_code == 200
 
 
@@ -131,7 +131,7 @@ def test_java(lab: Lab, java: PullToken) -> None:
         "/go/github.com/google/uuid/@v/v1.1.0.zip",
     ],
 )
-def test_libraries_that_the_world_knows(lab: Lab, pull_token: Make, path: str) -> None:
+def test_well_known_libraries(lab: Lab, pull_token: CreatePullToken, path: str) -> None:
     ecosystem = path.split("/")[1].partition("-")[0]
     assert fetch(lab, path, pull_token(f"libraries.{ecosystem}.pull"))
 

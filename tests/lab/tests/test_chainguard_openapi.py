@@ -82,7 +82,7 @@ def test_responses_match_the_description(
     role = {"name": "own role", "capabilities": ["CAP_IAM_IDENTITY_LIST"]}
     workload = lab.state["chainguard"]["workload"]
     tokens = lab.client("api", workload["oidc_token"])
-    batch = {"parent": lab.org, "requests": [{"roleBinding": {"identityUid": uid, "roleUid": lab.role("apk.pull")}}]}
+    bindings = {"parent": lab.org, "requests": [{"roleBinding": {"identityUid": uid, "roleUid": lab.role("apk.pull")}}]}
     binding = {"identityUid": uid, "roleUid": lab.role("libraries.java.pull")}
     (tag,) = api.get("/registry/v2/tags", params={"uidp.descendantsOf": lab.org, "name": "openjdk-21"}).json()["tags"]
     image = f"/registry/v2/repos/{tag['uid'].rpartition('/')[0]}/digests/{tag['digest']}"
@@ -100,7 +100,7 @@ def test_responses_match_the_description(
         api.patch(f"/iam/v2/identities/{uid}", json={"description": "changed"}),
         api.get("/iam/v2/roleBindings"),
         api.post(f"/iam/v2/roleBindings/{lab.org}", json=binding),
-        api.post("/iam/v2/roleBindings:batchCreate", json=batch),
+        api.post("/iam/v2/roleBindings:batchCreate", json=bindings),
         api.get("/registry/v2/repos"),
         api.get("/registry/v2/tags?pageSize=3"),
         api.get(f"{image}/architectures"),

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The registry: logging in, pulling, and the ways in which it refuses (chainguard.md §4, registry.md §3.2)."""
+"""The registry: credentials, pulls and errors.
+
+See facts/chainguard.md#registry and facts/registry.md#what-a-failed-pull-can-mean.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from lab.simulator import BLOBS_HOST
 
 from .conftest import HOUR, Lab, PullToken
 
-Make = Callable[..., PullToken]
+CreatePullToken = Callable[..., PullToken]
 ACCEPT = {"Accept": f"{images.INDEX}, {images.MANIFEST}"}
 CGR = {"Host": "cgr.dev"}
 
@@ -32,21 +35,21 @@ def log_in(lab: Lab, repository: str = "", credentials: tuple[str, str] | None =
     return lab.registry.get("/token", params={"service": "cgr.dev", **scope}, auth=credentials)
 
 
-def bearer(answer: httpx.Response) -> dict[str, str]:
-    assert answer.status_code == 200, answer.text
-    return {"Authorization": f"Bearer {answer.json()['token']}"}
+def bearer(response: httpx.Response) -> dict[str, str]:
+    assert response.status_code == 200, response.text
+    return {"Authorization": f"Bearer {response.json()['token']}"}
 
 
-def refused(answer: httpx.Response, status: int, code: str, *words: str) -> None:
-    (error,) = answer.json()["errors"]
-    assert (answer.status_code, error["code"]) == (status, code), answer.text
+def assert_error(response: httpx.Response, status: int, code: str, *words: str) -> None:
+    (error,) = response.json()["errors"]
+    assert (response.status_code, error["code"]) == (status, code), response.text
     for word in words:
         assert word in error["message"]
 
 
 @pytest.fixture
-def nginx(lab: Lab, pull_token: Make) -> dict[str, str]:
-    """What authorizes for example.com/nginx."""
+def nginx(lab: Lab, pull_token: CreatePullToken) -> dict[str, str]:
+    """The Authorization header for example.com/nginx."""
     return bearer(log_in(lab, "example.com/nginx", pull_token().credentials))
 
 
@@ -55,7 +58,7 @@ def nginx(lab: Lab, pull_token: Make) -> dict[str, str]:
 
 def test_challenge(lab: Lab) -> None:
     by_name = lab.registry.get("/v2/", headers=CGR)
-    refused(by_name, 401, "UNAUTHORIZED")
+    assert_error(by_name, 401, "UNAUTHORIZED")
     assert by_name.headers["www-authenticate"] == 'Bearer realm="https://cgr.dev/token",service="cgr.dev"'
     address = lab.state["chainguard"]["registry_url"]
     here = lab.registry.get("/v2/example.com/nginx/manifests/latest").headers["www-authenticate"]
@@ -69,54 +72,56 @@ def test_anonymous_pulls_public_images(lab: Lab) -> None:
     path = "/v2/chainguard/go"
     assert lab.registry.get(f"{path}/tags/list", headers=token).json()["tags"] == ["latest", "latest-dev"]
     assert lab.registry.get(f"{path}/manifests/latest", headers=token | ACCEPT).status_code == 200
-    refused(lab.registry.get(f"{path}/manifests/1.25", headers=token | ACCEPT), 404, "MANIFEST_UNKNOWN")
+    assert_error(lab.registry.get(f"{path}/manifests/1.25", headers=token | ACCEPT), 404, "MANIFEST_UNKNOWN")
 
 
-def test_pull_token_sees_all_tags(lab: Lab, pull_token: Make, nginx: dict[str, str]) -> None:
+def test_pull_token_sees_all_tags(lab: Lab, pull_token: CreatePullToken, nginx: dict[str, str]) -> None:
     tags = lab.registry.get("/v2/example.com/nginx/tags/list", headers=nginx).json()
     assert tags == {"name": "example.com/nginx", "tags": sorted(images.CATALOG["example.com/nginx"].tags)}
     public = bearer(log_in(lab, "chainguard/go", pull_token().credentials))
     assert "1.25" in lab.registry.get("/v2/chainguard/go/tags/list", headers=public).json()["tags"]
 
 
-def test_refusals_of_the_token_service(lab: Lab, pull_token: Make) -> None:
+def test_errors_of_the_token_service(lab: Lab, pull_token: CreatePullToken) -> None:
     token = pull_token()
-    refused(log_in(lab, "example.com/nginx"), 401, "UNAUTHORIZED", "Authentication required")
-    refused(log_in(lab, "exmaple.com/nginx", token.credentials), 400, "BAD_REQUEST", "unable to resolve exmaple.com")
-    refused(log_in(lab, "other.example.org/nginx", token.credentials), 403, "FORBIDDEN", "Forbidden")
-    refused(log_in(lab, "chainguard/nothing"), 403, "FORBIDDEN", "Forbidden")
+    assert_error(log_in(lab, "example.com/nginx"), 401, "UNAUTHORIZED", "Authentication required")
+    assert_error(
+        log_in(lab, "exmaple.com/nginx", token.credentials), 400, "BAD_REQUEST", "unable to resolve exmaple.com"
+    )
+    assert_error(log_in(lab, "other.example.org/nginx", token.credentials), 403, "FORBIDDEN", "Forbidden")
+    assert_error(log_in(lab, "chainguard/nothing"), 403, "FORBIDDEN", "Forbidden")
     for credentials in (
         ("me@example.com", token.password),
         (token.username, "wrong"),
         pull_token(role="apk.pull").credentials,
     ):
-        refused(log_in(lab, "example.com/nginx", credentials), 403, "FORBIDDEN", "Forbidden")
+        assert_error(log_in(lab, "example.com/nginx", credentials), 403, "FORBIDDEN", "Forbidden")
     assert log_in(lab, "", token.credentials).status_code == 200
 
 
-def test_pull_token_dies_with_the_clock(lab: Lab, pull_token: Make) -> None:
+def test_pull_token_expires(lab: Lab, pull_token: CreatePullToken) -> None:
     token = pull_token(ttl=HOUR)
     lab.advance(HOUR - 30)
     assert log_in(lab, "example.com/nginx", token.credentials).status_code == 200
     lab.advance(60)
-    refused(
+    assert_error(
         log_in(lab, "example.com/nginx", token.credentials), 400, "BAD_REQUEST", "this identity's keys have expired"
     )
-    refused(log_in(lab, "", token.credentials), 403, "FORBIDDEN", "Forbidden")
+    assert_error(log_in(lab, "", token.credentials), 403, "FORBIDDEN", "Forbidden")
 
 
-def test_pull_token_that_outlives_its_identity_and_the_reverse(lab: Lab, pull_token: Make) -> None:
+def test_pull_token_and_identity_with_different_expiry(lab: Lab, pull_token: CreatePullToken) -> None:
     now = int(lab.simulator.clock.now())
     long_token, short_token = pull_token(exp=now + 9 * HOUR), pull_token(exp=now + 60)
     lab.advance(120)
     assert log_in(lab, "example.com/nginx", long_token.credentials).status_code == 200
-    refused(log_in(lab, "example.com/nginx", short_token.credentials), 403, "FORBIDDEN")
+    assert_error(log_in(lab, "example.com/nginx", short_token.credentials), 403, "FORBIDDEN")
     lab.advance(HOUR)
-    refused(log_in(lab, "example.com/nginx", long_token.credentials), 400, "BAD_REQUEST", "expired")
+    assert_error(log_in(lab, "example.com/nginx", long_token.credentials), 400, "BAD_REQUEST", "expired")
 
 
 @pytest.mark.parametrize("how", ["api", "control"])
-def test_pull_token_dies_when_revoked(lab: Lab, pull_token: Make, how: str) -> None:
+def test_revoked_pull_token(lab: Lab, pull_token: CreatePullToken, how: str) -> None:
     token = pull_token()
     issued = bearer(log_in(lab, "example.com/nginx", token.credentials))
     if how == "api":
@@ -124,23 +129,23 @@ def test_pull_token_dies_when_revoked(lab: Lab, pull_token: Make, how: str) -> N
     else:
         lab.control("POST", "/chainguard/identities/revoke", {"uid": token.username})
         assert lab.client("control").post("/chainguard/identities/revoke", json={"uid": "x"}).status_code == 400
-    refused(log_in(lab, "example.com/nginx", token.credentials), 403, "FORBIDDEN", "Forbidden")
+    assert_error(log_in(lab, "example.com/nginx", token.credentials), 403, "FORBIDDEN", "Forbidden")
     path = "/v2/example.com/nginx/tags/list"
-    assert lab.registry.get(path, headers=issued).status_code == 200, "what was issued before lives on"
+    assert lab.registry.get(path, headers=issued).status_code == 200, "a token that was issued before remains valid"
     lab.advance(301)
-    refused(lab.registry.get(path, headers=issued), 401, "UNAUTHORIZED")
+    assert_error(lab.registry.get(path, headers=issued), 401, "UNAUTHORIZED")
 
 
-def test_signature_of_the_pull_token_is_checked(lab: Lab, pull_token: Make) -> None:
+def test_signature_of_the_pull_token_is_verified(lab: Lab, pull_token: CreatePullToken) -> None:
     token = pull_token()
     claims = json.loads(jwt.decode(token.password.split(".")[1]))
     forged = jwt.sign(rsa.generate_private_key(public_exponent=65537, key_size=2048), claims)
-    refused(log_in(lab, "example.com/nginx", (token.username, forged)), 403, "FORBIDDEN")
+    assert_error(log_in(lab, "example.com/nginx", (token.username, forged)), 403, "FORBIDDEN")
 
 
-def test_token_is_good_for_one_repository(lab: Lab, nginx: dict[str, str]) -> None:
-    refused(lab.registry.get("/v2/example.com/python/tags/list", headers=nginx), 403, "FORBIDDEN")
-    refused(lab.registry.get("/v2/_catalog", headers=nginx), 403, "FORBIDDEN")
+def test_token_is_valid_for_one_repository(lab: Lab, nginx: dict[str, str]) -> None:
+    assert_error(lab.registry.get("/v2/example.com/python/tags/list", headers=nginx), 403, "FORBIDDEN")
+    assert_error(lab.registry.get("/v2/_catalog", headers=nginx), 403, "FORBIDDEN")
 
 
 def test_token_of_the_sts(lab: Lab) -> None:
@@ -152,11 +157,11 @@ def test_token_of_the_sts(lab: Lab) -> None:
     }
     path = "/v2/example.com/nginx/tags/list"
     assert lab.client("registry", tokens["cgr.dev"]).get(path).status_code == 200
-    refused(lab.client("registry", tokens["apk.cgr.dev"]).get(path), 403, "FORBIDDEN")
+    assert_error(lab.client("registry", tokens["apk.cgr.dev"]).get(path), 403, "FORBIDDEN")
     assert log_in(lab, "example.com/nginx", ("_token", tokens["cgr.dev"])).status_code == 200
     for password in (tokens["apk.cgr.dev"], "rubbish"):
-        refused(log_in(lab, "example.com/nginx", ("_token", password)), 403, "FORBIDDEN")
-    refused(lab.client("registry", "rubbish").get(path), 401, "UNAUTHORIZED")
+        assert_error(log_in(lab, "example.com/nginx", ("_token", password)), 403, "FORBIDDEN")
+    assert_error(lab.client("registry", "rubbish").get(path), 401, "UNAUTHORIZED")
 
 
 # --- manifests -----------------------------------------------------------------------------------------------------
@@ -176,7 +181,7 @@ def test_manifest_by_tag_and_digest(lab: Lab, nginx: dict[str, str]) -> None:
     )
     platform = lab.registry.get(f"{path}/{build.manifests[1].digest}", headers=nginx | ACCEPT)
     assert platform.headers["content-type"] == images.MANIFEST
-    refused(lab.registry.get(f"{path}/nothing", headers=nginx | ACCEPT), 404, "MANIFEST_UNKNOWN")
+    assert_error(lab.registry.get(f"{path}/nothing", headers=nginx | ACCEPT), 404, "MANIFEST_UNKNOWN")
 
 
 @pytest.mark.parametrize(
@@ -189,10 +194,12 @@ def test_manifest_by_tag_and_digest(lab: Lab, nginx: dict[str, str]) -> None:
     ],
 )
 def test_accept(lab: Lab, nginx: dict[str, str], accept: str, status: int) -> None:
-    answer = lab.registry.get("/v2/example.com/nginx/manifests/latest", headers=nginx | {"Accept": accept})
-    assert answer.status_code == status
+    response = lab.registry.get("/v2/example.com/nginx/manifests/latest", headers=nginx | {"Accept": accept})
+    assert response.status_code == status
     if status == 404:
-        refused(answer, 404, "MANIFEST_UNKNOWN", "OCI index found, but accept header does not support OCI indexes")
+        assert_error(
+            response, 404, "MANIFEST_UNKNOWN", "OCI index found, but accept header does not support OCI indexes"
+        )
 
 
 def test_publishing_a_new_build(lab: Lab, nginx: dict[str, str]) -> None:
@@ -217,9 +224,9 @@ def test_publishing_a_new_build(lab: Lab, nginx: dict[str, str]) -> None:
 def test_blob_is_on_another_host(lab: Lab, nginx: dict[str, str]) -> None:
     blob = images.build("example.com/nginx", "latest").blobs[1]
     path = f"/v2/example.com/nginx/blobs/{blob.digest}"
-    answer = lab.registry.get(path, headers=nginx)
-    assert answer.status_code == 302
-    location = httpx.URL(answer.headers["location"])
+    response = lab.registry.get(path, headers=nginx)
+    assert response.status_code == 302
+    location = httpx.URL(response.headers["location"])
     assert (location.host, str(location.copy_with(raw_path=b"/"))) == (
         "localhost",
         f"{lab.simulator.addresses['blobs']}/",
@@ -239,8 +246,8 @@ def test_ranges_of_a_blob(lab: Lab, nginx: dict[str, str]) -> None:
     blob = images.build("example.com/nginx", "latest").blobs[1]
     location = lab.registry.get(f"/v2/example.com/nginx/blobs/{blob.digest}", headers=nginx).headers["location"]
     size = len(blob.body)
-    for wanted, start, stop in (("0-9", 0, 10), (f"{size - 5}-", size - 5, size), ("-7", size - 7, size)):
-        part = lab.client("blobs").get(location, headers={"Range": f"bytes={wanted}"})
+    for byte_range, start, stop in (("0-9", 0, 10), (f"{size - 5}-", size - 5, size), ("-7", size - 7, size)):
+        part = lab.client("blobs").get(location, headers={"Range": f"bytes={byte_range}"})
         assert (part.status_code, part.content) == (206, blob.body[start:stop])
         assert part.headers["content-range"] == f"bytes {start}-{stop - 1}/{size}"
     assert lab.client("blobs").get(location, headers={"Range": f"bytes={size}-"}).status_code == 416
@@ -248,12 +255,12 @@ def test_ranges_of_a_blob(lab: Lab, nginx: dict[str, str]) -> None:
 
 def test_blob_of_another_repository(lab: Lab, nginx: dict[str, str]) -> None:
     other = images.build("example.com/python", "latest").blobs[1]
-    refused(lab.registry.get(f"/v2/example.com/nginx/blobs/{other.digest}", headers=nginx), 404, "BLOB_UNKNOWN")
+    assert_error(lab.registry.get(f"/v2/example.com/nginx/blobs/{other.digest}", headers=nginx), 404, "BLOB_UNKNOWN")
 
 
-def test_names_of_the_world_lead_to_the_lab(lab: Lab) -> None:
+def test_real_host_names_lead_to_the_lab(lab: Lab) -> None:
     async def fetch() -> tuple[httpx.Response, httpx.Response]:
-        """On the lab's own loop, with the client of the simulated Artifactory."""
+        """Send requests on the lab's event loop, with the client of the simulated Artifactory."""
         token = bearer(await lab.simulator.http.get("https://cgr.dev/token?scope=repository:chainguard/go:pull"))
         digest = images.build("chainguard/go", "latest").blobs[0].digest
         redirect = await lab.simulator.http.get(f"https://cgr.dev/v2/chainguard/go/blobs/{digest}", headers=token)
@@ -270,27 +277,29 @@ def test_names_of_the_world_lead_to_the_lab(lab: Lab) -> None:
 def test_tags_in_pages(lab: Lab, nginx: dict[str, str]) -> None:
     path, pages = "/v2/example.com/nginx/tags/list?n=3", []
     while path:
-        answer = lab.registry.get(path, headers=nginx)
-        pages.append(answer.json()["tags"])
-        path = answer.links["next"]["url"] if answer.links else ""
+        response = lab.registry.get(path, headers=nginx)
+        pages.append(response.json()["tags"])
+        path = response.links["next"]["url"] if response.links else ""
     assert [len(page) for page in pages] == [3, 3, 1]
     assert sum(pages, []) == sorted(images.CATALOG["example.com/nginx"].tags)
-    refused(lab.registry.get("/v2/example.com/nginx/tags/list?n=x", headers=nginx), 400, "PAGINATION_NUMBER_INVALID")
+    assert_error(
+        lab.registry.get("/v2/example.com/nginx/tags/list?n=x", headers=nginx), 400, "PAGINATION_NUMBER_INVALID"
+    )
 
 
-def test_catalog(lab: Lab, pull_token: Make) -> None:
+def test_catalog(lab: Lab, pull_token: CreatePullToken) -> None:
     query = {"scope": "registry:catalog:*"}
     token = bearer(lab.registry.get("/token", params=query, auth=pull_token().credentials))
-    found = lab.registry.get("/v2/_catalog", headers=token).json()["repositories"]
-    assert found == sorted([*images.CATALOG, *charts.CATALOG])
-    refused(lab.registry.get("/token", params=query), 401, "UNAUTHORIZED")
+    names = lab.registry.get("/v2/_catalog", headers=token).json()["repositories"]
+    assert names == sorted([*images.CATALOG, *charts.CATALOG])
+    assert_error(lab.registry.get("/token", params=query), 401, "UNAUTHORIZED")
 
 
 def test_without_a_signature_referrers_are_an_empty_index(lab: Lab, nginx: dict[str, str]) -> None:
     digest = images.build("example.com/nginx", "latest").digest
-    answer = lab.registry.get(f"/v2/example.com/nginx/referrers/{digest}", headers=nginx)
-    assert answer.json() == {"schemaVersion": 2, "mediaType": images.INDEX, "manifests": []}
-    assert answer.headers["content-type"] == images.INDEX
+    response = lab.registry.get(f"/v2/example.com/nginx/referrers/{digest}", headers=nginx)
+    assert response.json() == {"schemaVersion": 2, "mediaType": images.INDEX, "manifests": []}
+    assert response.headers["content-type"] == images.INDEX
 
 
 def test_a_signature_is_a_referrer(lab: Lab, nginx: dict[str, str]) -> None:
@@ -305,14 +314,14 @@ def test_a_signature_is_a_referrer(lab: Lab, nginx: dict[str, str]) -> None:
         assert len(lab.client("blobs").get(location).content) == blob["size"]
 
 
-def test_there_is_no_pushing(lab: Lab, nginx: dict[str, str]) -> None:
+def test_pushes_are_rejected(lab: Lab, nginx: dict[str, str]) -> None:
     for method, path in (("PUT", "manifests/latest"), ("DELETE", "manifests/latest"), ("POST", "blobs/uploads/")):
-        answer = lab.registry.request(method, f"/v2/example.com/nginx/{path}", headers=nginx)
-        assert answer.status_code in (404, 405), path
-    refused(lab.registry.put("/v2/example.com/nginx/manifests/latest", headers=nginx), 405, "UNSUPPORTED")
+        response = lab.registry.request(method, f"/v2/example.com/nginx/{path}", headers=nginx)
+        assert response.status_code in (404, 405), path
+    assert_error(lab.registry.put("/v2/example.com/nginx/manifests/latest", headers=nginx), 405, "UNSUPPORTED")
 
 
-def test_journal_names_the_kinds(lab: Lab, nginx: dict[str, str]) -> None:
+def test_kinds_in_the_request_log(lab: Lab, nginx: dict[str, str]) -> None:
     lab.control("DELETE", "/request_log")
     digest = images.build("example.com/nginx", "latest").blobs[0].digest
     bearer(log_in(lab, "chainguard/go"))
@@ -333,7 +342,7 @@ def test_journal_names_the_kinds(lab: Lab, nginx: dict[str, str]) -> None:
 # --- charts --------------------------------------------------------------------------------------------------------
 
 
-def test_a_chart_is_pulled_like_an_image(lab: Lab, pull_token: Make) -> None:
+def test_a_chart_is_pulled_like_an_image(lab: Lab, pull_token: CreatePullToken) -> None:
     (name,) = charts.CATALOG
     token = bearer(log_in(lab, name, pull_token().credentials))
     assert lab.registry.get(f"/v2/{name}/tags/list", headers=token).json()["tags"] == ["1.0.0", "1.1.0"]
@@ -346,13 +355,13 @@ def test_a_chart_is_pulled_like_an_image(lab: Lab, pull_token: Make) -> None:
 
 def test_a_chart_needs_a_pull_token(lab: Lab) -> None:
     (name,) = charts.CATALOG
-    refused(log_in(lab, name), 401, "UNAUTHORIZED")
+    assert_error(log_in(lab, name), 401, "UNAUTHORIZED")
 
 
 def test_the_api_lists_charts_in_a_folder_of_the_organization(lab: Lab) -> None:
     def below(uid: str, path: str) -> list[dict[str, Any]]:
-        answer = lab.api().get(path, params={"uidp.childrenOf": uid}).json()
-        return list(answer[path.rpartition("/")[2]])
+        response = lab.api().get(path, params={"uidp.childrenOf": uid}).json()
+        return list(response[path.rpartition("/")[2]])
 
     assert {repo["name"] for repo in below(lab.org, "/registry/v2/repos")} == {"nginx", "python", "jdk"}
     (folder,) = (group for group in below(lab.org, "/iam/v2/groups") if group["name"] == "iamguarded-charts")

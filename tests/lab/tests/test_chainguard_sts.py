@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The token exchange (chainguard.md §1.1)."""
+"""The token exchange (facts/chainguard.md#token-exchange)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lab.chainguard import jwt
 
 from .conftest import HOUR, Lab, PullToken
 
-Make = Callable[..., PullToken]
+CreatePullToken = Callable[..., PullToken]
 API = "https://console-api.enforce.dev"
 
 
@@ -24,20 +24,20 @@ def exchange(lab: Lab, token: str, **parameters: Any) -> httpx.Response:
     return lab.client("api", token).post("/sts/exchange", data=parameters)
 
 
-def refused(answer: httpx.Response, status: int, code: int) -> None:
-    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+def assert_error(response: httpx.Response, status: int, code: int) -> None:
+    assert (response.status_code, response.json()["code"]) == (status, code), response.text
 
 
-def test_workload_becomes_an_owner(lab: Lab) -> None:
+def test_workload_gets_an_api_token(lab: Lab) -> None:
     workload = lab.state["chainguard"]["workload"]
-    answer = exchange(lab, workload["oidc_token"], aud=API, identity=workload["identity"]).json()
-    assert answer["refreshToken"] == ""
-    api = lab.client("api", answer["token"])
+    response = exchange(lab, workload["oidc_token"], aud=API, identity=workload["identity"]).json()
+    assert response["refreshToken"] == ""
+    api = lab.client("api", response["token"])
     me = api.get("/auth/v1/ok").json()
     assert (me["subject"], me["audience"]) == (workload["identity"], [API])
     assert api.get("/iam/v2/identities").status_code == 200
     lab.advance(HOUR + 1)
-    refused(api.get("/iam/v2/identities"), 401, 16)
+    assert_error(api.get("/iam/v2/identities"), 401, 16)
 
 
 def test_parameters_in_the_query_or_as_a_form(lab: Lab) -> None:
@@ -55,20 +55,20 @@ def test_parameters_in_the_query_or_as_a_form(lab: Lab) -> None:
     )
 
 
-def test_pull_token_becomes_a_registry_token(lab: Lab, pull_token: Make) -> None:
+def test_pull_token_gets_a_registry_token(lab: Lab, pull_token: CreatePullToken) -> None:
     token = pull_token()
-    answer = exchange(lab, token.password, aud="cgr.dev", identity=token.username)
-    assert answer.status_code == 200
+    response = exchange(lab, token.password, aud="cgr.dev", identity=token.username)
+    assert response.status_code == 200
     seen = lab.api().get(f"/iam/v2/identities/{token.username}").json()["lastSeenTime"]
     assert seen is not None
-    bearer = {"Authorization": f"Bearer {answer.json()['token']}"}
+    bearer = {"Authorization": f"Bearer {response.json()['token']}"}
     assert lab.registry.get("/v2/example.com/nginx/tags/list", headers=bearer).status_code == 200
     assert lab.registry.get("/v2/other.example.org/nginx/tags/list", headers=bearer).status_code == 403
     missing = lab.registry.get("/v2/example.com/nothing/tags/list", headers=bearer)
     assert (missing.status_code, missing.json()["errors"][0]["code"]) == (404, "NAME_UNKNOWN")
 
 
-def test_what_is_refused(lab: Lab, pull_token: Make, key: rsa.RSAPrivateKey) -> None:
+def test_rejected_exchanges(lab: Lab, pull_token: CreatePullToken, key: rsa.RSAPrivateKey) -> None:
     good, other = pull_token(), pull_token()
     stranger = jwt.sign(rsa.generate_private_key(public_exponent=65537, key_size=2048), {"exp": 9e9})
     for identity, password, status, code in (
@@ -82,7 +82,7 @@ def test_what_is_refused(lab: Lab, pull_token: Make, key: rsa.RSAPrivateKey) -> 
     ):
         headers = {"Authorization": f"Bearer {password}"} if password else {}
         query = {"aud": "cgr.dev", "identity": identity}
-        refused(lab.client("api").get("/sts/exchange", params=query, headers=headers), status, code)
+        assert_error(lab.client("api").get("/sts/exchange", params=query, headers=headers), status, code)
 
 
 @pytest.mark.parametrize(
@@ -97,27 +97,27 @@ def test_what_is_refused(lab: Lab, pull_token: Make, key: rsa.RSAPrivateKey) -> 
         ({"exp": 1}, 401),
     ],
 )
-def test_claims_are_checked(lab: Lab, pull_token: Make, claims: dict[str, Any], status: int) -> None:
+def test_claims_are_checked(lab: Lab, pull_token: CreatePullToken, claims: dict[str, Any], status: int) -> None:
     token = pull_token(**claims)
     assert exchange(lab, token.password, aud="cgr.dev", identity=token.username).status_code == status
 
 
-def test_keys_expire(lab: Lab, pull_token: Make) -> None:
+def test_keys_expire(lab: Lab, pull_token: CreatePullToken) -> None:
     token = pull_token(ttl=HOUR)
     lab.advance(HOUR - 30)
     assert exchange(lab, token.password, aud="cgr.dev", identity=token.username).status_code == 200
     lab.advance(60)
-    answer = exchange(lab, token.password, aud="cgr.dev", identity=token.username)
-    refused(answer, 400, 3)
-    assert "keys have expired" in answer.json()["message"]
+    response = exchange(lab, token.password, aud="cgr.dev", identity=token.username)
+    assert_error(response, 400, 3)
+    assert "keys have expired" in response.json()["message"]
     assert lab.api().get(f"/iam/v2/identities/{token.username}").status_code == 200, "listed until deleted"
 
 
-def test_propagation(lab: Lab, pull_token: Make) -> None:
+def test_propagation(lab: Lab, pull_token: CreatePullToken) -> None:
     lab.configure(propagation=5)
     token = pull_token()
     assert lab.api().get(f"/iam/v2/identities/{token.username}").status_code == 200
-    refused(exchange(lab, token.password, aud="cgr.dev", identity=token.username), 403, 7)
+    assert_error(exchange(lab, token.password, aud="cgr.dev", identity=token.username), 403, 7)
     assert lab.registry.get("/token", auth=token.credentials).status_code == 403
     lab.advance(6)
     assert exchange(lab, token.password, aud="cgr.dev", identity=token.username).status_code == 200
@@ -133,4 +133,4 @@ def test_claims_matched_by_pattern(lab: Lab) -> None:
     for changed in ({"subjectPattern": "work"}, {"audience": "cgr.dev"}, {"issuerPattern": "x"}):
         patched = lab.api().patch(f"/iam/v2/identities/{uid}", json={"claimMatch": {**match, **changed}})
         assert patched.status_code == 200
-        refused(exchange(lab, token, aud="cgr.dev", identity=uid), 403, 7)
+        assert_error(exchange(lab, token, aud="cgr.dev", identity=uid), 403, 7)

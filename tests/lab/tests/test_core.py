@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Clock, request log, faults, settings and reset, by way of the control API."""
+"""The control API: clock, request log, faults, settings and reset."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .conftest import Lab
 GROUPS = "/iam/v2/groups"
 
 
-def test_clock_moves_every_date(lab: Lab) -> None:
+def test_clock_changes_every_date(lab: Lab) -> None:
     lab.advance(1000)
     assert lab.control("GET", "/clock")["now"] == pytest.approx(time.time() + 1000, abs=2)
     date = parsedate_to_datetime(lab.registry.get("/v2/").headers["date"])
@@ -34,7 +34,7 @@ def test_clock_moves_every_date(lab: Lab) -> None:
     assert lab.control("GET", "/clock")["now"] == pytest.approx(2_000_000_000, abs=2)
 
 
-def test_journal_tells_who_asked_what_without_secrets(lab: Lab) -> None:
+def test_request_log_has_users_and_no_secrets(lab: Lab) -> None:
     lab.api().get(GROUPS, params={"name": "x", "page_token": "hidden"}, headers={"User-Agent": "test/1"})
     (entry,) = lab.request_log()
     assert entry | {"time": 0, "n": 0} == {
@@ -54,7 +54,7 @@ def test_journal_tells_who_asked_what_without_secrets(lab: Lab) -> None:
     assert entry["time"] == pytest.approx(time.time(), abs=5)
 
 
-def test_journal_since_and_clear(lab: Lab) -> None:
+def test_request_log_since_and_clear(lab: Lab) -> None:
     for _ignored in range(3):
         lab.registry.get("/v2/")
     numbers = [entry["n"] for entry in lab.request_log()]
@@ -64,8 +64,10 @@ def test_journal_since_and_clear(lab: Lab) -> None:
     assert lab.request_log() == []
 
 
-def test_fault_answers_in_place_of_the_service(lab: Lab) -> None:
-    lab.fail(kind="iam.group.list", times=1, action={"status": 429, "body": {"a": 1}, "headers": {"Retry-After": "7"}})
+def test_fault_responds_instead_of_the_service(lab: Lab) -> None:
+    lab.inject_fault(
+        kind="iam.group.list", times=1, action={"status": 429, "body": {"a": 1}, "headers": {"Retry-After": "7"}}
+    )
     first, second = (lab.api().get(GROUPS) for _ignored in range(2))
     assert (first.status_code, first.json(), first.headers["retry-after"]) == (429, {"a": 1}, "7")
     assert second.status_code == 200
@@ -73,14 +75,16 @@ def test_fault_answers_in_place_of_the_service(lab: Lab) -> None:
 
 
 def test_fault_with_a_text_body(lab: Lab) -> None:
-    lab.fail(service="registry", action={"status": 502, "body": "<html>", "headers": {"Content-Type": "text/html"}})
-    answer = lab.registry.get("/v2/")
-    assert (answer.status_code, answer.text, answer.headers["content-type"]) == (502, "<html>", "text/html")
+    lab.inject_fault(
+        service="registry", action={"status": 502, "body": "<html>", "headers": {"Content-Type": "text/html"}}
+    )
+    response = lab.registry.get("/v2/")
+    assert (response.status_code, response.text, response.headers["content-type"]) == (502, "<html>", "text/html")
     assert lab.api().get(GROUPS).status_code == 200
 
 
 def test_fault_after_some_requests(lab: Lab) -> None:
-    lab.fail(method="get", path=r"^/iam/v2/gr.*s$", after=1, times=2, action={"status": 503})
+    lab.inject_fault(method="get", path=r"^/iam/v2/gr.*s$", after=1, times=2, action={"status": 503})
     assert [lab.api().get(GROUPS).status_code for _ignored in range(4)] == [200, 503, 503, 200]
     assert lab.control("GET", "/faults")[0]["hits"] == 2
     lab.control("DELETE", "/faults")
@@ -88,23 +92,23 @@ def test_fault_after_some_requests(lab: Lab) -> None:
 
 
 def test_fault_delays(lab: Lab) -> None:
-    lab.fail(kind="iam.group.list", action={"delay": 0.2})
+    lab.inject_fault(kind="iam.group.list", action={"delay": 0.2})
     started = time.monotonic()
     assert lab.api().get(GROUPS).status_code == 200
     assert time.monotonic() - started >= 0.2
 
 
-@pytest.mark.parametrize(("cut", "done"), [("before", False), ("after", True)])
-def test_fault_cuts_the_connection(lab: Lab, cut: str, done: bool) -> None:
-    lab.fail(kind="iam.group.create", action={"cut": cut})
+@pytest.mark.parametrize(("cut", "is_processed"), [("before", False), ("after", True)])
+def test_fault_cuts_the_connection(lab: Lab, cut: str, is_processed: bool) -> None:
+    lab.inject_fault(kind="iam.group.create", action={"cut": cut})
     with pytest.raises(httpx.TransportError):
         lab.api().post(f"{GROUPS}/{lab.org}", json={"name": "new folder"})
-    assert bool(lab.api().get(GROUPS, params={"name": "new folder"}).json()["groups"]) is done
+    assert bool(lab.api().get(GROUPS, params={"name": "new folder"}).json()["groups"]) is is_processed
     assert [entry["status"] for entry in lab.request_log("iam.group.create")] == [None]
 
 
-def test_fault_holds_a_request_until_the_client_leaves(lab: Lab) -> None:
-    lab.fail(kind="iam.group.create", action={"hold": True})
+def test_fault_holds_a_request_until_the_client_disconnects(lab: Lab) -> None:
+    lab.inject_fault(kind="iam.group.create", action={"hold": True})
     with pytest.raises(httpx.ReadTimeout):
         lab.api().post(f"{GROUPS}/{lab.org}", json={"name": "held folder"}, timeout=0.3)
     assert lab.api().get(GROUPS, params={"name": "held folder"}).json()["groups"]
@@ -112,14 +116,14 @@ def test_fault_holds_a_request_until_the_client_leaves(lab: Lab) -> None:
 
 
 def test_fault_for_one_client(lab: Lab) -> None:
-    lab.fail(user_agent="^curl/", action={"status": 503})
+    lab.inject_fault(user_agent="^curl/", action={"status": 503})
     statuses = [
         lab.api().get(GROUPS, headers={"User-Agent": name}).status_code for name in ("curl/8", "wget", "curl/7")
     ]
     assert statuses == [503, 200, 503]
 
 
-def test_credentials_that_were_sent(lab: Lab) -> None:
+def test_received_credentials(lab: Lab) -> None:
     lab.registry.get("/token", headers={"Authorization": f"Basic {base64.b64encode(b'somebody:a-password').decode()}"})
     lab.registry.get("/v2/", headers={"Authorization": "Bearer a-token"})
     assert {"a-password", "a-token"} <= set(lab.control("GET", "/credentials"))
@@ -136,22 +140,22 @@ def test_credentials_that_were_sent(lab: Lab) -> None:
         {"action": {"status": 500}, "user_agent": "("},
     ],
 )
-def test_fault_that_makes_no_sense_is_refused(lab: Lab, rule: dict[str, object]) -> None:
+def test_invalid_faults_are_rejected(lab: Lab, rule: dict[str, object]) -> None:
     assert lab.client("control").post("/faults", json=rule).status_code == 400
     assert lab.control("GET", "/faults") == []
 
 
-def test_unknown_knob_is_refused(lab: Lab) -> None:
-    answer = lab.client("control").post("/settings", json={"propagatoin": 3})
-    assert answer.status_code == 400
-    assert "propagatoin" in answer.json()["error"]
+def test_unknown_settings_are_rejected(lab: Lab) -> None:
+    response = lab.client("control").post("/settings", json={"propagatoin": 3})
+    assert response.status_code == 400
+    assert "propagatoin" in response.json()["error"]
 
 
-def test_reset_puts_everything_back(lab: Lab) -> None:
+def test_reset_restores_everything(lab: Lab) -> None:
     before = lab.control("GET", "/settings"), lab.control("GET", "/chainguard/identities")
     lab.configure(propagation=60, omit_unpopulated=True)
     lab.advance(86400)
-    lab.fail(service="registry", action={"status": 500})
+    lab.inject_fault(service="registry", action={"status": 500})
     lab.api().delete(f"/iam/v2/identities/{lab.state['chainguard']['workload']['identity']}")
     lab.control("POST", "/reset")
     assert lab.control("GET", "/settings") == before[0]
@@ -185,7 +189,7 @@ def test_command_line(tmp_path: Path) -> None:
     assert ready.stat().st_mode & 0o077 == 0
 
 
-def test_artifactory_demands_a_client_certificate_and_the_others_ask_for_one() -> None:
+def test_artifactory_requires_a_client_certificate_and_the_others_request_one() -> None:
     with Lab(client_certificates=True) as lab:
         files = lab.state["ca_path"], lab.state["client_cert_path"]
         bare, certified = (ssl.create_default_context(cafile=files[0]) for _number in range(2))
@@ -194,6 +198,6 @@ def test_artifactory_demands_a_client_certificate_and_the_others_ask_for_one() -
         for context in (certified, bare):
             httpx.get(f"{addresses['registry']}/v2/", verify=context)
             httpx.get(f"{addresses['artifactory']}/artifactory/api/system/ping", verify=context)
-        told = [(entry["service"], entry["certificate"], entry["status"]) for entry in lab.request_log()]
+        log = [(entry["service"], entry["certificate"], entry["status"]) for entry in lab.request_log()]
     with_one, without = [("registry", True, 401), ("artifactory", True, 200)], [("registry", False, 401)]
-    assert told == [*with_one, *without, ("artifactory", False, 400)]
+    assert log == [*with_one, *without, ("artifactory", False, 400)]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The images are complete, correct and always the same."""
+"""The images are complete, valid and reproducible."""
 
 from __future__ import annotations
 
@@ -27,36 +27,36 @@ def contents(build: images.BuiltImage) -> dict[str, bytes]:
     return {content.digest: content.body for content in (*build.manifests, *build.blobs)}
 
 
-def fetch(held: dict[str, bytes], descriptor: dict[str, Any]) -> Any:
-    body = held[descriptor["digest"]]
+def fetch(blobs: dict[str, bytes], descriptor: dict[str, Any]) -> Any:
+    body = blobs[descriptor["digest"]]
     assert (digest_of(body), len(body)) == (descriptor["digest"], descriptor["size"])
     return json.loads(body)
 
 
 @pytest.mark.parametrize(("name", "tag"), ALL)
-def test_every_descriptor_leads_to_its_bytes(name: str, tag: str) -> None:
+def test_every_descriptor_has_its_content(name: str, tag: str) -> None:
     build = images.build(name, tag)
-    held = contents(build)
-    index = json.loads(held[build.digest])
+    blobs = contents(build)
+    index = json.loads(blobs[build.digest])
     platforms = [f"{entry['platform']['os']}/{entry['platform']['architecture']}" for entry in index["manifests"]]
     assert platforms == ["linux/amd64", "linux/arm64", "unknown/unknown", "unknown/unknown"]
     for entry in index["manifests"]:
-        manifest = fetch(held, entry)
+        manifest = fetch(blobs, entry)
         assert manifest["mediaType"] == entry["mediaType"]
-        assert fetch(held, manifest["config"])["architecture"] == entry["platform"]["architecture"]
+        assert fetch(blobs, manifest["config"])["architecture"] == entry["platform"]["architecture"]
         for layer in manifest["layers"]:
-            assert len(held[layer["digest"]]) == layer["size"]
+            assert len(blobs[layer["digest"]]) == layer["size"]
     for attestation, subject in zip(index["manifests"][2:], index["manifests"][:2]):
         assert attestation["annotations"]["vnd.docker.reference.digest"] == subject["digest"]
 
 
-def test_layers_are_gzipped_tars_that_the_config_names() -> None:
+def test_layers_are_the_gzipped_tars_of_the_config() -> None:
     build = images.build("example.com/nginx", "latest")
-    held = contents(build)
-    manifest = json.loads(held[build.manifests[1].digest])
-    config = json.loads(held[manifest["config"]["digest"]])
+    blobs = contents(build)
+    manifest = json.loads(blobs[build.manifests[1].digest])
+    config = json.loads(blobs[manifest["config"]["digest"]])
     for layer, diff_id in zip(manifest["layers"], config["rootfs"]["diff_ids"]):
-        plain = gzip.decompress(held[layer["digest"]])
+        plain = gzip.decompress(blobs[layer["digest"]])
         assert digest_of(plain) == diff_id
         with tarfile.open(fileobj=io.BytesIO(plain)) as tar:
             assert [member.isfile() for member in tar.getmembers()] == [True]
@@ -74,7 +74,7 @@ def test_builds_are_reproducible_and_distinct() -> None:
     ), "the same on every machine and Python"
 
 
-def test_one_image_is_big() -> None:
+def test_one_image_is_large() -> None:
     build = images.build("example.com/jdk", "latest")
     manifest = json.loads(build.manifests[1].body)
     assert sum(layer["size"] for layer in manifest["layers"]) >= 64 * images.MIB

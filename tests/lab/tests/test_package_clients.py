@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""pip, npm, mvn and go get packages through the simulated Artifactory, and check them as they always do."""
+"""pip, npm, mvn and go download packages through the simulated Artifactory, and verify them as usual."""
 
 from __future__ import annotations
 
@@ -36,27 +36,27 @@ Create = Callable[..., PullToken]
 
 @pytest.fixture
 def remote(lab: Lab, pull_token: Callable[..., PullToken]) -> Create:
-    """Creates `direct`, with a pull token of its own, and `all`, which holds it."""
+    """Creates the remote repository `direct` with its own pull token, and the virtual repository `all` of it."""
 
-    def make(role: str, body: dict[str, Any]) -> PullToken:
+    def create_remote(role: str, body: dict[str, Any]) -> PullToken:
         token = pull_token(role)
         create(lab, "direct", {**body, "username": token.username, "password": token.password})
         holds = {"rclass": "virtual", "packageType": body["packageType"], "repositories": ["direct"]}
         create(lab, "all", holds)
         return token
 
-    return make
+    return create_remote
 
 
 @dataclass(frozen=True)
 class Shell:
-    """Runs programs in a folder that is their home too, so that they find no settings of this machine."""
+    """Runs programs with a temporary folder as their home, so that they do not use settings of this machine."""
 
     lab: Lab
     folder: Path
 
     def __call__(self, *command: str, fails: bool = False, environment: Mapping[str, str] | None = None) -> str:
-        """What the command prints: on its standard output, or on both when it is to fail."""
+        """The standard output of a command, or with `fails` standard output and error."""
         clean = {"PATH": os.environ["PATH"], "HOME": str(self.folder), **(environment or {})}
         ended = subprocess.run(
             command, cwd=self.folder, env=clean, capture_output=True, text=True, timeout=120, check=False
@@ -71,8 +71,8 @@ class Shell:
     def url(self, path: str) -> str:
         return f"{self.lab.state['artifactory']['url']}/artifactory/{path}"
 
-    def login_url(self, path: str) -> str:
-        """The same with a login in it."""
+    def authenticated_url(self, path: str) -> str:
+        """The same URL with credentials."""
         scheme, _ignored, rest = self.url(path).partition("://")
         return f"{scheme}://puller:{secret(self.lab, 'puller', 'token')}@{rest}"
 
@@ -94,22 +94,22 @@ def pip(shell: Shell, index_url: str, requirement: str, fails: bool = False) -> 
 @pytest.mark.parametrize("where", ["direct", "all"])
 def test_pip_downloads_a_wheel(shell: Shell, remote: Create, where: str) -> None:
     token = remote("libraries.python.pull", PYPI)
-    index = shell.login_url(f"api/pypi/{where}/simple")
+    index = shell.authenticated_url(f"api/pypi/{where}/simple")
     pip(shell, index, "lab-greeting==1.0.0")
     assert (shell.folder / WHEEL.rpartition("/")[2]).read_bytes() == fetch(shell.lab, f"/{WHEEL}", token)
     pip(shell, index, "lab-upstream")
     assert (shell.folder / "lab_upstream-2.0.0-py3-none-any.whl").exists()
 
 
-def test_pip_refuses_a_web_page(shell: Shell, remote: Create) -> None:
+def test_pip_rejects_an_html_page(shell: Shell, remote: Create) -> None:
     remote("libraries.python.pull", PYPI)
     change(shell.lab, "direct", bypassHeadRequests=False)
     assert "DO NOT MATCH THE HASHES" in pip(
-        shell, shell.login_url("api/pypi/direct/simple"), "lab-greeting==1.0.0", fails=True
+        shell, shell.authenticated_url("api/pypi/direct/simple"), "lab-greeting==1.0.0", fails=True
     )
 
 
-def test_pip_downloads_from_chainguard_itself(shell: Shell, remote: Create) -> None:
+def test_pip_downloads_from_chainguard_directly(shell: Shell, remote: Create) -> None:
     token = remote("libraries.python.pull", PYPI)
     host = shell.lab.state["chainguard"]["libraries_url"].partition("://")[2]
     pip(shell, f"https://{quote(token.username, safe='')}:{token.password}@{host}/python/simple", "lab-greeting==1.0.0")
@@ -121,14 +121,14 @@ def test_pip_downloads_from_chainguard_itself(shell: Shell, remote: Create) -> N
 
 @pytest.fixture
 def npm(shell: Shell) -> Callable[..., str]:
-    found = find_program("npm")
+    program = find_program("npm")
 
     def run(key: str, *words: str, fails: bool = False) -> str:
         registry = f"{shell.url(f'api/npm/{key}')}/"
         credentials = base64.b64encode(f"puller:{secret(shell.lab, 'puller', 'token')}".encode()).decode()
         lines = [f"registry={registry}", f"{registry.partition(':')[2]}:_auth={credentials}", f"cafile={shell.ca}"]
         (shell.folder / ".npmrc").write_text("\n".join([*lines, "fetch-retries=0", "update-notifier=false"]))
-        return shell(found, *words, fails=fails)
+        return shell(program, *words, fails=fails)
 
     return run
 
@@ -143,7 +143,7 @@ def test_npm_packs_a_package(shell: Shell, remote: Create, npm: Callable[..., st
         assert packed["filename"] == file and (shell.folder / file).read_bytes() == upstream
 
 
-def test_npm_refuses_a_web_page(shell: Shell, remote: Create, npm: Callable[..., str]) -> None:
+def test_npm_rejects_an_html_page(shell: Shell, remote: Create, npm: Callable[..., str]) -> None:
     remote("libraries.javascript.pull", NPM)
     change(shell.lab, "direct", bypassHeadRequests=False)
     assert "EINTEGRITY" in npm("direct", "pack", "lab-greeting@1.0.0", fails=True)
@@ -160,13 +160,13 @@ SETTINGS = """<settings>
 
 @pytest.fixture
 def mvn(shell: Shell) -> Callable[..., str]:
-    """Validates a project that needs the artifact."""
-    found, keytool = find_program("mvn"), find_program("keytool")
+    """Runs Maven's validate phase on a project that needs the artifact."""
+    program, keytool = find_program("mvn"), find_program("keytool")
     trusted = ("-keystore", str(shell.folder / "trusted.p12"), "-storepass", "changeit")
     shell(keytool, "-importcert", "-noprompt", "-alias", "lab", "-file", shell.ca, *trusted)
     (shell.folder / "pom.xml").write_text(POM)
     repository = shell.folder / "repository"
-    # Extensions of old used plexus-utils without a word, so Maven wants it for all of them.
+    # Maven adds plexus-utils to every extension, because old ones use it without declaring it.
     plexus = repository / "org/codehaus/plexus/plexus-utils/1.1"
     plexus.mkdir(parents=True)
     (plexus / "plexus-utils-1.1.jar").write_bytes(archives.pack_zip({"empty": b""}))
@@ -182,13 +182,13 @@ def mvn(shell: Shell) -> Callable[..., str]:
             "settings.xml",
             f"-Dmaven.repo.local={repository}",
         )
-        return shell(found, *options, "validate", environment={"MAVEN_OPTS": java}, fails=fails)
+        return shell(program, *options, "validate", environment={"MAVEN_OPTS": java}, fails=fails)
 
     return run
 
 
 @pytest.mark.parametrize("where", ["direct", "all"])
-def test_mvn_fetches_an_artifact(shell: Shell, remote: Create, mvn: Callable[..., str], where: str) -> None:
+def test_mvn_downloads_an_artifact(shell: Shell, remote: Create, mvn: Callable[..., str], where: str) -> None:
     token = remote("libraries.java.pull", MAVEN)
     mvn(where)
     repository = shell.folder / "repository"
@@ -196,8 +196,8 @@ def test_mvn_fetches_an_artifact(shell: Shell, remote: Create, mvn: Callable[...
     assert (repository / FOLDER / "1.0.0" / "lab-greeting-1.0.0.jar.sha1").exists()
 
 
-def test_mvn_cannot_use_a_web_page(shell: Shell, remote: Create, mvn: Callable[..., str]) -> None:
-    """Its checksum is right, since it is that of the page, and Maven goes on without an extension that is broken."""
+def test_mvn_cannot_use_an_html_page(shell: Shell, remote: Create, mvn: Callable[..., str]) -> None:
+    """The checksum matches, because it is that of the page, and Maven continues without a broken extension."""
     remote("libraries.java.pull", MAVEN)
     change(shell.lab, "direct", bypassHeadRequests=False)
     assert "lab-greeting:1.0.0: zip END header not found" in mvn("direct")
@@ -208,18 +208,18 @@ def test_mvn_cannot_use_a_web_page(shell: Shell, remote: Create, mvn: Callable[.
 
 @pytest.fixture
 def go(shell: Shell) -> Callable[..., str]:
-    found = find_program("go")
+    program = find_program("go")
 
     def run(where: str, *words: str, fails: bool = False) -> str:
         environment = {
-            "GOPROXY": shell.login_url(where),
+            "GOPROXY": shell.authenticated_url(where),
             "GOPATH": str(shell.folder / "go"),
             "GONOSUMDB": "*",
             "GOFLAGS": "-mod=mod -modcacherw",
             "GOTOOLCHAIN": "local",
             "SSL_CERT_FILE": shell.ca,
         }
-        return shell(found, *words, environment=environment, fails=fails)
+        return shell(program, *words, environment=environment, fails=fails)
 
     return run
 
@@ -227,13 +227,13 @@ def go(shell: Shell) -> Callable[..., str]:
 @pytest.mark.parametrize("where", ["api/go/direct", "api/go/all", "direct"])
 def test_go_downloads_a_module(shell: Shell, remote: Create, go: Callable[..., str], where: str) -> None:
     token = remote("libraries.go.pull", GO)
-    told = json.loads(go(where, "mod", "download", "-json", f"{MODULE}@v1.0.0"))
-    assert told["Version"] == "v1.0.0" and told["Sum"].startswith("h1:")
-    assert Path(told["Zip"]).read_bytes() == fetch(shell.lab, f"/go/{ZIP}", token)
+    report = json.loads(go(where, "mod", "download", "-json", f"{MODULE}@v1.0.0"))
+    assert report["Version"] == "v1.0.0" and report["Sum"].startswith("h1:")
+    assert Path(report["Zip"]).read_bytes() == fetch(shell.lab, f"/go/{ZIP}", token)
     assert "v1.1.0" in go(where, "list", "-m", "-versions", MODULE)
 
 
-def test_go_refuses_a_web_page(shell: Shell, remote: Create, go: Callable[..., str]) -> None:
+def test_go_rejects_an_html_page(shell: Shell, remote: Create, go: Callable[..., str]) -> None:
     remote("libraries.go.pull", GO)
     change(shell.lab, "direct", bypassHeadRequests=False)
     assert "not a valid zip file" in go("api/go/direct", "mod", "download", f"{MODULE}@v1.0.0", fails=True)
