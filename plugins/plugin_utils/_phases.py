@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
 
-_TOKEN_FIELDS = ("due", "valid", "username", "reason", "superseded", "replaces", "changed")
+_TOKEN_FIELDS = ("due", "valid", "username", "reason")
 NOT_REVOKED = (
     "Artifactory already has the new pull token, and the previous one was not revoked. "
     "Fix the cause and run this again: that finishes the rotation."
@@ -118,6 +118,7 @@ def add_token_results(source: Source, result: Facts, revoke_unmanaged: bool) -> 
         source,
         token={
             **fields,
+            "is_new": token["changed"],
             "superseded": token.get("superseded") or [],
             "unmanaged": [replaced["uid"]] if revoke_unmanaged and not replaced["managed"] else [],
             "expires": (token.get("token") or {}).get("expires", ""),
@@ -140,7 +141,7 @@ def _unmanaged_notice(replaced: Facts, revoke_unmanaged: bool) -> str:
 
 
 def _with_changes(source: Source, changes: Facts) -> Source:
-    needs_write = bool(source.token.get("changed") or changes)
+    needs_write = bool(source.token.get("is_new") or changes)
     return dataclasses.replace(
         source,
         changes=changes,
@@ -151,8 +152,12 @@ def _with_changes(source: Source, changes: Facts) -> Source:
 
 def add_plan(source: Source, plans: Facts) -> Source:
     """Add what is going to change in the repository. plans: the result of artifactory_remote_repository in check mode."""
+    if source.failure:
+        return source
     plan = _by_key(plans, "repositories", source.key)
-    return _with_changes(source, ((plan or {}).get("diff") or {}).get("after") or {})
+    if plan is None or plan.get("failed"):
+        return fail(source, module_message(plan or plans))
+    return _with_changes(source, (plan.get("diff") or {}).get("after") or {})
 
 
 def _by_key(result: Facts, name: str, key: str, field: str = "key") -> Facts | None:
@@ -212,7 +217,7 @@ def add_direct_results(source: Source, results: list[Facts]) -> Source:
 def needs_direct_pull(source: Source) -> bool:
     """Whether a new pull token is tried at Chainguard before Artifactory gets it."""
     has_content = bool(source.verify_images if source.is_registry else source.artifacts)
-    return bool(source.token.get("changed") and source.direct_url and has_content and not source.failure)
+    return bool(source.token.get("is_new") and source.direct_url and has_content and not source.failure)
 
 
 # --- write ------------------------------------------------------------------------------------------------------------
@@ -223,7 +228,7 @@ def add_write_results(source: Source, result: Facts) -> Source:
     item = _by_key(result, "repositories", source.key)
     if item is None or item["failed"]:
         return fail(source, module_message(item or result))
-    username = {"username": source.token["username"]} if source.token.get("changed") else {}
+    username = {"username": source.token["username"]} if source.token.get("is_new") else {}
     current = {"key": source.key, **source.current, **source.settings, "url": source.url, **username}
     return dataclasses.replace(source, is_written=True, current=current)
 

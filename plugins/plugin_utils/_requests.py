@@ -19,7 +19,7 @@ NOT_ISSUED = "not issued in check mode"
 
 def _credentials(source: Source, tokens: list[Facts]) -> tuple[str, str] | None:
     """Return user name and password of a new pull token; None where there is none."""
-    if not source.token.get("changed"):
+    if not source.token.get("is_new"):
         return None
     consumer = source.token_spec["consumer"]
     passwords = [token.get("password") for token in tokens if token["consumer"] == consumer]
@@ -168,7 +168,7 @@ def unused_tokens(sources: t.Sequence[Source], repositories: list[Facts]) -> lis
         for source in sources
         if source.failure
         and not source.is_written
-        and source.token.get("changed")
+        and source.token.get("is_new")
         and source.token["username"] not in in_use
     ]
 
@@ -189,7 +189,7 @@ def superseded_tokens(sources: t.Sequence[Source], repositories: list[Facts], pl
         for source in sources
         if source.token_spec and source.has_changes and not source.failure
         # A run that left the rotation to another run leaves the revocation to it, too.
-        and (source.token.get("changed") or source.token.get("superseded"))
+        and (source.token.get("is_new") or source.token.get("superseded"))
     ]
 
 

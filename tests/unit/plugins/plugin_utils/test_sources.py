@@ -1,0 +1,163 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the role resolves its sources, and what it refuses before the first request."""
+
+from __future__ import annotations
+
+import pytest
+from role_sources import CATALOG, URL, resolved
+
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import (
+    Source,
+    resolve_sources,
+    validate_variables,
+)
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._virtual_repositories import (
+    add_virtual_results,
+    resolve_virtual_repositories,
+    without_members,
+)
+
+VIRTUALS = {"all": {"key": "all", "package_type": "docker", "members": ["private", "public"], "settings": {"b": 1}}}
+
+
+def errors_of(names, catalog=CATALOG, organization="example.com", virtuals=(), virtual_catalog=VIRTUALS):
+    return validate_variables(names, catalog, organization, list(virtuals), virtual_catalog)
+
+
+def test_variables_without_errors():
+    assert errors_of(["public", "private"], virtuals=["all"]) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "texts"),
+    [
+        ({"names": ["public", "conatiners"]}, ["pull_through_sources names conatiners", "public, private"]),
+        ({"names": [], "virtuals": ["everything"]}, ["pull_through_virtuals names everything", "repositories are all"]),
+        ({"names": ["private"], "organization": ""}, ["The sources private need pull_through_organization"]),
+        ({"names": ["open"], "organization": ""}, ["The sources open need pull_through_organization"]),
+    ],
+)
+def test_names_that_do_not_exist(options, texts):
+    (error,) = errors_of(**options)
+    assert all(text in error for text in texts)
+
+
+def test_an_organization_of_its_own_is_enough():
+    catalog = {**CATALOG, "private": {**CATALOG["private"], "organization": "other.example.org"}}
+    assert errors_of(["private"], catalog, organization="") == []
+
+
+def test_a_field_that_is_misspelt_is_named_with_the_nearest():
+    catalog = {**CATALOG, "apk": {**CATALOG["apk"], "artefacts": ["x"]}, "mine": {"key": "x", "colour": 1}}
+    errors = errors_of(["public"], catalog)
+    assert errors[0] == (
+        "pull_through_source_overrides sets the unknown field artefacts of apk. Did you mean artifacts?"
+    )
+    assert "the unknown field colour of mine. The fields are key, package_type" in errors[1]
+    assert errors[2] == "pull_through_source_overrides adds mine without package_type, url."
+
+
+def test_a_virtual_repository_is_checked_the_same_way():
+    (error,) = errors_of([], virtual_catalog={"new": {"key": "new", "package_type": "docker"}})
+    assert error == "pull_through_virtual_overrides adds new without members."
+
+
+def test_two_sources_with_one_key():
+    catalog = {**CATALOG, "private": {**CATALOG["private"], "key": "cgr-public"}}
+    (error,) = errors_of(["public", "private", "apk"], catalog)
+    assert error.startswith("The sources public, private have the same key cgr-public.")
+    assert errors_of(["public", "public"]) == [], "a name that is repeated is one source"
+
+
+@pytest.mark.parametrize("name", ["private", "apk", "open"])
+def test_sources_that_need_an_organization(name):
+    needing, public = resolved(name, "public")
+    assert (needing.needs_organization, public.needs_organization) == (True, False)
+
+
+def test_a_pull_token_is_specified_by_its_consumer():
+    private, public = resolved("private", "public")
+    assert private.token_spec == {
+        "organization": "example.com",
+        "name": "pull cgr_private",
+        "ecosystem": "oci",
+        "consumer": "https://artifactory.example.com/CGR_private",
+    }
+    assert public.token_spec == {}
+
+
+def test_only_sources_with_a_pull_token():
+    options = {"overrides": {}, "organization": "o", "artifactory_url": URL, "registry_url": ""}
+    sources = resolve_sources(["public", "apk", "private"], CATALOG, only_pull_tokens=True, **options)
+    assert [source.name for source in sources] == ["apk", "private"]
+
+
+def test_what_is_pulled_directly_from_where():
+    public, private, apk, open_source = resolved("public", "private", "apk", "open")
+    assert (public.direct_url, private.direct_url) == ("https://cgr.dev", "https://cgr.dev")
+    assert apk.direct_url.startswith("https://apk.cgr.dev/")
+    assert open_source.direct_url == "", "its host is empty, so it cannot be reached"
+    assert [source.needs_public_digest for source in (public, private, apk)] == [True, False, False]
+
+
+def test_the_default_artifacts_are_told_from_those_of_the_user():
+    (by_default,) = resolved("apk")
+    (by_user,) = resolved("apk", apk={"artifacts": ["curl"]})
+    assert (by_default.has_default_artifacts, by_user.has_default_artifacts) == (True, False)
+
+
+def test_facts_and_back():
+    (source,) = resolved("apk")
+    facts = source.to_facts()
+    assert (facts["is_registry"], facts["exists"], facts["key"]) == (False, False, "cgr-apk")
+    assert Source.from_facts(facts) == source
+
+
+# --- virtual repositories -----------------------------------------------------------------------------------------------
+def existing(*names):
+    return [Source.from_facts({**source.to_facts(), "current": {"key": source.key}}) for source in resolved(*names)]
+
+
+def test_a_virtual_repository_has_the_members_that_exist_in_their_order():
+    (repository,) = resolve_virtual_repositories(["all"], VIRTUALS, existing("public", "private", "apk"))
+    assert repository["repositories"] == ["CGR_private", "cgr-public"]
+    assert repository["spec"] == {
+        "key": "all",
+        "package_type": "docker",
+        "settings": {"b": 1},
+        "repositories": ["CGR_private", "cgr-public"],
+    }
+    (partial,) = resolve_virtual_repositories(["all"], VIRTUALS, [*resolved("private"), *existing("public")])
+    assert partial["repositories"] == ["cgr-public"]
+    assert resolve_virtual_repositories(["all"], VIRTUALS, resolved("public")) == []
+
+
+@pytest.mark.parametrize(
+    ("item", "planned", "state", "failure"),
+    [
+        ({"changed": False, "failed": False}, False, "unchanged", ""),
+        ({"changed": True, "failed": False, "diff": {"before": {}}}, False, "created", ""),
+        ({"changed": True, "failed": False, "diff": {"before": {"a": 1}}}, True, "would be changed", ""),
+        ({"changed": False, "failed": True, "msg": "no member"}, False, "unchanged", "no member"),
+        (None, False, "unchanged", "status 500"),
+    ],
+)
+def test_the_state_of_a_virtual_repository(item, planned, state, failure):
+    (repository,) = resolve_virtual_repositories(["all"], VIRTUALS, existing("public"))
+    result = {"virtual_repositories": [{"key": "all", **item}]} if item else {"msg": "status 500"}
+    added = add_virtual_results(repository, result, planned)
+    assert (added["state"], added["failure"]) == (state, failure)
+
+
+def test_the_last_member_takes_the_virtual_repository_along():
+    repositories = [
+        {"key": "a", "packageType": "Docker", "repositories": ["x", "y"]},
+        {"key": "b", "packageType": "pypi", "repositories": ["x"]},
+    ]
+    assert without_members(repositories, ["x"]) == [
+        {"key": "a", "package_type": "docker", "repositories": ["y"], "state": "present"},
+        {"key": "b", "package_type": "pypi", "state": "absent"},
+    ]
