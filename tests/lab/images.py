@@ -92,10 +92,10 @@ def build(name: str, tag: str, serial: int = 0) -> BuiltImage:
     for architecture in ARCHITECTURES:
         layers = [*shared, _release_layer(name, tag, serial, architecture)]
         config = _config(architecture, [diff_id for _layer, diff_id in layers])
-        manifest = manifest_of(config, [layer for layer, _diff_id in layers])
+        manifest = build_manifest(config, [layer for layer, _diff_id in layers])
         statement = Content.json(IN_TOTO, _statement(name, manifest))
         attestation_config = _config("unknown", [statement.digest])
-        attestation = manifest_of(attestation_config, [statement])
+        attestation = build_manifest(attestation_config, [statement])
         manifests.append(manifest)
         attestations.append(attestation)
         descriptors.append(manifest.descriptor(platform={"architecture": architecture, "os": "linux"}))
@@ -135,7 +135,7 @@ def _config(architecture: str, diff_ids: list[str]) -> Content:
     return Content.json(CONFIG, value)
 
 
-def manifest_of(config: Content, layers: list[Content]) -> Content:
+def build_manifest(config: Content, layers: list[Content]) -> Content:
     """The manifest of an image of one platform, or of another artifact."""
     value = {
         "schemaVersion": 2,
@@ -146,7 +146,7 @@ def manifest_of(config: Content, layers: list[Content]) -> Content:
     return Content.json(MANIFEST, value)
 
 
-def signature_of(subject: Content) -> tuple[Content, tuple[Content, ...]]:
+def build_signature(subject: Content) -> tuple[Content, tuple[Content, ...]]:
     """The manifest of a Sigstore bundle that refers to another manifest, and its blobs. It has no real signature."""
     bundle = Content.json(BUNDLE, {"mediaType": BUNDLE, "subject": subject.digest})
     value = {

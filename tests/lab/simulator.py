@@ -105,7 +105,7 @@ class Simulator:
 
     @cached_property
     def server_tls(self) -> ssl.SSLContext | None:
-        """The TLS settings of every service, or None for plain HTTP. All request a client certificate if there is one."""
+        """The TLS settings of every service, or None for plain HTTP; with a client certificate, all request one."""
         if not self.ca:
             return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from .auth import SCOPE_ADMIN, SCOPE_USER, Caller, Token, groups_of
+from .auth import SCOPE_ADMIN, SCOPE_USER, Caller, Token, parse_groups
 from .permissions import RESOURCES, Permission
 from .responses import ApiError, compact, json_body, route
 
@@ -38,7 +38,7 @@ async def create_token(artifactory: Artifactory, caller: Caller, request: Reques
     scope = str(fields.get("scope") or SCOPE_USER)
     if caller.anonymous or (not caller.admin and (username != caller.name or scope != SCOPE_USER)):
         raise ApiError(403, "Forbidden")
-    if scope not in (SCOPE_USER, SCOPE_ADMIN) and not groups_of(scope):
+    if scope not in (SCOPE_USER, SCOPE_ADMIN) and not parse_groups(scope):
         raise ApiError(400, f"Unsupported scope: {scope}")
     token = artifactory.authenticator.issue(
         username,

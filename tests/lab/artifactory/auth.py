@@ -59,7 +59,7 @@ class Caller:
     @property
     def groups(self) -> frozenset[str]:
         """The groups of the token's scope. If there are any, their permissions apply instead of the user's."""
-        return groups_of(self.scope)
+        return parse_groups(self.scope)
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ class Authenticator:
         return Caller(name, admin, by_token=True, scope=claims["scp"])
 
 
-def groups_of(scope: str) -> frozenset[str]:
+def parse_groups(scope: str) -> frozenset[str]:
     """The groups of a scope, empty for other scopes. Names in quotes can contain spaces and commas."""
     if not scope.startswith(SCOPE_GROUPS):
         return frozenset()

@@ -105,7 +105,7 @@ def _error(
     return response
 
 
-def _caller(artifactory: Artifactory, request: Request) -> Caller | None:
+def _authenticate(artifactory: Artifactory, request: Request) -> Caller | None:
     """The caller, or None if a token is needed first. Raises ApiError 401 for a wrong password."""
     try:
         caller = artifactory.authenticator.caller(request)
@@ -126,7 +126,7 @@ def _docker_route(path: str, endpoint: DockerEndpoint, kind: str, methods: Seque
     async def handle(request: Request) -> Response:
         artifactory: Artifactory = request.app.state.simulator.artifactory
         key = request.path_params["key"]
-        caller = _caller(artifactory, request)
+        caller = _authenticate(artifactory, request)
         if caller is None:
             return _challenge(request, key, request.path_params.get("image"))
         repository = artifactory.store.get(key)
@@ -140,19 +140,19 @@ def _docker_route(path: str, endpoint: DockerEndpoint, kind: str, methods: Seque
     return Route(path, handle, methods=list(methods), name=kind)
 
 
-async def _first(call: RequestContext, attempts: Iterable[Awaitable[T]], unknown: UnknownItem) -> T:
+async def _try_members(context: RequestContext, attempts: Iterable[Awaitable[T]], unknown: UnknownItem) -> T:
     """The result of the first attempt that succeeds. Raises DockerError."""
     try:
         return await resolve_first(attempts)
     except (NotFoundError, DeniedError, BadCredentialsError) as error:
-        raise DockerError(_error_response(call, error, unknown)) from error
+        raise DockerError(_error_response(context, error, unknown)) from error
 
 
-def _error_response(call: RequestContext, reason: Exception, unknown: UnknownItem) -> Response:
+def _error_response(context: RequestContext, reason: Exception, unknown: UnknownItem) -> Response:
     if isinstance(reason, BadCredentialsError):
         return envelope(500, str(reason))
-    if isinstance(reason, DeniedError) and call.caller.anonymous:
-        return _challenge(call.request, call.repository.key, call.image)
+    if isinstance(reason, DeniedError) and context.caller.anonymous:
+        return _challenge(context.request, context.repository.key, context.image)
     if isinstance(reason, DeniedError) and reason.status == 403:
         message = f"The client does not have permission for {unknown.noun}: {reason}"
         return _error(403, "UNAUTHORIZED", message, unknown.detail)
@@ -160,13 +160,13 @@ def _error_response(call: RequestContext, reason: Exception, unknown: UnknownIte
 
 
 # --- endpoints --------------------------------------------------------------------------------------------------------
-async def ping(_call: RequestContext) -> Response:
+async def ping(_context: RequestContext) -> Response:
     return Response(headers=_API_VERSION)
 
 
 async def host_ping(request: Request) -> Response:
     """Ping of the whole host, without a repository."""
-    caller = _caller(request.app.state.simulator.artifactory, request)
+    caller = _authenticate(request.app.state.simulator.artifactory, request)
     return _challenge(request) if caller is None else Response(headers=_API_VERSION)
 
 
@@ -176,78 +176,78 @@ async def token(artifactory: Artifactory, caller: Caller, _request: Request) -> 
     return compact({"token": issued.jwt, "expires_in": TOKEN_SECONDS})
 
 
-async def reject_token_post(_artifactory: Artifactory, _caller: Caller, _request: Request) -> Response:
+async def reject_token_post(_artifactory: Artifactory, _authenticate: Caller, _request: Request) -> Response:
     raise ApiError(401, "Authentication is required")
 
 
-async def manifest(call: RequestContext) -> Response:
-    reference = call.request.path_params["reference"]
+async def manifest(context: RequestContext) -> Response:
+    reference = context.request.path_params["reference"]
     attempts = attempts_in_order(
-        call.members(),
-        lambda remote: remote.cached_manifest(call.pull, reference),
-        lambda remote: remote.manifest(call.pull, reference),
+        context.members(),
+        lambda remote: remote.cached_manifest(context.pull, reference),
+        lambda remote: remote.manifest(context.pull, reference),
     )
-    file = await _first(call, attempts, UnknownItem.manifest(call.image))
-    if call.request.method == "HEAD" and reference.startswith("sha256:"):
+    file = await _try_members(context, attempts, UnknownItem.manifest(context.image))
+    if context.request.method == "HEAD" and reference.startswith("sha256:"):
         headers = {
             "Docker-Content-Digest": file.digest,
             "Last-Modified": formatdate(file.modified, usegmt=True),
-            "X-Artifactory-Docker-Registry": call.repository.key,
+            "X-Artifactory-Docker-Registry": context.repository.key,
             "Content-Length": str(file.length),
         }
         return Response(headers=headers)
     origin = {"X-Artifactory-Filename": file.name, "X-Artifactory-Origin-Remote-Path": file.remote_url}
-    return _serve_file(call, file, origin)
+    return _serve_file(context, file, origin)
 
 
-async def blob(call: RequestContext) -> Response:
-    digest, fetch = call.request.path_params["digest"], call.request.method == "GET"
-    attempts = (remote.blob(call.pull, digest, fetch=fetch) for remote in call.members())
-    file = await _first(call, attempts, UnknownItem.blob(digest))
-    return _serve_file(call, file, {})
+async def blob(context: RequestContext) -> Response:
+    digest, fetch = context.request.path_params["digest"], context.request.method == "GET"
+    attempts = (remote.blob(context.pull, digest, fetch=fetch) for remote in context.members())
+    file = await _try_members(context, attempts, UnknownItem.blob(digest))
+    return _serve_file(context, file, {})
 
 
-async def tags(call: RequestContext) -> Response:
-    attempts = (remote.tags(call.pull) for remote in call.members())
-    docker_routes = sorted(await _first(call, attempts, UnknownItem.manifest(call.image)))
-    query = call.request.query_params
-    rest = [tag for tag in docker_routes if tag > query.get("last", "")]
+async def tags(context: RequestContext) -> Response:
+    attempts = (remote.tags(context.pull) for remote in context.members())
+    names = sorted(await _try_members(context, attempts, UnknownItem.manifest(context.image)))
+    query = context.request.query_params
+    rest = [name for name in names if name > query.get("last", "")]
     count = int(query["n"]) if query.get("n", "").isdigit() else len(rest)
     headers = dict(_API_VERSION)
     if count < len(rest):  # like the real one, the link lacks the repository key
         next_query = urlencode({"last": rest[count - 1] if count else "", "n": count})
-        headers["Link"] = f'</v2/{call.image}/tags/list?{next_query}>; rel="next"'
-    return JSONResponse({"name": call.image, "tags": rest[:count]}, headers=headers)
+        headers["Link"] = f'</v2/{context.image}/tags/list?{next_query}>; rel="next"'
+    return JSONResponse({"name": context.image, "tags": rest[:count]}, headers=headers)
 
 
-async def catalog(call: RequestContext) -> Response:
-    images = {image for remote in call.members() for image in remote.cache.images()}
+async def catalog(context: RequestContext) -> Response:
+    images = {image for remote in context.members() for image in remote.cache.images()}
     return JSONResponse({"repositories": sorted(images)}, headers=_API_VERSION)
 
 
-async def referrers(call: RequestContext) -> Response:
-    settings, digest = call.artifactory.settings, call.request.path_params["digest"]
+async def referrers(context: RequestContext) -> Response:
+    settings, digest = context.artifactory.settings, context.request.path_params["digest"]
     if settings.version < (7, 90, 1) or not settings["artifactory_proxies_referrers"]:
         raise ApiError(404, "Not Found")
-    attempts = (remote.referrers(call.pull, digest) for remote in call.members())
-    docker_routes = await _first(call, attempts, UnknownItem.manifest(call.image))
-    return JSONResponse(docker_routes, headers=_API_VERSION, media_type="application/vnd.oci.image.index.v1+json")
+    attempts = (remote.referrers(context.pull, digest) for remote in context.members())
+    index = await _try_members(context, attempts, UnknownItem.manifest(context.image))
+    return JSONResponse(index, headers=_API_VERSION, media_type="application/vnd.oci.image.index.v1+json")
 
 
-async def reject_upload(_call: RequestContext) -> Response:
+async def reject_upload(_context: RequestContext) -> Response:
     raise ApiError(400, "Unable to upload blobs to a remote repository.")
 
 
-async def reject_manifest_write(call: RequestContext) -> Response:
-    verb = "delete" if call.request.method == "DELETE" else "upload"
+async def reject_manifest_write(context: RequestContext) -> Response:
+    verb = "delete" if context.request.method == "DELETE" else "upload"
     raise ApiError(400, f"Unable to {verb} a manifest {'from' if verb == 'delete' else 'to'} a remote repository.")
 
 
-def _serve_file(call: RequestContext, file: CachedFile, headers: dict[str, str]) -> Response:
+def _serve_file(context: RequestContext, file: CachedFile, headers: dict[str, str]) -> Response:
     """The response with a file, or for a marker just the headers of its blob."""
     headers = {**_API_VERSION, **headers, "Docker-Content-Digest": file.digest}
     if not is_marker(file):
-        return serve(call.artifactory, call.caller, call.request, file, headers)
+        return serve(context.artifactory, context.caller, context.request, file, headers)
     return Response(
         headers={
             **headers,

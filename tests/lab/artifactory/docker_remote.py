@@ -20,7 +20,7 @@ import httpx
 
 from .auth import Caller
 from .cache import CachedFile
-from .manifests import INDEX, ManifestCache, folder_of, is_marker
+from .manifests import INDEX, ManifestCache, get_folder, is_marker
 from .remote import BadCredentialsError, NotFoundError, Remote
 from .upstream import RegistryUpstream, TokenRejectedError
 
@@ -56,8 +56,8 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
     # --- requests of clients; raise NotFoundError, DeniedError, BadCredentialsError -----------------------------------
     async def manifest(self, pull: Pull, reference: str) -> CachedFile:
         """The manifest of a tag or a digest, or an expired copy of it if the upstream does not serve it."""
-        folder = folder_of(pull.image, reference)
-        self._check(pull.caller, f"{folder}/{INDEX}")
+        folder = get_folder(pull.image, reference)
+        self._require_access(pull.caller, f"{folder}/{INDEX}")
         async with self._locks[folder]:
             cached = self.cache.manifest(pull.image, reference)
             if cached is not None and self._is_usable(cached, reference):
@@ -71,7 +71,7 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
 
     async def cached_manifest(self, pull: Pull, reference: str) -> CachedFile:
         """The manifest, but only from the cache and if not expired."""
-        self._check(pull.caller, f"{folder_of(pull.image, reference)}/{INDEX}")
+        self._require_access(pull.caller, f"{get_folder(pull.image, reference)}/{INDEX}")
         cached = self.cache.manifest(pull.image, reference)
         if cached is None or not self._is_usable(cached, reference):
             raise NotFoundError
@@ -79,8 +79,8 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
 
     async def blob(self, pull: Pull, digest: str, *, fetch: bool) -> CachedFile:
         """A blob of a cached manifest. Without `fetch`, its marker is enough."""
-        self._check(pull.caller, folder_of(pull.image, digest))
-        async with self._locks[folder_of(pull.image, digest)]:
+        self._require_access(pull.caller, get_folder(pull.image, digest))
+        async with self._locks[get_folder(pull.image, digest)]:
             blob = self.cache.blob(pull.image, digest)
             if blob is None:
                 raise NotFoundError
@@ -88,7 +88,7 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
 
     async def tags(self, pull: Pull) -> list[str]:
         """All tags of the upstream, or the cached ones if it is not available."""
-        self._check(pull.caller, pull.image)
+        self._require_access(pull.caller, pull.image)
         name, tags, query = self._upstream_name(pull.image), [], ""
         try:
             async with self._contacting_upstream(pull.image, cache_miss=False):
@@ -107,7 +107,7 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
 
     async def referrers(self, pull: Pull, digest: str) -> dict[str, Any]:
         """The referrers of a digest from the upstream; they are not cached."""
-        self._check(pull.caller, folder_of(pull.image, digest))
+        self._require_access(pull.caller, get_folder(pull.image, digest))
         name = self._upstream_name(pull.image)
         async with self._contacting_upstream(pull.image, cache_miss=False):
             body, _ignored = await self._json(f"{name}/referrers/{digest}", name, pull)
@@ -153,7 +153,7 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
         )
 
     async def _fetch_manifest(self, pull: Pull, reference: str, cached: CachedFile | None) -> CachedFile:
-        folder, name = folder_of(pull.image, reference), self._upstream_name(pull.image)
+        folder, name = get_folder(pull.image, reference), self._upstream_name(pull.image)
         path = f"{name}/manifests/{reference}"
         async with self._contacting_upstream(folder, cache_miss=cached is None):
             if not self.fields["bypassHeadRequests"]:
@@ -162,7 +162,7 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
                     if cached is not None and response.headers.get("docker-content-digest") == cached.digest:
                         self.cache.confirm(cached)
                         return cached
-            self._check_deploy(pull.caller, f"{folder}/{INDEX}")
+            self._require_deploy(pull.caller, f"{folder}/{INDEX}")
             async with self.upstream.open("GET", path, name, _MANIFEST_TYPES) as response:
                 self._require_usable(response, pull)
                 body, media_type = await response.aread(), response.headers.get("content-type", "")
@@ -173,8 +173,8 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
 
     async def _fetch_blob(self, pull: Pull, marker: CachedFile) -> CachedFile:
         name = self._upstream_name(pull.image)
-        async with self._contacting_upstream(folder_of(pull.image, marker.digest), cache_miss=True):
-            self._check_deploy(pull.caller, marker.path)
+        async with self._contacting_upstream(get_folder(pull.image, marker.digest), cache_miss=True):
+            self._require_deploy(pull.caller, marker.path)
             async with self.upstream.open("GET", f"{name}/blobs/{marker.digest}", name) as response:
                 self._require_usable(response, pull)
                 content = await self._artifactory.files.add_stream(response.aiter_raw())

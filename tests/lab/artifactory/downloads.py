@@ -23,7 +23,7 @@ from .auth import Caller
 from .cache import Cache, CachedFile
 from .file_response import serve
 from .files import FileRemote, MismatchError, RemoteFile
-from .remote import DeniedError, NotFoundError, UnreadableError, attempts_in_order, more_severe, resolve_first
+from .remote import DeniedError, NotFoundError, UnreadableError, attempts_in_order, choose_more_severe, resolve_first
 from .responses import BASIC_CHALLENGE, ApiError, route
 from .responses import Endpoint as ArtifactoryEndpoint
 from .store import Repository
@@ -85,7 +85,7 @@ class RequestContext:
             try:
                 files.append((remote, await remote.file(self.caller, await locate(remote))))
             except (NotFoundError, DeniedError) as error:
-                reason = more_severe(reason, error)
+                reason = choose_more_severe(reason, error)
         if not files:
             raise reason
         return files
@@ -103,7 +103,7 @@ class RequestContext:
             raise UnreadableError("not an object")
         return document
 
-    def make(self, path: str, body: bytes) -> CachedFile:
+    def build_file(self, path: str, body: bytes) -> CachedFile:
         """A file that is in no cache."""
         content, mime_type = self.artifactory.files.add(body), RemoteFile(path, "").mime_type
         return Cache(self.artifactory.files, self.artifactory.simulator.clock.now).put(path, content, mime_type, "", "")
@@ -115,7 +115,7 @@ class RequestContext:
 Endpoint = Callable[[RequestContext], Awaitable[Response]]
 
 
-def of_type(package_type: str, endpoint: Endpoint) -> ArtifactoryEndpoint:
+def make_endpoint(package_type: str, endpoint: Endpoint) -> ArtifactoryEndpoint:
     """An endpoint for repositories of a package type ("" for any) and any class."""
 
     async def handle(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
@@ -145,35 +145,35 @@ def _errors_as_responses(artifactory: Artifactory, caller: Caller) -> Iterator[N
         raise ApiError(error.status, str(error)) from error
 
 
-async def download(call: RequestContext) -> Response:
+async def download(context: RequestContext) -> Response:
     """Serve a file, or a checksum of it, which is computed from the cached file instead of downloaded."""
-    path, _ignored, algorithm = call.path.rpartition(".")
+    path, _ignored, algorithm = context.path.rpartition(".")
     if path and algorithm in _CHECKSUMS:
-        return PlainTextResponse(getattr((await _find(call, path)).content, algorithm))
-    return call.serve(await _find(call, call.path))
+        return PlainTextResponse(getattr((await _find(context, path)).content, algorithm))
+    return context.serve(await _find(context, context.path))
 
 
-async def _find(call: RequestContext, path: str) -> CachedFile:
+async def _find(context: RequestContext, path: str) -> CachedFile:
     async def locate(remote: FileRemote) -> RemoteFile:
         return remote.below(path)
 
-    members = call.members()
+    members = context.members()
     merge = next((function for end, function in _MERGES.items() if f"/{path}".endswith(end)), None)
     if merge is None or len(members) < 2 or not members[0].below(path).expires:
-        return await call.first(locate)
-    files = await call.all(locate)
-    return call.make(path, merge([call.read(file) for _remote, file in files]))
+        return await context.first(locate)
+    files = await context.all(locate)
+    return context.build_file(path, merge([context.read(file) for _remote, file in files]))
 
 
 async def _download_cached(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
     """Serve a file of `<key>-cache` without contacting the upstream."""
     owner = artifactory.cache_owner(request.path_params["key"])
     with _errors_as_responses(artifactory, caller):
-        call = RequestContext(artifactory, caller, owner, request)
-        return call.serve(artifactory.remote(owner).stored(caller, call.path))
+        context = RequestContext(artifactory, caller, owner, request)
+        return context.serve(artifactory.remote(owner).get_cached(caller, context.path))
 
 
-_download = of_type("", download)
+_download = make_endpoint("", download)
 
 
 async def _any(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
@@ -184,6 +184,6 @@ async def _any(artifactory: Artifactory, caller: Caller, request: Request) -> Re
 
 def routes() -> list[BaseRoute]:
     return [
-        route("/artifactory/api/go/{key}/{path:path}", of_type("go", download), kind="go.get"),
+        route("/artifactory/api/go/{key}/{path:path}", make_endpoint("go", download), kind="go.get"),
         route("/artifactory/{key}/{path:path}", _any, kind="files.get"),
     ]

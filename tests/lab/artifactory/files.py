@@ -74,7 +74,7 @@ class FileUpstream(Upstream):
     @asynccontextmanager
     async def open(self, method: str, url: str) -> AsyncIterator[httpx.Response]:
         """The final response of the upstream with an unread body. Raises UnreachableError."""
-        response = await self._follow(method, url, "*/*", self._basic())
+        response = await self._follow(method, url, "*/*", self._basic_authorization())
         async with self._reading(response):
             yield response
 
@@ -106,7 +106,7 @@ class FileRemote(Remote[Cache, FileUpstream]):
     # --- requests of clients; raise NotFoundError, DeniedError --------------------------------------------------------
     async def file(self, caller: Caller, remote_file: RemoteFile) -> CachedFile:
         """The file, or an expired copy of it if the upstream does not serve it."""
-        self._check(caller, remote_file.path)
+        self._require_access(caller, remote_file.path)
         async with self._locks[remote_file.path]:
             cached = self.cache.files.get(remote_file.path)
             if cached is not None and self._is_valid(cached):
@@ -120,14 +120,14 @@ class FileRemote(Remote[Cache, FileUpstream]):
 
     async def cached(self, caller: Caller, remote_file: RemoteFile) -> CachedFile:
         """The file, but only from the cache and if not expired."""
-        file = self.stored(caller, remote_file.path)
+        file = self.get_cached(caller, remote_file.path)
         if not self._is_valid(file):
             raise NotFoundError
         return file
 
     # --- rules --------------------------------------------------------------------------------------------------------
-    def _check(self, caller: Caller, path: str) -> None:
-        super()._check(caller, path)
+    def _require_access(self, caller: Caller, path: str) -> None:
+        super()._require_access(caller, path)
         if self._repository.package_type == "maven" and not maven.handles(self.fields, path):
             raise NotFoundError
 
@@ -137,7 +137,7 @@ class FileRemote(Remote[Cache, FileUpstream]):
             if not self.fields["bypassHeadRequests"]:
                 async with self.upstream.open("HEAD", remote_file.url) as response:
                     self._require_usable(remote_file, response)
-            self._check_deploy(caller, remote_file.path)
+            self._require_deploy(caller, remote_file.path)
             async with self.upstream.open("GET", remote_file.url) as response:
                 self._require_usable(remote_file, response)
                 content = await self._artifactory.files.add_stream(response.aiter_raw())

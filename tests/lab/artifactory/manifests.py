@@ -21,7 +21,7 @@ INDEX = "list.manifest.json"
 MARKER = ".marker"
 
 
-def folder_of(image: str, reference: str) -> str:
+def get_folder(image: str, reference: str) -> str:
     """The folder of a manifest; a reference is a tag or a digest."""
     return f"{image}/{reference.replace(':', '__')}"
 
@@ -42,7 +42,7 @@ class ManifestCache(Cache):
     def manifest(self, image: str, reference: str) -> CachedFile | None:
         """The manifest of a tag, or any manifest of the image with a digest."""
         if not reference.startswith("sha256:"):
-            folder = folder_of(image, reference)
+            folder = get_folder(image, reference)
             return self.files.get(f"{folder}/{INDEX}") or self.files.get(f"{folder}/{MANIFEST}")
         return next((file for file in self._of_image(image) if is_manifest(file) and file.digest == reference), None)
 
@@ -67,7 +67,7 @@ class ManifestCache(Cache):
     ) -> CachedFile:
         """Replace a manifest, and add a marker for each of its blobs that is not cached."""
         document = _json_object(body)
-        folder = folder_of(image, reference)
+        folder = get_folder(image, reference)
         for old in self.below(folder):
             if is_manifest(old):
                 del self.files[old.path]

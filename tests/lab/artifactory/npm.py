@@ -11,23 +11,23 @@ from urllib.parse import quote
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from .downloads import RequestContext, download, of_type
+from .downloads import RequestContext, download, make_endpoint
 from .files import FileRemote, RemoteFile
 from .responses import route
 
 
-async def serve(call: RequestContext) -> Response:
+async def serve(context: RequestContext) -> Response:
     """Serve a tarball, whose path contains `/-/`, or the document of a package."""
-    return await (download if "/-/" in call.path else _package)(call)
+    return await (download if "/-/" in context.path else _package)(context)
 
 
-async def _package(call: RequestContext) -> Response:
+async def _package(context: RequestContext) -> Response:
     """One document with the versions of all members; the first member wins for a version that several have."""
     merged: dict[str, Any] = {}
-    for remote, file in await call.all(lambda remote: _document(remote, call.path)):
-        document = call.read_json(file)
+    for remote, file in await context.all(lambda remote: _document(remote, context.path)):
+        document = context.read_json(file)
         for version in document["versions"].values():
-            version["dist"]["tarball"] = _rewrite_link(call, remote, version["dist"]["tarball"])
+            version["dist"]["tarball"] = _rewrite_link(context, remote, version["dist"]["tarball"])
         merged["versions"] = {**document["versions"], **merged.get("versions", {})}
         merged = {**document, **merged}
     return JSONResponse(merged)
@@ -39,10 +39,10 @@ async def _document(remote: FileRemote, name: str) -> RemoteFile:
     return RemoteFile(f".npm/{name}/package.json", url, expires=True)
 
 
-def _rewrite_link(call: RequestContext, remote: FileRemote, tarball: str) -> str:
+def _rewrite_link(context: RequestContext, remote: FileRemote, tarball: str) -> str:
     base = f"{remote.fields['url'].rstrip('/')}/"
-    return f"{call.api('npm')}/{tarball.removeprefix(base)}" if tarball.startswith(base) else tarball
+    return f"{context.api('npm')}/{tarball.removeprefix(base)}" if tarball.startswith(base) else tarball
 
 
 def routes() -> list[BaseRoute]:
-    return [route("/artifactory/api/npm/{key}/{path:path}", of_type("npm", serve), kind="npm.get")]
+    return [route("/artifactory/api/npm/{key}/{path:path}", make_endpoint("npm", serve), kind="npm.get")]

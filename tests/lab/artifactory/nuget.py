@@ -8,7 +8,7 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from .downloads import RequestContext, of_type
+from .downloads import RequestContext, make_endpoint
 from .files import FileRemote, RemoteFile
 from .remote import NotFoundError
 from .responses import route
@@ -17,10 +17,10 @@ _FOLDER = ".nuGetV3"
 _FLAT, _REGISTRATION = "PackageBaseAddress/", "RegistrationsBaseUrl/"
 
 
-async def index(call: RequestContext) -> Response:
+async def index(context: RequestContext) -> Response:
     """Artifactory's own service index, if a member has one."""
-    await call.all(_service_index)
-    api = call.api("nuget/v3")
+    await context.all(_service_index)
+    api = context.api("nuget/v3")
     resources = {"PackageBaseAddress/3.0.0": f"{api}/", "RegistrationsBaseUrl/3.6.0": f"{api}/registration-semver2/"}
     rows = [{"@id": url, "@type": name} for name, url in resources.items()]
     return JSONResponse({"version": "3.0.0", "resources": rows})
@@ -34,37 +34,37 @@ async def _service_index(remote: FileRemote) -> RemoteFile:
     return RemoteFile(f"{_FOLDER}/index.json", url, expires=True)
 
 
-async def _base(call: RequestContext, remote: FileRemote, resource: str) -> str:
+async def _base(context: RequestContext, remote: FileRemote, resource: str) -> str:
     """The URL of a resource of the upstream."""
-    service_index = await remote.file(call.caller, await _service_index(remote))
-    for row in call.read_json(service_index)["resources"]:
+    service_index = await remote.file(context.caller, await _service_index(remote))
+    for row in context.read_json(service_index)["resources"]:
         if row["@type"].startswith(resource):
             return str(row["@id"]).rstrip("/")
     raise NotFoundError
 
 
-async def versions(call: RequestContext) -> Response:
+async def versions(context: RequestContext) -> Response:
     """The versions of all members."""
-    name = _id(call)
+    name = _id(context)
 
     async def locate(remote: FileRemote) -> RemoteFile:
-        url = f"{await _base(call, remote, _FLAT)}/{name}/index.json"
+        url = f"{await _base(context, remote, _FLAT)}/{name}/index.json"
         return RemoteFile(f"{_FOLDER}/flatcontainer/{name}/index.json", url, expires=True)
 
-    lists = [call.read_json(file)["versions"] for _remote, file in await call.all(locate)]
+    lists = [context.read_json(file)["versions"] for _remote, file in await context.all(locate)]
     return JSONResponse({"versions": list(dict.fromkeys(version for versions in lists for version in versions))})
 
 
-async def registration(call: RequestContext) -> Response:
+async def registration(context: RequestContext) -> Response:
     """The pages of the first member that has the package, with links to this repository."""
-    name = _id(call)
+    name = _id(context)
 
     async def locate(remote: FileRemote) -> RemoteFile:
-        url = f"{await _base(call, remote, _REGISTRATION)}/{name}/index.json"
+        url = f"{await _base(context, remote, _REGISTRATION)}/{name}/index.json"
         return RemoteFile(f"{_FOLDER}/registration-semver2/{name}/index.json", url, expires=True)
 
-    document = call.read_json(await call.first(locate))
-    base = f"{call.api('nuget/v3')}/registration-semver2"
+    document = context.read_json(await context.first(locate))
+    base = f"{context.api('nuget/v3')}/registration-semver2"
     document["@id"] = f"{base}/{name}/index.json"
     for page in document["items"]:
         for leaf in page["items"]:
@@ -72,20 +72,20 @@ async def registration(call: RequestContext) -> Response:
     return JSONResponse(document)
 
 
-async def package(call: RequestContext) -> Response:
-    name, version = _id(call), call.request.path_params["version"].lower()
+async def package(context: RequestContext) -> Response:
+    name, version = _id(context), context.request.path_params["version"].lower()
     path = f"{name}.{version}.nupkg"
-    if call.request.path_params.get("file", path).lower() != path:
+    if context.request.path_params.get("file", path).lower() != path:
         raise NotFoundError
 
     async def locate(remote: FileRemote) -> RemoteFile:
-        return RemoteFile(path, f"{await _base(call, remote, _FLAT)}/{name}/{version}/{path}")
+        return RemoteFile(path, f"{await _base(context, remote, _FLAT)}/{name}/{version}/{path}")
 
-    return call.serve(await call.first(locate))
+    return context.serve(await context.first(locate))
 
 
-def _id(call: RequestContext) -> str:
-    return str(call.request.path_params["id"]).lower()
+def _id(context: RequestContext) -> str:
+    return str(context.request.path_params["id"]).lower()
 
 
 def routes() -> list[BaseRoute]:
@@ -99,4 +99,4 @@ def routes() -> list[BaseRoute]:
         f"{api}/{{id}}/index.json": versions,
         f"{api}/{{id}}/{{version}}/{{file}}": package,
     }
-    return [route(path, of_type("nuget", endpoint), kind="nuget.get") for path, endpoint in endpoints.items()]
+    return [route(path, make_endpoint("nuget", endpoint), kind="nuget.get") for path, endpoint in endpoints.items()]

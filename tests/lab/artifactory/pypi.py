@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute
 
-from .downloads import RequestContext, download, of_type
+from .downloads import RequestContext, download, make_endpoint
 from .files import FileRemote, RemoteFile
 from .responses import route
 
@@ -43,18 +43,18 @@ class _Links(HTMLParser):
             self._target = ""
 
 
-async def projects(call: RequestContext) -> Response:
-    indexes = await call.all(lambda remote: _index(remote, ""))
-    names = {name for _remote, file in indexes for name in _Links(call.read(file).decode()).links}
+async def projects(context: RequestContext) -> Response:
+    indexes = await context.all(lambda remote: _index(remote, ""))
+    names = {name for _remote, file in indexes for name in _Links(context.read(file).decode()).links}
     return _page({name: f"{name}/" for name in sorted(names)})
 
 
-async def project(call: RequestContext) -> Response:
+async def project(context: RequestContext) -> Response:
     """The files of a project in all members; the first member wins for a name that several have."""
-    name = re.sub(r"[-_.]+", "-", call.request.path_params["name"]).lower()
+    name = re.sub(r"[-_.]+", "-", context.request.path_params["name"]).lower()
     links: dict[str, str] = {}
-    for remote, file in await call.all(lambda remote: _index(remote, name)):
-        for text, target in _Links(call.read(file).decode()).links.items():
+    for remote, file in await context.all(lambda remote: _index(remote, name)):
+        for text, target in _Links(context.read(file).decode()).links.items():
             links.setdefault(text, _rewrite_link(remote, urljoin(file.remote_url, target)))
     return _page(links)
 
@@ -80,12 +80,12 @@ def _page(links: Mapping[str, str]) -> Response:
 
 
 def routes() -> list[BaseRoute]:
-    index, simple = of_type("pypi", projects), "/artifactory/api/pypi/{key}/simple"
-    project_route = of_type("pypi", project)
+    index, simple = make_endpoint("pypi", projects), "/artifactory/api/pypi/{key}/simple"
+    project_route = make_endpoint("pypi", project)
     return [
         route(simple, index, kind="pypi.index"),
         route(f"{simple}/", index, kind="pypi.index"),
         route(f"{simple}/{{name}}", project_route, kind="pypi.index"),
         route(f"{simple}/{{name}}/", project_route, kind="pypi.index"),
-        route("/artifactory/api/pypi/{key}/packages/{path:path}", of_type("pypi", download), kind="pypi.file"),
+        route("/artifactory/api/pypi/{key}/packages/{path:path}", make_endpoint("pypi", download), kind="pypi.file"),
     ]

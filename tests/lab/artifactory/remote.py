@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All remote repositories: when to serve the cache, when to contact the upstream (facts/artifactory.md#upstream-failures).
+"""All remote repositories: when to contact the upstream (facts/artifactory.md#upstream-failures).
 
 Cache periods, negative cache and assumed offline follow the configuration at the time of the request.
 """
@@ -78,9 +78,9 @@ class Remote(Generic[CacheT, UpstreamT]):
     def has_priority(self) -> bool:
         return bool(self.fields["priorityResolution"])
 
-    def stored(self, caller: Caller, path: str) -> CachedFile:
+    def get_cached(self, caller: Caller, path: str) -> CachedFile:
         """The cached file at a path, however old. Raises NotFoundError, DeniedError."""
-        self._check(caller, path)
+        self._require_access(caller, path)
         file = self.cache.files.get(path)
         if file is None:
             raise NotFoundError
@@ -105,7 +105,7 @@ class Remote(Generic[CacheT, UpstreamT]):
         }
 
     # --- rules --------------------------------------------------------------------------------------------------------
-    def _check(self, caller: Caller, path: str) -> None:
+    def _require_access(self, caller: Caller, path: str) -> None:
         if not self._artifactory.permissions.allows(caller, "READ", self._repository, path):
             request = f"Download request for repo:path '{self.key}-cache:{path}'"
             raise DeniedError(f"{request} is forbidden for user: '{caller.label}'.")
@@ -113,7 +113,7 @@ class Remote(Generic[CacheT, UpstreamT]):
         if self.fields["blackedOut"] or not accepts(included, excluded, path):
             raise NotFoundError
 
-    def _check_deploy(self, caller: Caller, path: str) -> None:
+    def _require_deploy(self, caller: Caller, path: str) -> None:
         """Raise DeniedError if the caller may not fill the cache, which takes more than Read."""
         if not self._artifactory.permissions.allows(caller, "WRITE", self._repository, path):
             reason = f"User {caller.name} is not permitted to deploy '{path}' into '{self.key}-cache:{path}'."
@@ -178,10 +178,10 @@ async def resolve_first(attempts: Iterable[Awaitable[T]]) -> T:
         try:
             return await attempt
         except (NotFoundError, DeniedError, BadCredentialsError) as error:
-            reason = more_severe(reason, error)
+            reason = choose_more_severe(reason, error)
     raise reason
 
 
-def more_severe(reason: Exception, other: Exception) -> Exception:
+def choose_more_severe(reason: Exception, other: Exception) -> Exception:
     """The failure that the client sees: a denial before a miss, a miss with a message before one without."""
     return max(other, reason, key=lambda error: (not isinstance(error, NotFoundError), bool(str(error))))

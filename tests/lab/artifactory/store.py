@@ -113,7 +113,7 @@ class RepositoryStore:
             raise
 
     def members(self, key: str) -> list[Repository]:
-        """The local and remote repositories behind a key, in resolution order, including those of nested virtual ones."""
+        """The local and remote repositories behind a key, also of nested virtual ones, in resolution order."""
         members: dict[str, Repository] = {}
         seen: set[str] = set()
         pending = [key]
@@ -134,7 +134,7 @@ class RepositoryStore:
         self._repositories = {other: self._repositories[other] for other in keys}
 
     def _merge(self, repository: Repository, body: dict[str, Any], *, keep_lists: bool) -> None:
-        """Unknown names are ignored; null and "" clear a scalar; null, and with keep_lists [], keep a list or object."""
+        """Unknown names are ignored, null and "" clear scalars, null (and [] with keep_lists) keeps lists and objects."""
         fields, schema = repository.fields, repository.schema
         for name, value in body.items():
             kind = schema.type_of(name)

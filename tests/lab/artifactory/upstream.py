@@ -46,7 +46,7 @@ class Upstream:
         self._fields = fields
         self.requests: Counter[str] = Counter()
 
-    def _basic(self) -> str:
+    def _basic_authorization(self) -> str:
         fields = self._fields()
         if not (fields["username"] and fields["password"]):
             return ""
@@ -143,7 +143,7 @@ class RegistryUpstream(Upstream):
     def _get_authorization(self, scope: str) -> str:
         """The Authorization of a first request: a cached token, or without token authentication Basic or nothing."""
         if not self._uses_tokens():
-            return self._basic()
+            return self._basic_authorization()
         token, expires_at = self._tokens.get(self._token_key(scope), ("", 0.0))
         return f"Bearer {token}" if self._now() < expires_at else ""
 
@@ -155,12 +155,12 @@ class RegistryUpstream(Upstream):
     async def _authorize(self, challenge: str, scope: str) -> str:
         scheme, _ignored, rest = challenge.partition(" ")
         if scheme.lower() != "bearer":
-            return self._basic()
+            return self._basic_authorization()
         parameters = dict(_PARAMETER.findall(rest))
         realm, requested_scope = parameters["realm"], parameters.get("scope", scope)
         query = {"service": parameters.get("service", ""), "scope": requested_scope}
         url = str(httpx.URL(realm).copy_merge_params(query))
-        response = await self._send("GET", url, "application/json", self._basic(), counted_as="TOKEN")
+        response = await self._send("GET", url, "application/json", self._basic_authorization(), counted_as="TOKEN")
         try:
             if response.status_code != 200:
                 raise TokenRejectedError(realm, requested_scope)

@@ -24,8 +24,8 @@ from .state import (
     THIRD_PARTY_ISSUER,
     Authority,
     Chainguard,
-    builder_of,
     child_uid,
+    get_builder,
     root_uid,
 )
 
@@ -101,7 +101,7 @@ def routes(simulator: Simulator) -> list[BaseRoute]:
         name, tag = body["name"], body["tag"]
         repository = simulator.chainguard.repositories[name]
         serial = sum(1 for published, _when, _digest in repository.history if published == tag)
-        repository.publish(tag, builder_of(name)(name, tag, serial + 1), simulator.clock.now())
+        repository.publish(tag, get_builder(name)(name, tag, serial + 1), simulator.clock.now())
         return JSONResponse({"name": name, "tag": tag, "digest": repository.tags[tag]})
 
     async def sign(request: Request) -> JSONResponse:

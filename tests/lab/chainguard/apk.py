@@ -13,7 +13,7 @@ from starlette.routing import Route
 from ..simulator import Simulator
 from . import blobs, credentials
 from .messages import ApiError
-from .package_store import digest_of
+from .package_store import compute_digest
 from .state import ORGANIZATION, Chainguard, root_uid
 
 PUBLIC_REPOSITORIES = ("chainguard", "extra-packages")
@@ -49,7 +49,7 @@ def _respond(request: Request, path: str) -> Response:
     if file is None:
         return PlainTextResponse("not found", 404)
     if file.stored and request.method == "GET":
-        return Response(status_code=302, headers={"Location": blobs.url(request, "apk", digest_of(file))})
+        return Response(status_code=302, headers={"Location": blobs.url(request, "apk", compute_digest(file))})
     return Response(file.body, media_type=file.media_type)
 
 

@@ -18,8 +18,16 @@ from starlette.routing import BaseRoute, Route
 
 from ..simulator import Simulator
 from . import roles
-from .messages import HTTP_STATUS, INVALID_ARGUMENT, PERMISSION_DENIED, UNAUTHENTICATED, ApiError, camel, drop_unset
-from .state import API_AUDIENCE, ISSUER, Chainguard, audiences, within
+from .messages import (
+    HTTP_STATUS,
+    INVALID_ARGUMENT,
+    PERMISSION_DENIED,
+    UNAUTHENTICATED,
+    ApiError,
+    drop_unset,
+    to_camel_case,
+)
+from .state import API_AUDIENCE, ISSUER, Chainguard, audiences, is_within
 
 
 class Parameters:
@@ -28,7 +36,7 @@ class Parameters:
     def __init__(self, items: Iterable[tuple[str, str]]) -> None:
         self._values: dict[str, list[str]] = {}
         for name, value in items:
-            self._values.setdefault(camel(name), []).append(value)
+            self._values.setdefault(to_camel_case(name), []).append(value)
 
     def all(self, name: str) -> list[str]:
         return self._values.get(name, [])
@@ -78,7 +86,7 @@ class RequestContext:
         """The groups in which the caller has a capability. Raises ApiError if none of them contains `at`."""
         grants = self.state.grants(self.caller)
         groups = [group for group, capabilities in grants.items() if capability in capabilities]
-        if not groups or (at and not any(within(at, group) for group in groups)):
+        if not groups or (at and not any(is_within(at, group) for group in groups)):
             raise missing_capability(capability, at or "any group")
         return groups
 

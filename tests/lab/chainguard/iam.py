@@ -20,10 +20,10 @@ from .messages import (
     NOT_FOUND,
     ApiError,
     invalid_argument,
-    read,
+    parse_message,
     timestamp,
 )
-from .state import Chainguard, Record, parent_of, within
+from .state import Chainguard, Record, get_parent, is_within
 
 RELATIONSHIPS = {
     "RELATIONSHIP_TYPE_UNSPECIFIED": None,
@@ -36,86 +36,86 @@ MAX_BATCH = 25
 HOUR = 3600
 
 
-def _check_name(record: Record) -> None:
+def _validate_name(record: Record) -> None:
     if not re.fullmatch(r"[a-z0-9 ._-]{3,63}", record["name"]):
         raise invalid_argument("name", "name must match ^[a-z0-9 ._-]{1,}$ and have 3 to 63 characters")
     if not re.fullmatch(r"[\S ]{0,512}", record["description"]):
         raise invalid_argument("description", "description must match ^[\\S ]{0,512}$")
 
 
-def _check_group(_call: RequestContext, _group: str, record: Record) -> None:
-    _check_name(record)
+def _validate_group(_context: RequestContext, _group: str, record: Record) -> None:
+    _validate_name(record)
 
 
-def _check_role(call: RequestContext, group: str, record: Record) -> None:
-    _check_name(record)
+def _validate_role(context: RequestContext, group: str, record: Record) -> None:
+    _validate_name(record)
     if not record["capabilities"]:
         raise invalid_argument("capabilities", "at least one is required")
     if unknown := sorted(set(record["capabilities"]) - roles.OWNER):
         raise invalid_argument("capabilities", f"unknown: {', '.join(unknown)}")
-    _check_grantable(call, group, record["capabilities"])
+    _require_grantable(context, group, record["capabilities"])
 
 
-def _check_grantable(call: RequestContext, group: str, capabilities: list[str]) -> None:
+def _require_grantable(context: RequestContext, group: str, capabilities: list[str]) -> None:
     """Raise ApiError if the caller does not have the capabilities that it grants."""
-    for capability in sorted(set(capabilities) - call.state.capabilities_at(call.caller, group)):
+    for capability in sorted(set(capabilities) - context.state.capabilities_at(context.caller, group)):
         raise missing_capability(capability, group)
 
 
-def _check_identity(call: RequestContext, group: str, record: Record) -> None:
-    _check_name(record)
+def _validate_identity(context: RequestContext, group: str, record: Record) -> None:
+    _validate_name(record)
     if "/" in group:
         raise invalid_argument("parent", "identities must be directly under an organization")
     if ("staticKeys" in record) == ("claimMatch" in record):
         raise invalid_argument("relationship", "exactly one of staticKeys and claimMatch is required")
     if "staticKeys" in record:
-        _check_static_keys(call, record)
+        _validate_static_keys(context, record)
 
 
-def _check_static_keys(call: RequestContext, record: Record) -> None:
+def _validate_static_keys(context: RequestContext, record: Record) -> None:
     keys = record["staticKeys"]
-    now, max_hours = call.state.simulator.clock.now(), call.state.simulator.settings["max_ttl_hours"]
+    now, max_hours = context.state.simulator.clock.now(), context.state.simulator.settings["max_ttl_hours"]
     if not re.fullmatch(r"https://\S+", keys["issuer"]):
         raise invalid_argument("static_keys.issuer", "issuer must be an https URL")
     if not keys["subject"]:
         raise invalid_argument("static_keys.subject", "subject is required")
     try:
-        jwt.keys_of(keys["issuerKeys"])
+        jwt.parse_jwks(keys["issuerKeys"])
     except ValueError as error:
         raise invalid_argument("static_keys.issuer_keys", str(error)) from error
     if len(keys["audiences"]) > 1:
         raise invalid_argument("static_keys.audiences", "only one audience is supported")
-    keys["expirationTime"] = keys["expirationTime"] or call.state.simulator.clock.rfc3339(now + max_hours * HOUR)
+    keys["expirationTime"] = keys["expirationTime"] or context.state.simulator.clock.rfc3339(now + max_hours * HOUR)
     left = timestamp("expirationTime", keys["expirationTime"]) - now
     if left <= 0:
         raise invalid_argument("static_keys.expiration_time", "expiration time must be in the future")
     if left > max_hours * HOUR:
         raise invalid_argument("static_keys.expiration_time", f"expiration time must be within {max_hours} hours")
-    for other in call.state.identities.values():
+    for other in context.state.identities.values():
         other_keys = other.get("staticKeys", {})
         is_same = (other_keys.get("issuer"), other_keys.get("subject")) == (keys["issuer"], keys["subject"])
         if is_same and other["uid"] != record["uid"]:
             raise ApiError(ALREADY_EXISTS, "an identity with this issuer and subject already exists")
 
 
-def _check_binding(call: RequestContext, group: str, record: Record) -> None:
-    state = call.state
+def _validate_binding(context: RequestContext, group: str, record: Record) -> None:
+    state = context.state
     if record["identityUid"] not in state.identities:
         raise ApiError(NOT_FOUND, f"Identity {record['identityUid']} not found")
     role = state.roles.get(record["roleUid"])
-    if not role or not ("/" not in role["uid"] or within(group, parent_of(role["uid"]))):
+    if not role or not ("/" not in role["uid"] or is_within(group, get_parent(role["uid"]))):
         raise ApiError(NOT_FOUND, f"Role {record['roleUid']} not found")
-    _check_grantable(call, group, role["capabilities"])
+    _require_grantable(context, group, role["capabilities"])
     binding = (group, record["identityUid"], record["roleUid"])
     for uid, other in state.bindings.items():
-        if uid != record["uid"] and (parent_of(uid), other["identityUid"], other["roleUid"]) == binding:
+        if uid != record["uid"] and (get_parent(uid), other["identityUid"], other["roleUid"]) == binding:
             raise ApiError(ALREADY_EXISTS, "this role is bound to this identity already")
 
 
 def _show_binding(state: Chainguard, binding: Record) -> Record:
     """A binding as in a response: with identity, group and role as objects, and the UIDs of the request empty."""
     identity, role = state.identities[binding["identityUid"]], state.roles[binding["roleUid"]]
-    group = state.groups[parent_of(binding["uid"])]
+    group = state.groups[get_parent(binding["uid"])]
     match = identity.get("claimMatch") or identity["staticKeys"]
     subject = {"subject": match.get("subject", ""), "issuer": match.get("issuer", ""), "email": ""}
     objects = {"identity": _reference(identity) | subject, "group": _reference(group), "role": _reference(role)}
@@ -152,7 +152,7 @@ GROUPS = Collection(
     message="Group",
     table=lambda state: state.groups,
     filters={"name": by_name},
-    check=_check_group,
+    validate=_validate_group,
     writable=frozenset({"name", "description"}),
 )
 ROLES = Collection(
@@ -163,7 +163,7 @@ ROLES = Collection(
     message="Role",
     table=lambda state: state.roles,
     filters={"name": by_name},
-    check=_check_role,
+    validate=_validate_role,
     writable=frozenset({"name", "description", "capabilities"}),
 )
 IDENTITIES = Collection(
@@ -174,7 +174,7 @@ IDENTITIES = Collection(
     message="Identity",
     table=lambda state: state.identities,
     filters={"name": by_name, "relationshipType": _of_relationship},
-    check=_check_identity,
+    validate=_validate_identity,
     writable=frozenset({"name", "description", "company", "staticKeys", "claimMatch"}),
     has_total_count=True,
 )
@@ -188,9 +188,9 @@ BINDINGS = Collection(
     filters={
         "identity": lambda binding, uid: bool(binding["identityUid"] == uid),
         "role": lambda binding, uid: bool(binding["roleUid"] == uid),
-        "group": lambda binding, uid: parent_of(binding["uid"]) == uid,
+        "group": lambda binding, uid: get_parent(binding["uid"]) == uid,
     },
-    check=_check_binding,
+    validate=_validate_binding,
     writable=frozenset({"identityUid", "roleUid"}),
     show=_show_binding,
 )
@@ -215,16 +215,16 @@ TAGS = Collection(
 )
 
 
-def _tag_history(call: RequestContext) -> dict[str, Any]:
+def _tag_history(context: RequestContext) -> dict[str, Any]:
     """Every digest of a tag, oldest first. Part of v1, because v2 has no history."""
-    tag = call.state.tags.get(call.uid)
-    call.require("CAP_TAG_LIST", call.uid)
+    tag = context.state.tags.get(context.uid)
+    context.require("CAP_TAG_LIST", context.uid)
     if tag is None:
-        raise ApiError(NOT_FOUND, f"Tag {call.uid} not found")
-    since, until = (call.parameters.text(name) for name in ("start", "end"))
+        raise ApiError(NOT_FOUND, f"Tag {context.uid} not found")
+    since, until = (context.parameters.text(name) for name in ("start", "end"))
     records = [
-        {"updateTimestamp": call.state.simulator.clock.rfc3339(when), "digest": digest}
-        for name, when, digest in call.state.repository_at(parent_of(call.uid)).history
+        {"updateTimestamp": context.state.simulator.clock.rfc3339(when), "digest": digest}
+        for name, when, digest in context.state.repository_at(get_parent(context.uid)).history
         if name == tag["name"]
         and (not since or when >= timestamp("start", since))
         and (not until or when <= timestamp("end", until))
@@ -232,12 +232,12 @@ def _tag_history(call: RequestContext) -> dict[str, Any]:
     return {"items": records}
 
 
-def _platforms(call: RequestContext) -> dict[str, int]:
+def _platforms(context: RequestContext) -> dict[str, int]:
     """Bytes of layers and configuration by architecture. The UID of the request is REPO/digests/DIGEST."""
-    repo, _ignored, digest = call.uid.partition("/digests/")
+    repo, _ignored, digest = context.uid.partition("/digests/")
     for capability in ("CAP_REPO_LIST", "CAP_MANIFEST_METADATA_LIST"):
-        call.require(capability, repo)
-    repository = call.state.repository_at(repo)
+        context.require(capability, repo)
+    repository = context.state.repository_at(repo)
     if digest not in repository.manifests:
         raise ApiError(NOT_FOUND, f"Digest {digest} not found")
     sizes = {}
@@ -248,27 +248,29 @@ def _platforms(call: RequestContext) -> dict[str, int]:
     return sizes
 
 
-def _image_architectures(call: RequestContext) -> dict[str, Any]:
-    return {"architectures": sorted(_platforms(call))}
+def _image_architectures(context: RequestContext) -> dict[str, Any]:
+    return {"architectures": sorted(_platforms(context))}
 
 
-def _image_size(call: RequestContext) -> dict[str, Any]:
-    architecture = call.parameters.text("architecture") or "amd64"
-    sizes = _platforms(call)
+def _image_size(context: RequestContext) -> dict[str, Any]:
+    architecture = context.parameters.text("architecture") or "amd64"
+    sizes = _platforms(context)
     if architecture not in sizes:
         raise ApiError(NOT_FOUND, f"Architecture {architecture} not found")
     return {"architecture": architecture, "size": str(sizes[architecture])}
 
 
-def _batch_create(call: RequestContext) -> dict[str, Any]:
+def _batch_create(context: RequestContext) -> dict[str, Any]:
     """Create all bindings or none."""
-    body = read("BatchCreate", call.body)
-    parent, requests = body.get("parent", ""), [read("CreateRoleBinding", item) for item in body.get("requests", [])]
+    body = parse_message("BatchCreate", context.body)
+    parent, requests = body.get("parent", ""), [
+        parse_message("CreateRoleBinding", item) for item in body.get("requests", [])
+    ]
     if len(requests) > MAX_BATCH:
         raise invalid_argument("requests", f"at most {MAX_BATCH} are allowed")
     if not parent:
         raise invalid_argument("parent", "must not be empty")
-    call.require("CAP_IAM_ROLE_BINDINGS_CREATE", parent)
+    context.require("CAP_IAM_ROLE_BINDINGS_CREATE", parent)
     created: list[Record] = []
     try:
         for request in requests:
@@ -277,29 +279,29 @@ def _batch_create(call: RequestContext) -> dict[str, Any]:
                 raise invalid_argument("requests.parent", "must be that of the batch")
             if default and given.get("roleUid", default) != default:
                 raise invalid_argument("requests.role_binding.role_uid", "contradicts that of the batch")
-            created.append(BINDINGS.add(call, parent, {"roleUid": default, **given}))
+            created.append(BINDINGS.add(context, parent, {"roleUid": default, **given}))
     except ApiError:
         for record in created:
-            call.state.remove(call.state.bindings, record["uid"])
+            context.state.remove(context.state.bindings, record["uid"])
         raise
-    return {"roleBindings": [_show_binding(call.state, record) for record in created]}
+    return {"roleBindings": [_show_binding(context.state, record) for record in created]}
 
 
-def _who_am_i(call: RequestContext) -> dict[str, Any]:
-    clock, claims = call.state.simulator.clock, call.claims
-    bindings = [binding for binding in call.state.bindings.values() if binding["identityUid"] == call.caller]
+def _who_am_i(context: RequestContext) -> dict[str, Any]:
+    clock, claims = context.state.simulator.clock, context.claims
+    bindings = [binding for binding in context.state.bindings.values() if binding["identityUid"] == context.caller]
     capabilities = [
         {
-            "group": parent_of(binding["uid"]),
+            "group": get_parent(binding["uid"]),
             "role": binding["roleUid"],
-            "capabilities": [roles.dotted(name) for name in call.state.roles[binding["roleUid"]]["capabilities"]],
+            "capabilities": [roles.dotted(name) for name in context.state.roles[binding["roleUid"]]["capabilities"]],
         }
         for binding in bindings
-        if call.state.is_effective(binding["uid"])
+        if context.state.is_effective(binding["uid"])
     ]
     return {
         "issuer": claims["iss"],
-        "subject": call.caller,
+        "subject": context.caller,
         "audience": claims["aud"],
         "expiry": clock.rfc3339(claims["exp"]),
         "issuedAt": clock.rfc3339(claims["iat"]),
@@ -321,5 +323,5 @@ def routes() -> list[BaseRoute]:
         route("/registry/v1/tags/{uid:path}/history", "GET", "platform.tag.history", _tag_history),
         route("/iam/v2/roleBindings:batchCreate", "POST", "iam.role_binding.batch_create", _batch_create),
         route("/auth/v1/ok", "GET", "auth.ok", _who_am_i),
-        route("/ping/v2/ping", "GET", "ping", lambda _call: {"response": "pong"}, public=True),
+        route("/ping/v2/ping", "GET", "ping", lambda _context: {"response": "pong"}, public=True),
     ]

@@ -48,7 +48,7 @@ def verify(token: str, keys: list[RSAPublicKey]) -> dict[str, Any]:
     raise ValueError("failed to verify signature")
 
 
-def keys_of(jwks: str) -> list[RSAPublicKey]:
+def parse_jwks(jwks: str) -> list[RSAPublicKey]:
     """The keys of a JSON Web Key Set. Raises ValueError unless it has RSA public keys only, and at least one."""
     try:
         keys = json.loads(jwks)["keys"]

@@ -17,7 +17,7 @@ from ..packages import ORIGIN
 from ..simulator import Simulator
 from . import blobs, credentials, roles
 from .messages import ApiError
-from .package_store import digest_of
+from .package_store import compute_digest
 from .state import Chainguard
 
 # A blocked package, and a version that is blocked of every package.
@@ -65,7 +65,7 @@ def _respond(request: Request, path: str) -> Response:
     if not file.stored:
         origin = f"{request.url.scheme}://{request.url.netloc}"
         return Response(file.body.replace(ORIGIN.encode(), origin.encode()), media_type=file.media_type)
-    target = blobs.url(request, "libraries", digest_of(file))
+    target = blobs.url(request, "libraries", compute_digest(file))
     return HTMLResponse(f'<a href="{escape(target)}">Found</a>.\n\n', 302, {"Location": target})
 
 

@@ -106,28 +106,28 @@ def invalid_argument(field: str, problem: str) -> ApiError:
     return ApiError(INVALID_ARGUMENT, f"Invalid argument: {field}: {problem}", field)
 
 
-def camel(name: str) -> str:
+def to_camel_case(name: str) -> str:
     return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)
 
 
-def blank(message: str) -> dict[str, Any]:
+def make_empty(message: str) -> dict[str, Any]:
     """A message without any set field, as the gateway writes it."""
     fields = MESSAGES[message].items()
     return {name: copy.copy(zero) for name, zero in fields if not isinstance(zero, OneOf)}
 
 
-def read(message: str, body: Any) -> dict[str, Any]:
+def parse_message(message: str, body: Any) -> dict[str, Any]:
     """The fields of a request body in either spelling, without unknown ones. Raises ApiError for a wrong type."""
     if not isinstance(body, dict):
         raise ApiError(INVALID_ARGUMENT, f"proto: syntax error: unexpected value for {message}")
     fields = MESSAGES[message]
-    given = {camel(name): value for name, value in body.items() if value is not None}
+    given = {to_camel_case(name): value for name, value in body.items() if value is not None}
     return {name: _read_field(name, fields[name], value) for name, value in given.items() if name in fields}
 
 
 def _read_field(name: str, zero: Any, value: Any) -> Any:
     if _is_message(zero):
-        return read(zero.of, value)
+        return parse_message(zero.of, value)
     if zero is None:
         timestamp(name, value)
     elif not isinstance(value, zero.of if isinstance(zero, OneOf) else type(zero)):  # type: ignore[arg-type]
@@ -155,9 +155,9 @@ def merge(message: str, record: dict[str, Any], given: dict[str, Any], mask: lis
         if zero is KeyError or (rest and not _is_message(zero)):
             raise ApiError(INVALID_ARGUMENT, f"invalid update mask path: {path}")
         if rest:
-            result[name] = merge(zero.of, result.get(name, blank(zero.of)), given.get(name, {}), [rest])
+            result[name] = merge(zero.of, result.get(name, make_empty(zero.of)), given.get(name, {}), [rest])
         elif name in given:
-            result[name] = blank(zero.of) | given[name] if _is_message(zero) else given[name]
+            result[name] = make_empty(zero.of) | given[name] if _is_message(zero) else given[name]
         elif isinstance(zero, OneOf):
             result.pop(name, None)
         else:
@@ -165,12 +165,12 @@ def merge(message: str, record: dict[str, Any], given: dict[str, Any], mask: lis
     return result
 
 
-def mask_of(message: str, given: dict[str, Any]) -> list[str]:
+def derive_mask(message: str, given: dict[str, Any]) -> list[str]:
     """The update mask that the gateway derives from a body: the paths of its leaves."""
     paths: list[str] = []
     for name, value in given.items():
         zero = MESSAGES[message][name]
-        paths += [f"{name}.{path}" for path in mask_of(zero.of, value)] if _is_message(zero) else [name]
+        paths += [f"{name}.{path}" for path in derive_mask(zero.of, value)] if _is_message(zero) else [name]
     return paths
 
 

@@ -57,8 +57,8 @@ class PackageStore:
     def _load(self, repository: str) -> None:
         files = KINDS[repository].build(repository, self._versions[repository])
         self._files[repository] = files
-        self.stored.update((digest_of(file), file.body) for file in files.values() if file.stored)
+        self.stored.update((compute_digest(file), file.body) for file in files.values() if file.stored)
 
 
-def digest_of(file: File) -> str:
+def compute_digest(file: File) -> str:
     return f"sha256:{sha256(file.body).hexdigest()}"

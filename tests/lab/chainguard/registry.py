@@ -126,7 +126,7 @@ def _challenge(request: Request, scope: str, problem: str = "") -> OciError:
 
 
 def _authorize(request: Request, scope: str) -> dict[str, Any]:
-    """The claims of the caller's token, issued by the token service or the STS. Raises OciError if the scope differs."""
+    """The claims of a token of the token service or the STS. Raises OciError if it is not valid for the scope."""
     state = _state(request)
     encoded = bearer(request)
     if not encoded:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The state of the simulated Chainguard: groups, identities, roles, bindings, images, packages; and its access rules."""
+"""The state of the simulated Chainguard: groups, identities, roles, bindings, images, packages; and access rules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .. import images
 from ..packages import charts
 from ..simulator import Simulator
 from . import jwt, roles
-from .messages import blank
+from .messages import make_empty
 from .package_store import PackageStore
 
 ISSUER = "https://issuer.enforce.dev"
@@ -44,7 +44,7 @@ DAY = 86400.0
 Record = dict[str, Any]
 
 
-def builder_of(name: str) -> Callable[[str, str, int], images.BuiltImage]:
+def get_builder(name: str) -> Callable[[str, str, int], images.BuiltImage]:
     """The function that builds an image or a chart from name, tag, and serial number."""
     return charts.build if name in charts.CATALOG else images.build
 
@@ -59,17 +59,17 @@ def child_uid(parent: str, name: str = "") -> str:
     return f"{parent}/{sha256(f'{parent} {name}'.encode()).hexdigest()[:16] if name else secrets.token_hex(8)}"
 
 
-def uid_of(path: str) -> str:
+def get_uid(path: str) -> str:
     """The UIDP of an organization, folder, image or chart by its path in the registry."""
     organization, *below = path.split("/")
     return functools.reduce(child_uid, below, root_uid(organization))
 
 
-def parent_of(uid: str) -> str:
+def get_parent(uid: str) -> str:
     return uid.rpartition("/")[0]
 
 
-def within(uid: str, group: str) -> bool:
+def is_within(uid: str, group: str) -> bool:
     return uid == group or uid.startswith(f"{group}/")
 
 
@@ -114,7 +114,7 @@ class Repository:
 
     def sign(self, digest: str) -> str:
         """Add a signature of a manifest and return its digest. Raises KeyError if there is no such manifest."""
-        signature, blobs = images.signature_of(self.manifests[digest])
+        signature, blobs = images.build_signature(self.manifests[digest])
         self.referrers.setdefault(digest, []).append(signature)
         self.manifests[signature.digest] = signature
         self.blobs.update((blob.digest, blob) for blob in blobs)
@@ -146,14 +146,14 @@ class Chainguard:
             self._load(name, dict.fromkeys(recipe.tags, FIRST_BUILD))
         for name, versions in charts.CATALOG.items():
             folder = name.rpartition("/")[0]
-            self.put(self.groups, "Group", uid_of(folder), {"name": folder.rpartition("/")[2]})
+            self.put(self.groups, "Group", get_uid(folder), {"name": folder.rpartition("/")[2]})
             self._load(name, {version: FIRST_BUILD + number * DAY for number, version in enumerate(versions)})
 
     def _load(self, name: str, times: dict[str, float]) -> None:
         """Add the repository of an image or a chart. `times`: the publication time of each tag."""
         self.repositories[name] = repository = Repository(name)
         for tag, when in times.items():
-            repository.publish(tag, builder_of(name)(name, tag, 0), when)
+            repository.publish(tag, get_builder(name)(name, tag, 0), when)
 
     def _seed_iam(self) -> None:
         for name in (PUBLIC, ORGANIZATION, OTHER_ORGANIZATION):
@@ -170,7 +170,7 @@ class Chainguard:
 
     def _seed_identity(self, organization: str, name: str, role_name: str) -> None:
         uid = child_uid(organization, name)
-        match = blank("ClaimMatch") | {"issuer": THIRD_PARTY_ISSUER, "subject": name}
+        match = make_empty("ClaimMatch") | {"issuer": THIRD_PARTY_ISSUER, "subject": name}
         self.put(self.identities, "Identity", uid, {"name": name.replace("_", "-"), "claimMatch": match})
         binding = {"identityUid": uid, "roleUid": root_uid(f"role {role_name}")}
         groups = [organization, root_uid(OTHER_ORGANIZATION)] if name in IN_BOTH_ORGANIZATIONS else [organization]
@@ -180,7 +180,7 @@ class Chainguard:
     def put(self, table: dict[str, Record], message: str, uid: str, fields: Record) -> Record:
         """Store a new record, which takes effect at once."""
         created = {"uid": uid, "createTime": self.simulator.clock.rfc3339()}
-        table[uid] = blank(message) | fields | created
+        table[uid] = make_empty(message) | fields | created
         return table[uid]
 
     def remove(self, table: dict[str, Record], uid: str) -> bool:
@@ -192,7 +192,7 @@ class Chainguard:
 
     def is_parent(self, group: str) -> bool:
         tables = (self.groups, self.identities, self.roles, self.bindings)
-        return any(parent_of(uid) == group for table in tables for uid in table)
+        return any(get_parent(uid) == group for table in tables for uid in table)
 
     def is_effective(self, uid: str) -> bool:
         return self.simulator.clock.now() >= self.effective_at.get(uid, 0)
@@ -207,12 +207,12 @@ class Chainguard:
         for uid, binding in self.bindings.items():
             if binding["identityUid"] == identity and self.is_effective(uid):
                 capabilities = self.roles[binding["roleUid"]]["capabilities"]
-                grants.setdefault(parent_of(uid), set()).update(capabilities)
+                grants.setdefault(get_parent(uid), set()).update(capabilities)
         return grants
 
     def capabilities_at(self, identity: str, at: str) -> set[str]:
         """The capabilities of an identity at a UID."""
-        return {name for group, names in self.grants(identity).items() if within(at, group) for name in names}
+        return {name for group, names in self.grants(identity).items() if is_within(at, group) for name in names}
 
     def may_pull(self, identity: str, repository: str) -> bool:
         """Whether an identity ("" for anonymous) may pull an image of an organization that exists."""
@@ -227,17 +227,17 @@ class Chainguard:
 
     def repository_at(self, uid: str) -> Repository:
         """The repository with a UID. Raises KeyError if there is none."""
-        return {uid_of(name): repository for name, repository in self.repositories.items()}[uid]
+        return {get_uid(name): repository for name, repository in self.repositories.items()}[uid]
 
     @property
     def repos(self) -> dict[str, Record]:
         """The repositories as API messages: images below their organization, charts below a folder of it."""
         rows = {}
         for name, repository in self.repositories.items():
-            uid = uid_of(name)
+            uid = get_uid(name)
             times = {"createTime": images.CREATED, "updateTime": _latest(self.simulator, repository)}
             fields = {"name": name.rpartition("/")[2], "catalogTier": "CATALOG_TIER_BASE", **times}
-            rows[uid] = blank("Repo") | {"uid": uid, **fields}
+            rows[uid] = make_empty("Repo") | {"uid": uid, **fields}
         return rows
 
     @property
@@ -246,9 +246,9 @@ class Chainguard:
         rows = {}
         for name, repository in self.repositories.items():
             for tag, digest in repository.tags.items():
-                uid = child_uid(uid_of(name), tag)
+                uid = child_uid(get_uid(name), tag)
                 updated = self.simulator.clock.rfc3339(repository.updated[tag])
-                rows[uid] = blank("Tag") | {"uid": uid, "name": tag, "digest": digest, "updateTime": updated}
+                rows[uid] = make_empty("Tag") | {"uid": uid, "name": tag, "digest": digest, "updateTime": updated}
         return rows
 
 

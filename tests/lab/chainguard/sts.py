@@ -25,7 +25,7 @@ UIDP = re.compile(r"[0-9a-f]{40}(/[0-9a-f]{16})+")
 def authenticate(state: Chainguard, uid: str, token: str) -> dict[str, Any]:
     """Verify that a third-party token belongs to an identity, and return its claims.
 
-    Raises ApiError with code 3 if the identity's keys have expired, 16 if the token is not valid, 7 if it does not match.
+    Raises ApiError with code 3 if the identity's keys have expired, 16 for an invalid token, 7 if it does not match.
     """
     identity, now = state.identities.get(uid), state.simulator.clock.now()
     if not identity or not state.is_effective(uid):
@@ -35,7 +35,7 @@ def authenticate(state: Chainguard, uid: str, token: str) -> dict[str, Any]:
         raise ApiError(INVALID_ARGUMENT, "this identity's keys have expired")
     try:
         if static:
-            claims = require_unexpired(jwt.verify(token, jwt.keys_of(static["issuerKeys"])), now)
+            claims = require_unexpired(jwt.verify(token, jwt.parse_jwks(static["issuerKeys"])), now)
         else:
             claims = state.authority.verify(token, now)
     except ValueError as error:

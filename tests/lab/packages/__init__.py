@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Packages, built in memory, one module per ecosystem. They have the same bytes on every run, and real clients take them."""
+"""Packages that real clients take, one module per ecosystem: built in memory, with the same bytes on every run."""
 
 from __future__ import annotations
 

@@ -24,4 +24,4 @@ def build(name: str, version: str, serial: int = 0) -> images.BuiltImage:
     files = {"Chart.yaml": json.dumps(metadata), "values.yaml": values, "templates/greeting.yaml": template}
     packed = archives.gzip(archives.tar({f"{short}/{path}": text.encode() for path, text in files.items()}))
     config, chart = images.Content.json(CONFIG, metadata), images.Content.of(CHART, packed)
-    return images.BuiltImage((images.manifest_of(config, [chart]),), (config, chart))
+    return images.BuiltImage((images.build_manifest(config, [chart]),), (config, chart))

@@ -19,7 +19,7 @@ from lab import images
 ALL = [(name, tag) for name, recipe in images.CATALOG.items() for tag in recipe.tags]
 
 
-def digest_of(data: bytes) -> str:
+def compute_digest(data: bytes) -> str:
     return f"sha256:{sha256(data).hexdigest()}"
 
 
@@ -29,7 +29,7 @@ def contents(build: images.BuiltImage) -> dict[str, bytes]:
 
 def fetch(blobs: dict[str, bytes], descriptor: dict[str, Any]) -> Any:
     body = blobs[descriptor["digest"]]
-    assert (digest_of(body), len(body)) == (descriptor["digest"], descriptor["size"])
+    assert (compute_digest(body), len(body)) == (descriptor["digest"], descriptor["size"])
     return json.loads(body)
 
 
@@ -57,7 +57,7 @@ def test_layers_are_the_gzipped_tars_of_the_config() -> None:
     config = json.loads(blobs[manifest["config"]["digest"]])
     for layer, diff_id in zip(manifest["layers"], config["rootfs"]["diff_ids"]):
         plain = gzip.decompress(blobs[layer["digest"]])
-        assert digest_of(plain) == diff_id
+        assert compute_digest(plain) == diff_id
         with tarfile.open(fileobj=io.BytesIO(plain)) as tar:
             assert [member.isfile() for member in tar.getmembers()] == [True]
 
