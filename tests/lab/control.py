@@ -17,7 +17,7 @@ from .simulator import Simulator
 
 
 def build(simulator: Simulator) -> Starlette:
-    routes: list[BaseRoute] = _routes(simulator)
+    routes = ControlApi(simulator).routes()
     for product in simulator.products.values():
         routes += product.routes(simulator)
     return Starlette(routes=routes, exception_handlers={ValueError: _bad_request, KeyError: _bad_request})
@@ -27,68 +27,74 @@ async def _bad_request(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": str(error)}, 400)
 
 
-def _routes(simulator: Simulator) -> list[BaseRoute]:
-    async def state(_request: Request) -> JSONResponse:
-        return JSONResponse(simulator.describe())
+class ControlApi:
+    """The endpoints that do not belong to a product."""
 
-    async def read_request_log(request: Request) -> JSONResponse:
-        return JSONResponse(simulator.request_log.since(int(request.query_params.get("since", 0))))
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
 
-    async def clear_request_log(_request: Request) -> JSONResponse:
-        simulator.request_log.clear()
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/state", self.read_state),
+            Route("/request_log", self.read_request_log),
+            Route("/request_log", self.clear_request_log, methods=["DELETE"]),
+            Route("/clock", self.read_clock),
+            Route("/clock", self.set_clock, methods=["POST"]),
+            Route("/faults", self.list_faults),
+            Route("/faults", self.add_fault, methods=["POST"]),
+            Route("/faults", self.clear_faults, methods=["DELETE"]),
+            Route("/credentials", self.list_credentials),
+            Route("/settings", self.read_settings),
+            Route("/settings", self.change_settings, methods=["POST"]),
+            Route("/reset", self.reset, methods=["POST"]),
+        ]
+
+    async def read_state(self, _request: Request) -> JSONResponse:
+        return JSONResponse(self._simulator.describe())
+
+    async def read_request_log(self, request: Request) -> JSONResponse:
+        return JSONResponse(self._simulator.request_log.since(int(request.query_params.get("since", 0))))
+
+    async def clear_request_log(self, _request: Request) -> JSONResponse:
+        self._simulator.request_log.clear()
         return JSONResponse({})
 
-    async def read_clock(_request: Request) -> JSONResponse:
-        return JSONResponse({"now": simulator.clock.now()})
+    async def read_clock(self, _request: Request) -> JSONResponse:
+        return JSONResponse({"now": self._simulator.clock.now()})
 
-    async def move_clock(request: Request) -> JSONResponse:
+    async def set_clock(self, request: Request) -> JSONResponse:
         body = await request.json()
         if "set" in body:
-            simulator.clock.set(float(body["set"]))
+            self._simulator.clock.set(float(body["set"]))
         else:
-            simulator.clock.advance(float(body["advance"]))
-        return await read_clock(request)
+            self._simulator.clock.advance(float(body["advance"]))
+        return await self.read_clock(request)
 
-    async def list_faults(_request: Request) -> JSONResponse:
-        return JSONResponse([_fault(rule) for rule in simulator.faults.rules])
+    async def list_faults(self, _request: Request) -> JSONResponse:
+        return JSONResponse([_fault_to_json(rule) for rule in self._simulator.faults.rules])
 
-    async def add_fault(request: Request) -> JSONResponse:
-        return JSONResponse(_fault(simulator.faults.add(await request.json())))
+    async def add_fault(self, request: Request) -> JSONResponse:
+        return JSONResponse(_fault_to_json(self._simulator.faults.add(await request.json())))
 
-    async def clear_faults(_request: Request) -> JSONResponse:
-        simulator.faults.clear()
+    async def clear_faults(self, _request: Request) -> JSONResponse:
+        self._simulator.faults.clear()
         return JSONResponse({})
 
-    async def list_credentials(_request: Request) -> JSONResponse:
-        return JSONResponse(sorted(simulator.credentials))
+    async def list_credentials(self, _request: Request) -> JSONResponse:
+        return JSONResponse(sorted(self._simulator.credentials))
 
-    async def read_settings(_request: Request) -> JSONResponse:
-        return JSONResponse(simulator.settings)
+    async def read_settings(self, _request: Request) -> JSONResponse:
+        return JSONResponse(self._simulator.settings)
 
-    async def change_settings(request: Request) -> JSONResponse:
-        simulator.configure(await request.json())
-        return await read_settings(request)
+    async def change_settings(self, request: Request) -> JSONResponse:
+        self._simulator.configure(await request.json())
+        return await self.read_settings(request)
 
-    async def reset(_request: Request) -> JSONResponse:
-        simulator.reset()
+    async def reset(self, _request: Request) -> JSONResponse:
+        self._simulator.reset()
         return JSONResponse({})
 
-    return [
-        Route("/state", state),
-        Route("/request_log", read_request_log),
-        Route("/request_log", clear_request_log, methods=["DELETE"]),
-        Route("/clock", read_clock),
-        Route("/clock", move_clock, methods=["POST"]),
-        Route("/faults", list_faults),
-        Route("/faults", add_fault, methods=["POST"]),
-        Route("/faults", clear_faults, methods=["DELETE"]),
-        Route("/credentials", list_credentials),
-        Route("/settings", read_settings),
-        Route("/settings", change_settings, methods=["POST"]),
-        Route("/reset", reset, methods=["POST"]),
-    ]
 
-
-def _fault(rule: Rule) -> dict[str, Any]:
+def _fault_to_json(rule: Rule) -> dict[str, Any]:
     limits = {"after": rule.after, "times": rule.times}
     return {"id": rule.id, "hits": rule.hits, **rule.match, **limits, "action": rule.action}

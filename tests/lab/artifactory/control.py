@@ -18,52 +18,64 @@ from .store import Repository
 
 
 def routes(simulator: Simulator) -> list[BaseRoute]:
-    def state() -> Artifactory:
-        artifactory: Artifactory = simulator.artifactory
-        return artifactory
-
-    def repository(request: Request) -> Repository:
-        key = request.path_params["key"]
-        if (stored := state().store.get(key)) is None:
-            raise KeyError(key)
-        return stored
-
-    def remote(request: Request) -> Remote[Any, Any]:
-        return state().remote(repository(request))
-
-    async def list_repositories(_request: Request) -> JSONResponse:
-        """By key; passwords in clear text, unset fields as null."""
-        return JSONResponse({stored.key: _to_json(stored) for stored in state().store})
-
-    async def change_repository(request: Request) -> JSONResponse:
-        """Set fields without merging, validation or restart."""
-        stored = repository(request)
-        state().store.overwrite(stored.key, await request.json())
-        return JSONResponse(_to_json(stored))
-
-    async def list_cache(request: Request) -> JSONResponse:
-        return JSONResponse(sorted(remote(request).cache.files))
-
-    async def empty_cache(request: Request) -> JSONResponse:
-        return JSONResponse({"removed": remote(request).cache.remove("")})
-
-    async def list_permissions(_request: Request) -> JSONResponse:
-        """Resources in the form of the Access API, by the name of the permission."""
-        return JSONResponse({name: stored.resources for name, stored in state().permissions.by_name.items()})
-
-    async def count_requests(_request: Request) -> JSONResponse:
-        """Requests to the upstream by repository, with each hop of a redirect: {"HEAD": n, "GET": n, "TOKEN": n}."""
-        remotes = [state().remote(stored) for stored in state().store if stored.rclass == "remote"]
-        return JSONResponse({remote.key: dict(remote.upstream.requests) for remote in remotes})
-
+    control = ArtifactoryControl(simulator)
     return [
-        Route("/artifactory/repositories", list_repositories),
-        Route("/artifactory/repositories/{key}", change_repository, methods=["POST"]),
-        Route("/artifactory/cache/{key}", list_cache),
-        Route("/artifactory/cache/{key}", empty_cache, methods=["DELETE"]),
-        Route("/artifactory/permissions", list_permissions),
-        Route("/artifactory/upstream", count_requests),
+        Route("/artifactory/repositories", control.list_repositories),
+        Route("/artifactory/repositories/{key}", control.change_repository, methods=["POST"]),
+        Route("/artifactory/cache/{key}", control.list_cache),
+        Route("/artifactory/cache/{key}", control.empty_cache, methods=["DELETE"]),
+        Route("/artifactory/permissions", control.list_permissions),
+        Route("/artifactory/upstream", control.count_requests),
     ]
+
+
+class ArtifactoryControl:
+    """The endpoints. An unknown key raises KeyError, an unknown field ValueError."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+
+    @property
+    def _state(self) -> Artifactory:
+        state: Artifactory = self._simulator.artifactory
+        return state
+
+    def _repository(self, request: Request) -> Repository:
+        key = request.path_params["key"]
+        repository = self._state.store.get(key)
+        if repository is None:
+            raise KeyError(key)
+        return repository
+
+    def _remote(self, request: Request) -> Remote[Any, Any]:
+        return self._state.remote(self._repository(request))
+
+    async def list_repositories(self, _request: Request) -> JSONResponse:
+        """Configurations by key, with passwords in clear text and unset fields as null."""
+        return JSONResponse({repository.key: _to_json(repository) for repository in self._state.store})
+
+    async def change_repository(self, request: Request) -> JSONResponse:
+        """Set fields without merging, validation or restart."""
+        repository = self._repository(request)
+        self._state.store.overwrite(repository.key, await request.json())
+        return JSONResponse(_to_json(repository))
+
+    async def list_cache(self, request: Request) -> JSONResponse:
+        return JSONResponse(sorted(self._remote(request).cache.files))
+
+    async def empty_cache(self, request: Request) -> JSONResponse:
+        return JSONResponse({"removed": self._remote(request).cache.remove("")})
+
+    async def list_permissions(self, _request: Request) -> JSONResponse:
+        """Resources in the form of the Access API, by the name of the permission."""
+        permissions = self._state.permissions.by_name
+        return JSONResponse({name: permission.resources for name, permission in permissions.items()})
+
+    async def count_requests(self, _request: Request) -> JSONResponse:
+        """Requests to the upstream by repository, with each hop of a redirect: {"HEAD": n, "GET": n, "TOKEN": n}."""
+        state = self._state
+        remotes = [state.remote(repository) for repository in state.store if repository.rclass == "remote"]
+        return JSONResponse({remote.key: dict(remote.upstream.requests) for remote in remotes})
 
 
 def _to_json(repository: Repository) -> dict[str, Any]:

@@ -8,12 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute, Route
 
 from ..simulator import Simulator
 from . import apk, blobs, gateway, iam, libraries, registry, roles, sts
+from .control import routes
 from .state import (
     API_AUDIENCE,
     ISSUER,
@@ -25,9 +23,10 @@ from .state import (
     Authority,
     Chainguard,
     child_uid,
-    get_builder,
     root_uid,
 )
+
+__all__ = ["DEFAULTS", "build", "describe", "routes", "seed"]
 
 DEFAULTS: dict[str, Any] = {
     "omit_unpopulated": False,  # leave unset fields out of the API's responses
@@ -79,48 +78,3 @@ def describe(simulator: Simulator) -> dict[str, Any]:
         "api_tokens": tokens,
         "workload": {"identity": child_uid(organization, "workload"), "oidc_token": oidc_token},
     }
-
-
-def routes(simulator: Simulator) -> list[BaseRoute]:
-    async def identities(_request: Request) -> JSONResponse:
-        return JSONResponse(list(simulator.chainguard.identities.values()))
-
-    async def bindings(_request: Request) -> JSONResponse:
-        return JSONResponse(list(simulator.chainguard.bindings.values()))
-
-    async def revoke(request: Request) -> JSONResponse:
-        """Delete an identity past the API. Raises KeyError if there is none."""
-        uid = (await request.json())["uid"]
-        if not simulator.chainguard.remove(simulator.chainguard.identities, uid):
-            raise KeyError(uid)
-        return JSONResponse({})
-
-    async def publish(request: Request) -> JSONResponse:
-        """Publish a new build of an image or a chart: {"name", "tag"} → its digest, which no cache has."""
-        body = await request.json()
-        name, tag = body["name"], body["tag"]
-        repository = simulator.chainguard.repositories[name]
-        serial = sum(1 for published, _when, _digest in repository.history if published == tag)
-        repository.publish(tag, get_builder(name)(name, tag, serial + 1), simulator.clock.now())
-        return JSONResponse({"name": name, "tag": tag, "digest": repository.tags[tag]})
-
-    async def sign(request: Request) -> JSONResponse:
-        """Sign the current build of an image: {"name", "tag"} → the digest of the signature."""
-        body = await request.json()
-        repository = simulator.chainguard.repositories[body["name"]]
-        return JSONResponse({"digest": repository.sign(repository.tags[body["tag"]])})
-
-    async def publish_package(request: Request) -> JSONResponse:
-        """Publish a new version of a repository's packages: {"repository", "version"} → the new paths."""
-        body = await request.json()
-        paths = simulator.chainguard.packages.publish(body["repository"], body["version"])
-        return JSONResponse({"paths": paths})
-
-    return [
-        Route("/chainguard/identities", identities),
-        Route("/chainguard/identities/revoke", revoke, methods=["POST"]),
-        Route("/chainguard/bindings", bindings),
-        Route("/chainguard/images", publish, methods=["POST"]),
-        Route("/chainguard/signatures", sign, methods=["POST"]),
-        Route("/chainguard/packages", publish_package, methods=["POST"]),
-    ]

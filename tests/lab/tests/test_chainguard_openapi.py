@@ -110,12 +110,18 @@ def test_responses_match_the_description(
     ):
         assert response.status_code == 200, response.text
         description.check(response)
+
+
+@pytest.mark.parametrize("omit", [False, True])
+def test_error_responses_match_the_description(lab: Lab, description: Description, omit: bool) -> None:
+    lab.configure(omit_unpopulated=omit, delete_missing=404)
+    api, missing = lab.api(), f"/iam/v2/identities/{lab.org}/{'0' * 16}"
     for response in (
-        api.get(f"/iam/v2/identities/{uid}"),
-        api.delete(f"/iam/v2/identities/{uid}"),
+        api.get(missing),
+        api.delete(missing),
         api.post(f"/iam/v2/identities/{lab.org}", json={"name": "!"}),
         lab.client("api").get("/iam/v2/groups"),
-        tokens.post("/sts/exchange"),
+        lab.client("api", lab.state["chainguard"]["workload"]["oidc_token"]).post("/sts/exchange"),
     ):
         assert response.status_code >= 400
         description.check(response)

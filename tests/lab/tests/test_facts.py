@@ -58,11 +58,11 @@ def test_references_exist() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_rows_are_complete(page: str) -> None:
-    links = set(re.findall(r"^\[([\w-]+)\]: https://\S+$", (FACTS / page).read_text(encoding="utf-8"), re.MULTILINE))
+    links = set(re.findall(r"^\[([\w.-]+)\]: https://\S+$", (FACTS / page).read_text(encoding="utf-8"), re.MULTILINE))
     used: set[str] = set()
     for row in read_rows(page):
         assert len(row) == 4, row
-        sources = set(re.findall(r"\[([\w-]+)\](?!\()", row[1]))
+        sources = set(re.findall(r"\[([\w.-]+)\](?!\()", row[1]))
         assert sources <= links, f"no link for {sources - links}"
         assert sources or "](https://" in row[1], f"no source: {row[0]}"
         assert row[2] in CERTAINTIES, row
