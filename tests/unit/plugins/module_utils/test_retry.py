@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from ansible_collections.cgr.pull_through.plugins.module_utils import _retry
@@ -34,7 +36,7 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def no_jitter(monkeypatch):
-    monkeypatch.setattr(_retry.random, "uniform", lambda _low, _high: 1.0)
+    monkeypatch.setattr(random, "uniform", lambda _low, _high: 1.0)
 
 
 def status_error(status, **options):

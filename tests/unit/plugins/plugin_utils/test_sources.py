@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from role_sources import CATALOG, URL, resolved
 
@@ -90,7 +92,7 @@ def test_a_pull_token_is_specified_by_its_consumer():
 
 
 def test_only_sources_with_a_pull_token():
-    options = {"overrides": {}, "organization": "o", "artifactory_url": URL, "registry_url": ""}
+    options: dict[str, t.Any] = {"overrides": {}, "organization": "o", "artifactory_url": URL, "registry_url": ""}
     sources = resolve_sources(["public", "apk", "private"], CATALOG, only_pull_tokens=True, **options)
     assert [source.name for source in sources] == ["apk", "private"]
 
