@@ -19,7 +19,6 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import NotFromUpstreamError
-from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
 from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     ContentProblem,
@@ -37,9 +36,9 @@ Result = dict[str, t.Any]
 Stage = t.Literal["manifest", "blob", "referrer", "index", "file", "upstream", "outdated", "pinned", "from_upstream"]
 
 # What is wrong with a download. A ContentProblem is the reason of an InvalidContentError.
-Problem = t.Union[
-    ContentProblem,
-    t.Literal[
+Problem = (
+    ContentProblem
+    | t.Literal[
         "other",
         "error_response",
         "no_response",
@@ -47,8 +46,8 @@ Problem = t.Union[
         "platform_missing",
         "version_missing",
         "upstream_checksum_mismatch",
-    ],
-]
+    ]
+)
 
 ConfigState = t.Literal["not_read", "unreadable", "missing", "read"]
 UpstreamState = t.Literal["not_queried", "available", "error_response", "failed"]
@@ -233,32 +232,6 @@ def skipped_diagnosis(reason: str, diagnosis: Diagnosis) -> Diagnosis:
 def limit_diagnosis(error: LimitExceededError) -> Diagnosis:
     """Return the diagnosis of a download that a limit of the user prevented."""
     return Diagnosis(LIMIT, error.message, LIMIT_FIX)
-
-
-def status_of(error: PullThroughError | None, success: str) -> str:
-    """Return the status of a download. success: the status without an error."""
-    if error is None:
-        return success
-    return "skipped" if isinstance(error, (SkippedError, LimitExceededError)) else "failed"
-
-
-def is_ok(error: PullThroughError | None) -> bool | None:
-    """Return whether a download succeeded; None if a limit prevented it, which is neither success nor failure."""
-    return None if isinstance(error, LimitExceededError) else error is None
-
-
-def failure_message(results: t.Sequence[Result], what: str, name: str) -> str:
-    """Return the message for failed results: each diagnosis once, after the results that it applies to.
-
-    what: plural noun for the results. name: the key of a result that identifies it.
-    """
-    failed = [result for result in results if result["ok"] is False]
-    names_by_text: dict[str, list[str]] = {}
-    for result in failed:
-        diagnosis = result["diagnosis"]
-        names_by_text.setdefault(f"{diagnosis['cause']} {diagnosis['fix']}".strip(), []).append(result[name])
-    lines = [f"{', '.join(names)}: {text}" for text, names in names_by_text.items()]
-    return "\n".join([f"{len(failed)} of {len(results)} {what} failed.", *lines])
 
 
 def _sentence(text: str) -> str:

@@ -2,37 +2,40 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the modules that pull share: one or several repositories, and the side evidence. Private to the collection.
-
-Beside _argspec.py, the only place that knows both Ansible and the sessions.
-"""
+"""What the modules that pull share: options, the list form, and access to Artifactory. Private to the collection."""
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
+    ARTIFACTORY_SPEC,
+    HTTP_SPEC,
+    Spec,
+    bulk_argument_spec,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
 from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import CacheProbe
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import (
-    RepositoryConfig,
-    Result,
-    failure_message,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import CircuitBreaker
+from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import RepositoryConfig, Result
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import create_artifactory_session
-from ansible_collections.cgr.pull_through.plugins.module_utils._transfer_stats import TransferStats
+from ansible_collections.cgr.pull_through.plugins.module_utils._pull_engine import PullJob, PullResult
+from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import failure_message
 
 _MAX_THREADS = 32
 
-Opened = t.TypeVar("Opened")
 Params = dict[str, t.Any]
+JobT = t.TypeVar("JobT", bound=PullJob[t.Any])
 
-# How one repository is proved, in each module that pulls.
-PROOF_SPEC: dict[str, dict[str, t.Any]] = {
+# How a pull is verified.
+VERIFICATION_SPEC: Spec = {
     "repository": {"type": "str"},
     "from_upstream": {"type": "str", "choices": ["ignored", "preferred", "required"], "default": "ignored"},
     "evict": {"type": "bool", "default": False},
@@ -40,160 +43,199 @@ PROOF_SPEC: dict[str, dict[str, t.Any]] = {
     "upstream_username": {"type": "str"},
     "upstream_password": {"type": "str", "no_log": True},
 }
-# Of the whole run, in each module that pulls.
-RUN_SPEC: dict[str, dict[str, t.Any]] = {"propagation_timeout": {"type": "int", "default": 0}}
-REQUIRED_TOGETHER = [("upstream_username", "upstream_password")]
-REQUIRED_BY = {"upstream_username": ["upstream_url"]}
 
 
-def pulls_option(
-    options: dict[str, dict[str, t.Any]], *, required: t.Collection[str], together: t.Sequence[tuple[str, ...]] = ()
-) -> dict[str, t.Any]:
-    """Return the list option, whose items take these options and a name. together: those that need each other."""
-    each = {name: {**option, **({"required": True} if name in required else {})} for name, option in options.items()}
-    return {
-        "type": "list",
-        "elements": "dict",
-        "options": {"name": {"type": "str"}, **each},
-        "required_together": [*REQUIRED_TOGETHER, *together],
-        "required_by": REQUIRED_BY,
-    }
+def pull_arguments(
+    spec: Spec, content_option: str, *, common: Spec, together: t.Sequence[tuple[str, str]] = ()
+) -> Params:
+    """Return the arguments of AnsibleModule for a module that pulls.
+
+    spec: the options of an item of pulls, and of the single form. content_option: the option with what to pull.
+    common: options of the whole run; one that is in spec too is the default of the items. together: options of spec
+    that require each other.
+    """
+    arguments = bulk_argument_spec(
+        spec,
+        "pulls",
+        content_option,
+        common={**common, "propagation_timeout": {"type": "int", "default": 0}},
+        required_together=[("upstream_username", "upstream_password"), *together],
+        required_by={"upstream_username": ["upstream_url"]},
+    )
+    options = arguments["argument_spec"]
+    options["pulls"]["options"]["name"] = {"type": "str"}
+    options.update(**ARTIFACTORY_SPEC, **HTTP_SPEC)
+    return {**arguments, "supports_check_mode": True}
 
 
-def item_params(params: Params, item: Params) -> Params:
-    """Return the options of one item of the list: its own, and where it has none, those of the module."""
-    return {**params, **{name: value for name, value in item.items() if value is not None}}
+def read_pulls(module: AnsibleModule) -> list[Params]:
+    """Return the options of each pull. An option that an item does not set has the value of the module's option.
+
+    The options of the single form are the only item.
+    """
+    items = module.params["pulls"]
+    if items is None:
+        return [module.params]
+    if not items:
+        raise InputError("pulls is empty.", hint="Add at least one item.")
+    return [_with_defaults(item, module.params) for item in items]
 
 
-def build_jobs(module: AnsibleModule, opened: t.Callable[[Params], Opened]) -> list[Opened]:
-    """Return what opened returns for the options of each repository. Its InputError tells which one it is about."""
-    pulls = module.params["pulls"]
-    if pulls is None:
-        return [opened(module.params)]
-    if not pulls:
-        raise InputError("pulls is empty.", hint="Name at least one repository: pulling nothing proves nothing.")
-    found = []
-    for number, pull in enumerate(pulls):
+def _with_defaults(item: Params, defaults: Params) -> Params:
+    own = {name: value for name, value in item.items() if value is not None}
+    if "registry_url" in own:
+        # The module's credentials are for the module's registry.
+        defaults = {**defaults, "username": None, "password": None}
+    return {**defaults, **own}
+
+
+def build_jobs(module: AnsibleModule, build_job: t.Callable[[Params], JobT]) -> list[tuple[Params, JobT]]:
+    """Return the options and the job of each pull. An InputError names the item that it is about."""
+    jobs = []
+    for number, params in enumerate(read_pulls(module)):
         try:
-            found.append(opened(item_params(module.params, pull)))
+            jobs.append((params, build_job(params)))
         except InputError as exc:
-            label = pull["name"] or pull["repository"]
-            where = f"pulls[{number}]" + (f" ({label})" if label else "")
-            raise InputError(f"{where}: {exc.message}", hint=exc.hint) from exc
-    return found
+            if module.params["pulls"] is None:
+                raise
+            label = params.get("name") or params["repository"]
+            item = f"pulls[{number}]" + (f" ({label})" if label else "")
+            raise InputError(f"{item}: {exc.message}", hint=exc.hint) from exc
+    return jobs
 
 
-def repository_result(
-    what: str, results: list[Result], summary: list[str], counters: t.Iterable[TransferStats], seconds: float
+def job_result(
+    what: str, job: PullJob[t.Any], pulled: t.Sequence[PullResult[t.Any]], results: list[Result], summary: list[str]
 ) -> Result:
-    """Return what a module returns for one repository. what: the things that were pulled, in the plural."""
-    counters = list(counters)
+    """Return what a module returns for one job. what: plural noun for the results. pulled: empty if nothing was sent."""
+    stats = [client.stats for client in (job.client, job.upstream) if client is not None]
+    seconds = max(result.finished for result in pulled) - min(result.started for result in pulled) if pulled else 0
     totals = {
         what: len(results),
         "failed": sum(result["ok"] is False for result in results),
         "skipped": sum(result["status"] == "skipped" for result in results),
-        "bytes": sum(counter.bytes for counter in counters),
-        "requests": sum(counter.requests for counter in counters),
+        "bytes": sum(counter.bytes for counter in stats),
+        "requests": sum(counter.requests for counter in stats),
         "seconds": round(seconds, 3),
     }
     failed = {"failed": True, "msg": failure_message(results, what, "reference")} if totals["failed"] else {}
     return {what: results, "summary": summary, "totals": totals, "failed": False, **failed}
 
 
-def exit_with_results(module: AnsibleModule, parts: list[Result], seconds: float, **more: t.Any) -> Result:
-    """Return the module's result, or end the module when a part failed.
+def exit_with_results(module: AnsibleModule, job_results: list[Result], seconds: float, **more: t.Any) -> Result:
+    """Return the result of the module, or end the module with an error if a job failed.
 
-    parts: as part() returns them, in order. more: what the module returns besides.
+    job_results: from job_result(), in order. more: other return values.
     """
-    messages = [one["msg"] for one in parts if one["failed"]]
+    messages = [result["msg"] for result in job_results if result["failed"]]
     if module.params["pulls"] is None:
-        result = {name: value for name, value in parts[0].items() if name not in ("failed", "msg")}
+        returned = {name: value for name, value in job_results[0].items() if name not in ("failed", "msg")}
     else:
-        names = [{"name": pull["name"], "repository": pull["repository"]} for pull in module.params["pulls"]]
-        totals = {name: sum(one["totals"][name] for one in parts) for name in parts[0]["totals"]}
-        result = {
-            "pulls": [{**name, **one} for name, one in zip(names, parts)],
+        labels = [{"name": item["name"], "repository": item["repository"]} for item in module.params["pulls"]]
+        totals = {name: sum(result["totals"][name] for result in job_results) for name in job_results[0]["totals"]}
+        returned = {
+            "pulls": [{**label, **result} for label, result in zip(labels, job_results)],
             "totals": {**totals, "seconds": round(seconds, 3)},
         }
     if messages:
-        module.fail_json(msg="\n".join(messages), **result, **more)
-    return {"changed": False, **result, **more}
+        module.fail_json(msg="\n".join(messages), **returned, **more)
+    return {"changed": False, **returned, **more}
 
 
 def validate_threads(threads: int) -> int:
-    """Return how many requests may be under way at the same time, or raise InputError."""
+    """Return the number of threads. Raises InputError."""
     if not 1 <= threads <= _MAX_THREADS:
         raise InputError(f"threads is {threads}.", hint=f"Set it to a number from 1 to {_MAX_THREADS}.")
     return threads
 
 
 def validate_propagation_timeout(seconds: int) -> int:
-    """Return how long a denied direct pull is retried, or raise InputError."""
+    """Return the propagation timeout. Raises InputError."""
     if seconds < 0:
-        raise InputError(f"propagation_timeout is {seconds}.", hint="Set it to seconds, or to 0 for no retry.")
+        raise InputError(f"propagation_timeout is {seconds}.", hint="Set it to a number of seconds, or to 0.")
     return seconds
 
 
-def has_artifactory_login(params: dict[str, t.Any]) -> bool:
-    """Return whether the options hold an Artifactory with a login, and a repository in it."""
-    login = params["artifactory_access_token"] or (params["artifactory_username"] and params["artifactory_password"])
-    return bool(params["artifactory_url"] and params["repository"] and login)
+def has_artifactory_credentials(params: Params) -> bool:
+    """Return whether the options have an Artifactory with credentials, and a repository in it."""
+    has_password = params["artifactory_username"] and params["artifactory_password"]
+    has_credentials = params["artifactory_access_token"] or has_password
+    return bool(params["artifactory_url"] and params["repository"] and has_credentials)
 
 
-def validate_from_upstream(params: dict[str, t.Any]) -> None:
-    """Raise InputError when freshness is required of a cache that nobody can look into."""
-    if params["from_upstream"] == "required" and not has_artifactory_login(params):
+def validate_from_upstream(params: Params) -> None:
+    """Raise InputError if from_upstream is required, but the cache cannot be read."""
+    if params["from_upstream"] == "required" and not has_artifactory_credentials(params):
         raise InputError(
-            "from_upstream=required cannot be shown without Artifactory: it takes a look into the repository's cache.",
-            hint="Set artifactory_url, its login and repository, or fresh to ignored.",
+            "from_upstream=required needs Artifactory, because the cache of the repository is read.",
+            hint="Set artifactory_url, the credentials for it, and repository, or set from_upstream to ignored.",
         )
 
 
-class RepositoryConfigCache:
-    """What Artifactory tells of the repositories of one run: where several are looked at, all in one request if it can.
+class CircuitBreakers:
+    """One circuit breaker for each server and credentials."""
 
-    No error of this may hide the one that is being explained. Not for several threads at the same time.
+    def __init__(self) -> None:
+        self._breakers: dict[tuple[str, Credentials], CircuitBreaker] = {}
+
+    def get(self, server: str, credentials: Credentials) -> CircuitBreaker:
+        return self._breakers.setdefault((server, credentials), CircuitBreaker(credentials))
+
+
+class RepositoryConfigCache:
+    """The configurations of the repositories of one run, each read once. Not thread-safe.
+
+    More than one configuration is read with one request, if possible. A failure is not raised, as it must not hide the
+    failure that the configuration is to explain.
     """
 
     def __init__(self, module: AnsibleModule, transport: Transport) -> None:
         self._module = module
         self._transport = transport
-        self._several = len(module.params["pulls"] or ()) > 1
-        self._every: dict[str, t.Any] | None = None
-        self._known: dict[str, RepositoryConfig] = {}
+        self._has_many = len(module.params["pulls"] or ()) > 1
+        self._all_settings: dict[str, t.Any] | None = None
+        self._configs: dict[str, RepositoryConfig] = {}
 
-    def of(self, params: Params) -> RepositoryConfig:
-        """Return what is known of the repository in the options."""
-        if not has_artifactory_login(params):
+    def get(self, params: Params) -> RepositoryConfig:
+        """Return the configuration of the repository in the options."""
+        if not has_artifactory_credentials(params):
             return RepositoryConfig()
         key = params["repository"]
-        if key not in self._known:
-            self._known[key] = self._read(key)
-        return self._known[key]
+        if key not in self._configs:
+            self._configs[key] = self._read(key)
+        return self._configs[key]
 
     def _read(self, key: str) -> RepositoryConfig:
         api = RepositoriesApi(create_artifactory_session(self._module, self._transport))
-        if self._several and self._every is None:
+        if self._has_many and self._all_settings is None:
             try:
-                self._every = api.list_proxied() or {}
+                self._all_settings = api.list_proxied() or {}
             except PullThroughError:
-                self._every = {}  # not for this login, which may see some of each
+                self._all_settings = {}  # some users may read single configurations only
         try:
-            found = (self._every or {}).get(key) or api.get(key)
+            settings = (self._all_settings or {}).get(key) or api.get(key)
         except PullThroughError:
             return RepositoryConfig("unreadable")
-        return RepositoryConfig("missing") if found is None else RepositoryConfig("read", found)
+        return RepositoryConfig("missing") if settings is None else RepositoryConfig("read", settings)
 
 
-def create_cache_probe(
-    module: AnsibleModule, transport: Transport, params: Params, configurations: RepositoryConfigCache
+def add_cache_probes(
+    module: AnsibleModule, transport: Transport, jobs: t.Iterable[tuple[Params, JobT]], configs: RepositoryConfigCache
+) -> list[JobT]:
+    """Return the jobs, with access to the cache where from_upstream needs it."""
+    return [
+        dataclasses.replace(job, cache_probe=_create_cache_probe(module, transport, params, configs))
+        for params, job in jobs
+    ]
+
+
+def _create_cache_probe(
+    module: AnsibleModule, transport: Transport, params: Params, configs: RepositoryConfigCache
 ) -> CacheProbe | None:
-    """Return who looks into the repository's cache, if that is asked for and possible.
-
-    Only a remote repository has a cache under its own name.
-    """
-    if params["from_upstream"] == "ignored" or not has_artifactory_login(params):
+    if params["from_upstream"] == "ignored" or not has_artifactory_credentials(params):
         return None
-    key, rclass = params["repository"], configurations.of(params).settings.get("rclass")
-    unable = "" if rclass == "remote" else f"{key} is no remote repository that this login may see, so it has no cache."
+    key, rclass = params["repository"], configs.get(params).settings.get("rclass")
+    unable = ""
+    if rclass != "remote":
+        unable = f"{key} is not a remote repository that these credentials may read, so its cache cannot be read."
     return CacheProbe(CacheApi(create_artifactory_session(module, transport)), key, unable=unable)

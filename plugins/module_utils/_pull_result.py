@@ -2,74 +2,96 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the engines for images and for artifacts share. Private to the collection."""
+"""From the results of a pull engine to the result of a module. Private to the collection."""
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import time
+import dataclasses
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
-from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import (
+    Diagnosis,
+    Result,
+    UpstreamResponse,
+    limit_diagnosis,
+    skipped_diagnosis,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
-from ansible_collections.cgr.pull_through.plugins.module_utils._retry import retry_until
+from ansible_collections.cgr.pull_through.plugins.module_utils._pull_engine import PullResult
+from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import LimitExceededError
 
-_DENIED = (401, 403)
-# A token service may also reject an identity that it does not know yet as invalid or not found.
-_TOKEN_DENIED = (400, 401, 403, 404)
-
-
-class RetryableResult(t.Protocol):
-    """The result of one pull, as a retry needs it."""
-
-    finished: float
-    error: PullThroughError | None
-
-    @property
-    def is_direct(self) -> bool:
-        """Whether it is pulled with credentials and without Artifactory."""
-
-    def new_attempt(self) -> t.Any:
-        """Return an empty result of the same pull. Its client logs in again."""
+AnyResult = PullResult[t.Any]
 
 
-ResultType = t.TypeVar("ResultType", bound=RetryableResult)
+def status_of(error: PullThroughError | None) -> str:
+    """Return the status of a pull."""
+    if error is None:
+        return "pulled"
+    return "skipped" if isinstance(error, (SkippedError, LimitExceededError)) else "failed"
 
 
-class _DeniedError(PullThroughError):
-    """At least one direct pull was denied."""
+def is_ok(error: PullThroughError | None) -> bool | None:
+    """Return whether a pull succeeded; None if a limit prevented it, which is neither success nor failure."""
+    return None if isinstance(error, LimitExceededError) else error is None
 
 
-def is_denied(result: RetryableResult) -> bool:
-    """Return whether a direct pull was denied by the server or by its token service."""
-    cause = result.error.cause if isinstance(result.error, SkippedError) else result.error
-    if not result.is_direct or not isinstance(cause, DownloadError):
-        return False
-    return cause.status in (_TOKEN_DENIED if cause.by_token_service else _DENIED)
+def common_fields(result: AnyResult, diagnosis: Diagnosis | None) -> Result:
+    """Return the fields that the results of images and of artifacts share."""
+    return {
+        "status": status_of(result.error),
+        "ok": is_ok(result.error),
+        "outdated": result.is_outdated,
+        "from_upstream": result.observation.from_upstream,
+        "from_upstream_evidence": result.observation.evidence,
+        "seconds": round(result.finished - result.started, 3),
+        "error": result.error.details() if result.error else None,
+        "diagnosis": dataclasses.asdict(diagnosis) if diagnosis else None,
+    }
 
 
-def pull_until_propagated(
-    results: list[list[ResultType]],
-    pull: t.Callable[[list[ResultType]], object],
-    *,
-    timeout: float,
-    sleep: t.Callable[[float], None] = time.sleep,
-    clock: t.Callable[[], float] = time.monotonic,
-) -> None:
-    """Pull all, and repeat the direct pulls that are denied until timeout seconds have passed.
+def upstream_response(result: AnyResult) -> UpstreamResponse:
+    """Return the response of the upstream, for the diagnosis of a result."""
+    upstream = result.job.upstream
+    if upstream is None:
+        return UpstreamResponse()
+    return UpstreamResponse.from_query(
+        upstream.host,
+        anonymous=upstream.credentials.is_anonymous,
+        available=result.upstream_version is not None,
+        error=result.upstream_error,
+    )
 
-    A new pull token or role binding is not known to all servers at once. Replaces results in the lists.
+
+def diagnose_error(error: PullThroughError, diagnose: t.Callable[[PullThroughError], Diagnosis]) -> Diagnosis:
+    """Return the diagnosis of an error. diagnose: for errors that are not about a limit or an earlier failure."""
+    if isinstance(error, LimitExceededError):
+        return limit_diagnosis(error)
+    if isinstance(error, SkippedError):
+        return skipped_diagnosis(error.reason, diagnose(error.cause))
+    return diagnose(error)
+
+
+def format_summary(name: str, *parts: str, result: Result) -> str:
+    """Return a line of text about one pull. Empty parts are left out."""
+    origin = {True: "from upstream", False: "from the cache", None: ""}[result["from_upstream"]]
+    return f"{name}: {'; '.join(filter(None, (*parts, origin)))}."
+
+
+def count(number: int, noun: str) -> str:
+    """Return the number with the noun in the singular or plural."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def failure_message(results: t.Sequence[Result], what: str, name: str) -> str:
+    """Return the message for failed results: each diagnosis once, after the results that it applies to.
+
+    what: plural noun for the results. name: the key of a result that identifies it.
     """
-
-    def attempt() -> None:
-        for job_results in results:
-            job_results[:] = [result.new_attempt() if is_denied(result) else result for result in job_results]
-        pending = [result for result in itertools.chain(*results) if result.error is None and not result.finished]
-        pull(pending)
-        if any(map(is_denied, itertools.chain(*results))):
-            raise _DeniedError("A direct pull was denied.")
-
-    with contextlib.suppress(_DeniedError):
-        retry_until(attempt, lambda error: isinstance(error, _DeniedError), timeout=timeout, sleep=sleep, clock=clock)
+    failed = [result for result in results if result["ok"] is False]
+    names_by_text: dict[str, list[str]] = {}
+    for result in failed:
+        diagnosis = result["diagnosis"]
+        names_by_text.setdefault(f"{diagnosis['cause']} {diagnosis['fix']}".strip(), []).append(result[name])
+    lines = [f"{', '.join(names)}: {text}" for text, names in names_by_text.items()]
+    return "\n".join([f"{len(failed)} of {len(results)} {what} failed.", *lines])

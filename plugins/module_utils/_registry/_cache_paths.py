@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where Artifactory keeps manifests in the cache of a Docker repository. Pure. Private to the collection."""
+"""The paths of manifests in the cache of a Docker repository. No I/O. Private to the collection."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _INDEX = "list.manifest.json"
 
 
 def manifest_paths(image: str, reference: str, entry: Descriptor | None = None) -> list[str]:
-    """Return where in a Docker cache a manifest can be, the likely place first. entry: of an index, which tells what it is."""
+    """Return the possible paths of a manifest, the likely one first. entry: its descriptor in an index, if any."""
     if entry is not None:
         names = [_INDEX if entry.is_index else _MANIFEST]
     else:
@@ -23,7 +23,7 @@ def manifest_paths(image: str, reference: str, entry: Descriptor | None = None) 
 
 
 def path_to_evict(image: str, reference: str) -> str:
-    """Return what to delete, so that the manifest of one platform's image is fetched again."""
+    """Return the path to delete so that the manifest of one platform is fetched again."""
     return f"{_folder(image, reference)}/{_MANIFEST}"
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A registry: manifests and blobs, each verified by its digest while it is read. Private to the collection."""
+"""A client for a registry, which verifies manifests and blobs by their digests while it reads them. Private to the collection."""
 
 from __future__ import annotations
 
@@ -42,25 +42,25 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._refere
 from ansible_collections.cgr.pull_through.plugins.module_utils._retry import retry_download
 from ansible_collections.cgr.pull_through.plugins.module_utils._transfer_stats import TransferStats
 
-_MANIFEST_LIMIT = 4 << 20
+_MAX_MANIFEST_SIZE = 4 << 20
 _MAX_PAGES = 20
-# How registries and proxies answer to an API that they do not have.
-_NO_API = (400, 403, 404, 405, 406, 501)
-_NEXT = re.compile(r'<([^>]*)>\s*;[^,]*rel="?next"?')
+# How registries and proxies respond to requests for an API that they do not have.
+_MISSING_API_STATUSES = (400, 403, 404, 405, 406, 501)
+_NEXT_LINK = re.compile(r'<([^>]*)>\s*;[^,]*rel="?next"?')
 
 Result = t.TypeVar("Result")
 
 
 class Registry:
-    """One registry under the URL that a container client uses, without a path. Safe to use from several threads.
+    """A registry at the URL that container clients use, which has no path. Thread-safe.
 
-    breaker: shared by all that reach the same server with the same login. limits: shared by the whole run.
+    breaker: shared by all clients with the same server and credentials. limits: shared by the whole run.
     """
 
     def __init__(
         self,
         base_url: str,
-        login: Credentials,
+        credentials: Credentials,
         *,
         transport: Transport,
         breaker: CircuitBreaker | None = None,
@@ -69,66 +69,66 @@ class Registry:
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
         self.base_url = base_url
-        self.login = login
-        self.counter = TransferStats()
+        self.credentials = credentials
+        # Registries with equal endpoints return the same content.
+        self.endpoint = (base_url, credentials)
+        self.stats = TransferStats()
         self._limits = limits or Limits()
-        self._exchange = DownloadClient(base_url, transport, self.counter, self._limits)
-        # Registries with equal endpoints serve the same content to the same user.
-        self.endpoint = (base_url, login)
+        self._client = DownloadClient(base_url, transport, self.stats, self._limits)
         self._clock = clock
-        self._auth = Authorizer(base_url, login, self._exchange, clock=clock)
-        self._breaker = breaker or CircuitBreaker(login)
+        self._authorizer = Authorizer(base_url, credentials, self._client, clock=clock)
+        self._breaker = breaker or CircuitBreaker(credentials)
         self._sleep = sleep
 
     @property
     def host(self) -> str:
-        """The host and port as they stand before an image's name."""
+        """Host and port, as in the reference of an image."""
         return self.base_url.partition("://")[2]
 
     def reset(self) -> None:
         """Drop tokens and counted failures, so that the next request logs in again."""
-        self._auth = Authorizer(self.base_url, self.login, self._exchange, clock=self._clock)
+        self._authorizer = Authorizer(self.base_url, self.credentials, self._client, clock=self._clock)
         self._breaker.reset()
 
-    def manifest(self, name: str, reference: str, expected: Descriptor | None = None) -> Manifest:
+    def get_manifest(self, name: str, reference: str, expected: Descriptor | None = None) -> Manifest:
         """Return the manifest or index with a tag or digest. expected: the descriptor that led to it.
 
-        Raises Unanswered, DownloadRefused, Unusable, Skipped.
+        Raises TransportError, DownloadError, InvalidContentError, SkippedError, LimitExceededError.
         """
-        return self._call_with_retry(lambda: self._manifest(name, reference, expected))
+        return self._call_with_retry(lambda: self._read_manifest(name, reference, expected))
 
     def resolve(self, name: str, reference: str) -> Manifest:
-        """Return digest, size and media type of a manifest or index, without its content. Raises as manifest() does."""
-        return self._call_with_retry(lambda: self._head(name, reference)) or self.manifest(name, reference)
+        """Return digest, size and media type of a manifest or index. Raises the same exceptions as get_manifest()."""
+        manifest = self._call_with_retry(lambda: self._read_head(name, reference))
+        return manifest or self.get_manifest(name, reference)
 
-    def referrers(self, name: str, digest: str) -> list[Descriptor] | None:
-        """Return what refers to a digest, such as signatures; None where the registry has no API for that.
+    def list_referrers(self, name: str, digest: str) -> list[Descriptor] | None:
+        """Return the referrers of a digest, such as signatures; None if the registry does not have the API.
 
-        Raises as manifest() does.
+        Raises the same exceptions as get_manifest().
         """
-        found: list[Descriptor] = []
+        referrers: list[Descriptor] = []
         query = ""
         for _page in range(_MAX_PAGES):
-            page = self._call_with_retry(functools.partial(self._referrers, name, digest, query))
+            page = self._call_with_retry(functools.partial(self._read_referrers, name, digest, query))
             if page is None:
                 return None
-            found += page[0].entries
+            referrers += page[0].entries
             query = page[1]
             if not query:
                 break
-        return found
+        return referrers
 
-    def blob(self, name: str, blob: Descriptor) -> None:
-        """Fetch a blob and verify it, without keeping it. Raises as manifest() does."""
-        self._call_with_retry(lambda: self._stream(name, blob, lambda chunk: None))
+    def download_blob(self, name: str, blob: Descriptor) -> None:
+        """Download and verify a blob, and discard it. Raises the same exceptions as get_manifest()."""
+        self._call_with_retry(lambda: self._stream_blob(name, blob, lambda chunk: None))
 
-    def config(self, name: str, blob: Descriptor) -> dict[str, t.Any]:
-        """Return an image's configuration, verified. Raises as manifest() does."""
-        if blob.size > _MANIFEST_LIMIT:
-            raise InvalidContentError(
-                "content", f"a configuration of {blob.size} bytes.", url=self._url(name, "blobs", blob.digest)
-            )
-        body = self._call_with_retry(lambda: self._collected(name, blob))
+    def get_config(self, name: str, blob: Descriptor) -> dict[str, t.Any]:
+        """Return the verified configuration of an image. Raises the same exceptions as get_manifest()."""
+        if blob.size > _MAX_MANIFEST_SIZE:
+            message = f"the configuration is larger than {_MAX_MANIFEST_SIZE >> 20} MiB: {blob.size} bytes."
+            raise InvalidContentError("content", message, url=self._url(name, "blobs", blob.digest))
+        body = self._call_with_retry(lambda: self._read_blob(name, blob))
         try:
             document = json.loads(body)
         except ValueError:
@@ -141,106 +141,105 @@ class Registry:
     def _url(self, name: str, kind: str, reference: str) -> str:
         return f"{self.base_url}/v2/{name}/{kind}/{reference}"
 
-    def _ask(self, name: str, url: str, accept: str, method: str = "GET") -> tuple[StreamedResponse, str]:
-        """Return an answer and the URL that gave it; answer one challenge on the way."""
-        authorization = self._auth.authorization(name)
-        answer, final = self._exchange.get(url, accept=accept, authorization=authorization, method=method)
-        if answer.status == 401 and Origin.from_url(final) == self._exchange.origin:
-            refresh = self._auth.refresh(name, answer.headers.get("WWW-Authenticate", ""), refused=authorization)
-            if refresh:
-                answer.read(MAX_ERROR_SIZE)
-                answer, final = self._exchange.get(url, accept=accept, authorization=refresh, method=method)
-        return answer, final
+    def _send(self, name: str, url: str, accept: str, method: str = "GET") -> tuple[StreamedResponse, str]:
+        """Return a response and its URL after redirects. Respond to one challenge."""
+        authorization = self._authorizer.authorization(name)
+        response, final_url = self._client.get(url, accept=accept, authorization=authorization, method=method)
+        if response.status == 401 and Origin.from_url(final_url) == self._client.origin:
+            header = response.headers.get("WWW-Authenticate", "")
+            refreshed = self._authorizer.refresh(name, header, rejected=authorization)
+            if refreshed:
+                response.read(MAX_ERROR_SIZE)  # only then the connection can be reused
+                response, final_url = self._client.get(url, accept=accept, authorization=refreshed, method=method)
+        return response, final_url
 
     def _get(self, name: str, kind: str, reference: str, accept: str) -> tuple[StreamedResponse, str]:
-        """Return an answer with status 200, and the URL that gave it."""
-        answer, final = self._ask(name, self._url(name, kind, reference), accept)
-        if answer.status != 200:
-            raise parse_error_response(answer, final)
-        return answer, final
+        """Return a response with status 200, and its URL after redirects."""
+        response, final_url = self._send(name, self._url(name, kind, reference), accept)
+        if response.status != 200:
+            raise parse_error_response(response, final_url)
+        return response, final_url
 
-    def _head(self, name: str, reference: str) -> Manifest | None:
-        """Return what HEAD tells of a manifest; None if it does not: a refusal without a body explains nothing."""
-        answer, _final = self._ask(name, self._url(name, "manifests", reference), ACCEPT, "HEAD")
-        answer.read(MAX_ERROR_SIZE)  # there is none, but only then the connection is kept
-        digest, size = answer.headers.get("Docker-Content-Digest", ""), answer.headers.get("Content-Length", "")
-        # By digest, that it is there says nothing new of its content.
-        if answer.status != 200 or not is_digest(digest) or (is_digest(reference) and digest != reference):
+    def _read_head(self, name: str, reference: str) -> Manifest | None:
+        """Return a manifest from the headers of HEAD; None if they are not enough, or if HEAD failed.
+
+        An error response without a body has no message, so the caller sends GET then.
+        """
+        response, _final_url = self._send(name, self._url(name, "manifests", reference), ACCEPT, "HEAD")
+        response.read(MAX_ERROR_SIZE)  # only then the connection can be reused
+        digest, size = response.headers.get("Docker-Content-Digest", ""), response.headers.get("Content-Length", "")
+        # A digest that differs from the requested one is not verified, as there is no content.
+        if response.status != 200 or not is_digest(digest) or (is_digest(reference) and digest != reference):
             return None
-        media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
+        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
         return Manifest(digest, int(size) if size.isdigit() else 0, media_type)
 
-    def _referrers(self, name: str, digest: str, query: str) -> tuple[Manifest, str] | None:
-        """Return a page of the referrers and the query of the next; None where there is no such API."""
-        url = self._url(name, "referrers", digest) + query
-        answer, final = self._ask(name, url, OCI_INDEX)
-        if answer.status != 200:
-            refusal = parse_error_response(answer, final)
-            if answer.status in _NO_API:
+    def _read_referrers(self, name: str, digest: str, query: str) -> tuple[Manifest, str] | None:
+        """Return a page of the referrers and the query of the next page; None if the API is missing."""
+        response, final_url = self._send(name, self._url(name, "referrers", digest) + query, OCI_INDEX)
+        if response.status != 200:
+            error = parse_error_response(response, final_url)
+            if response.status in _MISSING_API_STATUSES:
                 return None
-            raise refusal
-        body = answer.read(_MANIFEST_LIMIT)
-        self.counter.add(received=len(body))
-        # Through some proxies the path of the link is wrong, so only its query is taken.
-        link = _NEXT.search(answer.headers.get("Link", ""))
-        following = urlsplit(link[1]).query if link else ""
-        page = parse_manifest(body, OCI_INDEX, digest=digest_of(body), url=redact_url(final))
-        return page, f"?{following}" if following else ""
+            raise error
+        body = response.read(_MAX_MANIFEST_SIZE)
+        self.stats.add(received=len(body))
+        # Some proxies return a link with a wrong path, so only its query is used.
+        link = _NEXT_LINK.search(response.headers.get("Link", ""))
+        next_query = urlsplit(link[1]).query if link else ""
+        page = parse_manifest(body, OCI_INDEX, digest=digest_of(body), url=redact_url(final_url))
+        return page, f"?{next_query}" if next_query else ""
 
-    def _manifest(self, name: str, reference: str, expected: Descriptor | None) -> Manifest:
-        answer, final = self._get(name, "manifests", reference, ACCEPT)
-        url = redact_url(final)
-        body = answer.read(_MANIFEST_LIMIT + 1)
-        self.counter.add(received=len(body))
-        if is_html(answer.headers, body[:80].decode("utf-8", "replace")):
-            raise InvalidContentError("html", "an HTML page instead of a manifest.", url=url)
-        if len(body) > _MANIFEST_LIMIT:
-            raise InvalidContentError("content", f"a manifest of more than {_MANIFEST_LIMIT >> 20} MiB.", url=url)
+    def _read_manifest(self, name: str, reference: str, expected: Descriptor | None) -> Manifest:
+        response, final_url = self._get(name, "manifests", reference, ACCEPT)
+        url = redact_url(final_url)
+        body = response.read(_MAX_MANIFEST_SIZE + 1)
+        self.stats.add(received=len(body))
+        if is_html(response.headers, body[:80].decode("utf-8", "replace")):
+            raise InvalidContentError("html", "the response is an HTML page instead of a manifest.", url=url)
+        if len(body) > _MAX_MANIFEST_SIZE:
+            message = f"the manifest is larger than {_MAX_MANIFEST_SIZE >> 20} MiB."
+            raise InvalidContentError("content", message, url=url)
         if expected is not None and len(body) != expected.size:
-            raise InvalidContentError(
-                "size", f"the manifest has {len(body)} bytes instead of {expected.size}.", url=url
-            )
-        digests = [one for one in (reference, answer.headers.get("Docker-Content-Digest", "")) if is_digest(one)]
+            message = f"the manifest has {len(body)} bytes instead of {expected.size}."
+            raise InvalidContentError("size", message, url=url)
+        digests = list(filter(is_digest, (reference, response.headers.get("Docker-Content-Digest", ""))))
         for digest in digests:
             if digest_of(body, like=digest) != digest:
-                raise InvalidContentError("digest", f"the manifest does not have the digest {digest}.", url=url)
-        return parse_manifest(
-            body, answer.headers.get("Content-Type", ""), digest=(digests or [digest_of(body)])[0], url=url
-        )
+                raise InvalidContentError("digest", f"the manifest does not match the digest {digest}.", url=url)
+        digest = digests[0] if digests else digest_of(body)
+        return parse_manifest(body, response.headers.get("Content-Type", ""), digest=digest, url=url)
 
-    def _stream(self, name: str, blob: Descriptor, sink: t.Callable[[bytes], object]) -> None:
-        answer, final = self._get(name, "blobs", blob.digest, "application/octet-stream")
-        hashed, size = hash_for(blob.digest), 0
-        with contextlib.closing(answer):
-            for chunk in answer.chunks():
+    def _stream_blob(self, name: str, blob: Descriptor, sink: t.Callable[[bytes], object]) -> None:
+        response, final_url = self._get(name, "blobs", blob.digest, "application/octet-stream")
+        content_hash, size = hash_for(blob.digest), 0
+        with contextlib.closing(response):
+            for chunk in response.chunks():
                 size += len(chunk)
-                self.counter.add(received=len(chunk))
-                self._limits.received(len(chunk))
+                self.stats.add(received=len(chunk))
+                self._limits.throttle(len(chunk))
                 if size > blob.size:
-                    raise _mismatch(
-                        answer, final, "size", f"the blob has more than the {blob.size} bytes of its manifest."
-                    )
-                hashed.update(chunk)
+                    message = f"the blob has more than the {blob.size} bytes in its manifest."
+                    raise _mismatch(response, final_url, "size", message)
+                content_hash.update(chunk)
                 sink(chunk)
         if size != blob.size:
-            raise _mismatch(answer, final, "size", f"the blob has {size} bytes instead of {blob.size}.")
-        if not blob.digest.endswith(f":{hashed.hexdigest()}"):
-            raise _mismatch(answer, final, "digest", "the blob does not have the digest that it was asked for with.")
+            raise _mismatch(response, final_url, "size", f"the blob has {size} bytes instead of {blob.size}.")
+        if not blob.digest.endswith(f":{content_hash.hexdigest()}"):
+            raise _mismatch(response, final_url, "digest", "the blob does not match its digest.")
 
-    def _collected(self, name: str, blob: Descriptor) -> bytes:
+    def _read_blob(self, name: str, blob: Descriptor) -> bytes:
         body = bytearray()
-        self._stream(name, blob, body.extend)
+        self._stream_blob(name, blob, body.extend)
         return bytes(body)
 
 
-def _mismatch(answer: StreamedResponse, url: str, reason: ContentProblem, message: str) -> InvalidContentError:
-    """Return the error for a blob that is not what was promised, with what its headers tell of the cause."""
-    if is_html(answer.headers, ""):
-        return InvalidContentError("html", "an HTML page instead of a blob.", url=redact_url(url))
-    encoding = answer.headers.get("Content-Encoding", "identity")
-    hint = (
-        ""
-        if encoding == "identity"
-        else f"A proxy on the way encodes contents ({encoding}): switch that off for the registry."
-    )
+def _mismatch(response: StreamedResponse, url: str, reason: ContentProblem, message: str) -> InvalidContentError:
+    """Return the error for a blob that does not match its descriptor."""
+    if is_html(response.headers):
+        return InvalidContentError("html", "the response is an HTML page instead of a blob.", url=redact_url(url))
+    encoding = response.headers.get("Content-Encoding", "identity")
+    hint = ""
+    if encoding != "identity":
+        hint = f"A proxy encodes the content ({encoding}). Disable that for the registry."
     return InvalidContentError(reason, message, url=redact_url(url), hint=hint)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Manifests, indexes and descriptors as the OCI image specification defines them. Pure. Private to the collection."""
+"""Manifests, indexes and descriptors, as defined by the OCI image specification. No I/O. Private to the collection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
-# All four, or a registry converts or says 404; and no */*, which switches off Artifactory's blocking of MIME types.
+# All four, because a registry may otherwise convert the manifest or respond 404. No */*, because it disables
+# Artifactory's blocking of MIME types.
 ACCEPT = ", ".join((OCI_INDEX, DOCKER_INDEX, OCI_MANIFEST, DOCKER_MANIFEST))
 
 _INDEXES = (OCI_INDEX, DOCKER_INDEX)
@@ -30,13 +31,13 @@ _IMAGE_CONFIGS = ("application/vnd.oci.image.config.v1+json", "application/vnd.d
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Descriptor:
-    """What a manifest says of something that it refers to. size is in bytes."""
+    """A reference to content, in a manifest or index. size: in bytes. is_runnable: whether it is an image for a platform."""
 
     media_type: str
     digest: str
     size: int
     platform: Platform | None = None
-    runnable: bool = True
+    is_runnable: bool = True
 
     @property
     def is_index(self) -> bool:
@@ -48,20 +49,20 @@ class Descriptor:
 
     @property
     def is_config(self) -> bool:
-        """Whether it is a configuration, of an image or of something else."""
+        """Whether it is the configuration of an image or of another artifact."""
         return ".config." in self.media_type or self.is_image_config
 
     @property
     def is_foreign(self) -> bool:
-        """Whether the content lies elsewhere by license, so that registries do not have to hold it."""
+        """Whether the content is not distributable, so that registries need not have it."""
         return "nondistributable" in self.media_type or "foreign" in self.media_type
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Manifest:
-    """A manifest or an index whose digest was computed from its bytes. size is in bytes.
+    """A manifest or an index with a verified digest. size: in bytes.
 
-    artifact_type: what it is, if it is neither an image nor an index, such as a Helm chart. Such a thing has no platform.
+    artifact_type: for an artifact, such as a Helm chart; empty for an image or an index. An artifact has no platform.
     """
 
     digest: str
@@ -78,30 +79,33 @@ class Manifest:
 
 
 def parse_manifest(body: bytes, content_type: str, *, digest: str, url: str) -> Manifest:
-    """Return the manifest in a body whose digest is known; raise Unusable.
+    """Return the manifest in a body with a known digest. Raises InvalidContentError.
 
-    What it is, its own mediaType says; else the Content-Type; else its form.
+    Its media type is in its field mediaType, else in the Content-Type, else it follows from its fields.
     """
     try:
         document = json.loads(body)
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise InvalidContentError("content", "a body that is no manifest.", url=url)
+        raise InvalidContentError("content", "the response is not a manifest.", url=url)
     if document.get("schemaVersion") == 1 or "fsLayers" in document:
-        raise InvalidContentError("schema1", "a manifest of the old schema 1, which today's clients refuse.", url=url)
+        raise InvalidContentError(
+            "schema1", "the manifest has schema version 1, which current clients do not support.", url=url
+        )
     try:
         return _parse(document, content_type.partition(";")[0].strip(), digest, len(body))
     except (KeyError, TypeError, ValueError) as exc:
-        raise InvalidContentError("content", f"a manifest that is not valid ({exc}).", url=url) from exc
+        raise InvalidContentError("content", f"the manifest is not valid ({exc}).", url=url) from exc
 
 
 def _parse(document: dict[str, t.Any], content_type: str, digest: str, size: int) -> Manifest:
     is_index = "manifests" in document
-    known = [media_type for media_type in (document.get("mediaType"), content_type) if media_type in ACCEPT.split(", ")]
-    if not known and not is_index and "layers" not in document:
-        raise ValueError(f"neither an index nor an image: {document.get('mediaType') or content_type}")
-    media_type = known[0] if known else (OCI_INDEX if is_index else OCI_MANIFEST)
+    supported = ACCEPT.split(", ")
+    media_types = [media_type for media_type in (document.get("mediaType"), content_type) if media_type in supported]
+    if not media_types and not is_index and "layers" not in document:
+        raise ValueError(f"unsupported media type: {document.get('mediaType') or content_type}")
+    media_type = media_types[0] if media_types else (OCI_INDEX if is_index else OCI_MANIFEST)
     if media_type in _INDEXES:
         return Manifest(digest, size, media_type, entries=tuple(map(_descriptor, document["manifests"])))
     config, layers = _descriptor(document["config"]), tuple(map(_descriptor, document["layers"]))
@@ -112,27 +116,28 @@ def _parse(document: dict[str, t.Any], content_type: str, digest: str, size: int
 def _descriptor(document: dict[str, t.Any]) -> Descriptor:
     digest, size = document["digest"], document["size"]
     if not is_digest(digest):
-        raise ValueError(f"a digest that cannot be verified: {digest[:20]!r}")
+        raise ValueError(f"unsupported digest: {digest[:20]!r}")
     if isinstance(size, bool) or not isinstance(size, int) or size < 0:
         raise ValueError(f"size {size!r}")
     if document.get("data"):
-        _check_data(document["data"], digest, size)
-    platform = Platform.of(document["platform"]) if document.get("platform") else None
+        _validate_data(document["data"], digest, size)
+    platform = Platform.from_document(document["platform"]) if document.get("platform") else None
     return Descriptor(document.get("mediaType", ""), digest, size, platform, _is_runnable(document, platform))
 
 
-def _check_data(data: str, digest: str, size: int) -> None:
-    """Raise ValueError unless content that lies in the descriptor is what the descriptor names."""
+def _validate_data(data: str, digest: str, size: int) -> None:
+    """Raise ValueError if the content that is embedded in a descriptor does not match it."""
     try:
         content = base64.b64decode(data, validate=True)
     except binascii.Error as exc:
-        raise ValueError("embedded data that is not base64") from exc
+        raise ValueError("embedded data is not base64") from exc
     if len(content) != size or digest_of(content, like=digest) != digest:
-        raise ValueError("embedded data that does not have its digest")
+        raise ValueError("embedded data does not match its digest")
 
 
 def _is_runnable(document: dict[str, t.Any], platform: Platform | None) -> bool:
-    """Return whether an index's entry is an image for a platform, and not an attestation or another artifact."""
-    attests = (document.get("annotations") or {}).get("vnd.docker.reference.type") == "attestation-manifest"
-    unknown = platform is None or "unknown" in (platform.os, platform.architecture)
-    return not attests and not unknown and not document.get("artifactType")
+    """Return whether an entry of an index is an image for a platform, and not an attestation or another artifact."""
+    annotations = document.get("annotations") or {}
+    is_attestation = annotations.get("vnd.docker.reference.type") == "attestation-manifest"
+    is_known = platform is not None and "unknown" not in (platform.os, platform.architecture)
+    return is_known and not is_attestation and not document.get("artifactType")

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Platforms: how they are written, and which entry of an index is meant. Pure. Private to the collection.
+"""Platforms: their notation, and the entries of an index that match them. No I/O. Private to the collection.
 
-A check must not be content with a neighbor, so there is no fallback from arm/v7 to arm/v6 or from amd64 to 386.
+A verification must not accept a similar platform, so there is no fallback from arm/v7 to arm/v6 or from amd64 to 386.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import In
 
 ALL = "all"
 
-# Names that users and builders write, and what the image specification calls them.
+# Names that users and builders write, with those of the image specification.
 _ALIASES = {
     "x86_64": ("amd64", ""),
     "x86-64": ("amd64", ""),
@@ -32,17 +32,17 @@ Entry = t.TypeVar("Entry")
 
 
 class PlatformNotFoundError(PullThroughError):
-    """An image that does not have all of the platforms that were asked for."""
+    """An image that is not available for all requested platforms. missing, available: for messages."""
 
-    def __init__(self, missing: t.Iterable[str], found: t.Iterable[str]) -> None:
+    def __init__(self, missing: t.Iterable[str], available: t.Iterable[str]) -> None:
         self.missing = ", ".join(missing)
-        self.found = ", ".join(sorted(found)) or "none"
-        super().__init__(f"The image has no {self.missing}; it has: {self.found}.")
+        self.available = ", ".join(sorted(available)) or "none"
+        super().__init__(f"The image is not available for {self.missing}. Available: {self.available}.")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Platform:
-    """Normalized; variant is empty when it is unset or the architecture's default."""
+    """A normalized platform. variant: empty if it is unset or the default of the architecture."""
 
     os: str
     architecture: str
@@ -50,22 +50,22 @@ class Platform:
     os_version: str = ""
 
     @classmethod
-    def of(cls, document: t.Mapping[str, t.Any]) -> Platform:
-        """Return the platform of an index entry's platform, or of an image's configuration."""
-        architecture, variant = _normal(str(document.get("architecture", "")), str(document.get("variant") or ""))
+    def from_document(cls, document: t.Mapping[str, t.Any]) -> Platform:
+        """Return the platform in an entry of an index, or in the configuration of an image."""
+        architecture, variant = _normalize(str(document.get("architecture", "")), str(document.get("variant") or ""))
         return cls(str(document.get("os", "")), architecture, variant, str(document.get("os.version") or ""))
 
     def __str__(self) -> str:
         system = f"{self.os}({self.os_version})" if self.os_version else self.os
         return "/".join(filter(None, (system, self.architecture, self.variant)))
 
-    def matches(self, found: Platform) -> bool:
-        """Return whether a platform that was found is the one that was asked for. An unset variant matches any."""
-        same = (self.os, self.architecture) == (found.os, found.architecture)
-        return same and (self.variant == found.variant or not self.variant or not found.variant)
+    def matches(self, other: Platform) -> bool:
+        """Return whether two platforms are the same. An unset variant matches any variant."""
+        is_same = (self.os, self.architecture) == (other.os, other.architecture)
+        return is_same and (self.variant == other.variant or not self.variant or not other.variant)
 
 
-def _normal(architecture: str, variant: str) -> tuple[str, str]:
+def _normalize(architecture: str, variant: str) -> tuple[str, str]:
     architecture, implied = _ALIASES.get(architecture.lower(), (architecture.lower(), ""))
     variant = variant.lower() or implied
     if variant and not variant.startswith("v") and architecture in ("arm", "arm64"):
@@ -74,13 +74,13 @@ def _normal(architecture: str, variant: str) -> tuple[str, str]:
 
 
 def parse_platforms(texts: t.Sequence[str]) -> tuple[Platform, ...] | None:
-    """Return the platforms as asked for, without repetitions; None for all of them. Raise InputError."""
+    """Return the platforms without duplicates; None for all. Raises InputError."""
     if ALL in texts:
         if len(texts) > 1:
-            raise InputError("platforms holds all together with others.", hint="Write all alone.")
+            raise InputError("platforms has all and other values.", hint="Set it to [all] or to a list of platforms.")
         return None
     if not texts:
-        raise InputError("platforms is empty.", hint="Name at least one, such as linux/amd64, or write all.")
+        raise InputError("platforms is empty.", hint="Set it to platforms such as linux/amd64, or to [all].")
     return tuple(dict.fromkeys(_parse(text) for text in texts))
 
 
@@ -91,27 +91,27 @@ def _parse(text: str) -> Platform:
             f"{text!r} is not a platform.",
             hint="Write os/architecture or os/architecture/variant, such as linux/amd64, or all.",
         )
-    architecture, variant = _normal(parts[1], parts[2] if len(parts) == 3 else "")
+    architecture, variant = _normalize(parts[1], parts[2] if len(parts) == 3 else "")
     return Platform(parts[0].lower(), architecture, variant)
 
 
 def select_platforms(
-    entries: t.Iterable[tuple[Platform, Entry]], wanted: t.Sequence[Platform] | None
+    entries: t.Iterable[tuple[Platform, Entry]], requested: t.Sequence[Platform] | None
 ) -> dict[str, Entry]:
-    """Return the entries that are meant, by the name of their platform: the first that matches, in the index's order.
+    """Return the first entry that matches each platform, by platform name. requested: None for all platforms.
 
-    wanted: None for all. Raises PlatformMissing.
+    Raises PlatformNotFoundError.
     """
-    found = list(entries)
-    names = [str(platform) for platform, _entry in found]
-    if not found:
-        raise PlatformNotFoundError(["platform that can be run"], names)
-    if wanted is None:
-        every: dict[str, Entry] = {}
-        for platform, entry in found:
-            every.setdefault(str(platform), entry)
-        return every
-    matches = {asked: next((pair for pair in found if asked.matches(pair[0])), None) for asked in wanted}
+    entries = list(entries)
+    names = [str(platform) for platform, _entry in entries]
+    if not entries:
+        raise PlatformNotFoundError(["any platform"], names)
+    if requested is None:
+        first_entries: dict[str, Entry] = {}
+        for platform, entry in entries:
+            first_entries.setdefault(str(platform), entry)
+        return first_entries
+    matches = {platform: next((pair for pair in entries if platform.matches(pair[0])), None) for platform in requested}
     if None in matches.values():
-        raise PlatformNotFoundError((str(asked) for asked, match in matches.items() if match is None), names)
+        raise PlatformNotFoundError((str(platform) for platform, match in matches.items() if match is None), names)
     return {str(platform): entry for platform, entry in filter(None, matches.values())}

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What refers to an image: signatures, attestations and SBOMs. Private to the collection.
+"""Referrers of an image: signatures, attestations and SBOMs. Private to the collection.
 
-Registries list it by an API; where that is missing, under a tag made of the digest. Older tools use more such tags.
+A registry lists them by the Referrers API or, without that API, under a tag made of the digest. Older tools use more tags.
 """
 
 from __future__ import annotations
@@ -15,41 +15,41 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors 
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import Descriptor, Manifest
 
-_LEGACY = (".sig", ".att", ".sbom")
+_LEGACY_SUFFIXES = (".sig", ".att", ".sbom")
 
 
 def find_referrers(registry: Registry, name: str, digests: t.Iterable[str]) -> dict[str, Manifest]:
-    """Return the manifests of all that refers to one of the digests, by their digest. Raises as Registry.manifest()."""
-    found: dict[str, Manifest] = {}
+    """Return the manifests that refer to the digests, by their own digest. Raises the same exceptions as Registry.get_manifest()."""
+    referrers: dict[str, Manifest] = {}
     subjects = list(dict.fromkeys(digests))
     for digest in subjects:
-        for entry in _listed(registry, name, digest):
-            if entry.digest not in found and entry.digest not in subjects:
-                found[entry.digest] = registry.manifest(name, entry.digest, entry)
-        for suffix in _LEGACY:
-            legacy = _if_any(registry, name, _tag(digest) + suffix)
-            if legacy is not None:
-                found[legacy.digest] = legacy
-    return found
+        for entry in _list_referrers(registry, name, digest):
+            if entry.digest not in referrers and entry.digest not in subjects:
+                referrers[entry.digest] = registry.get_manifest(name, entry.digest, entry)
+        for suffix in _LEGACY_SUFFIXES:
+            manifest = _get_manifest_or_none(registry, name, _digest_tag(digest) + suffix)
+            if manifest is not None:
+                referrers[manifest.digest] = manifest
+    return referrers
 
 
-def _listed(registry: Registry, name: str, digest: str) -> t.Sequence[Descriptor]:
-    listed = registry.referrers(name, digest)
-    if listed is not None:
-        return listed
-    fallback = _if_any(registry, name, _tag(digest))
-    # Some registries answer with the subject itself.
-    return fallback.entries if fallback is not None and fallback.is_index and fallback.digest != digest else ()
+def _list_referrers(registry: Registry, name: str, digest: str) -> t.Sequence[Descriptor]:
+    entries = registry.list_referrers(name, digest)
+    if entries is not None:
+        return entries
+    index = _get_manifest_or_none(registry, name, _digest_tag(digest))
+    # Some registries return the subject itself.
+    return index.entries if index is not None and index.is_index and index.digest != digest else ()
 
 
-def _if_any(registry: Registry, name: str, tag: str) -> Manifest | None:
+def _get_manifest_or_none(registry: Registry, name: str, tag: str) -> Manifest | None:
     try:
-        return registry.manifest(name, tag)
+        return registry.get_manifest(name, tag)
     except DownloadError as exc:
         if exc.status != 404:
             raise
     return None
 
 
-def _tag(digest: str) -> str:
+def _digest_tag(digest: str) -> str:
     return digest.replace(":", "-")

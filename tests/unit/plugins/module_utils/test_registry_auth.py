@@ -8,7 +8,7 @@ import concurrent.futures
 
 import pytest
 from fake_registry import FakeRegistry
-from scripted import ScriptedAnswer, ScriptedTransport
+from scripted import ScriptedResponse, ScriptedTransport
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials, basic_authorization
 from ansible_collections.cgr.pull_through.plugins.module_utils._download import DownloadClient
@@ -30,7 +30,7 @@ class Clock:
 
 
 def open_registry(fake, login=USER, clock=None):
-    transport = ScriptedTransport(by=fake)
+    transport = ScriptedTransport(respond=fake)
     registry = Registry(fake.base, login, transport=transport, sleep=lambda _s: None, clock=clock or Clock())
     return registry, transport
 
@@ -75,9 +75,9 @@ def test_the_usual_way_is_one_ping_then_one_token_for_each_repository():
         fake.add_image(name, "1", "2")
     registry, transport = open_registry(fake)
     for name in ("a/one", "a/two"):
-        registry.manifest(name, "1")
-        registry.manifest(name, "2")
-    assert [url.removeprefix(BASE) for _method, url in transport.asked] == [
+        registry.get_manifest(name, "1")
+        registry.get_manifest(name, "2")
+    assert [url.removeprefix(BASE) for _method, url in transport.calls] == [
         "/v2/",
         "/token?scope=repository%3Aa%2Fone%3Apull&service=registry.example.com",
         "/v2/a/one/manifests/1",
@@ -94,7 +94,7 @@ def test_the_password_goes_to_the_token_service_only():
     fake = FakeRegistry(challenge=BEARER)
     fake.add_image("a/b", "1")
     registry, transport = open_registry(fake)
-    registry.manifest("a/b", "1")
+    registry.get_manifest("a/b", "1")
     with_password = [r.url for r in transport.requests if r.headers.get("Authorization") == USER.basic]
     assert with_password == [request.url for request in token_requests(transport)]
 
@@ -103,7 +103,7 @@ def test_nobody_asks_for_a_token_without_a_password():
     fake = FakeRegistry(challenge=BEARER)
     fake.add_image("a/b", "1")
     registry, transport = open_registry(fake, Credentials())
-    registry.manifest("a/b", "1")
+    registry.get_manifest("a/b", "1")
     assert "Authorization" not in token_requests(transport)[0].headers
 
 
@@ -111,9 +111,9 @@ def test_a_scope_in_the_challenge_is_used_as_it_is():
     # Artifactory's ping has no scope, and its challenge for an image has one without the repository's key.
     fake = FakeRegistry(challenge=f'{BEARER},scope="repository:org/image:pull"')
     fake.add_image("key/org/image", "1")
-    fake.plays["/v2/"] = [ScriptedAnswer(200)]
+    fake.plays["/v2/"] = [ScriptedResponse(200)]
     registry, transport = open_registry(fake)
-    registry.manifest("key/org/image", "1")
+    registry.get_manifest("key/org/image", "1")
     assert list(fake.tokens.values()) == ["repository:org/image:pull"]
     assert len(transport.requests) == 4
 
@@ -123,7 +123,7 @@ def test_a_realm_keeps_its_own_query_and_port():
     fake.realm = f"{BASE}:443/key/token"
     fake.add_image("a/b", "1")
     registry, transport = open_registry(fake)
-    registry.manifest("a/b", "1")
+    registry.get_manifest("a/b", "1")
     assert token_requests(transport)[0].url == f"{BASE}:443/key/token?account=x&scope=repository%3Aa%2Fb%3Apull"
 
 
@@ -131,9 +131,9 @@ def test_a_token_can_be_called_access_token_and_have_no_life():
     fake = FakeRegistry(challenge=BEARER)
     fake.add_image("a/b", "1")
     fake.tokens["Bearer other"] = "x"
-    fake.plays["/token"] = [ScriptedAnswer(200, {"access_token": "other"})]
+    fake.plays["/token"] = [ScriptedResponse(200, {"access_token": "other"})]
     registry, _transport = open_registry(fake)
-    assert registry.manifest("a/b", "1").layers
+    assert registry.get_manifest("a/b", "1").layers
 
 
 def test_a_token_is_replaced_before_it_ends():
@@ -142,7 +142,7 @@ def test_a_token_is_replaced_before_it_ends():
     registry, transport = open_registry(fake, clock=clock)
     for passed in (0, 239, 2):  # 80 % of 300 seconds
         clock.now += passed
-        registry.manifest("a/b", "1")
+        registry.get_manifest("a/b", "1")
     assert len(token_requests(transport)) == 2
     assert not [r for r in transport.requests if "/manifests/" in r.url and "Authorization" not in r.headers]
 
@@ -151,18 +151,18 @@ def test_a_token_that_ends_too_early_is_replaced_once_and_the_request_repeated()
     fake = FakeRegistry(challenge=BEARER)
     fake.add_image("a/b", "1")
     registry, transport = open_registry(fake)
-    registry.manifest("a/b", "1")
+    registry.get_manifest("a/b", "1")
     fake.tokens.clear()
-    assert registry.manifest("a/b", "1").layers
+    assert registry.get_manifest("a/b", "1").layers
     assert len(token_requests(transport)) == 2
 
 
 def test_a_fresh_token_that_is_refused_too_ends_it():
     fake = FakeRegistry(challenge=BEARER)
-    fake.plays["/token"] = [ScriptedAnswer(200, {"token": "worthless"})]
+    fake.plays["/token"] = [ScriptedResponse(200, {"token": "worthless"})]
     registry, transport = open_registry(fake)
     with pytest.raises(DownloadError) as caught:
-        registry.manifest("a/b", "1")
+        registry.get_manifest("a/b", "1")
     assert caught.value.status == 401
     assert len(token_requests(transport)) == 2
 
@@ -172,17 +172,17 @@ def test_threads_that_need_a_token_wait_for_one_request():
     fake.add_image("a/b", "1")
     registry, transport = open_registry(fake)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        assert len(list(pool.map(lambda _n: registry.manifest("a/b", "1"), range(32)))) == 32
+        assert len(list(pool.map(lambda _n: registry.get_manifest("a/b", "1"), range(32)))) == 32
     assert len(token_requests(transport)) == 1
-    assert [url for _method, url in transport.asked].count(f"{BASE}/v2/") == 1
+    assert [url for _method, url in transport.calls].count(f"{BASE}/v2/") == 1
 
 
 def test_a_thread_whose_token_was_replaced_by_another_uses_that():
-    transport = ScriptedTransport(by=FakeRegistry(challenge=BEARER))
+    transport = ScriptedTransport(respond=FakeRegistry(challenge=BEARER))
     authorizer = Authorizer(BASE, USER, DownloadClient(BASE, transport, TransferStats()), clock=Clock())
     old = authorizer.authorization("a/b")
-    new = authorizer.refresh("a/b", BEARER, refused=old)
-    assert authorizer.refresh("a/b", BEARER, refused=old) == new != old
+    new = authorizer.refresh("a/b", BEARER, rejected=old)
+    assert authorizer.refresh("a/b", BEARER, rejected=old) == new != old
     assert len(token_requests(transport)) == 2
 
 
@@ -191,7 +191,7 @@ def test_basic_is_answered_with_the_password():
     fake.tokens[USER.basic] = ""
     fake.add_image("a/b", "1")
     registry, transport = open_registry(fake)
-    registry.manifest("a/b", "1")
+    registry.get_manifest("a/b", "1")
     assert [request.headers.get("Authorization") for request in transport.requests] == [
         None,
         basic_authorization("user", "secret"),
@@ -203,7 +203,7 @@ def test_basic_that_is_refused_is_not_sent_again(login):
     fake = FakeRegistry(challenge='Basic realm="x"')
     registry, transport = open_registry(fake, login)
     with pytest.raises(DownloadError) as caught:
-        registry.manifest("a/b", "1")
+        registry.get_manifest("a/b", "1")
     assert caught.value.status == 401 and len(transport.requests) == 2
 
 
@@ -212,7 +212,7 @@ def test_a_bearer_is_sent_as_it_is_and_nothing_else_is_tried():
     fake.add_image("a/b", "1")
     registry, transport = open_registry(fake, Credentials(bearer="access-token"))
     with pytest.raises(DownloadError):
-        registry.manifest("a/b", "1")
+        registry.get_manifest("a/b", "1")
     assert [request.headers["Authorization"] for request in transport.requests] == ["Bearer access-token"]
 
 
@@ -220,7 +220,7 @@ def test_a_challenge_that_cannot_be_answered_ends_it():
     fake = FakeRegistry(challenge="Negotiate")
     registry, transport = open_registry(fake)
     with pytest.raises(DownloadError) as caught:
-        registry.manifest("a/b", "1")
+        registry.get_manifest("a/b", "1")
     assert caught.value.response_message == "authentication required" and len(transport.requests) == 2
 
 
@@ -239,7 +239,7 @@ def test_credentials_do_not_go_to_a_doubtful_token_service(realm, why):
     fake = FakeRegistry(challenge=f'Bearer realm="{realm}?x=y"')
     registry, transport = open_registry(fake)
     with pytest.raises(DownloadError, match=why):
-        registry.manifest("a/b", "1")
+        registry.get_manifest("a/b", "1")
     assert all(request.url.startswith(BASE) for request in transport.requests)
 
 
@@ -248,17 +248,17 @@ def test_a_token_service_on_another_host_of_a_local_registry_is_fine():
     fake.realm = "http://127.0.0.1:5001/token"
     fake.add_image("a/b", "1")
     registry, _transport = open_registry(fake)
-    assert registry.manifest("a/b", "1").layers
+    assert registry.get_manifest("a/b", "1").layers
 
 
 @pytest.mark.parametrize(
     ("play", "status", "response_message"),
     [
-        (ScriptedAnswer(401, {"errors": [{"status": 401, "message": "Bad Credentials"}]}), 401, "Bad Credentials"),
-        (ScriptedAnswer(403, {"errors": [{"code": "FORBIDDEN", "message": "Forbidden"}]}), 403, "Forbidden"),
-        (ScriptedAnswer(200, {"tokens": []}), 200, "without a token"),
-        (ScriptedAnswer(200, "[]"), 200, "without a token"),
-        (ScriptedAnswer(200, {"token": "x", "expires_in": "soon"}), 200, "without a token"),
+        (ScriptedResponse(401, {"errors": [{"status": 401, "message": "Bad Credentials"}]}), 401, "Bad Credentials"),
+        (ScriptedResponse(403, {"errors": [{"code": "FORBIDDEN", "message": "Forbidden"}]}), 403, "Forbidden"),
+        (ScriptedResponse(200, {"tokens": []}), 200, "has no token"),
+        (ScriptedResponse(200, "[]"), 200, "has no token"),
+        (ScriptedResponse(200, {"token": "x", "expires_in": "soon"}), 200, "has no token"),
     ],
 )
 def test_what_a_token_service_refuses(play, status, response_message):
@@ -266,31 +266,31 @@ def test_what_a_token_service_refuses(play, status, response_message):
     fake.plays["/token"] = [play]
     registry, _transport = open_registry(fake)
     with pytest.raises(DownloadError) as caught:
-        registry.manifest("a/b", "1")
+        registry.get_manifest("a/b", "1")
     assert caught.value.status == status and response_message in caught.value.response_message
 
 
 def test_a_token_service_that_is_busy_is_asked_again():
     fake = FakeRegistry(challenge=BEARER)
     fake.add_image("a/b", "1")
-    fake.plays["/token"] = [ScriptedAnswer(503, "busy"), ScriptedAnswer(200, {"token": "given"})]
+    fake.plays["/token"] = [ScriptedResponse(503, "busy"), ScriptedResponse(200, {"token": "given"})]
     fake.tokens["Bearer given"] = ""
     registry, _transport = open_registry(fake)
-    assert registry.manifest("a/b", "1").layers
+    assert registry.get_manifest("a/b", "1").layers
 
 
 def test_a_challenge_of_another_host_is_not_answered():
     fake = FakeRegistry()
-    elsewhere = ScriptedAnswer(302, b"", {"Location": "https://blobs.example.net/v2/"})
-    challenge = ScriptedAnswer(401, "no", {"WWW-Authenticate": 'Bearer realm="https://blobs.example.net/token"'})
+    elsewhere = ScriptedResponse(302, b"", {"Location": "https://blobs.example.net/v2/"})
+    challenge = ScriptedResponse(401, "no", {"WWW-Authenticate": 'Bearer realm="https://blobs.example.net/token"'})
     fake.plays["/v2/"] = [elsewhere, challenge]
     fake.plays["/v2/a/b/manifests/1"] = [
-        ScriptedAnswer(302, b"", {"Location": "https://blobs.example.net/x"}),
-        unanswerable := ScriptedAnswer(401, "no", challenge.headers),
+        ScriptedResponse(302, b"", {"Location": "https://blobs.example.net/x"}),
+        unanswerable := ScriptedResponse(401, "no", challenge.headers),
     ]
     fake.plays["/x"] = [unanswerable]
     registry, transport = open_registry(fake)
     with pytest.raises(DownloadError) as caught:
-        registry.manifest("a/b", "1")
+        registry.get_manifest("a/b", "1")
     assert caught.value.status == 401 and not token_requests(transport)
     assert not [request for request in transport.requests if "Authorization" in request.headers]

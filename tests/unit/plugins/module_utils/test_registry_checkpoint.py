@@ -21,7 +21,7 @@ def test_what_was_added_is_known_to_the_next_run(tmp_path):
     first.add(ONE)
     first.close()
     second = Checkpoint(str(file))
-    assert second.knows(ONE) and not second.knows(TWO)
+    assert second.has(ONE) and not second.has(TWO)
     second.close()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
@@ -36,7 +36,7 @@ def test_a_line_that_was_cut_does_not_count_and_spoils_no_other(tmp_path):
     second.add(TWO)
     second.close()
     third = Checkpoint(str(file), writable=False)
-    assert third.knows(ONE) and third.knows(TWO)
+    assert third.has(ONE) and third.has(TWO)
 
 
 def test_a_file_that_is_only_read_is_not_made(tmp_path):
@@ -51,7 +51,7 @@ def test_without_a_file_nothing_is_known():
     nowhere = Checkpoint()
     nowhere.add(ONE)
     nowhere.close()
-    assert not nowhere.knows(ONE)
+    assert not nowhere.has(ONE)
 
 
 @pytest.mark.parametrize("make", [lambda path: path / "none" / "file", lambda path: path], ids=["no folder", "folder"])

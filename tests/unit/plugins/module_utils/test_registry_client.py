@@ -13,7 +13,7 @@ import threading
 
 import pytest
 from fake_registry import CutAnswer, FakeRegistry, sha256, unknown_manifest
-from scripted import ScriptedAnswer, ScriptedTransport
+from scripted import ScriptedResponse, ScriptedTransport
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
@@ -37,7 +37,7 @@ ENCODED = gzip.compress(BLOB, mtime=0)
 
 
 def open_registry(fake, login=Credentials()):
-    pauses, transport = [], ScriptedTransport(by=fake)
+    pauses, transport = [], ScriptedTransport(respond=fake)
     registry = Registry(fake.base, login, transport=transport, sleep=pauses.append)
     return registry, transport, pauses
 
@@ -52,7 +52,7 @@ def with_blob(*plays, body=BLOB):
     blob = descriptor(body)
     fake.add_blob("a/b", body)
     path = f"/v2/a/b/blobs/{blob.digest}"
-    fake.plays[path] = [*plays, ScriptedAnswer(200, body)]
+    fake.plays[path] = [*plays, ScriptedResponse(200, body)]
     return fake, blob, path
 
 
@@ -67,7 +67,7 @@ def cut():
 
 
 def manifests_asked(transport):
-    return sum("/manifests/" in url for _method, url in transport.asked)
+    return sum("/manifests/" in url for _method, url in transport.calls)
 
 
 # Manifests
@@ -77,7 +77,7 @@ def test_the_accept_header_has_all_four_types_and_nothing_wide():
     fake = FakeRegistry()
     fake.add_image("a/b", "1")
     registry, transport, _pauses = open_registry(fake)
-    registry.manifest("a/b", "1")
+    registry.get_manifest("a/b", "1")
     accept = transport.requests[-1].headers["Accept"]
     assert set(accept.split(", ")) == {OCI_INDEX, DOCKER_INDEX, OCI_MANIFEST, DOCKER_MANIFEST} and "*" not in accept
     assert not [request for request in transport.requests if "Range" in request.headers]
@@ -134,38 +134,38 @@ def test_a_manifest_by_digest_has_that_digest(algorithm):
     fake = FakeRegistry()
     body = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}).encode()
     digest = f"{algorithm}:{hashlib.new(algorithm, body).hexdigest()}"
-    fake.plays[f"/v2/a/b/manifests/{digest}"] = [ScriptedAnswer(200, body)]
+    fake.plays[f"/v2/a/b/manifests/{digest}"] = [ScriptedResponse(200, body)]
     registry, _transport, _pauses = open_registry(fake)
-    assert registry.manifest("a/b", digest).digest == digest
+    assert registry.get_manifest("a/b", digest).digest == digest
 
 
 def test_the_digest_of_a_tag_is_computed_when_no_header_tells_it():
     body = json.dumps({"manifests": []}).encode()
-    registry, _transport, _pauses = open_registry(with_manifest(ScriptedAnswer(200, body)))
-    assert registry.manifest("a/b", "1").digest == sha256(body)
+    registry, _transport, _pauses = open_registry(with_manifest(ScriptedResponse(200, body)))
+    assert registry.get_manifest("a/b", "1").digest == sha256(body)
 
 
 def test_a_manifest_with_another_digest_is_asked_for_once_more():
     fake = FakeRegistry()
     good = fake.add_image("a/b", "1")
     path = f"/v2/a/b/manifests/{good['digest']}"
-    fake.plays[path] = [ScriptedAnswer(200, {"manifests": []}), fake(Request("GET", BASE + path))]
+    fake.plays[path] = [ScriptedResponse(200, {"manifests": []}), fake(Request("GET", BASE + path))]
     registry, transport, pauses = open_registry(fake)
-    assert registry.manifest("a/b", good["digest"]).digest == good["digest"]
+    assert registry.get_manifest("a/b", good["digest"]).digest == good["digest"]
     assert manifests_asked(transport) == 2 and len(pauses) == 1
 
-    fake.plays[path] = [ScriptedAnswer(200, {"manifests": []})]
+    fake.plays[path] = [ScriptedResponse(200, {"manifests": []})]
     registry, transport, _pauses = open_registry(fake)
     with pytest.raises(InvalidContentError) as caught:
-        registry.manifest("a/b", good["digest"])
+        registry.get_manifest("a/b", good["digest"])
     assert caught.value.reason == "digest" and manifests_asked(transport) == 2
 
 
 def test_a_manifest_that_is_not_what_its_own_header_says():
-    play = ScriptedAnswer(200, {"manifests": []}, {"Docker-Content-Digest": sha256(b"other")})
+    play = ScriptedResponse(200, {"manifests": []}, {"Docker-Content-Digest": sha256(b"other")})
     registry, _transport, _pauses = open_registry(with_manifest(play))
     with pytest.raises(InvalidContentError) as caught:
-        registry.manifest("a/b", "1")
+        registry.get_manifest("a/b", "1")
     assert caught.value.reason == "digest"
 
 
@@ -174,27 +174,27 @@ def test_a_manifest_of_another_size_than_its_descriptor():
     entry = fake.add_image("a/b", "1")
     registry, _transport, _pauses = open_registry(fake)
     with pytest.raises(InvalidContentError) as caught:
-        registry.manifest("a/b", entry["digest"], Descriptor(OCI_MANIFEST, entry["digest"], entry["size"] + 1))
+        registry.get_manifest("a/b", entry["digest"], Descriptor(OCI_MANIFEST, entry["digest"], entry["size"] + 1))
     assert caught.value.reason == "size"
 
 
 def test_a_manifest_without_end_is_not_read_to_its_end():
-    registry, _transport, _pauses = open_registry(with_manifest(ScriptedAnswer(200, b" " * (5 << 20))))
-    with pytest.raises(InvalidContentError, match="more than 4 MiB"):
-        registry.manifest("a/b", "1")
+    registry, _transport, _pauses = open_registry(with_manifest(ScriptedResponse(200, b" " * (5 << 20))))
+    with pytest.raises(InvalidContentError, match="larger than 4 MiB"):
+        registry.get_manifest("a/b", "1")
 
 
 @pytest.mark.parametrize(
     "play",
     [
-        ScriptedAnswer(200, "<!doctype html><title>Log in</title>"),
-        ScriptedAnswer(200, "welcome", {"Content-Type": "text/html; charset=utf-8"}),
+        ScriptedResponse(200, "<!doctype html><title>Log in</title>"),
+        ScriptedResponse(200, "welcome", {"Content-Type": "text/html; charset=utf-8"}),
     ],
 )
 def test_a_web_page_is_no_manifest_and_not_asked_for_again(play):
     registry, transport, _pauses = open_registry(with_manifest(play))
     with pytest.raises(InvalidContentError) as caught:
-        registry.manifest("a/b", "1")
+        registry.get_manifest("a/b", "1")
     assert caught.value.reason == "html" and manifests_asked(transport) == 1
 
 
@@ -205,21 +205,26 @@ def test_a_web_page_is_no_manifest_and_not_asked_for_again(play):
     ("play", "response_message", "code", "html"),
     [
         (unknown_manifest(), "The named manifest is not known to the registry.", "MANIFEST_UNKNOWN", False),
-        (ScriptedAnswer(403, {"errors": [{"status": 403, "message": "No."}]}), "No.", "", False),
-        (ScriptedAnswer(404, {"errors": [{"code": "NAME_UNKNOWN"}]}), "NAME_UNKNOWN", "NAME_UNKNOWN", False),
-        (ScriptedAnswer(400, {"errors": []}), '{"errors": []}', "", False),
-        (ScriptedAnswer(400, {"errors": "many"}), '{"errors": "many"}', "", False),
-        (ScriptedAnswer(404, "<html><title>404\nNot Found</title>"), "an HTML page titled", "", True),
-        (ScriptedAnswer(404, "", {"Content-Type": "text/html"}), "an HTML page", "", True),
-        (ScriptedAnswer(403, "<?xml version='1.0'?><Code>X</Code>"), "<?xml version='1.0'?><Code>X</Code>", "", False),
-        (ScriptedAnswer(404, "plain"), "plain", "", False),
-        (ScriptedAnswer(404), "", "", False),
+        (ScriptedResponse(403, {"errors": [{"status": 403, "message": "No."}]}), "No.", "", False),
+        (ScriptedResponse(404, {"errors": [{"code": "NAME_UNKNOWN"}]}), "NAME_UNKNOWN", "NAME_UNKNOWN", False),
+        (ScriptedResponse(400, {"errors": []}), '{"errors": []}', "", False),
+        (ScriptedResponse(400, {"errors": "many"}), '{"errors": "many"}', "", False),
+        (ScriptedResponse(404, "<html><title>404\nNot Found</title>"), "an HTML page titled", "", True),
+        (ScriptedResponse(404, "", {"Content-Type": "text/html"}), "an HTML page", "", True),
+        (
+            ScriptedResponse(403, "<?xml version='1.0'?><Code>X</Code>"),
+            "<?xml version='1.0'?><Code>X</Code>",
+            "",
+            False,
+        ),
+        (ScriptedResponse(404, "plain"), "plain", "", False),
+        (ScriptedResponse(404), "", "", False),
     ],
 )
 def test_refusals_of_all_forms_are_read_and_not_repeated(play, response_message, code, html):
     registry, transport, pauses = open_registry(with_manifest(play))
     with pytest.raises(DownloadError) as caught:
-        registry.manifest("a/b", "1")
+        registry.get_manifest("a/b", "1")
     error = caught.value
     assert error.response_message.startswith(response_message) and (error.code, error.html) == (code, html)
     assert error.details()["status"] == play.status and error.details()["code"] == code
@@ -228,9 +233,9 @@ def test_refusals_of_all_forms_are_read_and_not_repeated(play, response_message,
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_a_busy_registry_is_asked_three_times(status):
-    registry, transport, pauses = open_registry(with_manifest(ScriptedAnswer(status, "busy")))
+    registry, transport, pauses = open_registry(with_manifest(ScriptedResponse(status, "busy")))
     with pytest.raises(DownloadError):
-        registry.manifest("a/b", "1")
+        registry.get_manifest("a/b", "1")
     assert manifests_asked(transport) == 3 and len(pauses) == 2
 
 
@@ -238,16 +243,16 @@ def test_a_busy_registry_that_recovers_is_no_failure():
     fake = FakeRegistry()
     fake.add_image("a/b", "2")
     good = fake(Request("GET", f"{BASE}/v2/a/b/manifests/2"))
-    fake.plays["/v2/a/b/manifests/1"] = [cut(), ScriptedAnswer(429, "", {"Retry-After": "7"}), good]
+    fake.plays["/v2/a/b/manifests/1"] = [cut(), ScriptedResponse(429, "", {"Retry-After": "7"}), good]
     registry, _transport, pauses = open_registry(fake)
-    assert registry.manifest("a/b", "1").layers
+    assert registry.get_manifest("a/b", "1").layers
     assert pauses[1] == 7.0
 
 
 def test_a_long_retry_after_is_cut():
-    registry, _transport, pauses = open_registry(with_manifest(ScriptedAnswer(429, "", {"Retry-After": "3600"})))
+    registry, _transport, pauses = open_registry(with_manifest(ScriptedResponse(429, "", {"Retry-After": "3600"})))
     with pytest.raises(DownloadError):
-        registry.manifest("a/b", "1")
+        registry.get_manifest("a/b", "1")
     assert pauses == [60.0, 60.0]
 
 
@@ -255,7 +260,7 @@ def test_what_will_not_pass_is_not_repeated():
     error = TransportError("not trusted.", method="GET", url=BASE, transient=False)
     registry, transport, _pauses = open_registry(with_manifest(error))
     with pytest.raises(TransportError):
-        registry.manifest("a/b", "1")
+        registry.get_manifest("a/b", "1")
     assert manifests_asked(transport) == 1
 
 
@@ -265,16 +270,16 @@ def test_what_will_not_pass_is_not_repeated():
 def test_a_blob_is_verified_and_counted():
     fake, blob, _path = with_blob()
     registry, _transport, _pauses = open_registry(fake)
-    registry.blob("a/b", blob)
-    assert registry.counter.bytes == len(BLOB) and registry.counter.requests == 2
+    registry.download_blob("a/b", blob)
+    assert registry.stats.bytes == len(BLOB) and registry.stats.requests == 2
 
 
 @pytest.mark.parametrize("body", [b"", b"{}"], ids=["nothing", "empty object"])
 def test_an_empty_blob(body):
     fake, blob, _path = with_blob(body=body)
     registry, _transport, _pauses = open_registry(fake)
-    registry.blob("a/b", blob)
-    assert registry.counter.bytes == len(body)
+    registry.download_blob("a/b", blob)
+    assert registry.stats.bytes == len(body)
 
 
 def test_a_blob_with_a_sha512_digest():
@@ -282,8 +287,8 @@ def test_a_blob_with_a_sha512_digest():
     blob = descriptor(BLOB, f"sha512:{hashlib.sha512(BLOB).hexdigest()}")
     fake.add_blob("a/b", BLOB, digest=blob.digest)
     registry, _transport, _pauses = open_registry(fake)
-    registry.blob("a/b", blob)
-    assert registry.counter.bytes == len(BLOB)
+    registry.download_blob("a/b", blob)
+    assert registry.stats.bytes == len(BLOB)
 
 
 @pytest.mark.parametrize(
@@ -292,77 +297,77 @@ def test_a_blob_with_a_sha512_digest():
     ids=["truncated", "oversize", "changed", "empty"],
 )
 def test_a_blob_that_is_not_what_was_promised_is_fetched_once_more(body, reason):
-    fake, blob, path = with_blob(ScriptedAnswer(200, body))
+    fake, blob, path = with_blob(ScriptedResponse(200, body))
     registry, transport, pauses = open_registry(fake)
-    registry.blob("a/b", blob)
+    registry.download_blob("a/b", blob)
     assert len(pauses) == 1
 
-    fake.plays[path] = [ScriptedAnswer(200, body)]
+    fake.plays[path] = [ScriptedResponse(200, body)]
     with pytest.raises(InvalidContentError) as caught:
-        registry.blob("a/b", blob)
+        registry.download_blob("a/b", blob)
     assert caught.value.reason == reason and len(pauses) == 2
-    assert transport.asked[-1] == ("GET", f"{BASE}{path}")
+    assert transport.calls[-1] == ("GET", f"{BASE}{path}")
 
 
 def test_an_endless_blob_is_not_read_to_its_end():
-    endless = ScriptedAnswer(200, b"x" * (40 << 20))
+    endless = ScriptedResponse(200, b"x" * (40 << 20))
     fake, blob, path = with_blob(endless)
     fake.plays[path] = [endless]
     registry, _transport, _pauses = open_registry(fake)
     with pytest.raises(InvalidContentError):
-        registry.blob("a/b", blob)
-    assert registry.counter.bytes == 2 << 20 and endless.closed
+        registry.download_blob("a/b", blob)
+    assert registry.stats.bytes == 2 << 20 and endless.closed
 
 
 def test_a_blob_that_breaks_off_is_fetched_whole_twice_more():
     fake, blob, path = with_blob(CutAnswer(200, BLOB), CutAnswer(200, BLOB))
     registry, transport, pauses = open_registry(fake)
-    registry.blob("a/b", blob)
+    registry.download_blob("a/b", blob)
     assert len(pauses) == 2
     assert not [request for request in transport.requests if "Range" in request.headers]
 
     fake.plays[path] = [CutAnswer(200, BLOB)]
     with pytest.raises(TransportError):
-        registry.blob("a/b", blob)
+        registry.download_blob("a/b", blob)
 
 
 def test_a_web_page_is_no_blob():
-    page = ScriptedAnswer(200, "<html>", {"Content-Type": "text/html"})
+    page = ScriptedResponse(200, "<html>", {"Content-Type": "text/html"})
     fake, blob, path = with_blob(page)
     fake.plays[path] = [page]
     registry, _transport, pauses = open_registry(fake)
     with pytest.raises(InvalidContentError) as caught:
-        registry.blob("a/b", blob)
+        registry.download_blob("a/b", blob)
     assert caught.value.reason == "html" and not pauses
 
 
 def test_a_proxy_that_encodes_is_named():
-    encoded = ScriptedAnswer(200, ENCODED, {"Content-Encoding": "gzip"})
+    encoded = ScriptedResponse(200, ENCODED, {"Content-Encoding": "gzip"})
     fake, blob, path = with_blob(encoded)
     fake.plays[path] = [encoded]
     registry, _transport, _pauses = open_registry(fake)
     with pytest.raises(InvalidContentError) as caught:
-        registry.blob("a/b", blob)
-    assert "A proxy on the way encodes contents (gzip)" in caught.value.hint
+        registry.download_blob("a/b", blob)
+    assert "A proxy encodes the content (gzip)" in caught.value.hint
 
 
 def test_a_configuration_is_read_and_verified():
     fake, blob, _path = with_blob(body=b'{"os": "linux"}')
     registry, _transport, _pauses = open_registry(fake)
-    assert registry.config("a/b", blob) == {"os": "linux"}
+    assert registry.get_config("a/b", blob) == {"os": "linux"}
 
 
 @pytest.mark.parametrize("body", [b"[]", b"\x1f\x8b"])
 def test_a_configuration_that_is_no_object_is_empty(body):
     fake, blob, _path = with_blob(body=body)
     registry, _transport, _pauses = open_registry(fake)
-    assert registry.config("a/b", blob) == {}
+    assert registry.get_config("a/b", blob) == {}
 
 
 def test_a_huge_configuration_is_not_fetched():
     registry, transport, _pauses = open_registry(FakeRegistry())
     with pytest.raises(InvalidContentError):
-        registry.config("a/b", Descriptor("", sha256(b""), 5 << 20))
+        registry.get_config("a/b", Descriptor("", sha256(b""), 5 << 20))
     assert not transport.requests
 
 
@@ -370,7 +375,7 @@ def test_a_huge_configuration_is_not_fetched():
 
 
 def redirect(target, status=307):
-    return ScriptedAnswer(status, "moved", {"Location": target})
+    return ScriptedResponse(status, "moved", {"Location": target})
 
 
 def with_redirect(*targets, login_needed=False):
@@ -380,7 +385,7 @@ def with_redirect(*targets, login_needed=False):
     fake.plays[path] = [redirect(targets[0])]
     for number, target in enumerate(targets[1:]):
         fake.plays[f"/hop{number}"] = [redirect(target)]
-    fake.plays["/content"] = [ScriptedAnswer(200, BLOB)]
+    fake.plays["/content"] = [ScriptedResponse(200, BLOB)]
     return fake, blob
 
 
@@ -400,7 +405,7 @@ def test_the_login_is_shown_to_the_registry_alone(target, shown_to):
     fake, blob = with_redirect(target, login_needed=True)
     registry, transport, _pauses = open_registry(fake, Credentials("user", "secret"))
     fake.tokens[Credentials("user", "secret").basic] = ""
-    registry.blob("a/b", blob)
+    registry.download_blob("a/b", blob)
     at_content = [request for request in transport.requests if "/content" in request.url]
     assert len(at_content) == 1 and ("Authorization" in at_content[0].headers) is shown_to
 
@@ -410,19 +415,19 @@ def test_each_kind_of_redirect_is_followed(status):
     fake, blob = with_redirect("/content")
     fake.plays[f"/v2/a/b/blobs/{blob.digest}"] = [redirect("/content", status)]
     registry, _transport, _pauses = open_registry(fake)
-    registry.blob("a/b", blob)
-    assert registry.counter.bytes == len(BLOB)
+    registry.download_blob("a/b", blob)
+    assert registry.stats.bytes == len(BLOB)
 
 
 def test_five_redirects_are_followed_and_no_more():
     hops = [f"{STORAGE}/hop{number}" for number in range(5)]
     fake, blob = with_redirect(*hops[:4], f"{STORAGE}/content")
     registry, _transport, _pauses = open_registry(fake)
-    registry.blob("a/b", blob)
+    registry.download_blob("a/b", blob)
     fake, blob = with_redirect(*hops, f"{STORAGE}/content")
     registry, _transport, _pauses = open_registry(fake)
     with pytest.raises(DownloadError, match="more than 5 redirects"):
-        registry.blob("a/b", blob)
+        registry.download_blob("a/b", blob)
 
 
 @pytest.mark.parametrize(
@@ -441,33 +446,33 @@ def test_doubtful_redirects_are_refused(targets, why):
     fake, blob = with_redirect(*targets)
     registry, transport, _pauses = open_registry(fake)
     with pytest.raises(DownloadError, match=why):
-        registry.blob("a/b", blob)
-    assert not [url for _method, url in transport.asked if url.endswith("/content")]
+        registry.download_blob("a/b", blob)
+    assert not [url for _method, url in transport.calls if url.endswith("/content")]
 
 
 def test_a_registry_inside_may_redirect_to_storage_inside():
     fake, blob = with_redirect("http://127.0.0.2:9000/content")
     fake.base = "http://127.0.0.1:5000"
     registry, _transport, _pauses = open_registry(fake)
-    registry.blob("a/b", blob)
-    assert registry.counter.bytes == len(BLOB)
+    registry.download_blob("a/b", blob)
+    assert registry.stats.bytes == len(BLOB)
 
 
 def test_a_signature_is_not_shown():
     fake, blob = with_redirect(f"{STORAGE}/content?X-Amz-Signature=abc")
-    fake.plays["/content"] = [ScriptedAnswer(403, "expired")]
+    fake.plays["/content"] = [ScriptedResponse(403, "expired")]
     registry, _transport, _pauses = open_registry(fake)
     with pytest.raises(DownloadError) as caught:
-        registry.blob("a/b", blob)
+        registry.download_blob("a/b", blob)
     assert caught.value.url == f"{STORAGE}/content" and "abc" not in str(caught.value)
 
 
 def test_after_a_break_the_registry_is_asked_anew_for_where_the_content_lies():
     fake, blob = with_redirect(f"{STORAGE}/content?signature=old")
-    fake.plays["/content"] = [CutAnswer(200, BLOB), ScriptedAnswer(200, BLOB)]
+    fake.plays["/content"] = [CutAnswer(200, BLOB), ScriptedResponse(200, BLOB)]
     registry, transport, _pauses = open_registry(fake)
-    registry.blob("a/b", blob)
-    assert [url.partition("?")[0].rpartition("/")[2] for _method, url in transport.asked[1:]] == [
+    registry.download_blob("a/b", blob)
+    assert [url.partition("?")[0].rpartition("/")[2] for _method, url in transport.calls[1:]] == [
         blob.digest,
         "content",
         blob.digest,
@@ -482,7 +487,7 @@ def fail_times(registry, count):
     errors = []
     for number in range(count):
         with pytest.raises((DownloadError, TransportError, SkippedError)) as caught:
-            registry.manifest("a/b", str(number))
+            registry.get_manifest("a/b", str(number))
         errors.append(caught.value)
     return errors
 
@@ -494,7 +499,7 @@ def refusing(play):
 
 
 def test_after_three_refused_logins_the_rest_is_skipped():
-    registry, transport, _pauses = open_registry(refusing(ScriptedAnswer(401, "bad")), Credentials("user", "wrong"))
+    registry, transport, _pauses = open_registry(refusing(ScriptedResponse(401, "bad")), Credentials("user", "wrong"))
     errors = fail_times(registry, 5)
     assert [isinstance(error, SkippedError) for error in errors] == [False, False, False, True, True]
     assert errors[4].cause is errors[2] and manifests_asked(transport) == 3
@@ -507,12 +512,14 @@ def test_after_three_lost_connections_the_rest_is_skipped():
 
 @pytest.mark.parametrize("status", [403, 404, 503])
 def test_refusals_of_single_images_do_not_stop_the_others(status):
-    registry, _transport, _pauses = open_registry(refusing(ScriptedAnswer(status, "no")), Credentials("user", "right"))
+    registry, _transport, _pauses = open_registry(
+        refusing(ScriptedResponse(status, "no")), Credentials("user", "right")
+    )
     assert not [error for error in fail_times(registry, 5) if isinstance(error, SkippedError)]
 
 
 def test_without_a_login_401_says_nothing_of_the_other_images():
-    registry, _transport, _pauses = open_registry(refusing(ScriptedAnswer(401, "private")))
+    registry, _transport, _pauses = open_registry(refusing(ScriptedResponse(401, "private")))
     assert not [error for error in fail_times(registry, 5) if isinstance(error, SkippedError)]
 
 
@@ -523,7 +530,7 @@ def test_a_success_in_between_closes_the_circuit_again():
     errors = []
     for _round in range(2):
         errors += fail_times(registry, 2)
-        assert registry.manifest("a/b", "good").layers
+        assert registry.get_manifest("a/b", "good").layers
     assert not [error for error in errors if isinstance(error, SkippedError)]
 
 
@@ -576,17 +583,17 @@ def test_one_connection_serves_many_blobs(server):
     registry = real_registry(server)
     before = Handler.connections
     for kind in ("plain", "chunked", "plain", "plain"):
-        registry.blob(f"{kind}/x", descriptor(BLOB))
-    assert Handler.connections - before == 1 and registry.counter.bytes == 4 * len(BLOB)
+        registry.download_blob(f"{kind}/x", descriptor(BLOB))
+    assert Handler.connections - before == 1 and registry.stats.bytes == 4 * len(BLOB)
 
 
 def test_a_body_is_hashed_as_it_was_sent_and_not_as_it_is_decoded(server):
     registry = real_registry(server)
-    with pytest.raises(InvalidContentError, match="encodes contents"):
-        registry.blob("gzip/x", descriptor(BLOB))
-    registry.blob("gzip/x", descriptor(ENCODED))
+    with pytest.raises(InvalidContentError, match="encodes the content"):
+        registry.download_blob("gzip/x", descriptor(BLOB))
+    registry.download_blob("gzip/x", descriptor(ENCODED))
 
 
 def test_a_body_that_is_shorter_than_announced_is_an_error(server):
     with pytest.raises((TransportError, InvalidContentError)):
-        real_registry(server).blob("short/x", descriptor(BLOB))
+        real_registry(server).download_blob("short/x", descriptor(BLOB))

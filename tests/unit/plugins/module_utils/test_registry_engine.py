@@ -10,7 +10,7 @@ import time
 
 import pytest
 from fake_registry import LAYER, CutAnswer, FakeRegistry, unknown_manifest
-from scripted import ScriptedAnswer, ScriptedTransport
+from scripted import ScriptedResponse, ScriptedTransport
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import CacheProbe, NotFromUpstreamError
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
@@ -26,13 +26,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platfo
     PlatformNotFoundError,
     parse_platforms,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._pull import (
-    PullJob,
-    Puller,
-    Settings,
-    SingleFlight,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._puller import ImagePuller
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import parse_reference
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._result import ImagePullJob, Settings
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._work_queue import SingleFlight
 
 AMD64 = parse_platforms(["linux/amd64"])
 UPSTREAM = "https://upstream.example.com"
@@ -45,28 +42,34 @@ class Run:
     def __init__(
         self, fake, *images, upstream=None, cache=None, unable="", login=Credentials(), limits=None, **settings
     ):
-        self.transport = ScriptedTransport(by=fake)
-        self.upstream = ScriptedTransport(by=upstream)
+        self.transport = ScriptedTransport(respond=fake)
+        self.upstream = ScriptedTransport(respond=upstream)
         self.pauses = []
         registry = Registry(fake.base, login, transport=self.transport, limits=limits, sleep=self.pauses.append)
         above = upstream and Registry(upstream.base, Credentials(), transport=self.upstream, sleep=self.pauses.append)
         cache_probe = cache and CacheProbe(cache, "key", unable=unable, sleep=self.pauses.append)
         each = {name: settings.pop(name) for name in ("repository", "from_upstream", "evict") if name in settings}
-        batch = PullJob(registry, list(map(parse_reference, images)), upstream=above, cache_probe=cache_probe, **each)
-        self.resume = Checkpoint(settings.pop("resume_file", None))
-        self.puller = Puller(
+        job = ImagePullJob(
+            client=registry,
+            references=list(map(parse_reference, images)),
+            upstream=above,
+            cache_probe=cache_probe,
+            **each,
+        )
+        self.checkpoint = Checkpoint(settings.pop("resume_file", None))
+        self.puller = ImagePuller(
             Settings(**{"platforms": AMD64, **settings}),
             limits=limits,
-            resume=self.resume,
+            checkpoint=self.checkpoint,
             clock=lambda: 1 + sum(self.pauses),
             sleep=self.pauses.append,
         )
-        (self.outcomes,) = self.puller.pull([batch])
-        self.resume.close()
+        (self.outcomes,) = self.puller.pull([job])
+        self.checkpoint.close()
         self.registry = registry
 
     def asked(self, part):
-        return [url.rpartition("/")[2] for _method, url in self.transport.asked if part in url]
+        return [url.rpartition("/")[2] for _method, url in self.transport.calls if part in url]
 
 
 def failing(fake, path, *plays):
@@ -83,7 +86,7 @@ def test_an_image_is_pulled_whole():
     assert outcome.error is None and outcome.root.digest == root["digest"]
     assert outcome.platforms == {"linux/amd64": image["digest"]}
     assert (outcome.layers, outcome.foreign_layers) == (2, 0)
-    assert outcome.bytes == run.registry.counter.bytes
+    assert outcome.bytes == run.registry.stats.bytes
     assert run.asked("/manifests/") == ["latest", image["digest"]]
     assert len(run.asked("/blobs/")) == 3
     assert outcome.finished >= outcome.started > 0
@@ -144,7 +147,7 @@ def test_a_platform_that_is_missing_is_named_with_those_that_are_there():
     run = Run(fake, "a/b", platforms=parse_platforms(["linux/amd64", "linux/s390x"]))
     error = run.outcomes[0].error
     assert isinstance(error, PlatformNotFoundError)
-    assert (error.missing, error.found) == ("linux/s390x", "linux/amd64, linux/arm64")
+    assert (error.missing, error.available) == ("linux/s390x", "linux/amd64, linux/arm64")
     assert not run.asked("/blobs/")
 
 
@@ -283,7 +286,7 @@ def test_a_blob_that_fails_fails_each_image_that_needs_it():
     shared = fake.add_blob("a/b", b"shared")
     for tag in ("1", "2", "3"):
         fake.add_image("a/b", tag, layers=[shared if tag != "3" else b"own", tag.encode()])
-    failing(fake, f"/v2/a/b/blobs/{shared['digest']}", ScriptedAnswer(404, {"errors": [{"code": "BLOB_UNKNOWN"}]}))
+    failing(fake, f"/v2/a/b/blobs/{shared['digest']}", ScriptedResponse(404, {"errors": [{"code": "BLOB_UNKNOWN"}]}))
     run = Run(fake, "a/b:1", "a/b:2", "a/b:3")
     assert [outcome.error is None for outcome in run.outcomes] == [False, False, True]
     assert {outcome.stage for outcome in run.outcomes[:2]} == {"blob"}
@@ -327,8 +330,8 @@ def test_equal_digests_are_not_stale():
     run = Run(fake, "a/b", upstream=upstream, repository="key")
     (outcome,) = run.outcomes
     assert outcome.error is None and outcome.is_outdated is False
-    assert outcome.upstream_digest == outcome.root.digest
-    assert [url for _method, url in run.upstream.asked if "/blobs/" in url] == []
+    assert outcome.upstream_version == outcome.root.digest
+    assert [url for _method, url in run.upstream.calls if "/blobs/" in url] == []
 
 
 def test_an_older_tag_is_fine_when_the_newer_digest_can_be_had():
@@ -337,7 +340,7 @@ def test_an_older_tag_is_fine_when_the_newer_digest_can_be_had():
     run = Run(fake, "a/b", upstream=upstream, repository="key")
     (outcome,) = run.outcomes
     assert outcome.error is None and outcome.is_outdated is True
-    assert (outcome.root.digest, outcome.upstream_digest) == (old, new)
+    assert (outcome.root.digest, outcome.upstream_version) == (old, new)
     assert len(run.asked("/blobs/")) == 4 - 1  # the configuration is the same
 
 
@@ -354,7 +357,7 @@ def test_an_older_tag_is_a_failure_when_a_newer_layer_cannot_be_had():
     fake, upstream, _old, _new = two_versions()
     newer = fake.add_blob("key/a/b", b"new")
     fake.add_image("key/a/b", layers=[newer])
-    failing(fake, f"/v2/key/a/b/blobs/{newer['digest']}", ScriptedAnswer(404))
+    failing(fake, f"/v2/key/a/b/blobs/{newer['digest']}", ScriptedResponse(404))
     (outcome,) = Run(fake, "a/b", upstream=upstream, repository="key").outcomes
     assert outcome.stage == "outdated" and outcome.error.status == 404
 
@@ -363,7 +366,7 @@ def test_an_older_tag_is_a_failure_when_a_newer_layer_cannot_be_had():
 def test_a_digest_that_cannot_be_compared_is_a_failure(status):
     fake, upstream = FakeRegistry(), FakeRegistry(UPSTREAM)
     fake.add_image("a/b", "latest")
-    failing(upstream, "/v2/a/b/manifests/latest", ScriptedAnswer(status, "no"))
+    failing(upstream, "/v2/a/b/manifests/latest", ScriptedResponse(status, "no"))
     (outcome,) = Run(fake, "a/b", upstream=upstream).outcomes
     assert outcome.stage == "upstream" and outcome.error.status == status
     assert outcome.root is not None and outcome.is_outdated is None
@@ -373,7 +376,7 @@ def test_when_the_pull_is_refused_upstream_is_asked_for_the_reason():
     upstream = FakeRegistry(UPSTREAM)
     upstream.add_image("a/b", "latest")
     (outcome,) = Run(FakeRegistry(), "a/b", upstream=upstream).outcomes
-    assert outcome.stage == "manifest" and outcome.upstream_digest is not None
+    assert outcome.stage == "manifest" and outcome.upstream_version is not None
     (outcome,) = Run(FakeRegistry(), "a/c", upstream=upstream).outcomes
     assert outcome.stage == "manifest" and outcome.upstream_error.status == 404
 
@@ -421,7 +424,7 @@ class Cache:
                 self.hold(request.url.rpartition("/")[2], play.body)
             return play
 
-        answer.base = fake.base
+        answer.base = fake.base  # type: ignore[attr-defined]
         return answer
 
     def has(self, key, path):
@@ -590,8 +593,8 @@ def test_the_depth_resolve_asks_for_the_digest_alone(heads):
     (outcome,) = run.outcomes
     assert outcome.error is None and outcome.is_outdated is False
     assert (outcome.root.digest, outcome.root.size) == (image["digest"], image["size"])
-    assert [method for method, url in run.transport.asked if "/manifests/" in url] == ["HEAD"] + ["GET"] * (not heads)
-    assert [method for method, url in run.upstream.asked if "/manifests/" in url] == ["HEAD"]
+    assert [method for method, url in run.transport.calls if "/manifests/" in url] == ["HEAD"] + ["GET"] * (not heads)
+    assert [method for method, url in run.upstream.calls if "/manifests/" in url] == ["HEAD"]
     assert not run.asked("/blobs/")
 
 
@@ -652,7 +655,7 @@ def test_the_referrers_come_in_pages_whose_links_may_have_a_wrong_path():
     pages = [{"schemaVersion": 2, "manifests": [entry]} for entry in entries]
     link = {"Link": '</v2/elsewhere/referrers/x?last=1&n=1>; rel="next"'}
     path = f"/v2/a/b/referrers/{image['digest']}"
-    fake.plays[path] = [ScriptedAnswer(200, pages[0], link), ScriptedAnswer(200, pages[1])]
+    fake.plays[path] = [ScriptedResponse(200, pages[0], link), ScriptedResponse(200, pages[1])]
     run = Run(fake, "a/b", referrers=True)
     assert run.outcomes[0].referrers == 2
     assert run.asked("/referrers/") == [image["digest"], f"{image['digest']}?last=1&n=1"]
@@ -717,7 +720,7 @@ def test_what_was_proved_is_not_pulled_again(tmp_path):
     # The configuration tells the platform.
     assert len(again.asked("/blobs/")) == 1 and again.outcomes[0].error is None
     assert again.outcomes[0].layers == 2
-    assert "2 of 2 known layers" in again.puller.progress()
+    assert "2 of 2 layers" in again.puller.progress()
 
 
 def test_what_another_build_proved_does_not_count(tmp_path):
@@ -734,7 +737,7 @@ def test_what_failed_is_not_remembered(tmp_path):
     fake = FakeRegistry()
     image = layered(fake, "a/b", 10)
     layer = json.loads(fake(Request("GET", f"{fake.base}/v2/a/b/manifests/{image['digest']}")).body)["layers"][0]
-    fake.plays[f"/v2/a/b/blobs/{layer['digest']}"] = [ScriptedAnswer(404)]
+    fake.plays[f"/v2/a/b/blobs/{layer['digest']}"] = [ScriptedResponse(404)]
     file = tmp_path / "proved.jsonl"
     assert Run(fake, "a/b", resume_file=str(file)).outcomes[0].error is not None
     assert file.read_text() == ""
@@ -761,12 +764,12 @@ USER = Credentials("user", "secret")
 
 def denying(fake, path, denials, status=403):
     """Return a script that denies the first requests for a path, and then does as fake does."""
-    remaining = [ScriptedAnswer(status, {"errors": [{"code": "DENIED", "message": "not yet"}]})] * denials
+    remaining = [ScriptedResponse(status, {"errors": [{"code": "DENIED", "message": "not yet"}]})] * denials
 
     def play(request):
         return remaining.pop() if path in request.url and remaining else fake(request)
 
-    play.base = fake.base
+    play.base = fake.base  # type: ignore[attr-defined]
     return play
 
 
@@ -781,9 +784,9 @@ def test_only_what_was_denied_is_pulled_again(part, status):
     assert [result.reference.name for result in run.outcomes] == ["a/one", "a/two"]
     assert len(run.pauses) == 1 and 0 < run.pauses[0] < 1
     denied_name = "a/two" if part == "/v2/a/two/" else "a/one"
-    requests = [url for _method, url in run.transport.asked if f"/v2/{denied_name}/manifests/" in url]
+    requests = [url for _method, url in run.transport.calls if f"/v2/{denied_name}/manifests/" in url]
     assert len(requests) == 2
-    assert len([url for _method, url in run.transport.asked if "/manifests/" in url]) == 3
+    assert len([url for _method, url in run.transport.calls if "/manifests/" in url]) == 3
 
 
 def test_a_denied_pull_fails_when_the_time_is_over():
@@ -808,7 +811,7 @@ def test_a_denied_canary_is_retried_before_the_others():
         fake.add_image(name, "latest")
     run = Run(denying(fake, "/manifests/", 1), "a/one", "a/two", login=USER, canary=True, propagation_timeout=5)
     assert [result.error for result in run.outcomes] == [None, None]
-    names = [url.split("/")[5] for _method, url in run.transport.asked if "/manifests/" in url]
+    names = [url.split("/")[5] for _method, url in run.transport.calls if "/manifests/" in url]
     assert names == ["one", "one", "two"]
 
 

@@ -11,7 +11,8 @@ import json
 
 import pytest
 import yaml
-from fake_packages import ARTIFACTORY, DIRECT, KEY, CREDENTIALS, REDIRECT, UPSTREAM, FakeServers, create_pull
+from documented_options import validate_documented_options
+from fake_packages import ARTIFACTORY, CREDENTIALS, DIRECT, KEY, REDIRECT, UPSTREAM, FakeServers, create_pull
 from scripted import ScriptedResponse
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import basic_authorization
@@ -102,9 +103,7 @@ def test_the_newest_release_comes_with_its_pom_and_its_checksums(servers, pull):
     assert {request.headers["Authorization"] for request in servers.transport.requests} == {"Bearer access-token"}
     assert not servers.requested_urls("/api/")
     assert result["totals"]["requests"] == 7 and result["totals"]["bytes"] > shown["bytes"]
-    assert result["summary"] == [
-        "cgr: org.example:lib: pulled 1.1; 2 files, 2 with the checksum promised, 0.0 MB; cached or not is not known."
-    ]
+    assert result["summary"] == ["cgr: org.example:lib: pulled 1.1; 2 files, 0.0 MB; 2 match the index."]
 
 
 def test_it_is_what_upstream_serves_directly_from_its_storage(servers, pull):
@@ -113,7 +112,7 @@ def test_it_is_what_upstream_serves_directly_from_its_storage(servers, pull):
     (shown,) = result["artifacts"]
     assert (shown["ok"], shown["upstream_version"], shown["outdated"]) == (True, "1.1", False)
     assert [one["matches_upstream"] for one in shown["files"]] == [True, True]
-    assert "2 as upstream's" in result["summary"][0]
+    assert "2 match upstream" in result["summary"][0]
     logins = {
         url: request.headers.get("Authorization") for request in servers.transport.requests for url in [request.url]
     }
@@ -143,7 +142,7 @@ def test_without_a_repository_a_refusal_is_the_token_s(servers, pull):
 
 def test_there_has_to_be_a_place_to_pull_from(pull):
     result = pull("org.example:lib", repository=None)
-    assert "nothing to pull from" in result["msg"]
+    assert "repository and upstream_url are missing" in result["msg"]
 
 
 def test_all_that_is_returned_is_documented(servers, pull):
@@ -158,13 +157,7 @@ def test_all_that_is_returned_is_documented(servers, pull):
 
 
 def test_all_options_are_documented_with_their_defaults():
-    documented = yaml.safe_load(artifact_pull.DOCUMENTATION)["options"]
-    assert set(documented) == set(artifact_pull.SPEC)
-    for name, option in artifact_pull.SPEC.items():
-        told = documented[name]
-        assert (told.get("default"), told.get("choices")) == (option.get("default"), option.get("choices"))
-        assert bool(told.get("required")) == bool(option.get("required"))
-    assert set(documented["pulls"]["suboptions"]) == set(artifact_pull.SPEC["pulls"]["options"])
+    validate_documented_options(artifact_pull)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +185,7 @@ def test_a_newer_version_upstream_is_no_failure_and_explained(servers, pull):
     (shown,) = result["artifacts"]
     assert (shown["ok"], shown["version"], shown["upstream_version"], shown["outdated"]) == (True, "1.1", "2.0", True)
     assert shown["diagnosis"]["code"] == "outdated" and "7200 seconds" in shown["diagnosis"]["cause"]
-    assert "pulled 1.1, older than upstream's 2.0" in result["summary"][0]
+    assert "pulled 1.1 (outdated; upstream has 2.0)" in result["summary"][0]
     assert servers.requested_urls(f"{KEY}/{FOLDER}/2.0/lib-2.0.pom")
 
 
@@ -209,7 +202,7 @@ def test_another_build_than_upstreams_is_a_failure(servers, pull):
     (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
     assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "upstream_checksum_mismatch")
     assert [one["matches_upstream"] for one in shown["files"]] == [True, False]
-    assert "lib-1.1.jar has another checksum than upstream's" in shown["diagnosis"]["cause"]
+    assert "The checksum of lib-1.1.jar differs from the upstream's file" in shown["diagnosis"]["cause"]
     assert f"delete {file()} from cgr-cache" in shown["diagnosis"]["fix"]
 
 
@@ -250,7 +243,7 @@ def test_nothing_fresh(servers, pull):
     (shown,) = result["artifacts"]
     assert (shown["ok"], shown["from_upstream"], shown["diagnosis"]["code"]) == (False, False, "served_from_cache")
     assert "was in cgr-cache already" in result["msg"]
-    assert pull("org.example:lib", from_upstream="preferred")["summary"][0].endswith("all from the cache.")
+    assert pull("org.example:lib", from_upstream="preferred")["summary"][0].endswith("; from the cache.")
 
 
 def test_the_smallest_file_is_deleted_from_the_cache_and_pulled_again(servers, pull):
@@ -264,7 +257,7 @@ def test_the_smallest_file_is_deleted_from_the_cache_and_pulled_again(servers, p
 def test_freshness_of_what_is_no_remote_is_not_known(servers, pull):
     servers.config = ScriptedResponse(200, FakeServers.configuration("maven", rclass="virtual"))
     (shown,) = pull("org.example:lib", from_upstream="preferred")["artifacts"]
-    assert (shown["ok"], shown["from_upstream"]) == (True, None) and "is no remote repository" in shown[
+    assert (shown["ok"], shown["from_upstream"]) == (True, None) and "is not a remote repository" in shown[
         "from_upstream_evidence"
     ]
 
@@ -296,7 +289,7 @@ def test_check_mode_sends_nothing(servers, run_module):
         ({"upstream_url": "libraries.cgr.dev"}, "upstream_url is not a URL"),
         ({"upstream_url": "https://u:p@h/"}, "upstream_url must not contain credentials"),
         ({"upstream_username": "somebody", "upstream_password": "password"}, "upstream_url"),
-        ({"from_upstream": "required", "artifactory_access_token": None}, "from_upstream=required cannot be shown"),
+        ({"from_upstream": "required", "artifactory_access_token": None}, "from_upstream=required needs Artifactory"),
         ({"package_type": "docker"}, "value of package_type must be one of"),
     ],
 )
@@ -387,7 +380,7 @@ def test_without_a_checksum_nothing_is_promised(servers, pull):
         place.files = {path: held for path, held in place.files.items() if not path.endswith(".sha1")}
     result = pull("org.example:lib")
     assert [one["verified_checksums"] for one in result["artifacts"][0]["files"]] == [[], []]
-    assert "2 files, 0 with the checksum promised" in result["summary"][0]
+    assert "0 match the index" in result["summary"][0]
 
 
 def test_a_version_that_is_known_needs_no_metadata(servers, pull):
@@ -516,7 +509,7 @@ def direct_items(*users):
 
 
 def test_each_item_without_a_repository_pulls_from_upstream_with_its_own_credentials(servers, run_module):
-    servers.upstream.login = basic_authorization("two", "secret-two")
+    servers.upstream.authorization = basic_authorization("two", "secret-two")
     result = run_module(artifact_pull, servers.transport, pulls=direct_items("one", "two"), **CREDENTIALS)
     assert [(item["name"], item["repository"], item["failed"]) for item in result["pulls"]] == [
         ("token one", None, True),
@@ -559,7 +552,10 @@ def test_a_pull_through_a_repository_is_not_retried(servers, pull):
             {"pulls": [{"repository": KEY, "package_type": "maven", "artifacts": ["lib"]}]},
             f"pulls[0] ({KEY}): The artifact 'lib' is not valid.",
         ),
-        ({"pulls": [{"package_type": "maven", "artifacts": ["a:b"]}]}, "pulls[0]: There is nothing to pull from"),
+        (
+            {"pulls": [{"package_type": "maven", "artifacts": ["a:b"]}]},
+            "pulls[0]: repository and upstream_url are missing",
+        ),
     ],
 )
 def test_bad_input_of_several_repositories(servers, run_module, options, words):
