@@ -104,5 +104,7 @@ def _parse_xml(body: bytes, root_tag: str, url: str) -> ElementTree.Element:
     except ElementTree.ParseError as exc:
         raise InvalidContentError("content", f"the document is not valid XML ({exc}).", url=redact_url(url)) from exc
     if root.tag.rpartition("}")[2] != root_tag:
-        raise InvalidContentError("content", f"the root element of the document is not {root_tag}.", url=redact_url(url))
+        raise InvalidContentError(
+            "content", f"the root element of the document is not {root_tag}.", url=redact_url(url)
+        )
     return root
