@@ -55,18 +55,18 @@ class Content:
     digest: str
 
     @classmethod
-    def of(cls, media_type: str, body: bytes) -> Content:
+    def from_bytes(cls, media_type: str, body: bytes) -> Content:
         return cls(media_type, body, f"sha256:{sha256(body).hexdigest()}")
 
     @classmethod
-    def json(cls, media_type: str, value: object) -> Content:
-        return cls.of(media_type, json.dumps(value, separators=(",", ":")).encode())
+    def from_json(cls, media_type: str, value: object) -> Content:
+        return cls.from_bytes(media_type, json.dumps(value, separators=(",", ":")).encode())
 
     def descriptor(self, **more: Any) -> dict[str, Any]:
         return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.body), **more}
 
 
-EMPTY = Content.of("application/vnd.oci.empty.v1+json", b"{}")
+EMPTY = Content.from_bytes("application/vnd.oci.empty.v1+json", b"{}")
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def build(name: str, tag: str, serial: int = 0) -> BuiltImage:
         layers = [*shared, _release_layer(name, tag, serial, architecture)]
         config = _config(architecture, [diff_id for _layer, diff_id in layers])
         manifest = build_manifest(config, [layer for layer, _diff_id in layers])
-        statement = Content.json(IN_TOTO, _statement(name, manifest))
+        statement = Content.from_json(IN_TOTO, _statement(name, manifest))
         attestation_config = _config("unknown", [statement.digest])
         attestation = build_manifest(attestation_config, [statement])
         manifests.append(manifest)
@@ -102,7 +102,7 @@ def build(name: str, tag: str, serial: int = 0) -> BuiltImage:
         blobs += [config, *(layer for layer, _diff_id in layers), attestation_config, statement]
     for manifest, attestation in zip(manifests, attestations):
         descriptors.append(attestation.descriptor(annotations=_attests(manifest), platform=_UNKNOWN))
-    index = Content.json(INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": descriptors})
+    index = Content.from_json(INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": descriptors})
     return BuiltImage((index, *manifests, *attestations), tuple(blobs))
 
 
@@ -132,7 +132,7 @@ def _config(architecture: str, diff_ids: list[str]) -> Content:
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
         "history": [{"created": CREATED, "created_by": "lab"} for _diff_id in diff_ids],
     }
-    return Content.json(CONFIG, value)
+    return Content.from_json(CONFIG, value)
 
 
 def build_manifest(config: Content, layers: list[Content]) -> Content:
@@ -143,12 +143,12 @@ def build_manifest(config: Content, layers: list[Content]) -> Content:
         "config": config.descriptor(),
         "layers": [layer.descriptor() for layer in layers],
     }
-    return Content.json(MANIFEST, value)
+    return Content.from_json(MANIFEST, value)
 
 
 def build_signature(subject: Content) -> tuple[Content, tuple[Content, ...]]:
     """The manifest of a Sigstore bundle that refers to another manifest, and its blobs. It has no real signature."""
-    bundle = Content.json(BUNDLE, {"mediaType": BUNDLE, "subject": subject.digest})
+    bundle = Content.from_json(BUNDLE, {"mediaType": BUNDLE, "subject": subject.digest})
     value = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
@@ -157,7 +157,7 @@ def build_signature(subject: Content) -> tuple[Content, tuple[Content, ...]]:
         "layers": [bundle.descriptor()],
         "subject": subject.descriptor(),
     }
-    return Content.json(MANIFEST, value), (EMPTY, bundle)
+    return Content.from_json(MANIFEST, value), (EMPTY, bundle)
 
 
 @cache
@@ -175,4 +175,4 @@ def _release_layer(name: str, tag: str, serial: int, architecture: str) -> tuple
 def _layer(path: str, data: bytes) -> tuple[Content, str]:
     """A gzipped tar of one file, and the digest of the tar."""
     plain = archives.tar({path: data})
-    return Content.of(LAYER, archives.gzip(plain)), f"sha256:{sha256(plain).hexdigest()}"
+    return Content.from_bytes(LAYER, archives.gzip(plain)), f"sha256:{sha256(plain).hexdigest()}"

@@ -43,13 +43,13 @@ class UnknownItem:
     detail: dict[str, str]
 
     @classmethod
-    def manifest(cls, image: str) -> UnknownItem:
+    def for_manifest(cls, image: str) -> UnknownItem:
         return cls(
             "MANIFEST_UNKNOWN", "The named manifest is not known to the registry.", "manifest", {"manifest": image}
         )
 
     @classmethod
-    def blob(cls, digest: str) -> UnknownItem:
+    def for_blob(cls, digest: str) -> UnknownItem:
         return cls("BLOB_UNKNOWN", "blob unknown to registry", "blob", {"blobSum": digest})
 
 
@@ -187,7 +187,7 @@ async def manifest(context: RequestContext) -> Response:
         lambda remote: remote.cached_manifest(context.pull, reference),
         lambda remote: remote.manifest(context.pull, reference),
     )
-    file = await _try_members(context, attempts, UnknownItem.manifest(context.image))
+    file = await _try_members(context, attempts, UnknownItem.for_manifest(context.image))
     if context.request.method == "HEAD" and reference.startswith("sha256:"):
         headers = {
             "Docker-Content-Digest": file.digest,
@@ -203,13 +203,13 @@ async def manifest(context: RequestContext) -> Response:
 async def blob(context: RequestContext) -> Response:
     digest, fetch = context.request.path_params["digest"], context.request.method == "GET"
     attempts = (remote.blob(context.pull, digest, fetch=fetch) for remote in context.members())
-    file = await _try_members(context, attempts, UnknownItem.blob(digest))
+    file = await _try_members(context, attempts, UnknownItem.for_blob(digest))
     return _serve_file(context, file, {})
 
 
 async def tags(context: RequestContext) -> Response:
     attempts = (remote.tags(context.pull) for remote in context.members())
-    names = sorted(await _try_members(context, attempts, UnknownItem.manifest(context.image)))
+    names = sorted(await _try_members(context, attempts, UnknownItem.for_manifest(context.image)))
     query = context.request.query_params
     rest = [name for name in names if name > query.get("last", "")]
     count = int(query["n"]) if query.get("n", "").isdigit() else len(rest)
@@ -230,7 +230,7 @@ async def referrers(context: RequestContext) -> Response:
     if settings.version < (7, 90, 1) or not settings["artifactory_proxies_referrers"]:
         raise ApiError(404, "Not Found")
     attempts = (remote.referrers(context.pull, digest) for remote in context.members())
-    index = await _try_members(context, attempts, UnknownItem.manifest(context.image))
+    index = await _try_members(context, attempts, UnknownItem.for_manifest(context.image))
     return JSONResponse(index, headers=_API_VERSION, media_type="application/vnd.oci.image.index.v1+json")
 
 

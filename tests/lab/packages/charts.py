@@ -23,5 +23,5 @@ def build(name: str, version: str, serial: int = 0) -> images.BuiltImage:
     template = "kind: ConfigMap\napiVersion: v1\nmetadata:\n  name: greeting\n"
     files = {"Chart.yaml": json.dumps(metadata), "values.yaml": values, "templates/greeting.yaml": template}
     packed = archives.gzip(archives.tar({f"{short}/{path}": text.encode() for path, text in files.items()}))
-    config, chart = images.Content.json(CONFIG, metadata), images.Content.of(CHART, packed)
+    config, chart = images.Content.from_json(CONFIG, metadata), images.Content.from_bytes(CHART, packed)
     return images.BuiltImage((images.build_manifest(config, [chart]),), (config, chart))
