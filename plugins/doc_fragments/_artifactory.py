@@ -23,7 +23,7 @@ options:
   artifactory_username:
     description:
       - User name for O(artifactory_password).
-      - With O(artifactory_access_token), the user of that token, which logins of container clients require.
+      - With O(artifactory_access_token), the user of that token. Container clients need this user name to log in.
       - Falls back to the environment variable E(ARTIFACTORY_USERNAME).
     type: str
   artifactory_password:

@@ -13,8 +13,8 @@ version_added: 0.2.0
 description:
   - Creates an access token, for a pull check or as the password of a container client, as C(Set Up Docker Client) in the UI does.
   - The token cannot be refreshed. It expires after O(expires_in) seconds.
-  - If there is no response to the creation, the module does not retry it. A token that Artifactory created nevertheless is not
-    returned to anyone, and expires.
+  - If there is no response to the creation, the module does not retry it. Artifactory may have created a token in that case. This
+    token cannot be retrieved, and it expires.
 author: cgr.pull_through contributors (@cgr)
 extends_documentation_fragment:
   - cgr.pull_through._artifactory

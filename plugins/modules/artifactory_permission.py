@@ -77,11 +77,11 @@ options:
         required: true
       actions:
         description:
-          - V(read) allows to pull content that is in the repository or its cache.
-          - V(annotate) allows to set properties.
-          - V(write) allows to deploy. For a remote repository, it allows to fill the cache by pulling.
-          - V(delete) allows to delete and overwrite content.
-          - V(manage) allows to change the permissions of other users on the repositories.
+          - V(read) allows pulling content that is in the repository or its cache.
+          - V(annotate) allows setting properties.
+          - V(write) allows deploying content. For a remote repository, it allows filling the cache by pulling.
+          - V(delete) allows deleting and overwriting content.
+          - V(manage) allows changing the permissions of other users on the repositories.
         type: list
         elements: str
         choices: [read, annotate, write, delete, manage]
@@ -196,7 +196,7 @@ name:
   type: str
   sample: pull-chainguard
 permission:
-  description: The options that are set, as they are in Artifactory after the task. Empty with O(state=absent).
+  description: The settings that the options define, as stored in Artifactory after the task. Empty with O(state=absent).
   returned: success, with O(name)
   type: dict
   sample:

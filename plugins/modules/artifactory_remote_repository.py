@@ -184,7 +184,7 @@ key:
   type: str
   sample: cgr-private
 repository:
-  description: The settings that are set, as they are in Artifactory after the task, without the password. Empty with O(state=absent).
+  description: The settings that the options define, as stored in Artifactory after the task, without the password. Empty with O(state=absent).
   returned: success, with O(key)
   type: dict
   sample:

@@ -167,7 +167,7 @@ key:
   type: str
   sample: cgr
 repository:
-  description: The settings that are set, as they are in Artifactory after the task. Empty with O(state=absent).
+  description: The settings that the options define, as stored in Artifactory after the task. Empty with O(state=absent).
   returned: success, with O(key)
   type: dict
   sample:

@@ -67,7 +67,7 @@ class CacheApi:
         except HTTPStatusError as exc:
             if exc.status == 401:
                 raise
-            files, is_search_result = self._listing(key), False
+            files, is_search_result = self._list_files(key), False
         files = [file for file in files if file.is_marker or not only_markers]
         return sorted(files, key=lambda file: file.path), is_search_result
 
@@ -81,7 +81,7 @@ class CacheApi:
         )
         return [CachedFile(_file_path(item), item.get("size")) for item in _rows(response, "results")]
 
-    def _listing(self, key: str) -> list[CachedFile]:
+    def _list_files(self, key: str) -> list[CachedFile]:
         query = {"list": "", "deep": "1"}
         response = self._session.call(
             "GET", f"/artifactory/api/storage/{_cache_path(key, '').rstrip('/')}", query=query
