@@ -66,35 +66,38 @@ def main() -> None:
                     seconds["skopeo"].append(time_skopeo_loop(skopeo, host, names[:PART], folder) * IMAGES / PART)
                 if crane:
                     seconds["crane"].append(time_crane(crane, host, names[:PART], folder) * IMAGES / PART)
+    print_figures(create_figures(seconds, skopeo_version, crane_version))
+
+
+def create_figures(seconds: dict[t.Any, list[float]], skopeo_version: str, crane_version: str) -> list[Figure]:
+    """Print the medians and return the figures. The versions say why a peer was not measured."""
     median = {key: statistics.median(each) for key, each in seconds.items() if each}
     print(
         *(f"{key if isinstance(key, str) else f'{key} threads'}: {each:.2f} s" for key, each in median.items()),
         sep="\n",
     )
     best = min(median[threads] for threads in THREADS)
-    print_figures(
-        [
-            _compare(
-                f"times faster than a loop of skopeo, {IMAGES} images",
-                median.get("skopeo"),
-                best,
-                MIN_SKOPEO_RATIO,
-                skopeo_version,
-            ),
-            _compare(
-                f"times faster than a crane process, {IMAGES} images",
-                median.get("crane"),
-                best,
-                MIN_CRANE_RATIO,
-                crane_version,
-            ),
-            Figure(f"the default ({DEFAULT} threads) against the best", median[DEFAULT] / best, MAX_DEFAULT_RATIO),
-            Figure(f"resolve {MANY} images, s", median["resolve"], MAX_RESOLVE_SECONDS),
-        ]
-    )
+    return [
+        _compare_with_peer(
+            f"times faster than a loop of skopeo, {IMAGES} images",
+            median.get("skopeo"),
+            best,
+            MIN_SKOPEO_RATIO,
+            skopeo_version,
+        ),
+        _compare_with_peer(
+            f"times faster than a crane process, {IMAGES} images",
+            median.get("crane"),
+            best,
+            MIN_CRANE_RATIO,
+            crane_version,
+        ),
+        Figure(f"the default ({DEFAULT} threads) against the best", median[DEFAULT] / best, MAX_DEFAULT_RATIO),
+        Figure(f"resolve {MANY} images, s", median["resolve"], MAX_RESOLVE_SECONDS),
+    ]
 
 
-def _compare(name: str, peer: float | None, seconds: float, bound: float, reason: str) -> Figure:
+def _compare_with_peer(name: str, peer: float | None, seconds: float, bound: float, reason: str) -> Figure:
     return Figure(name, None if peer is None else peer / seconds, bound, at_least=True, reason=reason)
 
 

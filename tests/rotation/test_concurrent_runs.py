@@ -18,7 +18,7 @@ def rotate_concurrently(harness: RotationHarness, number: int) -> list[str]:
     when = f"pair {number}"
     client = harness.resume("pairs")
     harness.lab.advance(days=16)
-    # Delay two requests, different ones for each pair, so that the runs overtake each other at different requests.
+    # Delay two requests, different ones for each pair, so that the order of the runs changes at different requests.
     for request in (number, number + PAIRS):
         harness.lab.inject_fault({"delay": 0.7}, user_agent=USER_AGENT, after=request, times=1)
     with client.pull_continuously(when):
