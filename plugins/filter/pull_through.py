@@ -49,6 +49,7 @@ _RESULTS_OF_SOURCES: dict[str, t.Callable[..., Source]] = {
     "direct_pulls": _phases.add_direct_results,
     "images": _phases.add_images,
     "plan": _phases.add_plan,
+    "reason_not_verified": _verification.add_reason_not_verified,
     "revocations": _phases.add_revocations,
     "tag_age": _verification.add_tag_age,
     "tokens": _phases.add_token_results,

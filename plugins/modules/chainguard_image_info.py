@@ -73,6 +73,7 @@ options:
       - Images that were just pulled through a cache, in the format of RV(cgr.pull_through.registry_pull#module:images). RV(tag_age) then
         reports how far each of them is behind Chainguard, and RV(images) lists these images.
       - The module ignores images without a tag and images whose pull failed. Images of other organizations are in RV(not_found).
+      - An image can also have a C(cache_period) of its own, which overrides O(cache_period).
       - This takes one more request for each image that is not the current build.
     type: list
     elements: dict
@@ -252,7 +253,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._cata
     ImageFilter,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._tag_age import compare, digests_by_image
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._tag_age import (
+    cache_periods,
+    compare,
+    digests_by_image,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import parse_duration
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._jmespath import JMESPATH_MISSING, compile_query
@@ -325,7 +330,8 @@ def gather_images(
         "not_found": [reference for reference in references if reference not in by_reference],
     }
     if params["compare_images"] is not None:
-        result["tag_age"] = compare(catalog, digests, by_reference, params["cache_period"])
+        periods = cache_periods(params["compare_images"], params["cache_period"])
+        result["tag_age"] = compare(catalog, digests, by_reference, periods)
     return result
 
 

@@ -43,6 +43,10 @@ def module_failures(results: list[Facts], name: str) -> list[str]:
     return [module_message(result) for result in results if name not in result and not result.get("skipped")]
 
 
+def _by_key(result: Facts, name: str, key: str, field: str = "key") -> Facts | None:
+    return next((item for item in result.get(name) or [] if item[field] == key), None)
+
+
 # --- read -------------------------------------------------------------------------------------------------------------
 def add_current_state(source: Source, repositories: list[Facts], organizations: list[Facts]) -> Source:
     """Add the repository as it is, and what Chainguard returned about the organization and the pull token in use.
@@ -105,10 +109,13 @@ def add_token_results(source: Source, result: Facts, revoke_unmanaged: bool) -> 
 
     revoke_unmanaged: whether a token that this collection does not manage is revoked when it was replaced.
     """
-    if not source.token_spec or source.failure:
+    if source.failure:
         return source
-    consumer = source.token_spec["consumer"]
-    token = next((token for token in result.get("tokens") or [] if token["consumer"] == consumer), None)
+    if not source.token_spec:
+        # The tokens of other sources bring the name and the UID of the organization.
+        token = _of_organization(source, result.get("tokens") or [])
+        return _with_organization(source, token["organization"]) if token is not None else source
+    token = _by_key(result, "tokens", source.token_spec["consumer"], "consumer")
     if token is None or token["failed"]:
         return fail(source, module_message(token or result))
     source = _with_organization(source, token["organization"])
@@ -158,10 +165,6 @@ def add_plan(source: Source, plans: Facts) -> Source:
     if plan is None or plan.get("failed"):
         return fail(source, module_message(plan or plans))
     return _with_changes(source, (plan.get("diff") or {}).get("after") or {})
-
-
-def _by_key(result: Facts, name: str, key: str, field: str = "key") -> Facts | None:
-    return next((item for item in result.get(name) or [] if item[field] == key), None)
 
 
 # --- upstream ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._verification import nothing_verified
 
 _MAX_NAMED_CHANGES = 4
 
@@ -89,10 +88,8 @@ def _verified(source: Source) -> str:
     if source.failure:
         return "see below"
     if not source.verification:
-        return (
-            "not verified" if source.verify_images or source.artifacts else f"not verified: {nothing_verified(source)}"
-        )
-    user = f"; as the user: {source.user_verification['summary']}" if source.user_verification else ""
+        return "not verified in this run"
+    user = f"; also as {source.user_verification['user']}" if source.user_verification else ""
     return f"{source.verification['summary']}{user}"
 
 

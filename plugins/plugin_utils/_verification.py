@@ -38,7 +38,7 @@ def add_verification(source: Source, results: list[Facts], requested: list[str],
         return fail(source, f"{message} {NOT_REVOKED}" if is_new else message)
     verification: Facts = {"summary": _short(pull), "details": [*pull["summary"], *_pinned_line(source)]}
     if user:
-        return dataclasses.replace(source, user_verification=verification)
+        return dataclasses.replace(source, user_verification={**verification, "user": user})
     return dataclasses.replace(source, verification=verification)
 
 
@@ -95,13 +95,16 @@ def _drift(source: Source) -> str:
     )
 
 
-def nothing_verified(source: Source) -> str:
-    """Return why nothing was pulled to verify a source, and what to set."""
+def add_reason_not_verified(source: Source) -> Source:
+    """Add why nothing is pulled to verify a source, and what to set, where there is nothing to pull."""
+    if source.failure or (source.verify_images if source.is_registry else source.artifacts):
+        return source
+    reason = f"nothing to pull; name something in {'images' if source.is_registry else 'artifacts'}"
     if source.is_private_image_source:
-        return "the organization has no image with the tag latest: name one in images"
-    if source.uses_latest_chart:
-        return "no chart was found in the organization: name one in images"
-    return f"nothing to pull: name something in {'images' if source.is_registry else 'artifacts'}"
+        reason = "the organization has no image with the tag latest; name one in images"
+    elif source.uses_latest_chart:
+        reason = "no chart was found in the organization; name one in images"
+    return dataclasses.replace(source, verification={"summary": f"not verified: {reason}", "details": []})
 
 
 # --- the age of tags --------------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._catalog import ImageCatalog
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Resource
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import parse_timestamp
@@ -35,18 +37,30 @@ def digests_by_image(pulled: list[Resource]) -> dict[str, str]:
     }
 
 
+def cache_periods(pulled: list[Resource], default: int | None) -> dict[str, int | None]:
+    """Return the seconds that the cache may keep a tag, by reference. An image can have its own. Raises InputError."""
+    periods = {image["image"]: image.get("cache_period") for image in pulled}
+    for reference, period in periods.items():
+        if period is not None and not re.fullmatch("[0-9]{1,12}", str(period)):
+            raise InputError(f"The cache_period of {reference} is {period!r}.", hint="Set it to a number of seconds.")
+    return {reference: default if period is None else int(period) for reference, period in periods.items()}
+
+
 def compare(
-    catalog: ImageCatalog, digests: dict[str, str], images: dict[str, Resource], cache_period: int | None
+    catalog: ImageCatalog,
+    digests: dict[str, str],
+    images: dict[str, Resource],
+    periods: dict[str, int | None],
 ) -> list[Resource]:
     """Return the age of each image. digests: of the pulled images, by reference. images: those at Chainguard, by reference.
 
-    cache_period: seconds that the cache may keep a tag. Reads the history of a tag only if its digest differs.
+    periods: see cache_periods(). Reads the history of a tag only if its digest differs.
     """
     ages = []
     for reference, image in images.items():
         digest = digests[reference]
         history = [] if digest == image["digest"] else catalog.history(image)
-        age = describe_age(digest, image, history, catalog.server_time(), cache_period)
+        age = describe_age(digest, image, history, catalog.server_time(), periods[reference])
         ages.append({"image": reference, **age})
     return ages
 

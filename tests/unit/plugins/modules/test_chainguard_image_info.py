@@ -281,6 +281,25 @@ def test_tag_age(run_module):
     assert "serves an old copy" in result["tag_age"][0]["summary"]
 
 
+@pytest.mark.parametrize(("period", "overdue"), [(3600, True), ("864000", False), (None, True)])
+def test_an_image_can_have_a_cache_period_of_its_own(run_module, period, overdue):
+    catalog = ScriptedCatalog()
+    catalog.history = [
+        (format_timestamp(NOW - days * DAY), digest) for days, digest in ((3, "sha256:b"), (2, "sha256:c"))
+    ]
+    image = {**pulled_image("example.com/nginx", "sha256:b"), "cache_period": period}
+    result = run_module(
+        chainguard_image_info, catalog.transport, **CREDENTIALS, compare_images=[image], cache_period=3600
+    )
+    assert [age["overdue"] for age in result["tag_age"]] == [overdue]
+
+
+def test_a_cache_period_that_is_no_number_is_rejected(run_module):
+    image = {**pulled_image("example.com/nginx", "sha256:b"), "cache_period": "soon"}
+    result = run_module(chainguard_image_info, ScriptedCatalog().transport, **CREDENTIALS, compare_images=[image])
+    assert result["failed"] is True and "cache_period of example.com/nginx is 'soon'" in result["msg"]
+
+
 def test_tag_age_without_a_history(run_module):
     catalog = ScriptedCatalog()
     catalog.override("GET", "/history$", rejected(404))

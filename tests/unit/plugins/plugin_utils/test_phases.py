@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import typing as t
 
 import pytest
 from role_sources import NEW, OLD, ORGANIZATION, issued_result, resolved, token_result
@@ -37,7 +38,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._requests import 
     unused_tokens,
 )
 
-SKIPPED = {"skipped": True, "changed": False}
+SKIPPED: dict[str, t.Any] = {"skipped": True, "changed": False}
 CURRENT = {"key": "CGR_private", "username": OLD, "a": True}
 
 
@@ -102,9 +103,10 @@ def test_a_token_that_does_not_work_fails_its_source_whatever_is_cached(tokens, 
 
 # --- plan and issue -----------------------------------------------------------------------------------------------------
 def test_results_are_joined_by_consumer_and_bring_no_password():
-    private, apk, public = resolved("private", "apk", "public")
+    private, apk, public, other = resolved("private", "apk", "public", "open")
     result = {"tokens": [issued_result(apk), token_result(private)]}
-    private, apk, public = (add_token_results(source, result, False) for source in (private, apk, public))
+    private, apk, public, other = (add_token_results(source, result, False) for source in (private, apk, public, other))
+    assert other.url == "https://virtualapk.cgr.dev/0123/chainguard", "the other tokens bring the organization"
     assert (private.token["username"], private.needs_write, private.has_changes) == (OLD, False, False)
     assert (apk.token["username"], apk.needs_write, apk.has_changes) == (NEW, True, True)
     assert apk.url == "https://apk.cgr.dev/example.com"

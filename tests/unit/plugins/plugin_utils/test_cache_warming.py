@@ -1,0 +1,131 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role warms through which repository, and how it reports that."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from role_sources import resolved
+
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._cache_warming import (
+    cache_warming_report,
+    missing_layers,
+    plan_cache_warming,
+    warm_pulls,
+    warmed_tags,
+)
+
+
+def image_sources():
+    private, public = resolved("private", "public")
+    other = dataclasses.replace(private, name="other", key="cgr-other", organization="other.example.org")
+    return private, public, other
+
+
+def catalog(organization, *images):
+    listed = [{"reference": f"{organization}/{image}", "bytes": 1000} for image in images]
+    return {"organization": {"name": organization, "uid": f"uid of {organization}"}, "images": listed}
+
+
+def images_by_key(plan):
+    return {repository["repository"]: repository["images"] for repository in plan["repositories"]}
+
+
+def test_whole_catalogs_are_warmed_where_no_image_is_named():
+    catalogs = [catalog("other.example.org"), catalog("example.com", "a", "b")]
+    plan = plan_cache_warming(image_sources(), catalogs, None)
+    assert images_by_key(plan) == {"CGR_private": ["example.com/a", "example.com/b"]}
+    assert [image["bytes"] for image in plan["repositories"][0]["catalog"]] == [1000, 1000]
+
+
+def test_images_by_name_go_through_their_organization_and_others_through_the_public_repository():
+    private, public, other = image_sources()
+    named = ["chainguard/go", "other.example.org/a", "example.com.evil/a"]
+    catalogs = [catalog("example.com"), catalog("other.example.org")]
+    plan = plan_cache_warming([private, public, other], catalogs, named)
+    assert images_by_key(plan) == {
+        "cgr-other": ["other.example.org/a"],
+        "cgr-public": ["chainguard/go", "example.com.evil/a"],
+    }
+    assert plan["unassigned"] == []
+    without = plan_cache_warming([private, other], catalogs, named)
+    assert without["unassigned"] == ["chainguard/go", "example.com.evil/a"]
+
+
+def test_only_a_prediction_of_public_images_reads_upstream():
+    plan = plan_cache_warming(
+        image_sources(), [catalog("example.com"), catalog("other.example.org")], ["x/a", "example.com/b"]
+    )
+    assert warm_pulls(image_sources(), plan, "https://cgr.dev") == [
+        {"repository": "CGR_private", "images": ["example.com/b"]},
+        {"repository": "cgr-public", "images": ["x/a"], "upstream_url": "https://cgr.dev"},
+    ]
+    assert not [pull for pull in warm_pulls(image_sources(), plan, "") if "upstream_url" in pull]
+
+
+IMAGES = ["example.com/a:1", "example.com/b:1@sha256:2", "example.com/c:1"]
+PLAN = {"repositories": [{"repository": "CGR_private", "images": IMAGES, "catalog": []}], "unassigned": []}
+RESULTS = [{"image": image, "ok": image != IMAGES[2]} for image in IMAGES]
+TOTALS = {"bytes": 2048, "seconds": 1.26, "skipped": 0, "failed": 1}
+PULL = {"pulls": [{"repository": "CGR_private", "images": RESULTS, "totals": TOTALS}], "msg": "example.com/c:1: denied"}
+MARKERS = [
+    {"image": "example.com/b", "reference": "example.com/b:1"},
+    {"image": "example.com/z", "reference": "example.com/z:1"},
+]
+CACHES = {"repositories": [{"key": "cgr-other", "markers": MARKERS}, {"key": "CGR_private", "markers": MARKERS}]}
+
+
+def test_layers_that_are_not_cached_are_fetched_for_the_images_that_were_pulled():
+    assert missing_layers([], PULL, CACHES) == [{"repository": "CGR_private", "images": ["example.com/b:1"]}]
+    assert missing_layers([], PULL, {"repositories": []}) == []
+
+
+def test_tags_of_organizations_are_resolved_again():
+    public = {"repository": "cgr-public", "images": [{"image": "x/a", "ok": True}]}
+    pull = {"pulls": [*PULL["pulls"], public]}
+    assert warmed_tags(image_sources(), pull) == [
+        {"repository": "CGR_private", "images": ["example.com/a:1", "example.com/b:1"]}
+    ]
+
+
+def report(pull, *, plan=PLAN, caches=CACHES, planned=False, **fields):
+    private, public, _other = image_sources()
+    return cache_warming_report([dataclasses.replace(private, **fields), public], plan, pull, caches, planned)
+
+
+def test_what_was_warmed():
+    tags = [{"builds_behind": 0}, {"builds_behind": 2, "overdue": True}, {}]
+    result = report(PULL, tag_age=tags, failure="jdk is overdue")
+    assert result["lines"] == [
+        "CGR_private: 2 of 3 images pulled, 2.00 KB in 1.3 seconds; 0 skipped, 1 failed.",
+        "CGR_private: 1 of their layers are not cached; 1 layers of other images and builds are not.",
+        "CGR_private: 1 of 3 tags are the current build, 1 are overdue.",
+    ]
+    assert result["failures"] == ["example.com/c:1: denied", "jdk is overdue"]
+
+
+def test_what_was_not_warmed():
+    stopped = {"pulls": [{"repository": "CGR_private", "images": [], "totals": {"skipped": 3}}], "limit": "max_bytes"}
+    assert report(stopped)["lines"] == [
+        "CGR_private: 0 of 3 images pulled, 0.00 Bytes in 0.0 seconds; 3 skipped because of max_bytes, 0 failed."
+    ]
+    assert report({"msg": "no credentials"})["failures"] == ["no credentials"]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "results", "text"),
+    [
+        ([1000, 24], [], "at most 1.00 KB and 1 of unknown size."),
+        ([1000, 24, 0], [], "at most 1.00 KB."),
+        ([], [{"ok": None, "bytes": 4096}], "at most 4.00 KB."),
+    ],
+)
+def test_what_would_be_warmed(sizes, results, text):
+    repository = {**PLAN["repositories"][0], "catalog": [{"bytes": size} for size in sizes]}
+    pull = {"pulls": [{"repository": "CGR_private", "images": results}]}
+    planned = report(pull, plan={**PLAN, "repositories": [repository]}, planned=True)
+    assert planned["lines"] == [f"CGR_private: 3 images would be pulled, {text}"]

@@ -1,0 +1,274 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role pulls to verify its sources, what that shows, and how the summary says it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from role_sources import NEW, OLD, ORGANIZATION, issued_result, resolved, token_result
+
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import NO_RESULT, NOT_REVOKED, add_token_results
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._requests import user_pulls, verification_pulls
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._summary import summarize
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._verification import (
+    PINNED,
+    add_reason_not_verified,
+    add_tag_age,
+    add_verification,
+    add_virtual_verification,
+    images_to_compare,
+    verified_tags,
+)
+
+SKIPPED = {"skipped": True, "changed": False}
+PINNED_IMAGE = "example.com/jdk:latest@sha256:2"
+VIRTUAL = {"key": "all", "package_type": "docker", "repositories": ["CGR_private", "cgr-public"], "failure": ""}
+
+
+def verified_source(name, *images, changed=False, **fields):
+    """Return a source whose verification pulls these images. changed: whether this run gave it a new pull token."""
+    (source,) = resolved(name)
+    tokens = []
+    if source.token_spec:
+        tokens = [issued_result(source) if changed else token_result(source)]
+        source = add_token_results(source, {"tokens": tokens}, revoke_unmanaged=False)
+    return dataclasses.replace(source, verify_images=list(images), **fields), tokens
+
+
+def pulls_of(source, tokens=(), virtuals=(), planned=False):
+    pulls = verification_pulls([source], list(virtuals), list(tokens), planned)
+    return [*pulls["images"], *pulls["artifacts"]]
+
+
+# --- what is pulled -----------------------------------------------------------------------------------------------------
+def test_an_unchanged_source_shows_something_from_upstream_if_possible():
+    source, tokens = verified_source("private", PINNED_IMAGE)
+    assert pulls_of(source, tokens) == [
+        {"repository": "CGR_private", "from_upstream": "preferred", "images": [PINNED_IMAGE]}
+    ]
+
+
+def test_a_changed_source_must_show_it_and_is_compared_with_its_new_token():
+    source, tokens = verified_source("apk", changed=True)
+    (pull,) = pulls_of(source, tokens)
+    assert pull == {
+        "repository": "cgr-apk",
+        "from_upstream": "required",
+        "evict": True,
+        "package_type": "alpine",
+        "artifacts": ["busybox"],
+        "upstream_url": "https://apk.cgr.dev/example.com",
+        "upstream_username": NEW,
+        "upstream_password": "secret",
+    }
+    (planned,) = pulls_of(source, tokens, planned=True)
+    assert not {"upstream_url", "upstream_password"} & planned.keys(), "in check mode there is no new token"
+
+
+def test_where_upstream_needs_no_credentials_an_unchanged_source_is_compared():
+    public, _tokens = verified_source("public", "chainguard/go")
+    pinned, _tokens = verified_source("public", "chainguard/go@sha256:1")
+    apk, tokens = verified_source("apk")
+    assert pulls_of(public)[0]["upstream_url"] == "https://cgr.dev"
+    assert "upstream_url" not in pulls_of(pinned)[0], "its digest is that of upstream"
+    assert "upstream_url" not in pulls_of(apk, tokens)[0]
+
+
+def test_nothing_is_pulled_for_a_source_that_failed_or_has_no_content():
+    failed, _tokens = verified_source("private", PINNED_IMAGE, failure="no")
+    empty, _tokens = verified_source("private")
+    assert pulls_of(failed) == pulls_of(empty) == []
+
+
+def test_a_virtual_repository_pulls_what_verifies_its_members_each_thing_once():
+    private, _tokens = verified_source("private", PINNED_IMAGE)
+    public, _tokens = verified_source("public", "chainguard/go", PINNED_IMAGE)
+    other = {**VIRTUAL, "key": "apk-all", "package_type": "alpine", "repositories": ["cgr-apk"]}
+    failed = {**VIRTUAL, "key": "failed", "failure": "no"}
+    apk, _tokens = verified_source("apk")
+    pulls = verification_pulls([private, public, apk], [VIRTUAL, other, failed], [], planned=False)
+    assert pulls["images"][-1] == {"repository": "all", "images": [PINNED_IMAGE, "chainguard/go"]}
+    assert pulls["artifacts"][-1] == {"repository": "apk-all", "package_type": "alpine", "artifacts": ["busybox"]}
+
+
+def test_another_user_deletes_nothing_from_a_cache():
+    source, _tokens = verified_source("private", PINNED_IMAGE, changed=True)
+    assert user_pulls([source])["images"] == [
+        {"repository": "CGR_private", "from_upstream": "preferred", "images": [PINNED_IMAGE]}
+    ]
+
+
+# --- what it shows ------------------------------------------------------------------------------------------------------
+def image_pull(key, *, failed=False, from_upstream=True, **fields):
+    image = {"image": PINNED_IMAGE, "digest": "sha256:2", "ok": not failed, "from_upstream": from_upstream}
+    return {"pulls": [{"repository": key, "failed": failed, "summary": ["pulled"], "images": [image], **fields}]}
+
+
+def artifact_pull(key, code=None, **fields):
+    artifact = {"artifact": "busybox", "version": "1.37", "ok": code is None, "from_upstream": None}
+    artifact["diagnosis"] = {"code": code} if code else None
+    failed = {"failed": bool(code), "msg": "no busybox." if code else ""}
+    return {"pulls": [{"repository": key, "summary": ["pulled"], "artifacts": [artifact], **failed, **fields}]}
+
+
+def verify(source, *results, user="", requested=True):
+    return add_verification(source, list(results), [source.key] if requested else [], user)
+
+
+@pytest.mark.parametrize(
+    ("from_upstream", "summary"),
+    [
+        (True, "verified: example.com/jdk:latest, from upstream"),
+        (False, "verified: example.com/jdk:latest, from the cache"),
+        (None, "verified: example.com/jdk:latest"),
+    ],
+)
+def test_what_was_verified_in_a_line(from_upstream, summary):
+    source, _tokens = verified_source("private", PINNED_IMAGE)
+    source = verify(source, image_pull("CGR_private", from_upstream=from_upstream), SKIPPED)
+    assert source.verification == {"summary": summary, "details": ["pulled", PINNED]}
+
+
+def test_several_results_are_counted():
+    source, _tokens = verified_source("apk")
+    result = artifact_pull("cgr-apk")
+    result["pulls"][0]["artifacts"] *= 3
+    assert verify(source, SKIPPED, result).verification["summary"] == "verified: busybox 1.37 and 2 more"
+
+
+def test_what_was_not_requested_is_not_verified():
+    source, _tokens = verified_source("private", PINNED_IMAGE)
+    assert verify(source, {"msg": "crash"}, SKIPPED, requested=False) == source
+
+
+@pytest.mark.parametrize(("result", "failure"), [({"msg": "no library"}, "no library"), ({}, NO_RESULT)])
+def test_a_module_that_ended_early_verified_nothing(result, failure):
+    source, _tokens = verified_source("private", PINNED_IMAGE)
+    assert verify(source, result, SKIPPED).failure == failure
+
+
+def test_a_failure_with_a_new_token_says_what_happens_to_the_previous_one():
+    source, _tokens = verified_source("private", PINNED_IMAGE, changed=True)
+    result = image_pull("CGR_private", failed=True, msg="denied.")
+    assert verify(source, result, SKIPPED).failure == f"denied. {NOT_REVOKED}"
+    assert verify(source, result, SKIPPED, user="reader").failure == "denied."
+
+
+def test_a_failure_names_the_settings_that_differ():
+    current = {"a": False, "url": "https://cgr.dev/"}
+    source, _tokens = verified_source("private", PINNED_IMAGE, current=current)
+    failure = verify(source, image_pull("CGR_private", failed=True, msg="denied."), SKIPPED).failure
+    assert "CGR_private is not set as this role sets it: a should be true." in failure
+
+
+@pytest.mark.parametrize(
+    ("override", "code", "has_hint"),
+    [
+        ({}, "version_missing", True),
+        ({}, "credentials_rejected", False),
+        ({"artifacts": ["busybox"]}, "version_missing", False),
+    ],
+)
+def test_a_default_that_an_organization_does_not_have_is_named(override, code, has_hint):
+    (source,) = resolved("apk", apk=override) if override else resolved("apk")
+    failure = verify(source, SKIPPED, artifact_pull("cgr-apk", code)).failure
+    assert ("busybox is the default of the source apk" in failure) is has_hint
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("private", "no image with the tag latest"), ("charts", "no chart was found"), ("open", "in artifacts")],
+)
+def test_nothing_to_pull_says_what_to_set(name, text):
+    (source,) = resolved(name)
+    summary = add_reason_not_verified(source).verification["summary"]
+    assert summary.startswith("not verified: ") and text in summary
+
+
+def test_a_virtual_repository():
+    repository = {**VIRTUAL, "verification": {}}
+    verified = add_virtual_verification(repository, [image_pull("all"), SKIPPED], ["all"])
+    assert verified["verification"]["summary"].startswith("verified: example.com/jdk")
+    failed = add_virtual_verification(repository, [image_pull("all", failed=True, msg="denied"), SKIPPED], ["all"])
+    assert failed["failure"] == "denied"
+    assert add_virtual_verification(repository, [{"msg": "crash"}, SKIPPED], ["all"])["failure"] == "crash"
+    assert add_virtual_verification(repository, [{"msg": "crash"}, SKIPPED], []) == repository
+
+
+# --- the age of tags ----------------------------------------------------------------------------------------------------
+def test_tags_of_an_organization_are_compared_with_the_cache_period_of_their_repository():
+    source, _tokens = verified_source("private", PINNED_IMAGE, current={"retrievalCachePeriodSecs": 3600})
+    public, _tokens = verified_source("public", "chainguard/go")
+    assert verified_tags([source, public]) == [{"repository": "CGR_private", "images": ["example.com/jdk:latest"]}]
+    result = image_pull("CGR_private")
+    images = images_to_compare([source, public], result, "example.com")
+    assert images == [{"image": PINNED_IMAGE, "digest": "sha256:2", "cache_period": 3600}]
+    assert images_to_compare([source], result, "other.example.org") == []
+
+
+@pytest.mark.parametrize("overdue", [False, True])
+def test_a_tag_that_is_overdue_fails_its_source(overdue):
+    source, _tokens = verified_source("private", PINNED_IMAGE)
+    age = {"image": PINNED_IMAGE, "overdue": overdue, "summary": "jdk:latest is 1 build behind."}
+    source = add_tag_age(source, image_pull("CGR_private"), [{"organization": ORGANIZATION, "tag_age": [age]}])
+    assert source.tag_age == [age]
+    assert source.failure == ("CGR_private: jdk:latest is 1 build behind." if overdue else "")
+
+
+# --- the summary ----------------------------------------------------------------------------------------------------------
+def summary_of(*sources, virtuals=(), failures=(), planned=False, file=None):
+    return summarize(list(sources), list(virtuals), list(failures), planned, client_setup_file=file)
+
+
+def test_a_line_for_each_repository():
+    private, _tokens = verified_source("private", PINNED_IMAGE, changed=True, is_new=True)
+    public, _tokens = verified_source("public", "chainguard/go", changes={"a": 1, "url": "x"}, needs_write=True)
+    apk, _tokens = verified_source("apk", failure="no busybox")
+    private = verify(private, image_pull("CGR_private"), SKIPPED)
+    virtual = {**VIRTUAL, "state": "created", "verification": {}}
+    summary = summary_of(private, public, apk, virtuals=[virtual])
+    assert summary["lines"] == [
+        "CGR_private  created           new pull token until 2031-01-21 (20 days)  verified: example.com/jdk:latest, from upstream",
+        "cgr-public   changed (a, url)  no pull token needed                       not verified in this run",
+        "cgr-apk      FAILED            pull token until 2031-01-21 (20 days)      see below",
+        "all          created           virtual: CGR_private, cgr-public           not verified in this run",
+    ]
+    assert summary["details"] == ["CGR_private: pulled", f"CGR_private: {PINNED}"]
+    assert summary["failures"] == ["no busybox"]
+
+
+def test_check_mode_says_would():
+    source, _tokens = verified_source("private", PINNED_IMAGE, changed=True)
+    (line,) = summary_of(source, planned=True)["lines"]
+    assert "would be changed (pull token)" in line
+
+
+def test_a_failure_that_hit_many_sources_is_told_once():
+    sources = [verified_source(name, failure="no response")[0] for name in ("private", "apk")]
+    assert summary_of(*sources, failures=["no permission"])["failures"] == ["no permission", "no response"]
+
+
+@pytest.mark.parametrize(
+    ("file", "notes"),
+    [
+        (None, []),
+        ("", ["For client setup commands, run with -v or set pull_through_client_setup_file."]),
+        ("/x", ["Client setup commands are in /x."]),
+    ],
+)
+def test_where_the_client_setup_commands_are(file, notes):
+    assert summary_of(file=file)["notes"] == notes
+
+
+def test_the_token_in_use_is_shown_where_nothing_was_planned():
+    (source,) = resolved("private")
+    status = {"uid": OLD, "expires": "2031-01-21T00:00:00Z", "days_left": 20.0}
+    assert (
+        "pull token until 2031-01-21 (20 days)"
+        in summary_of(dataclasses.replace(source, token_status=status))["lines"][0]
+    )
+    assert "no valid pull token" in summary_of(source)["lines"][0]
