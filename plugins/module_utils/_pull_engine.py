@@ -13,7 +13,6 @@ import abc
 import contextlib
 import dataclasses
 import itertools
-import time
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import (
