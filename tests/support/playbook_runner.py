@@ -67,30 +67,35 @@ class Run:
         assert failed, f"no task failed on {host} in this run:\n{self.output}"
         return failed[-1].message
 
-    def pull_results(self, key: str, host: str = "localhost", user: str = "") -> list[Variables]:
-        """Return the results of the pulls that verified a repository, one per image or artifact.
-
-        user: the user who pulled, if it is not the user of the role.
-        """
-        suffixes = (f" as {user}",) if user else ("Artifactory", f" | {key}")
+    def pull_results(
+        self, key: str, host: str = "localhost", names: tuple[str, ...] = task_names.PULLS
+    ) -> list[Variables]:
+        """Return the results of the pulls through a repository, one per image or artifact. names: of the tasks that pull."""
         results = [
             result
             for task in self.tasks
-            if task.host == host and task.name.startswith(task_names.PULLS) and task.name.endswith(suffixes)
+            if task.host == host and task.name in names
             for result in task.result.get("pulls", [])
             if result["repository"] == key
         ]
-        assert len(results) == 1, f"{len(results)} verifications of {key} on {host} in this run:\n{self.output}"
+        assert len(results) == 1, f"{len(results)} pulls through {key} on {host} in this run:\n{self.output}"
         return t.cast("list[Variables]", results[0].get("images") or results[0].get("artifacts"))
 
+    def repository_results(self, name: str) -> dict[str, Variables]:
+        """Return the results of a task that manages a list of repositories, by key. Empty if the task was skipped."""
+        return {result["key"]: result for result in self.task(name).result.get("repositories", [])}
+
     def report(self, key: str, host: str = "localhost") -> list[str]:
-        """Return the lines with which the run reports the verification of a repository."""
-        for task in self.tasks:
-            if task.host == host and task.name == task_names.for_repository(task_names.REPORT, key):
-                return t.cast("list[str]", task.result["msg"])
-            if task.host == host and task.name == task_names.REPORT and key in task.result["msg"]:
-                return t.cast("list[str]", task.result["msg"][key])
-        raise AssertionError(f"no report about {key} on {host} in this run:\n{self.output}")
+        """Return the lines about a repository in the summary and in the details, which a run shows with -v."""
+        lines = self.task(task_names.SUMMARY, host).result["msg"]
+        details = self.task(task_names.DETAILS, host).result.get("msg", [])
+        return [line for line in lines if line.split()[0] == key] + [
+            line for line in details if line.startswith(f"{key}: ")
+        ]
+
+    def client_setup(self) -> list[str]:
+        """Return the client setup commands, which a run shows with -v."""
+        return t.cast("list[str]", self.task(task_names.CLIENT_SETUP).result["msg"])
 
     @property
     def changed(self) -> list[str]:

@@ -6,23 +6,20 @@
 
 from __future__ import annotations
 
-ENSURE_REPOSITORY = "Create or mend the repository"
-DELETE_INVALID_CONTENT = "Delete what wrong settings spoiled"
-ENSURE_PERMISSION = "Let users and groups pull"
-CLIENT_SETUP = "What to type next"
+ENSURE_REPOSITORIES = "Ensure the remote repositories"
+DELETE_INVALID_CONTENT = "Delete invalid cached content"
+ENSURE_PERMISSION = "Ensure the permission"
+CLIENT_SETUP = "Show the client setup commands"
 
-# Verification: the pulls, and the report of their results.
-PULLS = ("Pull images through Artifactory", "Pull files through Artifactory")
-REPORT = "What this proves"
+# Verification: the pulls, the same as another user, and the report of their results.
+PULLS = ("Pull images through Artifactory", "Pull artifacts through Artifactory")
+USER_PULLS = ("Pull images through Artifactory as the user", "Pull artifacts through Artifactory as the user")
+SUMMARY = "Report the result"
+DETAILS = "Report the details of each verification"
 
 # The entry point `warm`.
-LIST_IMAGES = "Look at the catalog of each organization"
-WARM_PULL = "Pull through Artifactory"
-RESOLVE_TAGS = "Ask for the tags"
-REPORT_OTHER_REGISTRIES = "What is from elsewhere"
-WARM_REPORT = "What is warm now"
-
-
-def for_repository(task_name: str, key: str) -> str:
-    """Return the name of a task that runs for one repository."""
-    return f"{task_name} | {key}"
+LIST_IMAGES = "List the images of each organization"
+WARM_PULLS = ("Pull the images through Artifactory",)
+RESOLVE_TAGS = "Resolve the tags through Artifactory"
+REPORT_OTHER_REGISTRIES = "Report images of other registries"
+WARM_REPORT = "Report the warmed caches"

@@ -18,7 +18,7 @@ import pytest
 from support.lab_client import Json, LabClient
 from support.playbook_runner import MAX_RUN_SECONDS, PlaybookRunner, Run, build_environment, write_private_json
 from support.secret_scan import SIGNATURE_LENGTH, Content, Monitor, Scanner, TokenScanner
-from support.task_names import ENSURE_REPOSITORY, for_repository
+from support.task_names import ENSURE_REPOSITORIES
 
 KEY = "cgr-private"
 SECRET = "a-secret/with+odd?characters"
@@ -169,7 +169,7 @@ def test_the_runs_did_what_they_should(evidence: Evidence) -> None:
     codes = {name: run.code for name, run in evidence.runs.items()}
     assert codes == {"runner": 0, "again": 0, "rotation": 0, "failure": 2}, evidence.runs["runner"].output
     assert evidence.runs["again"].changed == []
-    assert for_repository(ENSURE_REPOSITORY, KEY) in evidence.runs["rotation"].changed
+    assert evidence.runs["rotation"].repository_results(ENSURE_REPOSITORIES)[KEY]["changed"]
     assert evidence.passwords == 2
     assert "no such header" in evidence.runs["failure"].output
 

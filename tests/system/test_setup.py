@@ -16,7 +16,7 @@ import pytest
 from support.lab_client import Json, LabClient
 from support.playbook_runner import PlaybookRunner
 from support.scenario import PRIVATE, PUBLIC, Scenario, Step
-from support.task_names import CLIENT_SETUP, ENSURE_REPOSITORY, for_repository
+from support.task_names import ENSURE_REPOSITORIES
 
 BOTH = ("containers_public", "containers")
 PUBLIC_IMAGE = "chainguard/wolfi-base"
@@ -101,8 +101,8 @@ def run_setup(scenario: Scenario, folder: Path) -> SetupScenario:
         "chainguard_identity_token_file": str(token_file),
     }
 
-    predicted = scenario.run("setup", lab.variables(*BOTH), "--check", "--diff")
-    first = scenario.run("setup", lab.variables(*BOTH))
+    predicted = scenario.run("setup", lab.variables(*BOTH), "--check", "--diff", "-v")
+    first = scenario.run("setup", lab.variables(*BOTH), "-v")
     second = scenario.run("setup", lab.variables(*BOTH, **lab.workload_variables()))
     third = scenario.run("setup", lab.variables(*BOTH, **by_file))
     verify = scenario.run("verify", lab.variables(*BOTH, chainguard_api_token=None, chainctl=str(chainctl)))
@@ -156,7 +156,7 @@ def test_each_repository_is_verified_with_a_pull_from_upstream(setup: SetupScena
 
 
 def test_setup_shows_the_client_setup_commands(setup: SetupScenario, running_lab: LabClient) -> None:
-    lines = setup.first.run.task(CLIENT_SETUP).result["msg"]
+    lines = setup.first.run.client_setup()
     name, tag = split_reference(setup.first.pull_result(PRIVATE)["image"])
     assert lines[:3] == [
         f"docker login {running_lab.host}",
@@ -176,13 +176,13 @@ def test_check_mode_writes_nothing(setup: SetupScenario) -> None:
 def test_check_mode_predicts_each_task(setup: SetupScenario) -> None:
     predicted, first = setup.predicted.run, setup.first.run
     assert [task.summary for task in predicted.tasks] == [task.summary for task in first.tasks]
-    assert for_repository(ENSURE_REPOSITORY, PRIVATE) in first.changed
+    assert first.repository_results(ENSURE_REPOSITORIES)[PRIVATE]["changed"]
 
 
 @pytest.mark.parametrize("key", [PUBLIC, PRIVATE])
 def test_the_diff_of_check_mode_is_what_setup_sends(setup: SetupScenario, key: str) -> None:
     predicted, first = (
-        step.run.task(for_repository(ENSURE_REPOSITORY, key)).result for step in (setup.predicted, setup.first)
+        step.run.repository_results(ENSURE_REPOSITORIES)[key] for step in (setup.predicted, setup.first)
     )
     after = dict(predicted["diff"]["after"])
     assert after.pop("username", "").endswith("/new-identity") == (key == PRIVATE)
@@ -252,7 +252,7 @@ def run_rotation(scenario: Scenario) -> RotationScenario:
 
     # A younger unused token could belong to a run that is still in progress.
     lab.advance(days=0.02)
-    rotated = scenario.run("setup", variables("nginx"))
+    rotated = scenario.run("setup", variables("nginx"), "-v")
     status_after_rotation = lab.pull(PRIVATE, "example.com/nginx", "1.27-dev")
 
     lab.revoke(rotated.credentials[0])
@@ -264,7 +264,7 @@ FORBIDDEN = {"errors": [{"code": "FORBIDDEN", "message": "not for you"}]}
 
 
 def test_an_image_with_a_short_name_is_shown_with_its_full_name(rotation: RotationScenario) -> None:
-    lines = rotation.rotated.run.task(CLIENT_SETUP).result["msg"]
+    lines = rotation.rotated.run.client_setup()
     assert any(
         line.startswith("docker pull ") and line.endswith(f"/{PRIVATE}/example.com/nginx:latest") for line in lines
     )
@@ -308,7 +308,7 @@ def test_the_new_token_is_verified_with_a_pull_from_upstream(rotation: RotationS
 
 
 def test_the_diff_of_a_rotation_shows_the_user_name_and_no_password(rotation: RotationScenario) -> None:
-    diff = rotation.rotated.run.task(for_repository(ENSURE_REPOSITORY, PRIVATE)).result["diff"]
+    diff = rotation.rotated.run.repository_results(ENSURE_REPOSITORIES)[PRIVATE]["diff"]
     assert diff["before"] == {"username": rotation.first.only_token}
     assert diff["after"] == {"username": rotation.rotated.only_token, "password": "(sent, never shown)"}
 
@@ -358,9 +358,9 @@ def run_drift(scenario: Scenario) -> DriftScenario:
 
 @pytest.mark.parametrize("key", MANUAL_CHANGES)
 def test_manual_changes_are_corrected_and_nothing_else(drift: DriftScenario, key: str) -> None:
-    task, changed = drift.after.run.task(for_repository(ENSURE_REPOSITORY, key)), MANUAL_CHANGES[key]
-    before, after = task.result["diff"]["before"], task.result["diff"]["after"]
-    assert task.changed
+    result, changed = drift.after.run.repository_results(ENSURE_REPOSITORIES)[key], MANUAL_CHANGES[key]
+    before, after = result["diff"]["before"], result["diff"]["after"]
+    assert result["changed"]
     assert before == changed
     assert set(after) == set(changed) | ({"password"} if key == PRIVATE else set())
     for repositories in (drift.after.repositories, drift.before):

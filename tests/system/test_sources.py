@@ -28,13 +28,7 @@ from support.programs import find_program
 from support.scenario import Scenario, Step
 from support.secret_scan import Scanner
 from support.sources import LIBRARY, SOURCE_PULLS, SOURCES, VIRTUALS
-from support.task_names import (
-    CLIENT_SETUP,
-    DELETE_INVALID_CONTENT,
-    ENSURE_PERMISSION,
-    ENSURE_REPOSITORY,
-    for_repository,
-)
+from support.task_names import DELETE_INVALID_CONTENT, ENSURE_PERMISSION, ENSURE_REPOSITORIES, USER_PULLS
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "pull_through"
 
@@ -132,7 +126,7 @@ def run_all_sources(scenario: Scenario, folder: Path) -> AllSources:
     first = scenario.run("setup", variables)
     granted, bindings = lab.permissions(), lab.bindings()
     jars = {key: lab.read_file(f"{key}/{JAR}") for key in ("cgr-java", "cgr-java-remediated", "cgr-java-all")}
-    clients = Developer(lab, folder / "developer").run_clients(first.run.task(CLIENT_SETUP).result["msg"])
+    clients = Developer(lab, folder / "developer").run_clients(first.run.client_setup())
     second = scenario.run("setup", variables)
     verify = scenario.run("verify", variables)
 
@@ -229,7 +223,7 @@ def test_users_and_groups_may_read_and_deploy_to_the_remote_repositories(all_sou
 
 
 def test_client_setup_is_printed_and_written_to_a_file_without_secrets(all_sources: AllSources) -> None:
-    printed = all_sources.first.run.task(CLIENT_SETUP).result["msg"]
+    printed = all_sources.first.run.client_setup()
     assert all_sources.client_setup.splitlines() == printed[:-1]
     prefixes = (
         "docker pull",
@@ -430,7 +424,7 @@ def test_verify_names_a_wrong_setting(drift: Drift, name: str, setting: str) -> 
     value = drift.first.repositories[source.key][setting]
     failure = drift.checks[name, setting].run.failure()
     (message,) = (line for line in failure.splitlines() if f"{source.key} is not set" in line)
-    assert f"{source.key} is not set as this role does it: {setting} should be {json.dumps(value)}." in message
+    assert f"{source.key} is not set as this role sets it: {setting} should be {json.dumps(value)}." in message
 
 
 def test_a_failed_verification_writes_nothing(drift: Drift) -> None:
@@ -442,15 +436,15 @@ def test_a_failed_verification_writes_nothing(drift: Drift) -> None:
 def test_the_next_setup_fixes_a_wrong_setting_and_verifies_it(drift: Drift, name: str) -> None:
     source, fixed = SOURCES[name], drift.fixed
     assert fixed.run.code == 0, fixed.run.output
-    assert for_repository(ENSURE_REPOSITORY, source.key) in fixed.run.changed
+    assert fixed.run.repository_results(ENSURE_REPOSITORIES)[source.key]["changed"]
     assert fixed.repositories[source.key] == drift.first.repositories[source.key]
     assert fixed.pull_result(source.key)["from_upstream"] is True
 
 
 def test_a_cache_with_html_pages_is_cleared(drift: Drift) -> None:
-    cleared = {task for task in drift.fixed.run.changed if task.startswith(DELETE_INVALID_CONTENT)}
+    results = drift.fixed.run.repository_results(DELETE_INVALID_CONTENT)
     with_html = {SOURCES[name].key for name, setting in WRONG_SETTINGS if setting == CACHES_HTML}
-    assert {task.rpartition(" ")[2] for task in cleared} == with_html
+    assert {key for key, result in results.items() if result["changed"]} == with_html
 
 
 # --- the purpose of each setting --------------------------------------------------------------------------------------
@@ -660,7 +654,7 @@ def test_the_missing_permission_of_a_user_is_reported(access: Access) -> None:
 def test_a_user_with_the_permission_pulls(access: Access) -> None:
     allowed = access.allowed
     assert allowed.run.code == 0, allowed.run.output
-    (result,) = allowed.run.pull_results("cgr-java", user="reader")
+    (result,) = allowed.run.pull_results("cgr-java", names=USER_PULLS)
     assert (result["ok"], result["from_upstream"]) == (True, True)
     assert ENSURE_PERMISSION in allowed.run.changed
 

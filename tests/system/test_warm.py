@@ -21,9 +21,8 @@ from support.task_names import (
     LIST_IMAGES,
     REPORT_OTHER_REGISTRIES,
     RESOLVE_TAGS,
-    WARM_PULL,
+    WARM_PULLS,
     WARM_REPORT,
-    for_repository,
 )
 
 BOTH = ("containers_public", "containers")
@@ -45,13 +44,13 @@ class Site:
     def warm(self, *arguments: str, **variables: t.Any) -> Run:
         """Run warm. variables: as LabClient.variables() takes them."""
         self._log_position = self.lab.log_position()
-        return self._run_playbook("cgr.pull_through.warm", self.lab.variables(*BOTH, **variables), *arguments)
+        return self._run_playbook("cgr.pull_through.warm", self.lab.variables(*BOTH, **variables), "-v", *arguments)
 
     def verify(self) -> Run:
         """Run verify for the private repository."""
         nginx = {"containers": {"images": ["nginx"]}}
         variables = self.lab.variables("containers", depth="manifest", source_overrides=nginx)
-        return self._run_playbook("cgr.pull_through.verify", variables)
+        return self._run_playbook("cgr.pull_through.verify", variables, "-v")
 
     def request_log(self) -> list[Json]:
         """Return the requests since the last run of warm began."""
@@ -118,13 +117,13 @@ def test_the_entire_catalog_is_cached_and_a_second_run_downloads_nothing(site: S
     assert first.code == 0, first.output
     assert cached_images(site, PRIVATE) == {f"{image}:latest" for image in CATALOG}
     assert marker_paths(site) == []
-    assert "3 of 3 images came" in warm_report(first) and "3 of 3 tags are the present build" in warm_report(first)
+    assert "3 of 3 images pulled" in warm_report(first) and "3 of 3 tags are the current build" in warm_report(first)
     assert site.count_requests()["registry.blob"] > 0 and first.changed == []
 
     second = site.warm(**ALL_PLATFORMS)
     assert second.code == 0, second.output
     assert site.count_requests()["registry.blob"] == site.count_requests()["registry.manifest"] == 0
-    assert "3 of 3 images came" in warm_report(second)
+    assert "3 of 3 images pulled" in warm_report(second)
 
 
 def test_signatures_are_cached_too(site: Site) -> None:
@@ -142,12 +141,12 @@ def test_the_next_run_resumes_a_stopped_one(site: Site, tmp_path: Path) -> None:
     stopped = site.warm(warm_max_bytes="3M", warm_names=["nginx", "python"], **resumable)
     assert stopped.code == 0, stopped.output
     before = site.count_requests()["docker.blob"]
-    assert "1 of 2 images came" in warm_report(stopped)
-    assert "1 were skipped because of max_bytes" in warm_report(stopped)
+    assert "1 of 2 images pulled" in warm_report(stopped)
+    assert "1 skipped because of max_bytes" in warm_report(stopped)
 
     resumed = site.warm(warm_names=["nginx", "python"], **resumable)
     assert resumed.code == 0, resumed.output
-    assert "2 of 2 images came" in warm_report(resumed) and marker_paths(site) == []
+    assert "2 of 2 images pulled" in warm_report(resumed) and marker_paths(site) == []
     blobs = [entry["path"] for entry in site.request_log() if entry["kind"] == "docker.blob"]
     assert before > 0 and blobs and not [path for path in blobs if "example.com/nginx" in path]
 
@@ -171,14 +170,14 @@ def test_layers_that_other_pulls_did_not_cache_are_fetched(site: Site) -> None:
     assert run.code == 0, run.output
     remaining = {path.partition("/sha256__")[0] for path in marker_paths(site)}
     assert remaining == {"example.com/python"}
-    assert "0 layers of them are not there yet, and 4 of other images" in warm_report(run)
+    assert "0 of their layers are not cached; 4 layers of other images and builds are not." in warm_report(run)
 
 
 def test_check_mode_pulls_nothing(site: Site) -> None:
     run = site.warm("--check", warm_tags=["latest", "1.27"], warm_limit=3)
     assert run.code == 0, run.output
     (line,) = warm_report(run).splitlines()
-    assert re.fullmatch("cgr-private: 3 images would be pulled, [0-9.]+ MB at most\\.", line)
+    assert re.fullmatch("cgr-private: 3 images would be pulled, at most [0-9.]+ MB\\.", line)
     assert not [kind for kind in site.count_requests() if kind.startswith(("docker.", "registry.", "blobs."))]
     assert site.cached_paths(PRIVATE) == []
 
@@ -188,7 +187,7 @@ def test_check_mode_predicts_the_size_of_each_image(site: Site) -> None:
     predicted = site.warm("--check", warm_names=["nginx", "python"])
     run = site.warm(warm_names=["nginx", "python"])
     sizes = predicted.task(LIST_IMAGES).result["results"][0]["images"]
-    pulled = run.task(for_repository(WARM_PULL, PRIVATE)).result["images"]
+    pulled = run.pull_results(PRIVATE, names=WARM_PULLS)
     assert [size["reference"] for size in sizes] == [image["image"] for image in pulled]
     for size, image in zip(sizes, pulled):
         # The prediction does not include manifests.
@@ -201,7 +200,7 @@ def test_the_run_stops_if_the_first_image_cannot_be_pulled(site: Site) -> None:
     assert run.code == 2
     manifests = {entry["path"] for entry in site.request_log() if entry["kind"] == "docker.manifest"}
     assert not [path for path in manifests if "example.com/python" in path]
-    assert "0 of 3 images came" in warm_report(run) and "images failed" in run.failure()
+    assert "0 of 3 images pulled" in warm_report(run) and "images failed" in run.failure()
 
 
 MANIFESTS = """
@@ -257,12 +256,12 @@ def test_an_outdated_tag_is_an_error_once_it_is_overdue(site: Site) -> None:
     overdue = site.warm(**nginx)
     assert overdue.code == 2
     assert "1 build and 24.0 hours behind" in overdue.failure() and "serves an old copy" in overdue.failure()
-    assert "1 are too old" in warm_report(overdue)
+    assert "1 are overdue" in warm_report(overdue)
 
     site.lab.clear_faults()
     fixed = site.warm(**nginx)
     assert fixed.code == 0, fixed.output
-    assert digest in json.dumps(fixed.task(for_repository(RESOLVE_TAGS, PRIVATE)).result)
+    assert digest in json.dumps(fixed.task(RESOLVE_TAGS).result)
 
 
 def test_verify_reports_an_overdue_tag(site: Site) -> None:
