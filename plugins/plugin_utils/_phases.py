@@ -54,7 +54,7 @@ def add_current_state(source: Source, repositories: list[Facts], organizations: 
     organizations: results of chainguard_pull_token_info.
     """
     current: Facts = next((repository for repository in repositories if repository["key"] == source.key), {})
-    source = dataclasses.replace(source, current=current, is_new=not current)
+    source = dataclasses.replace(source, current=current, is_missing=not current)
     if source.token_spec:
         active = [current.get("username") or ""]
         source = dataclasses.replace(source, token_spec={**source.token_spec, "active_identities": active})
@@ -148,7 +148,7 @@ def _unmanaged_notice(replaced: Facts, revoke_unmanaged: bool) -> str:
 
 
 def _with_changes(source: Source, changes: Facts) -> Source:
-    needs_write = bool(source.token.get("is_new") or changes)
+    needs_write = bool(source.has_new_token or changes)
     return dataclasses.replace(
         source,
         changes=changes,
@@ -220,7 +220,7 @@ def add_direct_results(source: Source, results: list[Facts]) -> Source:
 def needs_direct_pull(source: Source) -> bool:
     """Whether a new pull token is tried at Chainguard before Artifactory gets it."""
     has_content = bool(source.verify_images if source.is_registry else source.artifacts)
-    return bool(source.token.get("is_new") and source.direct_url and has_content and not source.failure)
+    return bool(source.has_new_token and source.direct_url and has_content and not source.failure)
 
 
 # --- write ------------------------------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ def add_write_results(source: Source, result: Facts) -> Source:
     item = _by_key(result, "repositories", source.key)
     if item is None or item["failed"]:
         return fail(source, module_message(item or result))
-    username = {"username": source.token["username"]} if source.token.get("is_new") else {}
+    username = {"username": source.token["username"]} if source.has_new_token else {}
     current = {"key": source.key, **source.current, **source.settings, "url": source.url, **username}
     return dataclasses.replace(source, is_written=True, current=current)
 
@@ -242,7 +242,7 @@ def add_cache_results(source: Source, results: list[Facts]) -> Source:
         item = _by_key(result, "repositories", source.key)
         if item is not None and item["failed"]:
             return fail(source, item["msg"])
-        if source.has_changes and not source.is_new and "repositories" not in result and not result.get("skipped"):
+        if source.has_changes and not source.is_missing and "repositories" not in result and not result.get("skipped"):
             return fail(source, module_message(result))
     return source
 

@@ -19,7 +19,7 @@ NOT_ISSUED = "not issued in check mode"
 
 def _credentials(source: Source, tokens: list[Facts]) -> tuple[str, str] | None:
     """Return user name and password of a new pull token; None where there is none."""
-    if not source.token.get("is_new"):
+    if not source.has_new_token:
         return None
     consumer = source.token_spec["consumer"]
     passwords = [token.get("password") for token in tokens if token["consumer"] == consumer]
@@ -84,7 +84,7 @@ def deleted_caches(sources: t.Sequence[Source]) -> list[Facts]:
 
 
 def _has_changed(source: Source) -> bool:
-    return source.has_changes and not source.is_new and not source.failure
+    return source.has_changes and not source.is_missing and not source.failure
 
 
 def verification_pulls(
@@ -166,10 +166,7 @@ def unused_tokens(sources: t.Sequence[Source], repositories: list[Facts]) -> lis
     return [
         _revocation(source, [source.token["username"]])
         for source in sources
-        if source.failure
-        and not source.is_written
-        and source.token.get("is_new")
-        and source.token["username"] not in in_use
+        if source.has_unused_token and source.token["username"] not in in_use
     ]
 
 
@@ -189,7 +186,7 @@ def superseded_tokens(sources: t.Sequence[Source], repositories: list[Facts], pl
         for source in sources
         if source.token_spec and source.has_changes and not source.failure
         # A run that left the rotation to another run leaves the revocation to it, too.
-        and (source.token.get("is_new") or source.token.get("superseded"))
+        and (source.has_new_token or source.token.get("superseded"))
     ]
 
 

@@ -48,7 +48,7 @@ class Source:
 
     # Read: the repository as it is (empty if there is none), and the pull token that it uses (empty if not listed).
     current: Facts = dataclasses.field(default_factory=dict)
-    is_new: bool = False
+    is_missing: bool = False
     token_status: Facts = dataclasses.field(default_factory=dict)
 
     # Plan and issue: what is asked of the pull token, and the result without its password.
@@ -94,20 +94,37 @@ class Source:
         return self.upstream_url if re.match("https?://.", self.upstream_url) else ""
 
     @property
+    def needs_token(self) -> bool:
+        """Whether its pull token is due, and nothing failed yet."""
+        return bool(self.token.get("due")) and not self.failure
+
+    @property
+    def has_new_token(self) -> bool:
+        """Whether a pull token was issued for it in this run."""
+        return bool(self.token.get("is_new"))
+
+    @property
+    def has_unused_token(self) -> bool:
+        """Whether a pull token was issued for it that it did not get, since it failed."""
+        return self.has_new_token and bool(self.failure) and not self.is_written
+
+    @property
     def exists(self) -> bool:
         """Whether Artifactory has its repository, or has it once this run is over."""
         return bool(self.current) or self.is_written
 
     def to_facts(self) -> Facts:
         """Return it as Ansible keeps it: fields and properties by name."""
-        names = ("is_registry", "is_private_image_source", "uses_latest_chart", "needs_public_digest", "direct_url")
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return {**fields, **{name: getattr(self, name) for name in (*names, "exists")}}
+        fields = [field.name for field in dataclasses.fields(self)]
+        return {name: getattr(self, name) for name in (*fields, *_PROPERTIES)}
 
     @classmethod
     def from_facts(cls, facts: t.Mapping[str, t.Any]) -> Source:
         """Return the source that to_facts() was called on."""
         return cls(**{field.name: facts[field.name] for field in dataclasses.fields(cls) if field.name in facts})
+
+
+_PROPERTIES = tuple(name for name, value in vars(Source).items() if isinstance(value, property))
 
 
 def validate_variables(

@@ -66,9 +66,9 @@ def _state(source: Source, planned: bool) -> str:
         return "FAILED"
     if not source.needs_write:
         return "unchanged"
-    changes = [*(name for name in source.changes), *(["pull token"] if source.token.get("is_new") else [])]
+    changes = [*(name for name in source.changes), *(["pull token"] if source.has_new_token else [])]
     more = f" and {len(changes) - _MAX_NAMED_CHANGES} more" if len(changes) > _MAX_NAMED_CHANGES else ""
-    verb = "created" if source.is_new else f"changed ({', '.join(changes[:_MAX_NAMED_CHANGES])}{more})"
+    verb = "created" if source.is_missing else f"changed ({', '.join(changes[:_MAX_NAMED_CHANGES])}{more})"
     return f"would be {verb}" if planned else verb
 
 
@@ -76,11 +76,11 @@ def _token(source: Source) -> str:
     if not source.pull_token:
         return "no pull token needed"
     token = source.token or source.token_status
-    if source.token.get("is_new") and not token.get("expires"):
+    if source.has_new_token and not token.get("expires"):
         return "new pull token"
     if not token.get("expires"):
         return "no valid pull token"
-    new = "new pull token" if source.token.get("is_new") else "pull token"
+    new = "new pull token" if source.has_new_token else "pull token"
     return f"{new} until {token['expires'][:10]} ({token['days_left']:.0f} days)"
 
 

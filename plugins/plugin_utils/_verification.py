@@ -34,7 +34,7 @@ def add_verification(source: Source, results: list[Facts], requested: list[str],
         return fail(source, module_message(results[0 if source.is_registry else 1]))
     if pull["failed"]:
         message = pull["msg"] + _default_hint(source, pull) + _drift(source)
-        is_new = bool(source.token.get("is_new")) and not user
+        is_new = bool(source.has_new_token) and not user
         return fail(source, f"{message} {NOT_REVOKED}" if is_new else message)
     verification: Facts = {"summary": _short(pull), "details": [*pull["summary"], *_pinned_line(source)]}
     if user:

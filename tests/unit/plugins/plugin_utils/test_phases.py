@@ -65,9 +65,9 @@ def with_token(name="private", **fields):
 # --- read -------------------------------------------------------------------------------------------------------------
 def test_the_repository_as_it_is():
     source = current("private", repository=CURRENT)
-    assert (source.current, source.is_new, source.exists) == (CURRENT, False, True)
+    assert (source.current, source.is_missing, source.exists) == (CURRENT, False, True)
     assert source.token_spec["active_identities"] == [OLD]
-    assert (current("private").is_new, current("private").exists) == (True, False)
+    assert (current("private").is_missing, current("private").exists) == (True, False)
     assert current("private").token_spec["active_identities"] == [""]
 
 
@@ -319,7 +319,7 @@ def test_a_write_that_failed_fails_its_source(result, failure):
 def test_caches_of_what_was_changed_are_expired():
     changed, _tokens = with_token()
     spoiled = dataclasses.replace(changed, changes={"bypassHeadRequests": True})
-    created = dataclasses.replace(changed, is_new=True)
+    created = dataclasses.replace(changed, is_missing=True)
     failed = dataclasses.replace(changed, failure="no")
     sources = [changed, created, failed, *resolved("public")]
     assert expired_caches(sources) == [{"key": "CGR_private", "state": "expired"}]

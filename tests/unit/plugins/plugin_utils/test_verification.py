@@ -225,7 +225,7 @@ def summary_of(*sources, virtuals=(), failures=(), planned=False, file=None):
 
 
 def test_a_line_for_each_repository():
-    private, _tokens = verified_source("private", PINNED_IMAGE, changed=True, is_new=True)
+    private, _tokens = verified_source("private", PINNED_IMAGE, changed=True, is_missing=True)
     public, _tokens = verified_source("public", "chainguard/go", changes={"a": 1, "url": "x"}, needs_write=True)
     apk, _tokens = verified_source("apk", failure="no busybox")
     private = verify(private, image_pull("CGR_private"), SKIPPED)
