@@ -199,8 +199,8 @@ options:
     version_added: 0.2.0
   canary:
     description:
-      - Whether to pull the first image before all others. If it fails, the others are not pulled, and their status is
-        V(skipped).
+      - Whether to pull the first image of each repository before all others. If it fails, the others of that repository are not pulled,
+        and their status is V(skipped).
     type: bool
     default: false
     version_added: 0.2.0

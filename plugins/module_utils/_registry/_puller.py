@@ -119,13 +119,25 @@ class ImagePuller(PullEngine[ImagePullResult]):
         self._clear()
         self._done = self._total - len(results)
         if self._settings.canary:
-            canary, *results = results
-            self._pull_images(workers, [canary])
-            if canary.error is not None and not isinstance(canary.error, LimitExceededError):
-                for result in results:
-                    result.error = SkippedError(canary.error, "the first image, which is the canary, failed")
-                return
+            results = self._pull_canaries(workers, results)
         self._pull_images(workers, results)
+
+    def _pull_canaries(self, workers: WorkerPool, results: list[ImagePullResult]) -> list[ImagePullResult]:
+        """Pull the first image of each job. Return the other images of the jobs whose first one succeeded."""
+        canaries: dict[int, ImagePullResult] = {}
+        for result in results:
+            canaries.setdefault(id(result.job), result)
+        self._pull_images(workers, list(canaries.values()))
+        remaining = []
+        for result in results:
+            canary = canaries[id(result.job)]
+            if result is canary:
+                continue
+            if canary.error is None or isinstance(canary.error, LimitExceededError):
+                remaining.append(result)
+            else:
+                result.error = SkippedError(canary.error, "the first image, which is the canary, failed")
+        return remaining
 
     def _pull_images(self, workers: WorkerPool, results: list[ImagePullResult]) -> None:
         workers.run(self._pull_manifests, results)

@@ -683,6 +683,20 @@ def test_the_canary_keeps_the_others_from_being_tried():
     assert len([url for url in run.asked("")[:first_of_second] if url.startswith("sha256:")]) == 2
 
 
+def test_each_repository_has_its_own_canary():
+    fake = FakeRegistry()
+    fake.add_image("a/b", "latest")
+    fake.add_image("a/b", "2", layers=[b"another"])
+    registry = Registry(fake.base, Credentials(), transport=ScriptedTransport(respond=fake), sleep=lambda _seconds: None)
+    jobs = [
+        ImagePullJob(client=registry, references=list(map(parse_reference, images)))
+        for images in (["a/none", "a/b"], ["a/b", "a/b:2"])
+    ]
+    failed, pulled = ImagePuller(Settings(platforms=AMD64, canary=True)).pull(jobs)
+    assert [type(result.error) for result in failed] == [DownloadError, SkippedError]
+    assert [result.error for result in pulled] == [None, None]
+
+
 def layered(fake, name, *sizes, tag="latest"):
     return fake.add_image(
         name, tag, layers=[f"{name} {number} ".encode().ljust(size) for number, size in enumerate(sizes)]

@@ -171,7 +171,7 @@ def test_a_repository_that_cannot_be_planned_fails_its_source(plans, failure):
 
 # --- upstream ---------------------------------------------------------------------------------------------------------
 def images_result(*references, **more):
-    return {"organization": ORGANIZATION, "images": [{"reference": one} for one in references], **more}
+    return {"organization": ORGANIZATION, "images": [{"reference": reference} for reference in references], **more}
 
 
 def test_a_verification_asks_for_the_digests_that_upstream_serves():

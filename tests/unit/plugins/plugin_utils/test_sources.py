@@ -53,12 +53,12 @@ def test_an_organization_of_its_own_is_enough():
 
 
 def test_a_field_that_is_misspelt_is_named_with_the_nearest():
-    catalog = {**CATALOG, "apk": {**CATALOG["apk"], "artefacts": ["x"]}, "mine": {"key": "x", "colour": 1}}
+    catalog = {**CATALOG, "apk": {**CATALOG["apk"], "artifact": ["x"]}, "mine": {"key": "x", "nonsense": 1}}
     errors = errors_of(["public"], catalog)
     assert errors[0] == (
-        "pull_through_source_overrides sets the unknown field artefacts of apk. Did you mean artifacts?"
+        "pull_through_source_overrides sets the unknown field artifact of apk. Did you mean artifacts?"
     )
-    assert "the unknown field colour of mine. The fields are key, package_type" in errors[1]
+    assert "the unknown field nonsense of mine. The fields are key, package_type" in errors[1]
     assert errors[2] == "pull_through_source_overrides adds mine without package_type, url."
 
 
