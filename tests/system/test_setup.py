@@ -128,8 +128,7 @@ def test_one_run_creates_both_repositories_and_one_token(setup: SetupScenario) -
     assert set(first.repositories) == {PUBLIC, PRIVATE}
     assert first.repositories[PRIVATE]["username"] == first.only_token
     assert sorted(first.write_kinds()) == [
-        "artifactory.repository.create",
-        "artifactory.repository.create",
+        "artifactory.repository.create_batch",
         "iam.identity.create",
         "iam.role_binding.create",
     ]
