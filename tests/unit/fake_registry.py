@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A registry in memory, to be played by a scripted transport: real manifests and blobs, faults on demand."""
+"""A registry in memory, as a script for a transport: valid manifests and blobs, and faults on demand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import threading
 import typing as t
 from urllib.parse import parse_qs, urlsplit
 
-from scripted import Play, ScriptedAnswer
+from scripted import Play, ScriptedResponse
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import TransportError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import CHUNK, Request
@@ -29,14 +29,14 @@ def sha256(body: bytes) -> str:
     return "sha256:" + hashlib.sha256(body).hexdigest()
 
 
-def unknown_manifest() -> ScriptedAnswer:
-    """Artifactory's one answer for all that it did not get."""
+def unknown_manifest() -> ScriptedResponse:
+    """Return Artifactory's response for everything that it could not fetch."""
     message = "The named manifest is not known to the registry."
-    return ScriptedAnswer(404, {"errors": [{"code": "MANIFEST_UNKNOWN", "message": message, "detail": None}]})
+    return ScriptedResponse(404, {"errors": [{"code": "MANIFEST_UNKNOWN", "message": message, "detail": None}]})
 
 
-class CutAnswer(ScriptedAnswer):
-    """An answer whose connection breaks in the middle of the body."""
+class TruncatedResponse(ScriptedResponse):
+    """A response whose connection is lost in the middle of the body."""
 
     def chunks(self, size: int = CHUNK) -> t.Iterator[bytes]:
         yield self.body[: len(self.body) // 2]
@@ -46,11 +46,11 @@ class CutAnswer(ScriptedAnswer):
 
 
 class FakeRegistry:
-    """Serves what was put into it. Call it with a request: it is a script for ScriptedTransport(by=...).
+    """Returns content that was added. Call it with a request: it is a script for ScriptedTransport(respond=...).
 
-    plays: answers to be given first, by path; each is used once, the last of a list as often as it is asked for.
-    heads: whether HEAD is answered. listed: what refers to a digest, by name and digest; None for no Referrers API.
-    challenge: what to answer with 401, to requests without one of the tokens that realm has given out.
+    plays: responses to return first, by path. Each is used once, and the last one of a list repeatedly.
+    supports_head: whether HEAD succeeds. referrers: by name and digest; None without the Referrers API.
+    challenge: the 401 header for requests without one of the tokens that were issued at realm.
     """
 
     def __init__(self, base: str = "https://registry.example.com", *, challenge: str = "") -> None:
@@ -60,8 +60,8 @@ class FakeRegistry:
         self.expires_in: t.Any = 300
         self.tokens: dict[str, str] = {}
         self.plays: dict[str, list[Play]] = {}
-        self.heads = True
-        self.listed: dict[tuple[str, str], list[Document]] | None = None
+        self.supports_head = True
+        self.referrers: dict[tuple[str, str], list[Document]] | None = None
         self._numbers = itertools.count(1)
         self._contents: dict[str, tuple[bytes, str]] = {}
         self._lock = threading.Lock()
@@ -72,18 +72,18 @@ class FakeRegistry:
             if plays := self.plays.get(parts.path):
                 return plays.pop(0) if len(plays) > 1 else plays[0]
             if request.url.startswith(self.realm):
-                return self._give_token(parse_qs(parts.query)["scope"][0])
+                return self._issue_token(parse_qs(parts.query)["scope"][0])
         if self.challenge and request.headers.get("Authorization") not in self.tokens:
             errors = {"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]}
-            return ScriptedAnswer(401, errors, {"WWW-Authenticate": self.challenge})
+            return ScriptedResponse(401, errors, {"WWW-Authenticate": self.challenge})
         if parts.path == "/v2/":
-            return ScriptedAnswer(200, {})
+            return ScriptedResponse(200, {})
         name, _part, digest = parts.path.removeprefix("/v2/").partition("/referrers/")
-        if digest and self.listed is not None:
-            index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": self.listed.get((name, digest), [])}
-            return ScriptedAnswer(200, index, {"Content-Type": OCI_INDEX})
-        if request.method == "HEAD" and not self.heads:
-            return ScriptedAnswer(403)
+        if digest and self.referrers is not None:
+            index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": self.referrers.get((name, digest), [])}
+            return ScriptedResponse(200, index, {"Content-Type": OCI_INDEX})
+        if request.method == "HEAD" and not self.supports_head:
+            return ScriptedResponse(403)
         if parts.path not in self._contents:
             return unknown_manifest()
         body, content_type = self._contents[parts.path]
@@ -91,26 +91,26 @@ class FakeRegistry:
         if "/manifests/" in parts.path:
             headers["Docker-Content-Digest"] = sha256(body)
         if request.method == "HEAD":
-            return ScriptedAnswer(200, b"", {**headers, "Content-Length": str(len(body))})
-        return ScriptedAnswer(200, body, headers)
+            return ScriptedResponse(200, b"", {**headers, "Content-Length": str(len(body))})
+        return ScriptedResponse(200, body, headers)
 
-    def _give_token(self, scope: str) -> ScriptedAnswer:
+    def _issue_token(self, scope: str) -> ScriptedResponse:
         token = f"token-{next(self._numbers)}"
         self.tokens[f"Bearer {token}"] = scope
-        return ScriptedAnswer(200, {"token": token, "expires_in": self.expires_in})
+        return ScriptedResponse(200, {"token": token, "expires_in": self.expires_in})
 
     def size(self, digest: str) -> int:
-        """Return the size of something that is held."""
+        """Return the size of content by its digest."""
         return next(len(body) for path, (body, _type) in self._contents.items() if path.endswith(digest))
 
     def add_blob(self, name: str, body: bytes, media_type: str = LAYER, *, digest: str = "") -> Document:
-        """Hold a blob, and return its descriptor."""
+        """Add a blob, and return its descriptor."""
         digest = digest or sha256(body)
         self._contents[f"/v2/{name}/blobs/{digest}"] = (body, "application/octet-stream")
         return {"mediaType": media_type, "digest": digest, "size": len(body)}
 
     def add_manifest(self, name: str, document: Document, *tags: str, digest: str = "") -> Document:
-        """Hold a manifest under its digest and tags, and return its descriptor."""
+        """Add a manifest with its digest and tags, and return its descriptor."""
         body = json.dumps(document).encode()
         digest = digest or sha256(body)
         for reference in (digest, *tags):
@@ -120,20 +120,20 @@ class FakeRegistry:
     def add_image(
         self, name: str, *tags: str, platform: str = "linux/amd64", layers: t.Sequence[t.Any] = ()
     ) -> Document:
-        """Hold an image with these layers (bytes, or descriptors), and return an index's entry for it."""
+        """Add an image, and return its entry for an index. layers: content, or descriptors."""
         system, architecture, *variant = platform.split("/")
-        about = {"os": system, "architecture": architecture, **({"variant": variant[0]} if variant else {})}
+        platform_fields = {"os": system, "architecture": architecture, **({"variant": variant[0]} if variant else {})}
         layers = layers or [f"layer of {name} for {platform}".encode()]
         document = {
             "schemaVersion": 2,
             "mediaType": OCI_MANIFEST,
-            "config": self.add_blob(name, json.dumps(about).encode(), IMAGE_CONFIG),
+            "config": self.add_blob(name, json.dumps(platform_fields).encode(), IMAGE_CONFIG),
             "layers": [layer if isinstance(layer, dict) else self.add_blob(name, layer) for layer in layers],
         }
-        return {**self.add_manifest(name, document, *tags), "platform": about}
+        return {**self.add_manifest(name, document, *tags), "platform": platform_fields}
 
     def add_index(self, name: str, *tags: str, entries: t.Sequence[Document] = ()) -> Document:
-        """Hold an index, by default of images for two platforms and an attestation, and return its descriptor."""
+        """Add an index, and return its descriptor. By default, it has images for two platforms and an attestation."""
         if not entries:
             images = [self.add_image(name, platform=f"linux/{architecture}") for architecture in ("amd64", "arm64")]
             entries = [*images, self.attestation(name, images[0]["digest"])]
@@ -141,7 +141,7 @@ class FakeRegistry:
         return self.add_manifest(name, document, *tags)
 
     def attestation(self, name: str, subject: str) -> Document:
-        """Hold an attestation as builders put it into an index, and return the index's entry for it."""
+        """Add an attestation as builders create it, and return its entry for an index."""
         document = {
             "schemaVersion": 2,
             "mediaType": OCI_MANIFEST,

@@ -29,9 +29,9 @@ class Clock:
         return self.now
 
 
-def open_registry(fake, login=USER, clock=None):
+def open_registry(fake, credentials=USER, clock=None):
     transport = ScriptedTransport(respond=fake)
-    registry = Registry(fake.base, login, transport=transport, sleep=lambda _s: None, clock=clock or Clock())
+    registry = Registry(fake.base, credentials, transport=transport, sleep=lambda _s: None, clock=clock or Clock())
     return registry, transport
 
 
@@ -62,14 +62,14 @@ def token_requests(transport):
     ],
 )
 def test_challenges(header, expected):
-    assert [(one.scheme, one.parameters) for one in parse_challenges(header)] == expected
+    assert [(challenge.scheme, challenge.parameters) for challenge in parse_challenges(header)] == expected
 
 
-def test_a_login_does_not_show_its_secrets():
+def test_repr_of_credentials_has_no_secrets():
     assert "secret" not in repr(Credentials("user", "secret", "secret"))
 
 
-def test_the_usual_way_is_one_ping_then_one_token_for_each_repository():
+def test_one_ping_and_one_token_per_repository():
     fake = FakeRegistry(challenge=BEARER)
     for name in ("a/one", "a/two"):
         fake.add_image(name, "1", "2")
@@ -90,7 +90,7 @@ def test_the_usual_way_is_one_ping_then_one_token_for_each_repository():
     assert fake.tokens[used.pop()] == "repository:a/one:pull" and not used
 
 
-def test_the_password_goes_to_the_token_service_only():
+def test_password_is_sent_only_to_the_token_service():
     fake = FakeRegistry(challenge=BEARER)
     fake.add_image("a/b", "1")
     registry, transport = open_registry(fake)
@@ -99,7 +99,7 @@ def test_the_password_goes_to_the_token_service_only():
     assert with_password == [request.url for request in token_requests(transport)]
 
 
-def test_nobody_asks_for_a_token_without_a_password():
+def test_anonymous_token_request():
     fake = FakeRegistry(challenge=BEARER)
     fake.add_image("a/b", "1")
     registry, transport = open_registry(fake, Credentials())
@@ -107,8 +107,8 @@ def test_nobody_asks_for_a_token_without_a_password():
     assert "Authorization" not in token_requests(transport)[0].headers
 
 
-def test_a_scope_in_the_challenge_is_used_as_it_is():
-    # Artifactory's ping has no scope, and its challenge for an image has one without the repository's key.
+def test_scope_of_the_challenge_is_used():
+    # Artifactory's ping has no scope, and its challenge for an image has challenge without the repository's key.
     fake = FakeRegistry(challenge=f'{BEARER},scope="repository:org/image:pull"')
     fake.add_image("key/org/image", "1")
     fake.plays["/v2/"] = [ScriptedResponse(200)]
@@ -118,7 +118,7 @@ def test_a_scope_in_the_challenge_is_used_as_it_is():
     assert len(transport.requests) == 4
 
 
-def test_a_realm_keeps_its_own_query_and_port():
+def test_query_and_port_of_the_realm_are_kept():
     fake = FakeRegistry(challenge=f'Bearer realm="{BASE}:443/key/token?account=x&scope=old"')
     fake.realm = f"{BASE}:443/key/token"
     fake.add_image("a/b", "1")
@@ -127,7 +127,7 @@ def test_a_realm_keeps_its_own_query_and_port():
     assert token_requests(transport)[0].url == f"{BASE}:443/key/token?account=x&scope=repository%3Aa%2Fb%3Apull"
 
 
-def test_a_token_can_be_called_access_token_and_have_no_life():
+def test_field_access_token_without_a_lifetime():
     fake = FakeRegistry(challenge=BEARER)
     fake.add_image("a/b", "1")
     fake.tokens["Bearer other"] = "x"
@@ -136,18 +136,18 @@ def test_a_token_can_be_called_access_token_and_have_no_life():
     assert registry.get_manifest("a/b", "1").layers
 
 
-def test_a_token_is_replaced_before_it_ends():
+def test_token_is_replaced_before_it_expires():
     fake, clock = FakeRegistry(challenge=BEARER), Clock()
     fake.add_image("a/b", "1")
     registry, transport = open_registry(fake, clock=clock)
-    for passed in (0, 239, 2):  # 80 % of 300 seconds
-        clock.now += passed
+    for seconds in (0, 239, 2):  # 80 % of 300 seconds
+        clock.now += seconds
         registry.get_manifest("a/b", "1")
     assert len(token_requests(transport)) == 2
     assert not [r for r in transport.requests if "/manifests/" in r.url and "Authorization" not in r.headers]
 
 
-def test_a_token_that_ends_too_early_is_replaced_once_and_the_request_repeated():
+def test_rejected_token_is_replaced_once():
     fake = FakeRegistry(challenge=BEARER)
     fake.add_image("a/b", "1")
     registry, transport = open_registry(fake)
@@ -157,7 +157,7 @@ def test_a_token_that_ends_too_early_is_replaced_once_and_the_request_repeated()
     assert len(token_requests(transport)) == 2
 
 
-def test_a_fresh_token_that_is_refused_too_ends_it():
+def test_second_rejected_token_is_an_error():
     fake = FakeRegistry(challenge=BEARER)
     fake.plays["/token"] = [ScriptedResponse(200, {"token": "worthless"})]
     registry, transport = open_registry(fake)
@@ -167,7 +167,7 @@ def test_a_fresh_token_that_is_refused_too_ends_it():
     assert len(token_requests(transport)) == 2
 
 
-def test_threads_that_need_a_token_wait_for_one_request():
+def test_threads_share_one_token_request():
     fake = FakeRegistry(challenge=BEARER)
     fake.add_image("a/b", "1")
     registry, transport = open_registry(fake)
@@ -177,7 +177,7 @@ def test_threads_that_need_a_token_wait_for_one_request():
     assert [url for _method, url in transport.calls].count(f"{BASE}/v2/") == 1
 
 
-def test_a_thread_whose_token_was_replaced_by_another_uses_that():
+def test_token_of_another_thread_is_used():
     transport = ScriptedTransport(respond=FakeRegistry(challenge=BEARER))
     authorizer = Authorizer(BASE, USER, DownloadClient(BASE, transport, TransferStats()), clock=Clock())
     old = authorizer.authorization("a/b")
@@ -186,7 +186,7 @@ def test_a_thread_whose_token_was_replaced_by_another_uses_that():
     assert len(token_requests(transport)) == 2
 
 
-def test_basic_is_answered_with_the_password():
+def test_basic_challenge():
     fake = FakeRegistry(challenge='Basic realm="x"')
     fake.tokens[USER.basic] = ""
     fake.add_image("a/b", "1")
@@ -198,16 +198,16 @@ def test_basic_is_answered_with_the_password():
     ]
 
 
-@pytest.mark.parametrize("login", [USER, Credentials()], ids=["wrong", "none"])
-def test_basic_that_is_refused_is_not_sent_again(login):
+@pytest.mark.parametrize("credentials", [USER, Credentials()], ids=["wrong", "none"])
+def test_rejected_basic_credentials_are_not_sent_again(credentials):
     fake = FakeRegistry(challenge='Basic realm="x"')
-    registry, transport = open_registry(fake, login)
+    registry, transport = open_registry(fake, credentials)
     with pytest.raises(DownloadError) as caught:
         registry.get_manifest("a/b", "1")
     assert caught.value.status == 401 and len(transport.requests) == 2
 
 
-def test_a_bearer_is_sent_as_it_is_and_nothing_else_is_tried():
+def test_bearer_credentials_are_sent_unchanged():
     fake = FakeRegistry(challenge=BEARER)
     fake.add_image("a/b", "1")
     registry, transport = open_registry(fake, Credentials(bearer="access-token"))
@@ -216,7 +216,7 @@ def test_a_bearer_is_sent_as_it_is_and_nothing_else_is_tried():
     assert [request.headers["Authorization"] for request in transport.requests] == ["Bearer access-token"]
 
 
-def test_a_challenge_that_cannot_be_answered_ends_it():
+def test_unsupported_challenge_is_an_error():
     fake = FakeRegistry(challenge="Negotiate")
     registry, transport = open_registry(fake)
     with pytest.raises(DownloadError) as caught:
@@ -235,7 +235,7 @@ def test_a_challenge_that_cannot_be_answered_ends_it():
         ("https://", "not an http or https URL"),
     ],
 )
-def test_credentials_do_not_go_to_a_doubtful_token_service(realm, why):
+def test_credentials_are_not_sent_to_an_unsafe_token_service(realm, why):
     fake = FakeRegistry(challenge=f'Bearer realm="{realm}?x=y"')
     registry, transport = open_registry(fake)
     with pytest.raises(DownloadError, match=why):
@@ -243,7 +243,7 @@ def test_credentials_do_not_go_to_a_doubtful_token_service(realm, why):
     assert all(request.url.startswith(BASE) for request in transport.requests)
 
 
-def test_a_token_service_on_another_host_of_a_local_registry_is_fine():
+def test_local_registry_may_have_a_token_service_on_another_host():
     fake = FakeRegistry("http://127.0.0.1:5000", challenge='Bearer realm="http://127.0.0.1:5001/token",service="s"')
     fake.realm = "http://127.0.0.1:5001/token"
     fake.add_image("a/b", "1")
@@ -261,7 +261,7 @@ def test_a_token_service_on_another_host_of_a_local_registry_is_fine():
         (ScriptedResponse(200, {"token": "x", "expires_in": "soon"}), 200, "has no token"),
     ],
 )
-def test_what_a_token_service_refuses(play, status, response_message):
+def test_token_service_errors(play, status, response_message):
     fake = FakeRegistry(challenge=BEARER)
     fake.plays["/token"] = [play]
     registry, _transport = open_registry(fake)
@@ -270,7 +270,7 @@ def test_what_a_token_service_refuses(play, status, response_message):
     assert caught.value.status == status and response_message in caught.value.response_message
 
 
-def test_a_token_service_that_is_busy_is_asked_again():
+def test_token_request_is_retried():
     fake = FakeRegistry(challenge=BEARER)
     fake.add_image("a/b", "1")
     fake.plays["/token"] = [ScriptedResponse(503, "busy"), ScriptedResponse(200, {"token": "given"})]
@@ -279,7 +279,7 @@ def test_a_token_service_that_is_busy_is_asked_again():
     assert registry.get_manifest("a/b", "1").layers
 
 
-def test_a_challenge_of_another_host_is_not_answered():
+def test_challenge_of_another_host_is_ignored():
     fake = FakeRegistry()
     elsewhere = ScriptedResponse(302, b"", {"Location": "https://blobs.example.net/v2/"})
     challenge = ScriptedResponse(401, "no", {"WWW-Authenticate": 'Bearer realm="https://blobs.example.net/token"'})

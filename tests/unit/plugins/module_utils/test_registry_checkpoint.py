@@ -11,56 +11,56 @@ import pytest
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._checkpoint import Checkpoint, CheckpointEntry
 
-ONE = CheckpointEntry("host/key/a/b", "latest", "sha256:root", "sha256:one")
-TWO = ONE._replace(blob="sha256:two")
+FIRST = CheckpointEntry("host/key/a/b", "latest", "sha256:root", "sha256:one")
+TWO = FIRST._replace(blob="sha256:two")
 
 
-def test_what_was_added_is_known_to_the_next_run(tmp_path):
+def test_next_run_reads_the_entries(tmp_path):
     file = tmp_path / "proved.jsonl"
     first = Checkpoint(str(file))
-    first.add(ONE)
+    first.add(FIRST)
     first.close()
     second = Checkpoint(str(file))
-    assert second.has(ONE) and not second.has(TWO)
+    assert second.has(FIRST) and not second.has(TWO)
     second.close()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_a_line_that_was_cut_does_not_count_and_spoils_no_other(tmp_path):
+def test_incomplete_lines_are_ignored(tmp_path):
     file = tmp_path / "proved.jsonl"
     first = Checkpoint(str(file))
-    first.add(ONE)
+    first.add(FIRST)
     first.close()
     file.write_text(file.read_text() + '{"repository": "host/k')
     second = Checkpoint(str(file))
     second.add(TWO)
     second.close()
     third = Checkpoint(str(file), writable=False)
-    assert third.has(ONE) and third.has(TWO)
+    assert third.has(FIRST) and third.has(TWO)
 
 
-def test_a_file_that_is_only_read_is_not_made(tmp_path):
+def test_missing_file_is_not_created_in_check_mode(tmp_path):
     file = tmp_path / "proved.jsonl"
     unused = Checkpoint(str(file), writable=False)
-    unused.add(ONE)
+    unused.add(FIRST)
     unused.close()
     assert not file.exists()
 
 
-def test_without_a_file_nothing_is_known():
+def test_checkpoint_without_a_file_is_empty():
     nowhere = Checkpoint()
-    nowhere.add(ONE)
+    nowhere.add(FIRST)
     nowhere.close()
-    assert not nowhere.has(ONE)
+    assert not nowhere.has(FIRST)
 
 
 @pytest.mark.parametrize("make", [lambda path: path / "none" / "file", lambda path: path], ids=["no folder", "folder"])
-def test_a_file_that_cannot_be_used(tmp_path, make):
+def test_unusable_file(tmp_path, make):
     with pytest.raises(InputError, match="resume_file cannot be used"):
         Checkpoint(str(make(tmp_path)))
 
 
-def test_a_link_is_not_followed(tmp_path):
+def test_symbolic_link_is_rejected(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "target")
     with pytest.raises(InputError, match="resume_file cannot be used"):
         Checkpoint(str(tmp_path / "link"))

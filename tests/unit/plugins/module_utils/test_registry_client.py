@@ -12,7 +12,7 @@ import json
 import threading
 
 import pytest
-from fake_registry import CutAnswer, FakeRegistry, sha256, unknown_manifest
+from fake_registry import TruncatedResponse, FakeRegistry, sha256, unknown_manifest
 from scripted import ScriptedResponse, ScriptedTransport
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
@@ -36,18 +36,18 @@ BLOB = b"the content of a layer" * 100
 ENCODED = gzip.compress(BLOB, mtime=0)
 
 
-def open_registry(fake, login=Credentials()):
-    pauses, transport = [], ScriptedTransport(respond=fake)
-    registry = Registry(fake.base, login, transport=transport, sleep=pauses.append)
-    return registry, transport, pauses
+def open_registry(fake, credentials=Credentials()):
+    delays, transport = [], ScriptedTransport(respond=fake)
+    registry = Registry(fake.base, credentials, transport=transport, sleep=delays.append)
+    return registry, transport, delays
 
 
 def descriptor(body, digest=""):
     return Descriptor("application/octet-stream", digest or sha256(body), len(body))
 
 
-def with_blob(*plays, body=BLOB):
-    """Return a registry whose blob answers with plays first, the blob, and the blob's path."""
+def registry_with_blob(*plays, body=BLOB):
+    """Return a registry, its transport, and a blob for which it returns plays first."""
     fake = FakeRegistry()
     blob = descriptor(body)
     fake.add_blob("a/b", body)
@@ -56,7 +56,7 @@ def with_blob(*plays, body=BLOB):
     return fake, blob, path
 
 
-def with_manifest(*plays):
+def registry_with_manifest(*plays):
     fake = FakeRegistry()
     fake.plays["/v2/a/b/manifests/1"] = list(plays)
     return fake
@@ -66,14 +66,14 @@ def cut():
     return TransportError("registry.example.com cut the connection.", method="GET", url=BASE)
 
 
-def manifests_asked(transport):
+def manifest_requests(transport):
     return sum("/manifests/" in url for _method, url in transport.calls)
 
 
 # Manifests
 
 
-def test_the_accept_header_has_all_four_types_and_nothing_wide():
+def test_accept_header_has_the_four_types_and_no_wildcard():
     fake = FakeRegistry()
     fake.add_image("a/b", "1")
     registry, transport, _pauses = open_registry(fake)
@@ -93,9 +93,9 @@ def test_the_accept_header_has_all_four_types_and_nothing_wide():
         ({"manifests": []}, "", OCI_INDEX),
     ],
 )
-def test_what_it_is_says_the_body_then_the_header_then_the_form(document, content_type, media_type):
-    found = parse_manifest(json.dumps(document).encode(), content_type, digest="sha256:x", url=BASE)
-    assert found.media_type == media_type and found.is_index
+def test_media_type_is_from_the_body_then_the_header_then_the_fields(document, content_type, media_type):
+    media_types = parse_manifest(json.dumps(document).encode(), content_type, digest="sha256:x", url=BASE)
+    assert media_types.media_type == media_type and media_types.is_index
 
 
 @pytest.mark.parametrize(
@@ -117,20 +117,20 @@ def test_what_it_is_says_the_body_then_the_header_then_the_form(document, conten
         (json.dumps({"manifests": [{"digest": sha256(b"{}"), "size": 2, "data": "no"}]}).encode(), "content"),
     ],
 )
-def test_what_is_no_manifest(body, reason):
+def test_invalid_manifests(body, reason):
     with pytest.raises(InvalidContentError) as caught:
         parse_manifest(body, "application/json", digest="sha256:x", url=BASE)
     assert caught.value.reason == reason
 
 
-def test_content_in_a_descriptor_is_verified():
+def test_embedded_content_is_verified():
     entry = {"digest": sha256(b"{}"), "size": 2, "data": base64.b64encode(b"{}").decode()}
     manifest = parse_manifest(json.dumps({"manifests": [entry]}).encode(), "", digest="sha256:x", url=BASE)
     assert manifest.entries[0].digest == sha256(b"{}")
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_a_manifest_by_digest_has_that_digest(algorithm):
+def test_manifest_matches_the_requested_digest(algorithm):
     fake = FakeRegistry()
     body = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}).encode()
     digest = f"{algorithm}:{hashlib.new(algorithm, body).hexdigest()}"
@@ -139,37 +139,37 @@ def test_a_manifest_by_digest_has_that_digest(algorithm):
     assert registry.get_manifest("a/b", digest).digest == digest
 
 
-def test_the_digest_of_a_tag_is_computed_when_no_header_tells_it():
+def test_digest_of_a_tag_is_computed_without_a_header():
     body = json.dumps({"manifests": []}).encode()
-    registry, _transport, _pauses = open_registry(with_manifest(ScriptedResponse(200, body)))
+    registry, _transport, _pauses = open_registry(registry_with_manifest(ScriptedResponse(200, body)))
     assert registry.get_manifest("a/b", "1").digest == sha256(body)
 
 
-def test_a_manifest_with_another_digest_is_asked_for_once_more():
+def test_manifest_with_a_wrong_digest_is_requested_again():
     fake = FakeRegistry()
     good = fake.add_image("a/b", "1")
     path = f"/v2/a/b/manifests/{good['digest']}"
     fake.plays[path] = [ScriptedResponse(200, {"manifests": []}), fake(Request("GET", BASE + path))]
-    registry, transport, pauses = open_registry(fake)
+    registry, transport, delays = open_registry(fake)
     assert registry.get_manifest("a/b", good["digest"]).digest == good["digest"]
-    assert manifests_asked(transport) == 2 and len(pauses) == 1
+    assert manifest_requests(transport) == 2 and len(delays) == 1
 
     fake.plays[path] = [ScriptedResponse(200, {"manifests": []})]
     registry, transport, _pauses = open_registry(fake)
     with pytest.raises(InvalidContentError) as caught:
         registry.get_manifest("a/b", good["digest"])
-    assert caught.value.reason == "digest" and manifests_asked(transport) == 2
+    assert caught.value.reason == "digest" and manifest_requests(transport) == 2
 
 
-def test_a_manifest_that_is_not_what_its_own_header_says():
+def test_manifest_that_does_not_match_its_header():
     play = ScriptedResponse(200, {"manifests": []}, {"Docker-Content-Digest": sha256(b"other")})
-    registry, _transport, _pauses = open_registry(with_manifest(play))
+    registry, _transport, _pauses = open_registry(registry_with_manifest(play))
     with pytest.raises(InvalidContentError) as caught:
         registry.get_manifest("a/b", "1")
     assert caught.value.reason == "digest"
 
 
-def test_a_manifest_of_another_size_than_its_descriptor():
+def test_manifest_with_another_size_than_its_descriptor():
     fake = FakeRegistry()
     entry = fake.add_image("a/b", "1")
     registry, _transport, _pauses = open_registry(fake)
@@ -178,8 +178,8 @@ def test_a_manifest_of_another_size_than_its_descriptor():
     assert caught.value.reason == "size"
 
 
-def test_a_manifest_without_end_is_not_read_to_its_end():
-    registry, _transport, _pauses = open_registry(with_manifest(ScriptedResponse(200, b" " * (5 << 20))))
+def test_huge_manifest_is_not_read_completely():
+    registry, _transport, _pauses = open_registry(registry_with_manifest(ScriptedResponse(200, b" " * (5 << 20))))
     with pytest.raises(InvalidContentError, match="larger than 4 MiB"):
         registry.get_manifest("a/b", "1")
 
@@ -191,14 +191,14 @@ def test_a_manifest_without_end_is_not_read_to_its_end():
         ScriptedResponse(200, "welcome", {"Content-Type": "text/html; charset=utf-8"}),
     ],
 )
-def test_a_web_page_is_no_manifest_and_not_asked_for_again(play):
-    registry, transport, _pauses = open_registry(with_manifest(play))
+def test_html_page_instead_of_a_manifest_is_not_requested_again(play):
+    registry, transport, _pauses = open_registry(registry_with_manifest(play))
     with pytest.raises(InvalidContentError) as caught:
         registry.get_manifest("a/b", "1")
-    assert caught.value.reason == "html" and manifests_asked(transport) == 1
+    assert caught.value.reason == "html" and manifest_requests(transport) == 1
 
 
-# Refusals
+# Error responses
 
 
 @pytest.mark.parametrize(
@@ -221,68 +221,70 @@ def test_a_web_page_is_no_manifest_and_not_asked_for_again(play):
         (ScriptedResponse(404), "", "", False),
     ],
 )
-def test_refusals_of_all_forms_are_read_and_not_repeated(play, response_message, code, html):
-    registry, transport, pauses = open_registry(with_manifest(play))
+def test_error_responses_are_parsed_and_not_retried(play, response_message, code, html):
+    registry, transport, delays = open_registry(registry_with_manifest(play))
     with pytest.raises(DownloadError) as caught:
         registry.get_manifest("a/b", "1")
     error = caught.value
     assert error.response_message.startswith(response_message) and (error.code, error.html) == (code, html)
     assert error.details()["status"] == play.status and error.details()["code"] == code
-    assert manifests_asked(transport) == 1 and not pauses
+    assert manifest_requests(transport) == 1 and not delays
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_a_busy_registry_is_asked_three_times(status):
-    registry, transport, pauses = open_registry(with_manifest(ScriptedResponse(status, "busy")))
+def test_retryable_status_is_tried_three_times(status):
+    registry, transport, delays = open_registry(registry_with_manifest(ScriptedResponse(status, "busy")))
     with pytest.raises(DownloadError):
         registry.get_manifest("a/b", "1")
-    assert manifests_asked(transport) == 3 and len(pauses) == 2
+    assert manifest_requests(transport) == 3 and len(delays) == 2
 
 
-def test_a_busy_registry_that_recovers_is_no_failure():
+def test_retry_succeeds():
     fake = FakeRegistry()
     fake.add_image("a/b", "2")
     good = fake(Request("GET", f"{BASE}/v2/a/b/manifests/2"))
     fake.plays["/v2/a/b/manifests/1"] = [cut(), ScriptedResponse(429, "", {"Retry-After": "7"}), good]
-    registry, _transport, pauses = open_registry(fake)
+    registry, _transport, delays = open_registry(fake)
     assert registry.get_manifest("a/b", "1").layers
-    assert pauses[1] == 7.0
+    assert delays[1] == 7.0
 
 
-def test_a_long_retry_after_is_cut():
-    registry, _transport, pauses = open_registry(with_manifest(ScriptedResponse(429, "", {"Retry-After": "3600"})))
+def test_long_retry_after_is_limited():
+    registry, _transport, delays = open_registry(
+        registry_with_manifest(ScriptedResponse(429, "", {"Retry-After": "3600"}))
+    )
     with pytest.raises(DownloadError):
         registry.get_manifest("a/b", "1")
-    assert pauses == [60.0, 60.0]
+    assert delays == [60.0, 60.0]
 
 
-def test_what_will_not_pass_is_not_repeated():
+def test_permanent_connection_failure_is_not_retried():
     error = TransportError("not trusted.", method="GET", url=BASE, transient=False)
-    registry, transport, _pauses = open_registry(with_manifest(error))
+    registry, transport, _pauses = open_registry(registry_with_manifest(error))
     with pytest.raises(TransportError):
         registry.get_manifest("a/b", "1")
-    assert manifests_asked(transport) == 1
+    assert manifest_requests(transport) == 1
 
 
 # Blobs
 
 
-def test_a_blob_is_verified_and_counted():
-    fake, blob, _path = with_blob()
+def test_blob_is_verified_and_counted():
+    fake, blob, _path = registry_with_blob()
     registry, _transport, _pauses = open_registry(fake)
     registry.download_blob("a/b", blob)
     assert registry.stats.bytes == len(BLOB) and registry.stats.requests == 2
 
 
 @pytest.mark.parametrize("body", [b"", b"{}"], ids=["nothing", "empty object"])
-def test_an_empty_blob(body):
-    fake, blob, _path = with_blob(body=body)
+def test_empty_blob(body):
+    fake, blob, _path = registry_with_blob(body=body)
     registry, _transport, _pauses = open_registry(fake)
     registry.download_blob("a/b", blob)
     assert registry.stats.bytes == len(body)
 
 
-def test_a_blob_with_a_sha512_digest():
+def test_blob_with_a_sha512_digest():
     fake = FakeRegistry()
     blob = descriptor(BLOB, f"sha512:{hashlib.sha512(BLOB).hexdigest()}")
     fake.add_blob("a/b", BLOB, digest=blob.digest)
@@ -296,22 +298,22 @@ def test_a_blob_with_a_sha512_digest():
     [(BLOB[:-1], "size"), (BLOB + b"x", "size"), (BLOB[:-1] + b"?", "digest"), (b"", "size")],
     ids=["truncated", "oversize", "changed", "empty"],
 )
-def test_a_blob_that_is_not_what_was_promised_is_fetched_once_more(body, reason):
-    fake, blob, path = with_blob(ScriptedResponse(200, body))
-    registry, transport, pauses = open_registry(fake)
+def test_blob_that_does_not_match_its_descriptor_is_downloaded_again(body, reason):
+    fake, blob, path = registry_with_blob(ScriptedResponse(200, body))
+    registry, transport, delays = open_registry(fake)
     registry.download_blob("a/b", blob)
-    assert len(pauses) == 1
+    assert len(delays) == 1
 
     fake.plays[path] = [ScriptedResponse(200, body)]
     with pytest.raises(InvalidContentError) as caught:
         registry.download_blob("a/b", blob)
-    assert caught.value.reason == reason and len(pauses) == 2
+    assert caught.value.reason == reason and len(delays) == 2
     assert transport.calls[-1] == ("GET", f"{BASE}{path}")
 
 
-def test_an_endless_blob_is_not_read_to_its_end():
+def test_oversized_blob_is_not_read_completely():
     endless = ScriptedResponse(200, b"x" * (40 << 20))
-    fake, blob, path = with_blob(endless)
+    fake, blob, path = registry_with_blob(endless)
     fake.plays[path] = [endless]
     registry, _transport, _pauses = open_registry(fake)
     with pytest.raises(InvalidContentError):
@@ -319,31 +321,31 @@ def test_an_endless_blob_is_not_read_to_its_end():
     assert registry.stats.bytes == 2 << 20 and endless.closed
 
 
-def test_a_blob_that_breaks_off_is_fetched_whole_twice_more():
-    fake, blob, path = with_blob(CutAnswer(200, BLOB), CutAnswer(200, BLOB))
-    registry, transport, pauses = open_registry(fake)
+def test_interrupted_blob_is_downloaded_twice_more():
+    fake, blob, path = registry_with_blob(TruncatedResponse(200, BLOB), TruncatedResponse(200, BLOB))
+    registry, transport, delays = open_registry(fake)
     registry.download_blob("a/b", blob)
-    assert len(pauses) == 2
+    assert len(delays) == 2
     assert not [request for request in transport.requests if "Range" in request.headers]
 
-    fake.plays[path] = [CutAnswer(200, BLOB)]
+    fake.plays[path] = [TruncatedResponse(200, BLOB)]
     with pytest.raises(TransportError):
         registry.download_blob("a/b", blob)
 
 
-def test_a_web_page_is_no_blob():
+def test_html_page_instead_of_a_blob():
     page = ScriptedResponse(200, "<html>", {"Content-Type": "text/html"})
-    fake, blob, path = with_blob(page)
+    fake, blob, path = registry_with_blob(page)
     fake.plays[path] = [page]
-    registry, _transport, pauses = open_registry(fake)
+    registry, _transport, delays = open_registry(fake)
     with pytest.raises(InvalidContentError) as caught:
         registry.download_blob("a/b", blob)
-    assert caught.value.reason == "html" and not pauses
+    assert caught.value.reason == "html" and not delays
 
 
-def test_a_proxy_that_encodes_is_named():
+def test_proxy_that_encodes_content_is_reported():
     encoded = ScriptedResponse(200, ENCODED, {"Content-Encoding": "gzip"})
-    fake, blob, path = with_blob(encoded)
+    fake, blob, path = registry_with_blob(encoded)
     fake.plays[path] = [encoded]
     registry, _transport, _pauses = open_registry(fake)
     with pytest.raises(InvalidContentError) as caught:
@@ -351,20 +353,20 @@ def test_a_proxy_that_encodes_is_named():
     assert "A proxy encodes the content (gzip)" in caught.value.hint
 
 
-def test_a_configuration_is_read_and_verified():
-    fake, blob, _path = with_blob(body=b'{"os": "linux"}')
+def test_configuration_is_verified():
+    fake, blob, _path = registry_with_blob(body=b'{"os": "linux"}')
     registry, _transport, _pauses = open_registry(fake)
     assert registry.get_config("a/b", blob) == {"os": "linux"}
 
 
 @pytest.mark.parametrize("body", [b"[]", b"\x1f\x8b"])
-def test_a_configuration_that_is_no_object_is_empty(body):
-    fake, blob, _path = with_blob(body=body)
+def test_invalid_configuration_is_empty(body):
+    fake, blob, _path = registry_with_blob(body=body)
     registry, _transport, _pauses = open_registry(fake)
     assert registry.get_config("a/b", blob) == {}
 
 
-def test_a_huge_configuration_is_not_fetched():
+def test_huge_configuration_is_not_downloaded():
     registry, transport, _pauses = open_registry(FakeRegistry())
     with pytest.raises(InvalidContentError):
         registry.get_config("a/b", Descriptor("", sha256(b""), 5 << 20))
@@ -378,8 +380,8 @@ def redirect(target, status=307):
     return ScriptedResponse(status, "moved", {"Location": target})
 
 
-def with_redirect(*targets, login_needed=False):
-    fake = FakeRegistry(challenge='Basic realm="x"' if login_needed else "")
+def registry_with_redirect(*targets, needs_credentials=False):
+    fake = FakeRegistry(challenge='Basic realm="x"' if needs_credentials else "")
     blob = descriptor(BLOB)
     path = f"/v2/a/b/blobs/{blob.digest}"
     fake.plays[path] = [redirect(targets[0])]
@@ -390,7 +392,7 @@ def with_redirect(*targets, login_needed=False):
 
 
 @pytest.mark.parametrize(
-    ("target", "shown_to"),
+    ("target", "sent_to"),
     [
         (f"{STORAGE}/content?signature=s", False),
         ("https://registry.example.com:8443/content", False),
@@ -401,30 +403,30 @@ def with_redirect(*targets, login_needed=False):
         ("https://REGISTRY.example.com/content", True),
     ],
 )
-def test_the_login_is_shown_to_the_registry_alone(target, shown_to):
-    fake, blob = with_redirect(target, login_needed=True)
+def test_credentials_are_sent_only_to_the_registry(target, sent_to):
+    fake, blob = registry_with_redirect(target, needs_credentials=True)
     registry, transport, _pauses = open_registry(fake, Credentials("user", "secret"))
     fake.tokens[Credentials("user", "secret").basic] = ""
     registry.download_blob("a/b", blob)
     at_content = [request for request in transport.requests if "/content" in request.url]
-    assert len(at_content) == 1 and ("Authorization" in at_content[0].headers) is shown_to
+    assert len(at_content) == 1 and ("Authorization" in at_content[0].headers) is sent_to
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_each_kind_of_redirect_is_followed(status):
-    fake, blob = with_redirect("/content")
+def test_redirect_statuses(status):
+    fake, blob = registry_with_redirect("/content")
     fake.plays[f"/v2/a/b/blobs/{blob.digest}"] = [redirect("/content", status)]
     registry, _transport, _pauses = open_registry(fake)
     registry.download_blob("a/b", blob)
     assert registry.stats.bytes == len(BLOB)
 
 
-def test_five_redirects_are_followed_and_no_more():
+def test_at_most_five_redirects_are_followed():
     hops = [f"{STORAGE}/hop{number}" for number in range(5)]
-    fake, blob = with_redirect(*hops[:4], f"{STORAGE}/content")
+    fake, blob = registry_with_redirect(*hops[:4], f"{STORAGE}/content")
     registry, _transport, _pauses = open_registry(fake)
     registry.download_blob("a/b", blob)
-    fake, blob = with_redirect(*hops, f"{STORAGE}/content")
+    fake, blob = registry_with_redirect(*hops, f"{STORAGE}/content")
     registry, _transport, _pauses = open_registry(fake)
     with pytest.raises(DownloadError, match="more than 5 redirects"):
         registry.download_blob("a/b", blob)
@@ -442,24 +444,24 @@ def test_five_redirects_are_followed_and_no_more():
         (["https://blobs.example.net:port/content"], "not an http or https URL"),
     ],
 )
-def test_doubtful_redirects_are_refused(targets, why):
-    fake, blob = with_redirect(*targets)
+def test_unsafe_redirects_are_rejected(targets, why):
+    fake, blob = registry_with_redirect(*targets)
     registry, transport, _pauses = open_registry(fake)
     with pytest.raises(DownloadError, match=why):
         registry.download_blob("a/b", blob)
     assert not [url for _method, url in transport.calls if url.endswith("/content")]
 
 
-def test_a_registry_inside_may_redirect_to_storage_inside():
-    fake, blob = with_redirect("http://127.0.0.2:9000/content")
+def test_private_registry_may_redirect_to_private_storage():
+    fake, blob = registry_with_redirect("http://127.0.0.2:9000/content")
     fake.base = "http://127.0.0.1:5000"
     registry, _transport, _pauses = open_registry(fake)
     registry.download_blob("a/b", blob)
     assert registry.stats.bytes == len(BLOB)
 
 
-def test_a_signature_is_not_shown():
-    fake, blob = with_redirect(f"{STORAGE}/content?X-Amz-Signature=abc")
+def test_signatures_in_urls_are_redacted():
+    fake, blob = registry_with_redirect(f"{STORAGE}/content?X-Amz-Signature=abc")
     fake.plays["/content"] = [ScriptedResponse(403, "expired")]
     registry, _transport, _pauses = open_registry(fake)
     with pytest.raises(DownloadError) as caught:
@@ -467,9 +469,9 @@ def test_a_signature_is_not_shown():
     assert caught.value.url == f"{STORAGE}/content" and "abc" not in str(caught.value)
 
 
-def test_after_a_break_the_registry_is_asked_anew_for_where_the_content_lies():
-    fake, blob = with_redirect(f"{STORAGE}/content?signature=old")
-    fake.plays["/content"] = [CutAnswer(200, BLOB), ScriptedResponse(200, BLOB)]
+def test_retry_requests_the_redirect_again():
+    fake, blob = registry_with_redirect(f"{STORAGE}/content?signature=old")
+    fake.plays["/content"] = [TruncatedResponse(200, BLOB), ScriptedResponse(200, BLOB)]
     registry, transport, _pauses = open_registry(fake)
     registry.download_blob("a/b", blob)
     assert [url.partition("?")[0].rpartition("/")[2] for _method, url in transport.calls[1:]] == [
@@ -492,39 +494,39 @@ def fail_times(registry, count):
     return errors
 
 
-def refusing(play):
+def rejecting(play):
     fake = FakeRegistry()
     fake.plays.update({f"/v2/a/b/manifests/{number}": [play] for number in range(9)})
     return fake
 
 
-def test_after_three_refused_logins_the_rest_is_skipped():
-    registry, transport, _pauses = open_registry(refusing(ScriptedResponse(401, "bad")), Credentials("user", "wrong"))
+def test_three_rejected_credentials_skip_the_rest():
+    registry, transport, _pauses = open_registry(rejecting(ScriptedResponse(401, "bad")), Credentials("user", "wrong"))
     errors = fail_times(registry, 5)
     assert [isinstance(error, SkippedError) for error in errors] == [False, False, False, True, True]
-    assert errors[4].cause is errors[2] and manifests_asked(transport) == 3
+    assert errors[4].cause is errors[2] and manifest_requests(transport) == 3
 
 
-def test_after_three_lost_connections_the_rest_is_skipped():
-    registry, _transport, _pauses = open_registry(refusing(cut()))
+def test_three_connection_failures_skip_the_rest():
+    registry, _transport, _pauses = open_registry(rejecting(cut()))
     assert [isinstance(error, SkippedError) for error in fail_times(registry, 4)] == [False, False, False, True]
 
 
 @pytest.mark.parametrize("status", [403, 404, 503])
-def test_refusals_of_single_images_do_not_stop_the_others(status):
+def test_errors_of_single_images_do_not_stop_the_others(status):
     registry, _transport, _pauses = open_registry(
-        refusing(ScriptedResponse(status, "no")), Credentials("user", "right")
+        rejecting(ScriptedResponse(status, "no")), Credentials("user", "right")
     )
     assert not [error for error in fail_times(registry, 5) if isinstance(error, SkippedError)]
 
 
-def test_without_a_login_401_says_nothing_of_the_other_images():
-    registry, _transport, _pauses = open_registry(refusing(ScriptedResponse(401, "private")))
+def test_anonymous_401_does_not_stop_the_others():
+    registry, _transport, _pauses = open_registry(rejecting(ScriptedResponse(401, "private")))
     assert not [error for error in fail_times(registry, 5) if isinstance(error, SkippedError)]
 
 
-def test_a_success_in_between_closes_the_circuit_again():
-    fake = refusing(cut())
+def test_success_resets_the_circuit_breaker():
+    fake = rejecting(cut())
     fake.add_image("a/b", "good")
     registry, _transport, _pauses = open_registry(fake)
     errors = []
@@ -579,7 +581,7 @@ def real_registry(server):
     return Registry(server, Credentials(), transport=RequestsTransport(timeout=5), sleep=lambda _seconds: None)
 
 
-def test_one_connection_serves_many_blobs(server):
+def test_connection_is_reused(server):
     registry = real_registry(server)
     before = Handler.connections
     for kind in ("plain", "chunked", "plain", "plain"):
@@ -587,13 +589,13 @@ def test_one_connection_serves_many_blobs(server):
     assert Handler.connections - before == 1 and registry.stats.bytes == 4 * len(BLOB)
 
 
-def test_a_body_is_hashed_as_it_was_sent_and_not_as_it_is_decoded(server):
+def test_body_is_hashed_before_decoding(server):
     registry = real_registry(server)
     with pytest.raises(InvalidContentError, match="encodes the content"):
         registry.download_blob("gzip/x", descriptor(BLOB))
     registry.download_blob("gzip/x", descriptor(ENCODED))
 
 
-def test_a_body_that_is_shorter_than_announced_is_an_error(server):
+def test_truncated_body_is_an_error(server):
     with pytest.raises((TransportError, InvalidContentError)):
         real_registry(server).download_blob("short/x", descriptor(BLOB))

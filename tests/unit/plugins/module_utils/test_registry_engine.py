@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from fake_registry import LAYER, CutAnswer, FakeRegistry, unknown_manifest
+from fake_registry import LAYER, TruncatedResponse, FakeRegistry, unknown_manifest
 from scripted import ScriptedResponse, ScriptedTransport
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import CacheProbe, NotFromUpstreamError
@@ -37,22 +37,24 @@ CHART_CONFIG = "application/vnd.cncf.helm.config.v1+json"
 
 
 class Run:
-    """One run of the engine over a fake registry, and what was asked of it."""
+    """A run of the engine with a fake registry, and its requests."""
 
     def __init__(
-        self, fake, *images, upstream=None, cache=None, unable="", login=Credentials(), limits=None, **settings
+        self, fake, *images, upstream=None, cache=None, unable="", credentials=Credentials(), limits=None, **settings
     ):
         self.transport = ScriptedTransport(respond=fake)
         self.upstream = ScriptedTransport(respond=upstream)
-        self.pauses = []
-        registry = Registry(fake.base, login, transport=self.transport, limits=limits, sleep=self.pauses.append)
-        above = upstream and Registry(upstream.base, Credentials(), transport=self.upstream, sleep=self.pauses.append)
-        cache_probe = cache and CacheProbe(cache, "key", unable=unable, sleep=self.pauses.append)
+        self.delays = []
+        registry = Registry(fake.base, credentials, transport=self.transport, limits=limits, sleep=self.delays.append)
+        upstream_registry = upstream and Registry(
+            upstream.base, Credentials(), transport=self.upstream, sleep=self.delays.append
+        )
+        cache_probe = cache and CacheProbe(cache, "key", unable=unable, sleep=self.delays.append)
         each = {name: settings.pop(name) for name in ("repository", "from_upstream", "evict") if name in settings}
         job = ImagePullJob(
             client=registry,
             references=list(map(parse_reference, images)),
-            upstream=above,
+            upstream=upstream_registry,
             cache_probe=cache_probe,
             **each,
         )
@@ -61,109 +63,109 @@ class Run:
             Settings(**{"platforms": AMD64, **settings}),
             limits=limits,
             checkpoint=self.checkpoint,
-            clock=lambda: 1 + sum(self.pauses),
-            sleep=self.pauses.append,
+            clock=lambda: 1 + sum(self.delays),
+            sleep=self.delays.append,
         )
-        (self.outcomes,) = self.puller.pull([job])
+        (self.results,) = self.puller.pull([job])
         self.checkpoint.close()
         self.registry = registry
 
-    def asked(self, part):
+    def requested(self, part):
         return [url.rpartition("/")[2] for _method, url in self.transport.calls if part in url]
 
 
-def failing(fake, path, *plays):
+def with_responses(fake, path, *plays):
     fake.plays[path] = list(plays)
     return fake
 
 
-def test_an_image_is_pulled_whole():
+def test_image_is_pulled_completely():
     fake = FakeRegistry()
     image = fake.add_image("a/b", layers=[b"one", b"two" * 9])
     root = fake.add_index("a/b", "latest", entries=[image])
     run = Run(fake, "a/b")
-    (outcome,) = run.outcomes
-    assert outcome.error is None and outcome.root.digest == root["digest"]
-    assert outcome.platforms == {"linux/amd64": image["digest"]}
-    assert (outcome.layers, outcome.foreign_layers) == (2, 0)
-    assert outcome.bytes == run.registry.stats.bytes
-    assert run.asked("/manifests/") == ["latest", image["digest"]]
-    assert len(run.asked("/blobs/")) == 3
-    assert outcome.finished >= outcome.started > 0
+    (result,) = run.results
+    assert result.error is None and result.root.digest == root["digest"]
+    assert result.platforms == {"linux/amd64": image["digest"]}
+    assert (result.layers, result.foreign_layers) == (2, 0)
+    assert result.bytes == run.registry.stats.bytes
+    assert run.requested("/manifests/") == ["latest", image["digest"]]
+    assert len(run.requested("/blobs/")) == 3
+    assert result.finished >= result.started > 0
 
 
-def test_the_largest_blob_comes_first():
+def test_largest_blob_is_downloaded_first():
     fake = FakeRegistry()
     for name, size in (("a/small", 10), ("a/large", 1000), ("a/medium", 100)):
         fake.add_image(name, "latest", layers=[b"x" * size])
     run = Run(fake, "a/small", "a/large", "a/medium", threads=1)
-    # The configurations come with the manifests, as they tell the platform.
-    sizes = [fake.size(digest) for digest in run.asked("/blobs/")[3:]]
+    # The configurations are read with the manifests, because they contain the platform.
+    sizes = [fake.size(digest) for digest in run.requested("/blobs/")[3:]]
     assert sizes == [1000, 100, 10]
 
 
-def test_the_depth_manifest_fetches_the_tag_alone():
+def test_depth_manifest_fetches_only_the_tag():
     fake = FakeRegistry()
     fake.add_index("a/b", "latest")
     run = Run(fake, "a/b", depth="manifest")
-    assert run.asked("/manifests/") == ["latest"] and not run.asked("/blobs/")
-    (outcome,) = run.outcomes
-    assert list(outcome.platforms) == ["linux/amd64"] and outcome.layers == 0
-    assert outcome.bytes == outcome.root.size
+    assert run.requested("/manifests/") == ["latest"] and not run.requested("/blobs/")
+    (result,) = run.results
+    assert list(result.platforms) == ["linux/amd64"] and result.layers == 0
+    assert result.bytes == result.root.size
 
 
-def test_the_depth_manifest_of_an_image_without_an_index():
+def test_depth_manifest_of_an_image_without_an_index():
     fake = FakeRegistry()
     fake.add_image("a/b", "latest")
     run = Run(fake, "a/b", depth="manifest")
-    assert run.outcomes[0].error is None and not run.asked("/blobs/")
+    assert run.results[0].error is None and not run.requested("/blobs/")
 
 
-def test_the_repository_key_stands_before_the_name():
+def test_repository_key_precedes_the_name():
     fake = FakeRegistry()
     fake.add_image("key/a/b", "1")
     run = Run(fake, "a/b:1", repository="key")
-    assert run.outcomes[0].error is None and run.outcomes[0].name == "key/a/b"
+    assert run.results[0].error is None and run.results[0].name == "key/a/b"
 
 
-def test_all_platforms_are_those_that_can_run():
+def test_all_platforms_are_the_runnable_ones():
     fake = FakeRegistry()
     fake.add_index("a/b", "latest")
-    (outcome,) = Run(fake, "a/b", platforms=None).outcomes
-    assert sorted(outcome.platforms) == ["linux/amd64", "linux/arm64"]
+    (result,) = Run(fake, "a/b", platforms=None).results
+    assert sorted(result.platforms) == ["linux/amd64", "linux/arm64"]
 
 
 def test_arm_variants():
     fake = FakeRegistry()
     entries = [fake.add_image("a/b", platform=f"linux/arm/{variant}") for variant in ("v6", "v7")]
     fake.add_index("a/b", "latest", entries=entries)
-    (outcome,) = Run(fake, "a/b", platforms=parse_platforms(["linux/arm/v7"])).outcomes
-    assert outcome.platforms == {"linux/arm/v7": entries[1]["digest"]}
+    (result,) = Run(fake, "a/b", platforms=parse_platforms(["linux/arm/v7"])).results
+    assert result.platforms == {"linux/arm/v7": entries[1]["digest"]}
 
 
-def test_a_platform_that_is_missing_is_named_with_those_that_are_there():
+def test_missing_platform_is_reported_with_the_available_ones():
     fake = FakeRegistry()
     fake.add_index("a/b", "latest")
     run = Run(fake, "a/b", platforms=parse_platforms(["linux/amd64", "linux/s390x"]))
-    error = run.outcomes[0].error
+    error = run.results[0].error
     assert isinstance(error, PlatformNotFoundError)
     assert (error.missing, error.available) == ("linux/s390x", "linux/amd64, linux/arm64")
-    assert not run.asked("/blobs/")
+    assert not run.requested("/blobs/")
 
 
 @pytest.mark.parametrize(("platform", "works"), [("linux/amd64", True), ("linux/arm64", False)])
-def test_the_platform_of_an_image_without_an_index_is_in_its_configuration(platform, works):
+def test_platform_of_an_image_without_an_index_is_in_its_configuration(platform, works):
     fake = FakeRegistry()
     image = fake.add_image("a/b", "latest", platform=platform)
     run = Run(fake, "a/b")
-    (outcome,) = run.outcomes
-    assert (outcome.error is None) is works
-    assert outcome.platforms == ({platform: image["digest"]} if works else {})
-    assert len(run.asked("/blobs/")) == (2 if works else 1)
+    (result,) = run.results
+    assert (result.error is None) is works
+    assert result.platforms == ({platform: image["digest"]} if works else {})
+    assert len(run.requested("/blobs/")) == (2 if works else 1)
 
 
 def chart(fake, *tags, **more):
-    """Hold a Helm chart, and return its descriptor."""
+    """Add a Helm chart, and return its descriptor."""
     config = fake.add_blob("a/chart", b"{}", CHART_CONFIG)
     layer = fake.add_blob("a/chart", b"chart", "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
     return fake.add_manifest("a/chart", {"mediaType": OCI_MANIFEST, "config": config, "layers": [layer], **more}, *tags)
@@ -171,86 +173,86 @@ def chart(fake, *tags, **more):
 
 @pytest.mark.parametrize("platforms", [AMD64, None])
 @pytest.mark.parametrize("indexed", [False, True])
-def test_an_artifact_has_no_platform(platforms, indexed):
+def test_artifact_has_no_platform(platforms, indexed):
     fake = FakeRegistry()
     entry = chart(fake, *([] if indexed else ["1"]))
     if indexed:
         fake.add_index("a/chart", "1", entries=[entry])
-    (outcome,) = (run := Run(fake, "a/chart:1", platforms=platforms)).outcomes
-    assert outcome.error is None and outcome.platforms == {}
-    assert (outcome.artifact_type, outcome.layers) == (CHART_CONFIG, 1)
-    assert len(run.asked("/blobs/")) == 2
+    (result,) = (run := Run(fake, "a/chart:1", platforms=platforms)).results
+    assert result.error is None and result.platforms == {}
+    assert (result.artifact_type, result.layers) == (CHART_CONFIG, 1)
+    assert len(run.requested("/blobs/")) == 2
 
 
 @pytest.mark.parametrize("indexed", [False, True])
-def test_the_depth_manifest_of_an_artifact(indexed):
+def test_depth_manifest_of_an_artifact(indexed):
     fake = FakeRegistry()
     entry = chart(fake, *([] if indexed else ["1"]))
     if indexed:
         fake.add_index("a/chart", "1", entries=[entry])
-    (outcome,) = (run := Run(fake, "a/chart:1", depth="manifest")).outcomes
-    assert outcome.error is None and not run.asked("/blobs/")
-    assert outcome.artifact_type == ("" if indexed else CHART_CONFIG)
+    (result,) = (run := Run(fake, "a/chart:1", depth="manifest")).results
+    assert result.error is None and not run.requested("/blobs/")
+    assert result.artifact_type == ("" if indexed else CHART_CONFIG)
 
 
-def test_an_artifact_that_tells_its_type():
+def test_artifact_type_in_the_manifest():
     fake = FakeRegistry()
     chart(fake, "1", artifactType="application/vnd.example+json")
-    assert Run(fake, "a/chart:1").outcomes[0].artifact_type == "application/vnd.example+json"
+    assert Run(fake, "a/chart:1").results[0].artifact_type == "application/vnd.example+json"
 
 
-def test_an_index_of_images_without_platforms_has_none_that_can_run():
+def test_index_of_images_without_platforms():
     fake = FakeRegistry()
     entry = {key: value for key, value in fake.add_image("a/b").items() if key != "platform"}
     fake.add_index("a/b", "latest", entries=[entry])
-    assert isinstance(Run(fake, "a/b").outcomes[0].error, PlatformNotFoundError)
+    assert isinstance(Run(fake, "a/b").results[0].error, PlatformNotFoundError)
 
 
-def test_indexes_in_an_index_are_opened():
+def test_nested_indexes_are_read():
     fake = FakeRegistry()
     image = fake.add_image("a/b")
     inner = fake.add_index("a/b", entries=[image])
     fake.add_index("a/b", "latest", entries=[inner, inner, fake.add_image("a/b", platform="linux/arm64")])
     run = Run(fake, "a/b")
-    assert run.outcomes[0].platforms == {"linux/amd64": image["digest"]}
-    assert run.asked("/manifests/") == ["latest", inner["digest"], image["digest"]]
+    assert run.results[0].platforms == {"linux/amd64": image["digest"]}
+    assert run.requested("/manifests/") == ["latest", inner["digest"], image["digest"]]
 
 
-def test_indexes_are_not_opened_without_end():
+def test_deeply_nested_indexes_are_rejected():
     fake = FakeRegistry()
     entry = fake.add_image("a/b")
     for _level in range(5):
         entry = fake.add_index("a/b", "latest", entries=[entry])
-    (outcome,) = Run(fake, "a/b").outcomes
-    assert isinstance(outcome.error, InvalidContentError) and "nested" in outcome.error.message
+    (result,) = Run(fake, "a/b").results
+    assert isinstance(result.error, InvalidContentError) and "nested" in result.error.message
 
 
-def test_entries_that_cannot_run_are_left_out():
+def test_entries_that_are_not_runnable_are_ignored():
     fake = FakeRegistry()
     image = fake.add_image("a/b")
     artifact = {**fake.add_image("a/b", platform="linux/arm64"), "artifactType": "application/x"}
     without = {key: value for key, value in fake.add_image("a/b", platform="linux/386").items() if key != "platform"}
     fake.add_index("a/b", "latest", entries=[artifact, without, image, fake.attestation("a/b", image["digest"])])
-    (outcome,) = Run(fake, "a/b", platforms=None).outcomes
-    assert outcome.platforms == {"linux/amd64": image["digest"]}
+    (result,) = Run(fake, "a/b", platforms=None).results
+    assert result.platforms == {"linux/amd64": image["digest"]}
 
 
-def test_foreign_layers_are_counted_and_not_fetched():
+def test_foreign_layers_are_counted_and_not_pulled():
     fake = FakeRegistry()
-    foreign = {
+    foreign_layer = {
         "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
         "digest": "sha256:" + "f" * 64,
         "size": 1 << 40,
         "urls": ["https://mcr.example.com/layer"],
     }
-    fake.add_image("a/b", "latest", layers=[foreign, b"ours"])
+    fake.add_image("a/b", "latest", layers=[foreign_layer, b"ours"])
     run = Run(fake, "a/b")
-    (outcome,) = run.outcomes
-    assert outcome.error is None and (outcome.layers, outcome.foreign_layers) == (2, 1)
-    assert outcome.bytes < 1 << 20 and foreign["digest"] not in run.asked("/blobs/")
+    (result,) = run.results
+    assert result.error is None and (result.layers, result.foreign_layers) == (2, 1)
+    assert result.bytes < 1 << 20 and foreign_layer["digest"] not in run.requested("/blobs/")
 
 
-def test_nothing_is_fetched_twice_in_a_repository():
+def test_shared_content_of_a_repository_is_fetched_once():
     fake = FakeRegistry()
     shared = fake.add_blob("a/b", b"shared", LAYER)
     for tag in ("1", "2"):
@@ -258,143 +260,145 @@ def test_nothing_is_fetched_twice_in_a_repository():
         fake.add_index("a/b", tag, entries=[image])
     fake.add_index("a/b", "latest", entries=[image])
     run = Run(fake, "a/b:1", "a/b:2", "a/b:latest")
-    assert [outcome.error for outcome in run.outcomes] == [None] * 3
+    assert [result.error for result in run.results] == [None] * 3
     for part in ("/manifests/", "/blobs/"):
-        asked = run.asked(part)
-        assert len(asked) == len(set(asked))
-    assert [outcome.layers for outcome in run.outcomes] == [3, 3, 3]
+        requested = run.requested(part)
+        assert len(requested) == len(set(requested))
+    assert [result.layers for result in run.results] == [3, 3, 3]
 
 
-def test_another_repository_shares_nothing():
+def test_repositories_do_not_share_content():
     fake = FakeRegistry()
     for name in ("a/one", "a/two"):
         fake.add_image(name, "latest", layers=[b"shared"])
-    assert len(Run(fake, "a/one", "a/two").asked("/blobs/")) == 4
+    assert len(Run(fake, "a/one", "a/two").requested("/blobs/")) == 4
 
 
-def test_what_fails_does_not_stop_the_others_and_the_order_stays():
+def test_failed_image_does_not_stop_the_others_and_the_order_is_kept():
     fake = FakeRegistry()
     fake.add_image("a/one", "latest")
     fake.add_image("a/three", "latest")
-    outcomes = Run(fake, "a/one", "a/two", "a/three").outcomes
-    assert [outcome.reference.name for outcome in outcomes] == ["a/one", "a/two", "a/three"]
-    assert [outcome.error is None for outcome in outcomes] == [True, False, True]
+    results = Run(fake, "a/one", "a/two", "a/three").results
+    assert [result.reference.name for result in results] == ["a/one", "a/two", "a/three"]
+    assert [result.error is None for result in results] == [True, False, True]
 
 
-def test_a_blob_that_fails_fails_each_image_that_needs_it():
+def test_failed_blob_fails_each_image_that_needs_it():
     fake = FakeRegistry()
     shared = fake.add_blob("a/b", b"shared")
     for tag in ("1", "2", "3"):
         fake.add_image("a/b", tag, layers=[shared if tag != "3" else b"own", tag.encode()])
-    failing(fake, f"/v2/a/b/blobs/{shared['digest']}", ScriptedResponse(404, {"errors": [{"code": "BLOB_UNKNOWN"}]}))
+    with_responses(
+        fake, f"/v2/a/b/blobs/{shared['digest']}", ScriptedResponse(404, {"errors": [{"code": "BLOB_UNKNOWN"}]})
+    )
     run = Run(fake, "a/b:1", "a/b:2", "a/b:3")
-    assert [outcome.error is None for outcome in run.outcomes] == [False, False, True]
-    assert {outcome.stage for outcome in run.outcomes[:2]} == {"blob"}
-    assert len(run.asked("/blobs/")) == 6  # the shared configuration and layer, one by tag each, own
+    assert [result.error is None for result in run.results] == [False, False, True]
+    assert {result.stage for result in run.results[:2]} == {"blob"}
+    assert len(run.requested("/blobs/")) == 6  # the shared configuration and layer, one layer per tag, and one more
 
 
-def test_blobs_that_do_not_come_stop_the_rest():
+def test_failed_blobs_stop_the_rest():
     fake = FakeRegistry()
     layers = [fake.add_blob("a/b", bytes([number]) * (99 - number)) for number in range(6)]
     fake.add_image("a/b", "latest", layers=layers)
     for layer in layers:
-        failing(fake, f"/v2/a/b/blobs/{layer['digest']}", CutAnswer(200, b"x"))
+        with_responses(fake, f"/v2/a/b/blobs/{layer['digest']}", TruncatedResponse(200, b"x"))
     run = Run(fake, "a/b", threads=1)
-    assert len(set(run.asked("/blobs/"))) == 1 + 3
-    assert not isinstance(run.outcomes[0].error, SkippedError)
+    assert len(set(run.requested("/blobs/"))) == 1 + 3
+    assert not isinstance(run.results[0].error, SkippedError)
 
 
-def test_a_digest_is_pulled_without_a_tag_and_not_compared():
+def test_digest_without_a_tag_is_not_compared():
     fake, upstream = FakeRegistry(), FakeRegistry(UPSTREAM)
     image = fake.add_image("a/b")
     run = Run(fake, f"a/b@{image['digest']}", upstream=upstream)
-    assert run.outcomes[0].error is None and run.outcomes[0].is_outdated is None
+    assert run.results[0].error is None and run.results[0].is_outdated is None
     assert not run.upstream.requests
 
 
-# Compared with upstream
+# Comparison with the upstream
 
 
 def two_versions():
-    """Return a repository whose tag is older than upstream's, upstream, and the digest of the newer one."""
+    """Return a registry with an outdated tag, its upstream, and the digests of both."""
     fake, upstream = FakeRegistry(), FakeRegistry(UPSTREAM)
     old = fake.add_image("key/a/b", "latest", layers=[b"old"])
     new = upstream.add_image("a/b", "latest", layers=[b"new"])
     return fake, upstream, old["digest"], new["digest"]
 
 
-def test_equal_digests_are_not_stale():
+def test_equal_digests_are_not_outdated():
     fake, upstream = FakeRegistry(), FakeRegistry(UPSTREAM)
     fake.add_image("key/a/b", "latest")
     upstream.add_image("a/b", "latest", layers=[b"layer of key/a/b for linux/amd64"])
     run = Run(fake, "a/b", upstream=upstream, repository="key")
-    (outcome,) = run.outcomes
-    assert outcome.error is None and outcome.is_outdated is False
-    assert outcome.upstream_version == outcome.root.digest
+    (result,) = run.results
+    assert result.error is None and result.is_outdated is False
+    assert result.upstream_version == result.root.digest
     assert [url for _method, url in run.upstream.calls if "/blobs/" in url] == []
 
 
-def test_an_older_tag_is_fine_when_the_newer_digest_can_be_had():
+def test_outdated_tag_succeeds_if_the_newer_digest_can_be_pulled():
     fake, upstream, old, new = two_versions()
     assert fake.add_image("key/a/b", layers=[b"new"])["digest"] == new
     run = Run(fake, "a/b", upstream=upstream, repository="key")
-    (outcome,) = run.outcomes
-    assert outcome.error is None and outcome.is_outdated is True
-    assert (outcome.root.digest, outcome.upstream_version) == (old, new)
-    assert len(run.asked("/blobs/")) == 4 - 1  # the configuration is the same
+    (result,) = run.results
+    assert result.error is None and result.is_outdated is True
+    assert (result.root.digest, result.upstream_version) == (old, new)
+    assert len(run.requested("/blobs/")) == 4 - 1  # the configuration is the same
 
 
-def test_an_older_tag_is_a_failure_when_the_newer_digest_cannot_be_had():
+def test_outdated_tag_fails_if_the_newer_digest_cannot_be_pulled():
     fake, upstream, old, new = two_versions()
     run = Run(fake, "a/b", upstream=upstream, repository="key")
-    (outcome,) = run.outcomes
-    assert outcome.stage == "outdated" and isinstance(outcome.error, DownloadError)
-    assert outcome.root.digest == old and outcome.is_outdated is True
-    assert run.asked("/manifests/") == ["latest", new]
+    (result,) = run.results
+    assert result.stage == "outdated" and isinstance(result.error, DownloadError)
+    assert result.root.digest == old and result.is_outdated is True
+    assert run.requested("/manifests/") == ["latest", new]
 
 
-def test_an_older_tag_is_a_failure_when_a_newer_layer_cannot_be_had():
+def test_outdated_tag_fails_if_a_newer_layer_cannot_be_pulled():
     fake, upstream, _old, _new = two_versions()
     newer = fake.add_blob("key/a/b", b"new")
     fake.add_image("key/a/b", layers=[newer])
-    failing(fake, f"/v2/key/a/b/blobs/{newer['digest']}", ScriptedResponse(404))
-    (outcome,) = Run(fake, "a/b", upstream=upstream, repository="key").outcomes
-    assert outcome.stage == "outdated" and outcome.error.status == 404
+    with_responses(fake, f"/v2/key/a/b/blobs/{newer['digest']}", ScriptedResponse(404))
+    (result,) = Run(fake, "a/b", upstream=upstream, repository="key").results
+    assert result.stage == "outdated" and result.error.status == 404
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_digest_that_cannot_be_compared_is_a_failure(status):
+def test_failed_comparison_is_a_failure(status):
     fake, upstream = FakeRegistry(), FakeRegistry(UPSTREAM)
     fake.add_image("a/b", "latest")
-    failing(upstream, "/v2/a/b/manifests/latest", ScriptedResponse(status, "no"))
-    (outcome,) = Run(fake, "a/b", upstream=upstream).outcomes
-    assert outcome.stage == "upstream" and outcome.error.status == status
-    assert outcome.root is not None and outcome.is_outdated is None
+    with_responses(upstream, "/v2/a/b/manifests/latest", ScriptedResponse(status, "no"))
+    (result,) = Run(fake, "a/b", upstream=upstream).results
+    assert result.stage == "upstream" and result.error.status == status
+    assert result.root is not None and result.is_outdated is None
 
 
-def test_when_the_pull_is_refused_upstream_is_asked_for_the_reason():
+def test_upstream_is_queried_after_a_failed_pull():
     upstream = FakeRegistry(UPSTREAM)
     upstream.add_image("a/b", "latest")
-    (outcome,) = Run(FakeRegistry(), "a/b", upstream=upstream).outcomes
-    assert outcome.stage == "manifest" and outcome.upstream_version is not None
-    (outcome,) = Run(FakeRegistry(), "a/c", upstream=upstream).outcomes
-    assert outcome.stage == "manifest" and outcome.upstream_error.status == 404
+    (result,) = Run(FakeRegistry(), "a/b", upstream=upstream).results
+    assert result.stage == "manifest" and result.upstream_version is not None
+    (result,) = Run(FakeRegistry(), "a/c", upstream=upstream).results
+    assert result.stage == "manifest" and result.upstream_error.status == 404
 
 
-def test_a_pinned_digest_beside_the_tag_must_be_there():
+def test_pinned_digest_of_a_tag_is_pulled_too():
     fake = FakeRegistry()
     fake.add_image("a/b", "1", layers=[b"new"])
     pinned = fake.add_image("a/b", layers=[b"old"])
     run = Run(fake, f"a/b:1@{pinned['digest']}")
-    assert run.outcomes[0].error is None and run.asked("/manifests/") == ["1", pinned["digest"]]
-    (outcome,) = Run(fake, "a/b:1@sha256:" + "0" * 64).outcomes
-    assert outcome.stage == "pinned" and outcome.error.status == 404
+    assert run.results[0].error is None and run.requested("/manifests/") == ["1", pinned["digest"]]
+    (result,) = Run(fake, "a/b:1@sha256:" + "0" * 64).results
+    assert result.stage == "pinned" and result.error.status == 404
 
 
-# Fresh from upstream
+# Verification that content is from upstream
 
 TAG = -1
-ALL = (TAG, 0, 1, 2)  # and the children of the index, by their number
+ALL = (TAG, 0, 1, 2)  # the tag, and the children of the index by number
 
 
 def folder(reference):
@@ -402,37 +406,37 @@ def folder(reference):
 
 
 class Cache:
-    """The cache of a remote: the manifests that were in it, and those that the registry has served since."""
+    """The cache of a remote repository: the manifests that were added, and those that the registry has served since."""
 
-    def __init__(self, *, normalize_config=True, keeps=True):
+    def __init__(self, *, is_readable=True, keeps=True):
         self.paths = set()
-        self.normalize_config = normalize_config
+        self.is_readable = is_readable
         self.keeps = keeps
         self.evicted = []
-        self.looks = []
+        self.probes = []
         self.error = None
 
-    def hold(self, reference, body):
+    def add(self, reference, body):
         self.paths.add(f"{folder(reference)}/{'list.' if b'manifests' in body else ''}manifest.json")
 
     def serve(self, fake):
-        """Return the fake registry in front of this cache."""
+        """Return the script of the fake registry, whose responses this cache stores."""
 
-        def answer(request):
+        def respond(request):
             play = fake(request)
             if self.keeps and "/manifests/" in request.url and play.status == 200:
-                self.hold(request.url.rpartition("/")[2], play.body)
+                self.add(request.url.rpartition("/")[2], play.body)
             return play
 
-        answer.base = fake.base  # type: ignore[attr-defined]
-        return answer
+        respond.base = fake.base  # type: ignore[attr-defined]
+        return respond
 
     def has(self, key, path):
         assert key == "key"
         if self.error:
             raise self.error
-        self.looks.append(path)
-        return path in self.paths if self.normalize_config else None
+        self.probes.append(path)
+        return path in self.paths if self.is_readable else None
 
     def evict(self, key, path):
         assert key == "key"
@@ -442,132 +446,135 @@ class Cache:
         self.paths.discard(path)
 
 
-class FreshRun(Run):
-    """A run that asks whether what came was fresh. children: digests of amd64, arm64 and the attestation."""
+class FromUpstreamRun(Run):
+    """A run that verifies what came from upstream. children: digests of amd64, arm64 and the attestation."""
 
     def __init__(
-        self, cached=(), *, from_upstream="required", image="a/b", index=True, spoil=None, cache=None, **settings
+        self, cached=(), *, from_upstream="required", image="a/b", index=True, missing=None, cache=None, **settings
     ):
         fake = FakeRegistry()
         if index:
             fake.add_index("key/a/b", "latest")
-            entries = [fake.add_image("key/a/b", platform=f"linux/{one}") for one in ("amd64", "arm64")]
-            self.children = [one["digest"] for one in (*entries, fake.attestation("key/a/b", entries[0]["digest"]))]
+            entries = [
+                fake.add_image("key/a/b", platform=f"linux/{architecture}") for architecture in ("amd64", "arm64")
+            ]
+            attestation = fake.attestation("key/a/b", entries[0]["digest"])
+            self.children = [entry["digest"] for entry in (*entries, attestation)]
         else:
             self.children = []
             fake.add_image("key/a/b", "latest")
         self.cache = cache or Cache()
         for number in cached:
             reference = "latest" if number == TAG else self.children[number]
-            self.cache.hold(reference, b"manifests" if number == TAG and index else b"")
-        if spoil is not None:
-            fake.plays[f"/v2/key/a/b/manifests/{self.children[spoil]}"] = [unknown_manifest()]
+            self.cache.add(reference, b"manifests" if number == TAG and index else b"")
+        if missing is not None:
+            fake.plays[f"/v2/key/a/b/manifests/{self.children[missing]}"] = [unknown_manifest()]
         super().__init__(
             self.cache.serve(fake), image, cache=self.cache, repository="key", from_upstream=from_upstream, **settings
         )
-        (self.outcome,) = self.outcomes
-        self.observation = self.outcome.observation
+        (self.result,) = self.results
+        self.observation = self.result.observation
 
 
-def test_a_tag_that_was_not_cached_is_fresh():
-    run = FreshRun()
-    assert run.observation.from_upstream is True and run.outcome.error is None
-    assert "latest was not in key-cache before" in run.outcome.observations[0].evidence
+def test_uncached_tag_is_from_upstream():
+    run = FromUpstreamRun()
+    assert run.observation.from_upstream is True and run.result.error is None
+    assert "latest was not in key-cache before" in run.result.observations[0].evidence
 
 
-def test_a_child_that_was_not_cached_is_fresh():
-    run = FreshRun(cached=[TAG, 1, 2])
+def test_uncached_child_is_from_upstream():
+    run = FromUpstreamRun(cached=[TAG, 1, 2])
     assert run.observation.from_upstream is True and run.children[0] in run.observation.evidence
-    assert run.asked("/manifests/") == ["latest", run.children[0]]
+    assert run.requested("/manifests/") == ["latest", run.children[0]]
 
 
 @pytest.mark.parametrize("depth", ["manifest", "image"])
 @pytest.mark.parametrize(("cached", "fetched"), [((TAG, 0), 2), ((TAG, 0, 2), 1)])
-def test_if_all_that_is_pulled_is_cached_the_smallest_that_is_not_is_fetched(depth, cached, fetched):
-    run = FreshRun(cached=cached, depth=depth)
-    assert run.observation.from_upstream is True and run.outcome.error is None
-    assert run.asked("/manifests/")[-1] == run.children[fetched]
+def test_smallest_uncached_manifest_is_fetched_if_the_pull_was_cached(depth, cached, fetched):
+    run = FromUpstreamRun(cached=cached, depth=depth)
+    assert run.observation.from_upstream is True and run.result.error is None
+    assert run.requested("/manifests/")[-1] == run.children[fetched]
     assert run.cache.evicted == []
 
 
-def test_what_an_index_names_is_looked_for_once_before_it_comes_and_once_after():
-    run = FreshRun(cached=[TAG, 0])
+def test_children_are_probed_once_before_and_once_after_the_fetch():
+    run = FromUpstreamRun(cached=[TAG, 0])
     child = f"{folder(run.children[2])}/manifest.json"
     assert run.observation.from_upstream is True
-    assert [path for path in run.cache.looks if folder(run.children[2]) in path] == [child, child]
+    assert [path for path in run.cache.probes if folder(run.children[2]) in path] == [child, child]
 
 
-def test_if_all_is_cached_nothing_is_shown():
-    run = FreshRun(cached=ALL)
-    assert isinstance(run.outcome.error, NotFromUpstreamError) and run.outcome.stage == "from_upstream"
+def test_nothing_is_from_upstream_if_all_is_cached():
+    run = FromUpstreamRun(cached=ALL)
+    assert isinstance(run.result.error, NotFromUpstreamError) and run.result.stage == "from_upstream"
     assert run.observation.from_upstream is False and "was in key-cache already" in run.observation.evidence
-    preferred = FreshRun(cached=ALL, from_upstream="preferred", evict=True)
-    assert preferred.outcome.error is None and preferred.observation.from_upstream is False
+    preferred = FromUpstreamRun(cached=ALL, from_upstream="preferred", evict=True)
+    assert preferred.result.error is None and preferred.observation.from_upstream is False
     assert preferred.cache.evicted == []
 
 
-def test_evict_deletes_the_smallest_that_is_not_pulled_and_fetches_it_again():
-    run = FreshRun(cached=ALL, evict=True)
-    assert run.outcome.error is None and run.observation.from_upstream is True
+def test_evict_deletes_and_fetches_the_smallest_manifest_that_is_not_pulled():
+    run = FromUpstreamRun(cached=ALL, evict=True)
+    assert run.result.error is None and run.observation.from_upstream is True
     assert run.cache.evicted == [f"{folder(run.children[2])}/manifest.json"]
-    assert run.asked("/manifests/")[-1] == run.children[2]
+    assert run.requested("/manifests/")[-1] == run.children[2]
 
 
 def test_evict_deletes_the_tag_of_an_image_without_an_index():
-    run = FreshRun(cached=[TAG], index=False, evict=True)
-    assert run.outcome.error is None and run.observation.from_upstream is True
-    assert run.cache.evicted == ["a/b/latest/manifest.json"] and run.asked("/manifests/") == ["latest", "latest"]
+    run = FromUpstreamRun(cached=[TAG], index=False, evict=True)
+    assert run.result.error is None and run.observation.from_upstream is True
+    assert run.cache.evicted == ["a/b/latest/manifest.json"] and run.requested("/manifests/") == ["latest", "latest"]
 
 
-def test_what_was_evicted_and_does_not_come_back_is_a_failure():
-    run = FreshRun(cached=ALL, evict=True, spoil=2)
-    assert run.outcome.stage == "from_upstream" and run.outcome.error.status == 404
+def test_evicted_manifest_that_cannot_be_fetched_is_a_failure():
+    run = FromUpstreamRun(cached=ALL, evict=True, missing=2)
+    assert run.result.stage == "from_upstream" and run.result.error.status == 404
 
 
 @pytest.mark.parametrize("from_upstream", ["required", "preferred"])
-def test_what_is_not_cached_and_does_not_come_is_a_failure(from_upstream):
-    run = FreshRun(cached=[TAG, 0], spoil=2, from_upstream=from_upstream)
-    assert run.outcome.stage == "from_upstream" and run.outcome.error.status == 404
+def test_uncached_manifest_that_cannot_be_fetched_is_a_failure(from_upstream):
+    run = FromUpstreamRun(cached=[TAG, 0], missing=2, from_upstream=from_upstream)
+    assert run.result.stage == "from_upstream" and run.result.error.status == 404
 
 
-def test_a_cache_that_may_not_be_read_leaves_it_open():
-    run = FreshRun(cache=Cache(normalize_config=False))
-    assert run.observation.from_upstream is None and isinstance(run.outcome.error, NotFromUpstreamError)
-    assert "may not read key-cache" in run.outcome.error.message
-    assert FreshRun(cache=Cache(normalize_config=False), from_upstream="preferred").outcome.error is None
+def test_from_upstream_is_unknown_without_permission_to_read_the_cache():
+    run = FromUpstreamRun(cache=Cache(is_readable=False))
+    assert run.observation.from_upstream is None and isinstance(run.result.error, NotFromUpstreamError)
+    assert "may not read key-cache" in run.result.error.message
+    assert FromUpstreamRun(cache=Cache(is_readable=False), from_upstream="preferred").result.error is None
 
 
-def test_a_cache_that_cannot_be_read_leaves_it_open():
+def test_from_upstream_is_unknown_if_the_cache_cannot_be_read():
     cache = Cache()
     cache.error = HTTPStatusError(401, "who?", method="GET", url="https://artifactory.example.com")
-    run = FreshRun(cache=cache, from_upstream="preferred")
+    run = FromUpstreamRun(cache=cache, from_upstream="preferred")
     assert run.observation.from_upstream is None and "could not be read" in run.observation.evidence
 
 
-def test_a_repository_without_a_cache_leaves_it_open():
-    run = FreshRun(unable="key is a virtual repository.", from_upstream="preferred")
-    assert run.observation == run.outcome.observations[0] and run.observation.from_upstream is None
+def test_from_upstream_is_unknown_for_a_repository_without_a_cache():
+    run = FromUpstreamRun(unable="key is a virtual repository.", from_upstream="preferred")
+    assert run.observation == run.result.observations[0] and run.observation.from_upstream is None
 
 
-def test_what_does_not_show_up_in_the_cache_proves_nothing():
-    # A layout that is not the expected one: everything seems to be absent, before as after.
-    run = FreshRun(cache=Cache(keeps=False))
+def test_from_upstream_is_unknown_if_content_does_not_appear_in_the_cache():
+    # As in a cache with an unexpected layout.
+    run = FromUpstreamRun(cache=Cache(keeps=False))
     assert run.observation.from_upstream is None and "does not show up" in run.observation.evidence
-    assert isinstance(run.outcome.error, NotFromUpstreamError) and run.pauses[:3] == [0, 1, 2]
+    assert isinstance(run.result.error, NotFromUpstreamError) and run.delays[:3] == [0, 1, 2]
 
 
-# The parts
+# Parts of the engine
 
 
-def test_once_works_out_a_value_once_however_many_ask():
-    calls, once, results = [], SingleFlight(), []
+def test_single_flight_does_the_work_once_for_concurrent_calls():
+    calls, single_flight, results = [], SingleFlight(), []
 
     def work():
         calls.append(1)
         time.sleep(0.02)
         return "value"
 
-    threads = [threading.Thread(target=lambda: results.append(once.get("key", work))) for _number in range(8)]
+    threads = [threading.Thread(target=lambda: results.append(single_flight.get("key", work))) for _number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -575,43 +582,43 @@ def test_once_works_out_a_value_once_however_many_ask():
     assert results == ["value"] * 8 and len(calls) == 1
 
 
-def test_once_keeps_a_failure():
-    once = SingleFlight()
+def test_single_flight_keeps_a_failure():
+    single_flight = SingleFlight()
     with pytest.raises(ZeroDivisionError):
-        once.get("key", lambda: 1 // 0)
+        single_flight.get("key", lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
-        once.get("key", lambda: 1)
+        single_flight.get("key", lambda: 1)
 
 
 @pytest.mark.parametrize("heads", [True, False], ids=["HEAD", "HEAD refused"])
-def test_the_depth_resolve_asks_for_the_digest_alone(heads):
+def test_depth_resolve_requests_only_the_digest(heads):
     fake, upstream = FakeRegistry(), FakeRegistry(UPSTREAM)
     image = fake.add_image("key/a/b", "latest")
     upstream.add_image("a/b", "latest", layers=[b"layer of key/a/b for linux/amd64"])
-    fake.heads = heads
+    fake.supports_head = heads
     run = Run(fake, "a/b", depth="resolve", repository="key", upstream=upstream)
-    (outcome,) = run.outcomes
-    assert outcome.error is None and outcome.is_outdated is False
-    assert (outcome.root.digest, outcome.root.size) == (image["digest"], image["size"])
+    (result,) = run.results
+    assert result.error is None and result.is_outdated is False
+    assert (result.root.digest, result.root.size) == (image["digest"], image["size"])
     assert [method for method, url in run.transport.calls if "/manifests/" in url] == ["HEAD"] + ["GET"] * (not heads)
     assert [method for method, url in run.upstream.calls if "/manifests/" in url] == ["HEAD"]
-    assert not run.asked("/blobs/")
+    assert not run.requested("/blobs/")
 
 
-def test_the_depth_resolve_explains_what_is_missing_by_the_words_of_a_get():
-    (outcome,) = Run(FakeRegistry(), "a/b", depth="resolve").outcomes
-    assert isinstance(outcome.error, DownloadError) and outcome.error.code == "MANIFEST_UNKNOWN"
+def test_depth_resolve_gets_the_error_message_by_get():
+    (result,) = Run(FakeRegistry(), "a/b", depth="resolve").results
+    assert isinstance(result.error, DownloadError) and result.error.code == "MANIFEST_UNKNOWN"
 
 
 def referring(fake, name, *tags, layer=b"signature"):
-    """Hold something that refers to an image, and return its descriptor."""
+    """Add a referrer of an image, and return its descriptor."""
     config = fake.add_blob(name, b"{}", "application/vnd.oci.empty.v1+json")
     document = {"mediaType": OCI_MANIFEST, "config": config, "layers": [fake.add_blob(name, layer)]}
     return fake.add_manifest(name, document, *tags)
 
 
 @pytest.mark.parametrize("api", [True, False], ids=["API", "tag"])
-def test_what_refers_to_an_image_is_pulled_with_it(api):
+def test_referrers_are_pulled(api):
     fake = FakeRegistry()
     image = fake.add_image("a/b")
     root = fake.add_index("a/b", "latest", entries=[image])
@@ -619,36 +626,36 @@ def test_what_refers_to_an_image_is_pulled_with_it(api):
     legacy = image["digest"].replace(":", "-") + ".sig"
     referring(fake, "a/b", legacy, layer=b"old")
     if api:
-        fake.listed = {("a/b", root["digest"]): listed}
+        fake.referrers = {("a/b", root["digest"]): listed}
     else:
         fake.add_index("a/b", root["digest"].replace(":", "-"), entries=listed)
     run = Run(fake, "a/b", referrers=True)
-    (outcome,) = run.outcomes
-    assert outcome.error is None and outcome.referrers == 3
-    assert {*(one["digest"] for one in listed), legacy} <= set(run.asked("/manifests/"))
-    # The image's own layer and configuration, three layers, and the one configuration that they share.
-    assert len(run.asked("/blobs/")) == 6
+    (result,) = run.results
+    assert result.error is None and result.referrers == 3
+    assert {*(one["digest"] for one in listed), legacy} <= set(run.requested("/manifests/"))
+    # The layer and configuration of the image, the three layers of the referrers, and their shared configuration.
+    assert len(run.requested("/blobs/")) == 6
 
 
-def test_an_image_to_which_nothing_refers():
+def test_image_without_referrers():
     fake = FakeRegistry()
     fake.add_image("a/b", "latest")
-    (outcome,) = Run(fake, "a/b", referrers=True).outcomes
-    assert outcome.error is None and outcome.referrers == 0
-    assert Run(fake, "a/b").outcomes[0].referrers is None
+    (result,) = Run(fake, "a/b", referrers=True).results
+    assert result.error is None and result.referrers == 0
+    assert Run(fake, "a/b").results[0].referrers is None
 
 
-def test_the_subject_in_the_place_of_its_referrers_is_none():
+def test_subject_is_not_its_own_referrer():
     fake = FakeRegistry()
     root = fake.add_index("a/b", "latest", entries=[fake.add_image("a/b")])
     fake.plays[f"/v2/a/b/manifests/{root['digest'].replace(':', '-')}"] = [
         fake(Request("GET", f"{fake.base}/v2/a/b/manifests/latest"))
     ]
-    (outcome,) = Run(fake, "a/b", referrers=True).outcomes
-    assert outcome.error is None and outcome.referrers == 0
+    (result,) = Run(fake, "a/b", referrers=True).results
+    assert result.error is None and result.referrers == 0
 
 
-def test_the_referrers_come_in_pages_whose_links_may_have_a_wrong_path():
+def test_pages_of_referrers_with_wrong_paths_in_their_links():
     fake = FakeRegistry()
     image = fake.add_image("a/b", "latest")
     entries = [referring(fake, "a/b", layer=layer) for layer in (b"one", b"two")]
@@ -657,37 +664,39 @@ def test_the_referrers_come_in_pages_whose_links_may_have_a_wrong_path():
     path = f"/v2/a/b/referrers/{image['digest']}"
     fake.plays[path] = [ScriptedResponse(200, pages[0], link), ScriptedResponse(200, pages[1])]
     run = Run(fake, "a/b", referrers=True)
-    assert run.outcomes[0].referrers == 2
-    assert run.asked("/referrers/") == [image["digest"], f"{image['digest']}?last=1&n=1"]
+    assert run.results[0].referrers == 2
+    assert run.requested("/referrers/") == [image["digest"], f"{image['digest']}?last=1&n=1"]
 
 
-def test_a_signature_that_cannot_be_had_is_a_failure():
+def test_missing_signature_is_a_failure():
     fake = FakeRegistry()
     image = fake.add_image("a/b", "latest")
     missing = {**referring(FakeRegistry(), "a/b"), "size": 3}
-    fake.listed = {("a/b", image["digest"]): [missing]}
-    (outcome,) = Run(fake, "a/b", referrers=True).outcomes
-    assert isinstance(outcome.error, DownloadError) and outcome.stage == "referrer"
+    fake.referrers = {("a/b", image["digest"]): [missing]}
+    (result,) = Run(fake, "a/b", referrers=True).results
+    assert isinstance(result.error, DownloadError) and result.stage == "referrer"
 
 
-def test_the_canary_keeps_the_others_from_being_tried():
+def test_failed_canary_skips_the_others():
     fake = FakeRegistry()
     fake.add_image("a/b", "latest")
     run = Run(fake, "a/none", "a/b", "a/b:2", canary=True)
-    assert [type(one.error) for one in run.outcomes] == [DownloadError, SkippedError, SkippedError]
-    assert run.asked("/manifests/") == ["latest"]
+    assert [type(result.error) for result in run.results] == [DownloadError, SkippedError, SkippedError]
+    assert run.requested("/manifests/") == ["latest"]
     fake.add_image("a/b", "2", layers=[b"another"])
     run = Run(fake, "a/b", "a/b:2", canary=True)
-    assert [one.error for one in run.outcomes] == [None, None]
-    first_of_second = run.asked("").index("2")
-    assert len([url for url in run.asked("")[:first_of_second] if url.startswith("sha256:")]) == 2
+    assert [result.error for result in run.results] == [None, None]
+    first_of_second = run.requested("").index("2")
+    assert len([url for url in run.requested("")[:first_of_second] if url.startswith("sha256:")]) == 2
 
 
 def test_each_repository_has_its_own_canary():
     fake = FakeRegistry()
     fake.add_image("a/b", "latest")
     fake.add_image("a/b", "2", layers=[b"another"])
-    registry = Registry(fake.base, Credentials(), transport=ScriptedTransport(respond=fake), sleep=lambda _seconds: None)
+    registry = Registry(
+        fake.base, Credentials(), transport=ScriptedTransport(respond=fake), sleep=lambda _seconds: None
+    )
     jobs = [
         ImagePullJob(client=registry, references=list(map(parse_reference, images)))
         for images in (["a/none", "a/b"], ["a/b", "a/b:2"])
@@ -703,81 +712,81 @@ def layered(fake, name, *sizes, tag="latest"):
     )
 
 
-def test_a_limit_of_bytes_ends_the_run_in_the_order_of_the_images():
+def test_max_bytes_ends_the_run_in_the_order_of_the_images():
     fake = FakeRegistry()
     for name in ("a/one", "a/two", "a/three"):
         layered(fake, name, 100, 1000)
     run = Run(fake, "a/one", "a/two", "a/three", limits=Limits(max_bytes=2150), threads=1)
-    assert [type(one.error) for one in run.outcomes] == [type(None), LimitExceededError, LimitExceededError]
-    sizes = [fake.size(digest) for digest in run.asked("/blobs/")[3:]]
+    assert [type(result.error) for result in run.results] == [type(None), LimitExceededError, LimitExceededError]
+    sizes = [fake.size(digest) for digest in run.requested("/blobs/")[3:]]
     assert sizes == [1000, 100, 1000]
-    assert "max_bytes (2150)" in run.outcomes[2].error.message
+    assert "max_bytes (2150)" in run.results[2].error.message
 
 
-def test_a_limit_of_time_ends_the_run():
+def test_max_seconds_ends_the_run():
     fake = FakeRegistry()
     for name in ("a/one", "a/two"):
         layered(fake, name, 100)
     now = iter(range(100))
     run = Run(fake, "a/one", "a/two", limits=Limits(max_seconds=4, clock=lambda: next(now)), threads=1)
-    assert isinstance(run.outcomes[1].error, LimitExceededError) and "max_seconds (4)" in run.outcomes[1].error.message
+    assert isinstance(run.results[1].error, LimitExceededError) and "max_seconds (4)" in run.results[1].error.message
     assert len(run.transport.requests) < 4
 
 
-def test_what_was_proved_is_not_pulled_again(tmp_path):
+def test_verified_blobs_are_not_pulled_again(tmp_path):
     fake = FakeRegistry()
     layered(fake, "a/b", 10, 20)
-    file = str(tmp_path / "proved.jsonl")
+    file = str(tmp_path / "pulled.jsonl")
     first = Run(fake, "a/b", resume_file=file)
     again = Run(fake, "a/b", resume_file=file)
-    assert len(first.asked("/blobs/")) == 3
-    # The configuration tells the platform.
-    assert len(again.asked("/blobs/")) == 1 and again.outcomes[0].error is None
-    assert again.outcomes[0].layers == 2
+    assert len(first.requested("/blobs/")) == 3
+    # The configuration contains the platform.
+    assert len(again.requested("/blobs/")) == 1 and again.results[0].error is None
+    assert again.results[0].layers == 2
     assert "2 of 2 layers" in again.puller.progress()
 
 
-def test_what_another_build_proved_does_not_count(tmp_path):
+def test_verified_blobs_of_another_build_are_pulled_again(tmp_path):
     fake = FakeRegistry()
     shared = b"shared"
     fake.add_image("a/b", "latest", layers=[shared])
-    file = str(tmp_path / "proved.jsonl")
+    file = str(tmp_path / "pulled.jsonl")
     Run(fake, "a/b", resume_file=file)
     fake.add_image("a/b", "latest", layers=[shared, b"new"])
-    assert len(Run(fake, "a/b", resume_file=file).asked("/blobs/")) == 3
+    assert len(Run(fake, "a/b", resume_file=file).requested("/blobs/")) == 3
 
 
-def test_what_failed_is_not_remembered(tmp_path):
+def test_failed_blob_is_not_in_the_checkpoint(tmp_path):
     fake = FakeRegistry()
     image = layered(fake, "a/b", 10)
     layer = json.loads(fake(Request("GET", f"{fake.base}/v2/a/b/manifests/{image['digest']}")).body)["layers"][0]
     fake.plays[f"/v2/a/b/blobs/{layer['digest']}"] = [ScriptedResponse(404)]
-    file = tmp_path / "proved.jsonl"
-    assert Run(fake, "a/b", resume_file=str(file)).outcomes[0].error is not None
+    file = tmp_path / "pulled.jsonl"
+    assert Run(fake, "a/b", resume_file=str(file)).results[0].error is not None
     assert file.read_text() == ""
 
 
-def test_what_the_protocol_needs_is_all_that_is_sent():
-    """An image costs its index, manifest, configuration and layers; a repository a token, and a registry a ping."""
+def test_only_the_necessary_requests_are_sent():
+    """Per image: index, manifest, configuration and layers. Per repository: a token. Per registry: a ping."""
     fake = FakeRegistry(challenge='Bearer realm="https://registry.example.com/token"')
     for name in ("a/one", "a/two", "a/three"):
         fake.add_index(
             name, "latest", entries=[fake.add_image(name, layers=[f"{name} {n}".encode() for n in range(5)])]
         )
     run = Run(fake, "a/one", "a/two", "a/three")
-    counts = [len(run.asked(part)) for part in ("/v2/", "/token", "/manifests/", "/blobs/")]
-    assert [one.error for one in run.outcomes] == [None] * 3
+    counts = [len(run.requested(part)) for part in ("/v2/", "/token", "/manifests/", "/blobs/")]
+    assert [result.error for result in run.results] == [None] * 3
     assert counts == [1 + 3 * (2 + 6), 3, 3 * 2, 3 * 6]
     assert len(run.transport.requests) == 1 + 3 * (1 + 2 + 6)
 
 
-# Denied until a new pull token has propagated
+# Propagation of a new pull token
 
 USER = Credentials("user", "secret")
 
 
 def denying(fake, path, denials, status=403):
-    """Return a script that denies the first requests for a path, and then does as fake does."""
+    """Return a script that denies the first requests for a path, and then responds as fake does."""
     remaining = [ScriptedResponse(status, {"errors": [{"code": "DENIED", "message": "not yet"}]})] * denials
 
     def play(request):
@@ -793,10 +802,10 @@ def test_only_what_was_denied_is_pulled_again(part, status):
     fake = FakeRegistry()
     for name in ("a/one", "a/two"):
         fake.add_image(name, "latest")
-    run = Run(denying(fake, part, 1, status), "a/one", "a/two", login=USER, threads=1, propagation_timeout=5)
-    assert [result.error for result in run.outcomes] == [None, None]
-    assert [result.reference.name for result in run.outcomes] == ["a/one", "a/two"]
-    assert len(run.pauses) == 1 and 0 < run.pauses[0] < 1
+    run = Run(denying(fake, part, 1, status), "a/one", "a/two", credentials=USER, threads=1, propagation_timeout=5)
+    assert [result.error for result in run.results] == [None, None]
+    assert [result.reference.name for result in run.results] == ["a/one", "a/two"]
+    assert len(run.delays) == 1 and 0 < run.delays[0] < 1
     denied_name = "a/two" if part == "/v2/a/two/" else "a/one"
     requests = [url for _method, url in run.transport.calls if f"/v2/{denied_name}/manifests/" in url]
     assert len(requests) == 2
@@ -805,9 +814,9 @@ def test_only_what_was_denied_is_pulled_again(part, status):
 
 def test_a_denied_pull_fails_when_the_time_is_over():
     fake = FakeRegistry()
-    run = Run(denying(fake, "/manifests/", 99), "a/b", "a/c", "a/d", "a/e", login=USER, propagation_timeout=10)
-    assert {result.error.status for result in run.outcomes} == {403}
-    assert 5 < sum(run.pauses) <= 10 and len(run.asked("/manifests/")) == 4 * (1 + len(run.pauses))
+    run = Run(denying(fake, "/manifests/", 99), "a/b", "a/c", "a/d", "a/e", credentials=USER, propagation_timeout=10)
+    assert {result.error.status for result in run.results} == {403}
+    assert 5 < sum(run.delays) <= 10 and len(run.requested("/manifests/")) == 4 * (1 + len(run.delays))
 
 
 def test_an_open_circuit_breaker_is_closed_before_a_retry():
@@ -815,16 +824,16 @@ def test_an_open_circuit_breaker_is_closed_before_a_retry():
     names = ["a/one", "a/two", "a/three", "a/four", "a/five"]
     for name in names:
         fake.add_image(name, "latest")
-    run = Run(denying(fake, "/manifests/", 3, 401), *names, login=USER, threads=1, propagation_timeout=5)
-    assert [result.error for result in run.outcomes] == [None] * 5
+    run = Run(denying(fake, "/manifests/", 3, 401), *names, credentials=USER, threads=1, propagation_timeout=5)
+    assert [result.error for result in run.results] == [None] * 5
 
 
 def test_a_denied_canary_is_retried_before_the_others():
     fake = FakeRegistry()
     for name in ("a/one", "a/two"):
         fake.add_image(name, "latest")
-    run = Run(denying(fake, "/manifests/", 1), "a/one", "a/two", login=USER, canary=True, propagation_timeout=5)
-    assert [result.error for result in run.outcomes] == [None, None]
+    run = Run(denying(fake, "/manifests/", 1), "a/one", "a/two", credentials=USER, canary=True, propagation_timeout=5)
+    assert [result.error for result in run.results] == [None, None]
     names = [url.split("/")[5] for _method, url in run.transport.calls if "/manifests/" in url]
     assert names == ["one", "one", "two"]
 
@@ -832,17 +841,17 @@ def test_a_denied_canary_is_retried_before_the_others():
 @pytest.mark.parametrize(
     "options",
     [
-        {"login": USER},
-        {"login": USER, "propagation_timeout": 5, "repository": "key"},
+        {"credentials": USER},
+        {"credentials": USER, "propagation_timeout": 5, "repository": "key"},
         {"propagation_timeout": 5},
     ],
     ids=["no timeout", "through a repository", "anonymous"],
 )
 def test_other_denied_pulls_are_not_retried(options):
     run = Run(denying(FakeRegistry(), "/manifests/", 99), "a/b", **options)
-    assert run.outcomes[0].error.status == 403 and run.pauses == []
+    assert run.results[0].error.status == 403 and run.delays == []
 
 
 def test_an_image_that_is_not_found_is_not_retried():
-    run = Run(FakeRegistry(), "a/b", login=USER, propagation_timeout=5)
-    assert run.outcomes[0].error.status == 404 and run.pauses == []
+    run = Run(FakeRegistry(), "a/b", credentials=USER, propagation_timeout=5)
+    assert run.results[0].error.status == 404 and run.delays == []

@@ -19,8 +19,8 @@ def entries(*texts):
     return [(platform, str(platform)) for text in texts for platform in parse_platforms([text])]
 
 
-def chosen(wanted, *found):
-    return list(select_platforms(entries(*found), parse_platforms(wanted)))
+def select(requested, *available):
+    return list(select_platforms(entries(*available), parse_platforms(requested)))
 
 
 @pytest.mark.parametrize(
@@ -37,24 +37,24 @@ def chosen(wanted, *found):
         ("Linux/AMD64", "linux/amd64"),
     ],
 )
-def test_platforms_are_normalised(text, normal):
+def test_platforms_are_normalized(text, normal):
     (platform,) = parse_platforms([text]) or ()
     assert str(platform) == normal
 
 
-def test_repetitions_are_dropped_and_all_is_none():
+def test_duplicates_are_dropped_and_all_is_none():
     assert len(parse_platforms(["linux/amd64", "linux/x86_64"]) or ()) == 1
     assert parse_platforms(["all"]) is None
 
 
 @pytest.mark.parametrize("texts", [[], ["linux"], ["linux/"], ["a/b/c/d"], ["linux/amd 64"], ["all", "linux/amd64"]])
-def test_what_is_no_list_of_platforms(texts):
+def test_invalid_platforms(texts):
     with pytest.raises(InputError):
         parse_platforms(texts)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found", "result"),
+    ("requested", "available", "result"),
     [
         (["linux/amd64"], ["linux/arm64", "linux/amd64"], ["linux/amd64"]),
         (["linux/arm"], ["linux/arm/v6", "linux/arm/v7"], ["linux/arm/v6"]),
@@ -64,21 +64,21 @@ def test_what_is_no_list_of_platforms(texts):
         (["linux/amd64", "linux/arm64"], ["linux/arm64", "linux/amd64"], ["linux/amd64", "linux/arm64"]),
     ],
 )
-def test_the_first_entry_that_matches_is_chosen(wanted, found, result):
-    assert chosen(wanted, *found) == result
+def test_first_match_is_selected(requested, available, result):
+    assert select(requested, *available) == result
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
+    ("requested", "available"),
     [("linux/arm/v7", "linux/arm/v6"), ("linux/amd64/v3", "linux/amd64/v2"), ("linux/amd64", "linux/386")],
 )
-def test_a_neighbour_is_not_good_enough(wanted, found):
+def test_similar_platform_does_not_match(requested, available):
     with pytest.raises(PlatformNotFoundError) as caught:
-        chosen([wanted], found)
-    assert caught.value.missing == wanted and caught.value.available == found
+        select([requested], available)
+    assert caught.value.missing == requested and caught.value.available == available
 
 
-def test_all_takes_each_platform_once_and_the_first_of_equal_ones():
+def test_all_selects_the_first_entry_of_each_platform():
     amd64, windows = Platform("linux", "amd64"), Platform("windows", "amd64", os_version="10.0.1")
     assert select_platforms([(amd64, 1), (windows, 2), (amd64, 3)], None) == {
         "linux/amd64": 1,
@@ -86,6 +86,6 @@ def test_all_takes_each_platform_once_and_the_first_of_equal_ones():
     }
 
 
-def test_an_index_without_any_platform_has_none_of_all():
+def test_index_without_platforms():
     with pytest.raises(PlatformNotFoundError, match="Available: none"):
         select_platforms([], None)

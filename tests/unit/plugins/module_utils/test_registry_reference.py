@@ -33,7 +33,7 @@ def test_references(text, name, tag, digest):
     assert parse_reference(text) == Reference(text, name, tag, digest)
 
 
-def test_the_tag_is_asked_for_first():
+def test_tag_takes_precedence():
     assert parse_reference(f"a/b:1@{SHA256}").selector == "1"
     assert parse_reference(f"a/b@{SHA256}").selector == SHA256
 
@@ -61,12 +61,12 @@ def test_the_tag_is_asked_for_first():
         "go:latest\n",
     ],
 )
-def test_what_is_no_reference(text):
+def test_invalid_references(text):
     with pytest.raises(InputError):
         parse_reference(text)
 
 
-def test_a_host_in_front_is_told_apart_from_an_organisation():
+def test_known_host_is_rejected():
     with pytest.raises(InputError, match="begins with the host cgr.dev"):
         parse_reference("cgr.dev/chainguard/go", hosts=["registry.example.com", "cgr.dev"])
     with pytest.raises(InputError, match="begins with the host 127.0.0.1:5000"):
@@ -74,10 +74,10 @@ def test_a_host_in_front_is_told_apart_from_an_organisation():
 
 
 @pytest.mark.parametrize("text", ["", "latest", "sha256", ":", "sha1:" + "a" * 40, "sha256:" + "a" * 63])
-def test_what_is_no_digest(text):
+def test_invalid_digests(text):
     assert not is_digest(text)
 
 
-def test_digests_keep_their_algorithm():
+def test_digest_algorithms():
     assert digest_of(b"{}") == "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
     assert digest_of(b"", like=SHA512).startswith("sha512:cf83e1357eefb8bd")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The module, with Maven for all that no ecosystem has of its own."""
+"""The module, with Maven as the ecosystem."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def pom(packaging=""):
 
 
 def publish(servers, *versions, packaging="", algorithm="sha1", released=""):
-    """Put versions of org.example:lib into the repository and its upstream, each with its checksums."""
+    """Add versions of org.example:lib with their checksums to the repository and its upstream."""
     listed = "".join(f"<version>{version}</version>" for version in versions)
     release = f"<release>{released}</release>" if released else ""
     servers.add(
@@ -59,12 +59,12 @@ def pull(servers, run_module):
     return create_pull(servers, run_module, "maven")
 
 
-def test_the_newest_release_comes_with_its_pom_and_its_checksums(servers, pull):
+def test_newest_release_with_pom_and_checksums(servers, pull):
     result = pull("org.example:lib")
     assert "failed" not in result and result["changed"] is False
-    (shown,) = result["artifacts"]
+    (artifact_result,) = result["artifacts"]
     jar = JAR + b"1.1"
-    assert {**shown, "seconds": 0, "files": shown["files"][1:]} == {
+    assert {**artifact_result, "seconds": 0, "files": artifact_result["files"][1:]} == {
         "artifact": "org.example:lib",
         "reference": "cgr: org.example:lib",
         "architecture": "",
@@ -90,7 +90,7 @@ def test_the_newest_release_comes_with_its_pom_and_its_checksums(servers, pull):
         "error": None,
         "diagnosis": None,
     }
-    assert shown["files"][0]["name"] == "lib-1.1.pom"
+    assert artifact_result["files"][0]["name"] == "lib-1.1.pom"
     assert [url.rpartition("/")[2] for _method, url in servers.transport.calls] == [
         "maven-metadata.xml",
         "lib-1.1.pom",
@@ -102,16 +102,20 @@ def test_the_newest_release_comes_with_its_pom_and_its_checksums(servers, pull):
     ]
     assert {request.headers["Authorization"] for request in servers.transport.requests} == {"Bearer access-token"}
     assert not servers.requested_urls("/api/")
-    assert result["totals"]["requests"] == 7 and result["totals"]["bytes"] > shown["bytes"]
+    assert result["totals"]["requests"] == 7 and result["totals"]["bytes"] > artifact_result["bytes"]
     assert result["summary"] == ["cgr: org.example:lib: pulled 1.1; 2 files, 0.0 MB; 2 match the index."]
 
 
-def test_it_is_what_upstream_serves_directly_from_its_storage(servers, pull):
+def test_files_match_the_redirected_upstream(servers, pull):
     servers.redirect(file())
     result = pull("org.example:lib:1.1", **DIRECT)
-    (shown,) = result["artifacts"]
-    assert (shown["ok"], shown["upstream_version"], shown["outdated"]) == (True, "1.1", False)
-    assert [one["matches_upstream"] for one in shown["files"]] == [True, True]
+    (artifact_result,) = result["artifacts"]
+    assert (artifact_result["ok"], artifact_result["upstream_version"], artifact_result["outdated"]) == (
+        True,
+        "1.1",
+        False,
+    )
+    assert [one["matches_upstream"] for one in artifact_result["files"]] == [True, True]
     assert "2 match upstream" in result["summary"][0]
     logins = {
         url: request.headers.get("Authorization") for request in servers.transport.requests for url in [request.url]
@@ -123,16 +127,20 @@ def test_it_is_what_upstream_serves_directly_from_its_storage(servers, pull):
     assert "pull-token" not in json.dumps(result) and "secret" not in json.dumps(result)
 
 
-def test_without_a_repository_it_pulls_from_upstream_alone(servers, pull):
+def test_direct_pull_without_a_repository(servers, pull):
     servers.redirect(file())
     result = pull("org.example:lib", repository=None, **DIRECT)
-    (shown,) = result["artifacts"]
-    assert (shown["ok"], shown["version"], shown["upstream_version"]) == (True, "1.1", None)
-    assert shown["reference"] == "libraries.example.net: org.example:lib"
+    (artifact_result,) = result["artifacts"]
+    assert (artifact_result["ok"], artifact_result["version"], artifact_result["upstream_version"]) == (
+        True,
+        "1.1",
+        None,
+    )
+    assert artifact_result["reference"] == "libraries.example.net: org.example:lib"
     assert not servers.requested_urls(ARTIFACTORY)
 
 
-def test_without_a_repository_a_refusal_is_the_token_s(servers, pull):
+def test_denied_direct_pull(servers, pull):
     refusal = ScriptedResponse(403, {"error": "no entitlement for java"})
     servers.upstream.plays[f"/root/{FOLDER}/maven-metadata.xml"] = [refusal]
     result = pull("org.example:lib", repository=None, **DIRECT)
@@ -140,12 +148,12 @@ def test_without_a_repository_a_refusal_is_the_token_s(servers, pull):
     assert "no entitlement for java" in result["msg"]
 
 
-def test_there_has_to_be_a_place_to_pull_from(pull):
+def test_repository_or_upstream_url_is_required(pull):
     result = pull("org.example:lib", repository=None)
     assert "repository and upstream_url are missing" in result["msg"]
 
 
-def test_all_that_is_returned_is_documented(servers, pull):
+def test_return_values_are_documented(servers, pull):
     result = pull("org.example:lib", "org.example:none", **DIRECT)
     documented = yaml.safe_load(artifact_pull.RETURN)
     contains = documented["artifacts"]["contains"]
@@ -156,7 +164,7 @@ def test_all_that_is_returned_is_documented(servers, pull):
     assert set(documented) - {"pulls"} <= set(pull("org.example:lib"))
 
 
-def test_all_options_are_documented_with_their_defaults():
+def test_options_are_documented():
     validate_documented_options(artifact_pull)
 
 
@@ -171,54 +179,65 @@ def test_all_options_are_documented_with_their_defaults():
         ({"artifactory_username": "u"}, "Bearer access-token"),
     ],
 )
-def test_logins(servers, pull, options, login):
+def test_credentials(servers, pull, options, login):
     servers.repository.authorization = login or ""
     assert pull("org.example:lib", **options)["artifacts"][0]["ok"] is True
     assert {request.headers.get("Authorization") for request in servers.transport.requests} == {login}
 
 
-def test_a_newer_version_upstream_is_no_failure_and_explained(servers, pull):
+def test_outdated_version_is_explained_and_not_a_failure(servers, pull):
     metadata = "<metadata><versioning><release>2.0</release></versioning></metadata>"
     servers.upstream.add(f"/root/{FOLDER}/maven-metadata.xml", metadata)
     servers.repository.add(f"/artifactory/{KEY}/{FOLDER}/2.0/lib-2.0.pom", pom("pom"))
     result = pull("org.example:lib", **DIRECT)
-    (shown,) = result["artifacts"]
-    assert (shown["ok"], shown["version"], shown["upstream_version"], shown["outdated"]) == (True, "1.1", "2.0", True)
-    assert shown["diagnosis"]["code"] == "outdated" and "7200 seconds" in shown["diagnosis"]["cause"]
+    (artifact_result,) = result["artifacts"]
+    assert (
+        artifact_result["ok"],
+        artifact_result["version"],
+        artifact_result["upstream_version"],
+        artifact_result["outdated"],
+    ) == (True, "1.1", "2.0", True)
+    assert (
+        artifact_result["diagnosis"]["code"] == "outdated" and "7200 seconds" in artifact_result["diagnosis"]["cause"]
+    )
     assert "pulled 1.1 (outdated; upstream has 2.0)" in result["summary"][0]
     assert servers.requested_urls(f"{KEY}/{FOLDER}/2.0/lib-2.0.pom")
 
 
-def test_a_newer_version_that_cannot_be_had_through_the_repository_is_a_failure(servers, pull):
+def test_newer_version_that_cannot_be_pulled_is_a_failure(servers, pull):
     metadata = "<metadata><versioning><release>2.0</release></versioning></metadata>"
     servers.upstream.add(f"/root/{FOLDER}/maven-metadata.xml", metadata)
-    (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
-    assert (shown["ok"], shown["outdated"], shown["diagnosis"]["code"]) == (False, True, "masked_by_cache")
+    (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
+    assert (artifact_result["ok"], artifact_result["outdated"], artifact_result["diagnosis"]["code"]) == (
+        False,
+        True,
+        "masked_by_cache",
+    )
 
 
-def test_another_build_than_upstreams_is_a_failure(servers, pull):
+def test_checksum_mismatch_with_the_upstream_is_a_failure(servers, pull):
     servers.repository.add(f"/artifactory/{KEY}/{file()}", JAR)
     servers.repository.add(f"/artifactory/{KEY}/{file()}.sha1", hashlib.sha1(JAR).hexdigest())
-    (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
-    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "upstream_checksum_mismatch")
-    assert [one["matches_upstream"] for one in shown["files"]] == [True, False]
-    assert "The checksum of lib-1.1.jar differs from the upstream's file" in shown["diagnosis"]["cause"]
-    assert f"delete {file()} from cgr-cache" in shown["diagnosis"]["fix"]
+    (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
+    assert (artifact_result["ok"], artifact_result["diagnosis"]["code"]) == (False, "upstream_checksum_mismatch")
+    assert [one["matches_upstream"] for one in artifact_result["files"]] == [True, False]
+    assert "The checksum of lib-1.1.jar differs from the upstream's file" in artifact_result["diagnosis"]["cause"]
+    assert f"delete {file()} from cgr-cache" in artifact_result["diagnosis"]["fix"]
 
 
-def test_something_fresh(servers, pull):
-    (shown,) = pull("org.example:lib", from_upstream="required")["artifacts"]
-    assert (shown["ok"], shown["from_upstream"]) == (True, True)
-    assert shown["from_upstream_evidence"] == "lib-1.1.jar was not in cgr-cache before, and is now."
+def test_from_upstream(servers, pull):
+    (artifact_result,) = pull("org.example:lib", from_upstream="required")["artifacts"]
+    assert (artifact_result["ok"], artifact_result["from_upstream"]) == (True, True)
+    assert artifact_result["from_upstream_evidence"] == "lib-1.1.jar was not in cgr-cache before, and is now."
 
 
-def test_a_file_nearby_shows_that_the_way_is_open(servers, pull):
+def test_uncached_fallback_file_is_from_upstream(servers, pull):
     servers.cached.update([file(extension="pom"), file(), file("1.2-rc1", "pom")])
-    (shown,) = pull("org.example:lib", from_upstream="preferred")["artifacts"]
-    assert (shown["ok"], shown["from_upstream"]) == (True, True)
-    assert shown["from_upstream_evidence"] == "lib-1.0.pom was not in cgr-cache before, and is now."
-    assert len(shown["files"]) == 2
-    # Once before it was fetched, and once after that.
+    (artifact_result,) = pull("org.example:lib", from_upstream="preferred")["artifacts"]
+    assert (artifact_result["ok"], artifact_result["from_upstream"]) == (True, True)
+    assert artifact_result["from_upstream_evidence"] == "lib-1.0.pom was not in cgr-cache before, and is now."
+    assert len(artifact_result["files"]) == 2
+    # One probe before the fetch, and one after it.
     looks = [
         url
         for _method, url in servers.transport.calls
@@ -227,42 +246,51 @@ def test_a_file_nearby_shows_that_the_way_is_open(servers, pull):
     assert len(looks) == 2
 
 
-def test_a_file_nearby_that_does_not_come_is_a_failure(servers, pull):
+def test_fallback_file_that_cannot_be_fetched_is_a_failure(servers, pull):
     servers.cached.update([file(extension="pom"), file()])
     servers.repository.plays[f"/artifactory/{KEY}/{file('1.2-rc1', 'pom')}"] = [ScriptedResponse(404, "no")]
-    (shown,) = pull("org.example:lib", from_upstream="preferred")["artifacts"]
-    assert (shown["ok"], shown["from_upstream"], shown["diagnosis"]["code"]) == (False, False, "masked_by_cache")
+    (artifact_result,) = pull("org.example:lib", from_upstream="preferred")["artifacts"]
+    assert (artifact_result["ok"], artifact_result["from_upstream"], artifact_result["diagnosis"]["code"]) == (
+        False,
+        False,
+        "masked_by_cache",
+    )
 
 
 ALL = [file(version, extension) for version in ("1.0", "1.1", "1.2-rc1") for extension in ("pom", "jar")]
 
 
-def test_nothing_fresh(servers, pull):
+def test_not_from_upstream(servers, pull):
     servers.cached.update(ALL)
     result = pull("org.example:lib", from_upstream="required")
-    (shown,) = result["artifacts"]
-    assert (shown["ok"], shown["from_upstream"], shown["diagnosis"]["code"]) == (False, False, "served_from_cache")
+    (artifact_result,) = result["artifacts"]
+    assert (artifact_result["ok"], artifact_result["from_upstream"], artifact_result["diagnosis"]["code"]) == (
+        False,
+        False,
+        "served_from_cache",
+    )
     assert "was in cgr-cache already" in result["msg"]
     assert pull("org.example:lib", from_upstream="preferred")["summary"][0].endswith("; from the cache.")
 
 
-def test_the_smallest_file_is_deleted_from_the_cache_and_pulled_again(servers, pull):
+def test_evict_deletes_and_pulls_the_smallest_file(servers, pull):
     servers.cached.update(ALL)
-    (shown,) = pull("org.example:lib", from_upstream="required", evict=True)["artifacts"]
-    assert (shown["ok"], shown["from_upstream"]) == (True, True)
+    (artifact_result,) = pull("org.example:lib", from_upstream="required", evict=True)["artifacts"]
+    assert (artifact_result["ok"], artifact_result["from_upstream"]) == (True, True)
     deleted = [url for method, url in servers.transport.calls if method == "DELETE"]
     assert deleted == [f"{ARTIFACTORY}/artifactory/{KEY}-cache/{file(extension='pom')}"]
 
 
-def test_freshness_of_what_is_no_remote_is_not_known(servers, pull):
+def test_from_upstream_is_unknown_for_other_than_remote_repositories(servers, pull):
     servers.config = ScriptedResponse(200, FakeServers.configuration("maven", rclass="virtual"))
-    (shown,) = pull("org.example:lib", from_upstream="preferred")["artifacts"]
-    assert (shown["ok"], shown["from_upstream"]) == (True, None) and "is not a remote repository" in shown[
-        "from_upstream_evidence"
-    ]
+    (artifact_result,) = pull("org.example:lib", from_upstream="preferred")["artifacts"]
+    assert (artifact_result["ok"], artifact_result["from_upstream"]) == (
+        True,
+        None,
+    ) and "is not a remote repository" in artifact_result["from_upstream_evidence"]
 
 
-def test_check_mode_sends_nothing(servers, run_module):
+def test_check_mode_sends_no_requests(servers, run_module):
     options = {"repository": KEY, "package_type": "maven", "artifacts": ["a:b", "a:b", "a:c:1"], **CREDENTIALS}
     result = run_module(artifact_pull, servers.transport, check=True, **options)
     assert result["changed"] is False and not servers.transport.requests
@@ -275,7 +303,7 @@ def test_check_mode_sends_nothing(servers, run_module):
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         ({"artifacts": []}, "artifacts is empty"),
         ({"artifacts": ["a"]}, "is not valid. Write it as GROUP:ARTIFACT"),
@@ -294,13 +322,13 @@ def test_check_mode_sends_nothing(servers, run_module):
     ],
 )
 @pytest.mark.parametrize("check", [False, True], ids=["real", "check"])
-def test_bad_input_is_told_before_anything_is_sent(servers, run_module, options, words, check):
+def test_invalid_options(servers, run_module, options, message, check):
     options = {"repository": KEY, "package_type": "maven", "artifacts": ["a:b"], **CREDENTIALS, **options}
     result = run_module(artifact_pull, servers.transport, check=check, **options)
-    assert result["failed"] is True and words in result["msg"] and not servers.transport.requests
+    assert result["failed"] is True and message in result["msg"] and not servers.transport.requests
 
 
-def test_a_failure_is_told_with_cause_fix_and_all_results(servers, pull):
+def test_failure_has_a_diagnosis_and_all_results(servers, pull):
     result = pull("org.example:lib", "org.example:bad", "org.example:worse")
     assert [one["status"] for one in result["artifacts"]] == ["pulled", "failed", "failed"]
     assert result["artifacts"][1]["error"]["status"] == 404
@@ -312,14 +340,15 @@ def test_a_failure_is_told_with_cause_fix_and_all_results(servers, pull):
 
 @pytest.mark.parametrize("path", [f"{FOLDER}/maven-metadata.xml", file(extension="pom"), file(), f"{file()}.sha1"])
 @pytest.mark.parametrize("of_artifactory", [True, False])
-def test_a_redirect_page_in_the_cache_is_named(servers, pull, path, of_artifactory):
+def test_cached_redirect_page_is_diagnosed(servers, pull, path, of_artifactory):
     headers = {"X-Artifactory-Id": "1"} if of_artifactory else {}
     servers.repository.add(f"/artifactory/{KEY}/{path}", REDIRECT, **headers)
     servers.config = ScriptedResponse(200, FakeServers.configuration("maven", bypassHeadRequests=False))
-    (shown,) = pull("org.example:lib")["artifacts"]
-    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "redirect_cached")
+    (artifact_result,) = pull("org.example:lib")["artifacts"]
+    assert (artifact_result["ok"], artifact_result["diagnosis"]["code"]) == (False, "redirect_cached")
     assert (
-        "set bypassHeadRequests to true" in shown["diagnosis"]["fix"] and "from cgr-cache" in shown["diagnosis"]["fix"]
+        "set bypassHeadRequests to true" in artifact_result["diagnosis"]["fix"]
+        and "from cgr-cache" in artifact_result["diagnosis"]["fix"]
     )
     servers.config = ScriptedResponse(403, "no")
     code = pull("org.example:lib")["artifacts"][0]["diagnosis"]["code"]
@@ -327,7 +356,7 @@ def test_a_redirect_page_in_the_cache_is_named(servers, pull, path, of_artifacto
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "words"),
+    ("path", "body", "message"),
     [
         (f"{FOLDER}/maven-metadata.xml", "{}", "not valid XML"),
         (f"{FOLDER}/maven-metadata.xml", "<project/>", "is not metadata"),
@@ -338,44 +367,44 @@ def test_a_redirect_page_in_the_cache_is_named(servers, pull, path, of_artifacto
         (file(), b"other bytes", "does not have the sha1"),
     ],
 )
-def test_contents_that_are_not_what_they_should_be(servers, pull, path, body, words):
+def test_invalid_content(servers, pull, path, body, message):
     servers.repository.add(f"/artifactory/{KEY}/{path}", body)
     if path == file(extension="pom"):
         servers.repository.files.pop(f"/artifactory/{KEY}/{path}.sha1")
-    (shown,) = pull("org.example:lib")["artifacts"]
-    assert (shown["ok"], shown["diagnosis"]["code"]) == (False, "content_mismatch")
-    assert words in shown["diagnosis"]["cause"]
+    (artifact_result,) = pull("org.example:lib")["artifacts"]
+    assert (artifact_result["ok"], artifact_result["diagnosis"]["code"]) == (False, "content_mismatch")
+    assert message in artifact_result["diagnosis"]["cause"]
 
 
-def test_a_content_that_a_proxy_changed(servers, pull):
+def test_content_changed_by_a_proxy(servers, pull):
     headers = {"X-Checksum-Sha256": "0" * 64, "Content-Encoding": "br"}
     servers.repository.add(f"/artifactory/{KEY}/{file()}", JAR + b"1.1", **headers)
-    (shown,) = pull("org.example:lib")["artifacts"]
-    assert "sha256 that Artifactory sent with it" in shown["diagnosis"]["cause"]
-    assert "A proxy encodes the content (br)" in shown["diagnosis"]["fix"]
+    (artifact_result,) = pull("org.example:lib")["artifacts"]
+    assert "sha256 that Artifactory sent with it" in artifact_result["diagnosis"]["cause"]
+    assert "A proxy encodes the content (br)" in artifact_result["diagnosis"]["fix"]
 
 
 @pytest.mark.parametrize(
     ("packaging", "extension"), [("war", "war"), ("bundle", "jar"), ("pom", None), ("maven-plugin", "jar")]
 )
-def test_what_a_pom_describes(servers, pull, packaging, extension):
+def test_file_that_the_pom_describes(servers, pull, packaging, extension):
     publish(servers, "1.1", packaging=packaging)
     servers.add(file(extension="war"), b"war")
-    (shown,) = pull("org.example:lib")["artifacts"]
-    names = [one["name"].rpartition(".")[2] for one in shown["files"]]
+    (artifact_result,) = pull("org.example:lib")["artifacts"]
+    names = [one["name"].rpartition(".")[2] for one in artifact_result["files"]]
     assert names == ["pom", *([extension] if extension else [])]
 
 
-def test_the_stronger_checksum_is_enough(servers, pull):
+def test_stronger_checksum_is_sufficient(servers, pull):
     publish(servers, "1.1", algorithm="sha256")
-    (shown,) = pull("org.example:lib:1.1")["artifacts"]
-    assert [one["verified_checksums"] for one in shown["files"]] == [
+    (artifact_result,) = pull("org.example:lib:1.1")["artifacts"]
+    assert [one["verified_checksums"] for one in artifact_result["files"]] == [
         ["sha256"],
         ["sha256"],
     ] and not servers.requested_urls(".sha1")
 
 
-def test_without_a_checksum_nothing_is_promised(servers, pull):
+def test_file_without_a_checksum(servers, pull):
     for place in (servers.repository, servers.upstream):
         place.files = {path: held for path, held in place.files.items() if not path.endswith(".sha1")}
     result = pull("org.example:lib")
@@ -383,18 +412,18 @@ def test_without_a_checksum_nothing_is_promised(servers, pull):
     assert "0 match the index" in result["summary"][0]
 
 
-def test_a_version_that_is_known_needs_no_metadata(servers, pull):
+def test_pinned_version_needs_no_metadata(servers, pull):
     del servers.repository.files[f"/artifactory/{KEY}/{FOLDER}/maven-metadata.xml"]
     assert pull("org.example:lib:1.1")["artifacts"][0]["ok"] is True
 
 
 def test_metadata_without_versions(servers, pull):
     servers.repository.add(f"/artifactory/{KEY}/{FOLDER}/maven-metadata.xml", "<metadata/>")
-    (shown,) = pull("org.example:lib")["artifacts"]
-    assert shown["diagnosis"]["code"] == "version_missing"
+    (artifact_result,) = pull("org.example:lib")["artifacts"]
+    assert artifact_result["diagnosis"]["code"] == "version_missing"
 
 
-def test_without_a_release_mark_the_newest_that_is_no_prerelease(servers, pull):
+def test_newest_version_without_prereleases(servers, pull):
     publish(servers, "1.9", "1.10", "1.11-rc1")
     assert pull("org.example:lib")["artifacts"][0]["version"] == "1.10"
 
@@ -413,29 +442,31 @@ def test_without_a_release_mark_the_newest_that_is_no_prerelease(servers, pull):
         ),
     ],
 )
-def test_what_upstream_tells_of_a_failure(servers, pull, play, code):
+def test_diagnosis_from_the_upstream(servers, pull, play, code):
     path = f"{FOLDER}/maven-metadata.xml"
     del servers.repository.files[f"/artifactory/{KEY}/{path}"]
     if play:
         servers.upstream.plays[f"/root/{path}"] = [play]
-    (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
-    assert (shown["status"], shown["diagnosis"]["code"]) == ("failed", code)
+    (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
+    assert (artifact_result["status"], artifact_result["diagnosis"]["code"]) == ("failed", code)
 
 
 @pytest.mark.parametrize("extension", ["pom", "jar"])
-def test_a_file_that_upstream_blocks(servers, pull, extension):
+def test_blocked_file(servers, pull, extension):
     del servers.repository.files[f"/artifactory/{KEY}/{file(extension=extension)}"]
     servers.upstream.plays[f"/root/{file(extension=extension)}"] = [ScriptedResponse(409, {"error": "POLICY_BLOCKED"})]
-    (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
-    assert shown["diagnosis"]["code"] == "blocked" and "POLICY_BLOCKED" in shown["diagnosis"]["cause"]
+    (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
+    assert (
+        artifact_result["diagnosis"]["code"] == "blocked" and "POLICY_BLOCKED" in artifact_result["diagnosis"]["cause"]
+    )
 
 
-def test_a_file_that_does_not_come_though_upstream_has_it(servers, pull):
+def test_file_that_is_only_available_upstream(servers, pull):
     del servers.repository.files[f"/artifactory/{KEY}/{file()}"]
     servers.config = ScriptedResponse(200, FakeServers.configuration("maven", allowAnyHostAuth=True))
-    (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
-    assert shown["diagnosis"]["code"] == "credentials_forwarded"
-    assert [one["name"] for one in shown["files"]] == ["lib-1.1.pom"]
+    (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
+    assert artifact_result["diagnosis"]["code"] == "credentials_forwarded"
+    assert [one["name"] for one in artifact_result["files"]] == ["lib-1.1.pom"]
 
 
 @pytest.mark.parametrize(
@@ -449,13 +480,17 @@ def test_a_file_that_does_not_come_though_upstream_has_it(servers, pull):
         ),
     ],
 )
-def test_what_comes_through_but_cannot_be_compared(servers, pull, play, code):
+def test_failed_comparison(servers, pull, play, code):
     servers.upstream.plays[f"/root/{FOLDER}/maven-metadata.xml"] = [play]
-    (shown,) = pull("org.example:lib", **DIRECT)["artifacts"]
-    assert (shown["ok"], shown["version"], shown["diagnosis"]["code"]) == (False, "1.1", code)
+    (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
+    assert (artifact_result["ok"], artifact_result["version"], artifact_result["diagnosis"]["code"]) == (
+        False,
+        "1.1",
+        code,
+    )
 
 
-def test_what_would_fail_with_one_cause_is_not_tried(servers, pull):
+def test_artifacts_with_the_same_cause_are_skipped(servers, pull):
     servers.repository.authorization = "Bearer another"
     result = pull(*(f"org.example:lib{number}" for number in range(6)), threads=1)
     statuses = [one["status"] for one in result["artifacts"]]
@@ -464,7 +499,7 @@ def test_what_would_fail_with_one_cause_is_not_tried(servers, pull):
     assert result["artifacts"][5]["diagnosis"]["code"] == "skipped"
 
 
-def test_storage_that_cannot_be_reached(servers, pull):
+def test_unreachable_storage(servers, pull):
     servers.repository.files.pop(f"/artifactory/{KEY}/{file()}")
     target = {"Location": "https://elsewhere.example.org/x"}
     servers.repository.plays[f"/artifactory/{KEY}/{file()}"] = [ScriptedResponse(302, "", target)]
@@ -476,11 +511,11 @@ def test_storage_that_cannot_be_reached(servers, pull):
         return respond(request)
 
     servers.transport._respond = play
-    (shown,) = pull("org.example:lib")["artifacts"]
-    assert shown["diagnosis"]["code"] == "storage_unreachable"
+    (artifact_result,) = pull("org.example:lib")["artifacts"]
+    assert artifact_result["diagnosis"]["code"] == "storage_unreachable"
 
 
-def test_several_repositories_in_one_task(servers, run_module):
+def test_list_of_repositories(servers, run_module):
     pulls = [
         {"repository": KEY, "package_type": "maven", "artifacts": ["org.example:lib"], "from_upstream": "required"},
         {"repository": "other", "package_type": "npm", "artifacts": ["left-pad"]},
@@ -545,7 +580,7 @@ def test_a_pull_through_a_repository_is_not_retried(servers, pull):
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         ({"artifacts": ["org.example:lib"]}, "missing parameter(s) required by 'artifacts': package_type"),
         (
@@ -558,6 +593,6 @@ def test_a_pull_through_a_repository_is_not_retried(servers, pull):
         ),
     ],
 )
-def test_bad_input_of_several_repositories(servers, run_module, options, words):
+def test_invalid_list(servers, run_module, options, message):
     result = run_module(artifact_pull, servers.transport, **CREDENTIALS, **options)
-    assert result["failed"] is True and words in result["msg"] and not servers.transport.requests
+    assert result["failed"] is True and message in result["msg"] and not servers.transport.requests

@@ -34,8 +34,8 @@ CONFIG = {
 }
 
 
-class World:
-    """A registry, an Artifactory with its configuration and cache on the same host, and an upstream."""
+class Servers:
+    """A registry, an upstream, and Artifactory on the host of the registry, with a configuration and a cache."""
 
     def __init__(self):
         self.registry = FakeRegistry(BASE)
@@ -43,9 +43,9 @@ class World:
         self.config = ScriptedResponse(200, CONFIG)
         self.configurations = ScriptedResponse(404)
         self.cached = set()
-        self.transport = ScriptedTransport(respond=self.answer)
+        self.transport = ScriptedTransport(respond=self.respond)
 
-    def answer(self, request):
+    def respond(self, request):
         parts = urlsplit(request.url)
         if request.url.startswith(UPSTREAM):
             return self.upstream(request)
@@ -61,35 +61,35 @@ class World:
             self.cached.add(f"{match[1]}/{match[2].replace(':', '__')}/manifest.json")
         return play
 
-    def asked(self, part):
+    def requested(self, part):
         return [url for _method, url in self.transport.calls if part in url]
 
 
 @pytest.fixture
-def world():
-    return World()
+def servers():
+    return Servers()
 
 
 @pytest.fixture
-def pull(world, run_module, monkeypatch):
+def pull(servers, run_module, monkeypatch):
     for name in ("REGISTRY_URL", "ARTIFACTORY_USERNAME", "ARTIFACTORY_PASSWORD", "PULL_THROUGH_CA_PATH"):
         monkeypatch.delenv(name, raising=False)
 
     def run(*images, **options):
         if "pulls" not in options:
             options["images"] = list(images)
-        return run_module(registry_pull, world.transport, **options)
+        return run_module(registry_pull, servers.transport, **options)
 
     return run
 
 
-def test_a_plain_registry_without_a_login(world, pull):
-    image = world.registry.add_image("base/debian", "12")
+def test_registry_without_credentials(servers, pull):
+    image = servers.registry.add_image("base/debian", "12")
     result = pull("base/debian:12", registry_url=f"{BASE}/")
     assert "failed" not in result and result["changed"] is False
-    (shown,) = result["images"]
-    assert shown["seconds"] >= 0
-    assert {**shown, "seconds": 0} == {
+    (image_result,) = result["images"]
+    assert image_result["seconds"] >= 0
+    assert {**image_result, "seconds": 0} == {
         "image": "base/debian:12",
         "reference": f"{HOST}/base/debian:12",
         "status": "pulled",
@@ -104,7 +104,7 @@ def test_a_plain_registry_without_a_login(world, pull):
         "artifact_type": None,
         "layers": 1,
         "foreign_layers": 0,
-        "bytes": world.registry.size(image["digest"]) + len("layer of base/debian for linux/amd64") + 40,
+        "bytes": servers.registry.size(image["digest"]) + len("layer of base/debian for linux/amd64") + 40,
         "referrers": None,
         "seconds": 0,
         "error": None,
@@ -114,15 +114,15 @@ def test_a_plain_registry_without_a_login(world, pull):
         "images": 1,
         "failed": 0,
         "skipped": 0,
-        "bytes": shown["bytes"],
+        "bytes": image_result["bytes"],
         "requests": 4,
         "seconds": 0,
     }
-    assert not [request for request in world.transport.requests if "Authorization" in request.headers]
+    assert not [request for request in servers.transport.requests if "Authorization" in request.headers]
 
 
-def test_all_that_is_returned_is_documented(world, pull):
-    world.registry.add_image("a/b", "latest")
+def test_return_values_are_documented(servers, pull):
+    servers.registry.add_image("a/b", "latest")
     result = pull("a/b", "a/c", registry_url=BASE)
     documented = yaml.safe_load(registry_pull.RETURN)
     assert set(documented["images"]["contains"]) == set(result["images"][0])
@@ -134,13 +134,13 @@ def test_all_that_is_returned_is_documented(world, pull):
     assert set(documented["pulls"]["contains"]) == set(several["pulls"][1])
 
 
-def test_summary(world, pull):
-    old = world.registry.add_image("cgr-private/a/b", "old", "new", layers=[b"x" * 1_500_000])
-    other = world.registry.add_image("cgr-private/a/b")
-    world.upstream.add_image("a/b", "old", layers=[b"layer of cgr-private/a/b for linux/amd64"])
+def test_summary(servers, pull):
+    old = servers.registry.add_image("cgr-private/a/b", "old", "new", layers=[b"x" * 1_500_000])
+    other = servers.registry.add_image("cgr-private/a/b")
+    servers.upstream.add_image("a/b", "old", layers=[b"layer of cgr-private/a/b for linux/amd64"])
     digest, newer = old["digest"], other["digest"]
     pulled = pull("a/b:old", f"a/b:old@{digest}", f"a/b:old@{newer}", depth="manifest", **THROUGH)["summary"]
-    world.cached.clear()
+    servers.cached.clear()
     compared = pull("a/b:old", from_upstream="preferred", upstream_url=UPSTREAM, **THROUGH)["summary"]
     assert pulled == [
         f"{HOST}/cgr-private/a/b:old: pulled {digest}; manifest only.",
@@ -153,7 +153,7 @@ def test_summary(world, pull):
     ]
 
 
-def test_all_options_are_documented_with_their_defaults():
+def test_options_are_documented():
     validate_documented_options(registry_pull)
 
 
@@ -167,17 +167,17 @@ def test_all_options_are_documented_with_their_defaults():
     ],
     ids=["token", "token of a user", "password", "own"],
 )
-def test_logins(world, pull, options, expected):
-    world.registry.add_image("key/a/b", "latest")
-    world.registry.challenge = 'Basic realm="x"'
-    world.registry.tokens[expected] = ""
+def test_credentials(servers, pull, options, expected):
+    servers.registry.add_image("key/a/b", "latest")
+    servers.registry.challenge = 'Basic realm="x"'
+    servers.registry.tokens[expected] = ""
     result = pull("a/b", artifactory_url=BASE, repository="key", **options)
     assert result["images"][0]["ok"] is True
-    assert {request.headers.get("Authorization") for request in world.transport.requests} - {None} == {expected}
+    assert {request.headers.get("Authorization") for request in servers.transport.requests} - {None} == {expected}
 
 
 @pytest.mark.parametrize(
-    ("options", "shown"),
+    ("options", "is_sent"),
     [
         ({"registry_url": "https://registry.example.org"}, False),
         ({"registry_url": "https://registry.example.org", "repository": "key"}, True),
@@ -186,14 +186,14 @@ def test_logins(world, pull, options, expected):
         ({}, True),
     ],
 )
-def test_the_login_for_artifactory_is_shown_only_to_what_belongs_to_it(world, pull, options, shown):
+def test_artifactory_credentials_are_sent_only_to_artifactory(servers, pull, options, is_sent):
     pull("a/b", **{**ARTIFACTORY, **options})
-    assert all(("Authorization" in request.headers) is shown for request in world.transport.requests)
+    assert all(("Authorization" in request.headers) is is_sent for request in servers.transport.requests)
 
 
-def test_a_failure_is_told_with_cause_fix_and_all_results(world, pull):
-    world.registry.add_image("cgr-private/a/good", "latest")
-    world.config = ScriptedResponse(200, {**CONFIG, "enableTokenAuthentication": False})
+def test_failure_has_a_diagnosis_and_all_results(servers, pull):
+    servers.registry.add_image("cgr-private/a/good", "latest")
+    servers.config = ScriptedResponse(200, {**CONFIG, "enableTokenAuthentication": False})
     result = pull("a/good", "a/bad", "a/worse", **THROUGH)
     assert result["failed"] is True
     assert [image["status"] for image in result["images"]] == ["pulled", "failed", "failed"]
@@ -205,13 +205,13 @@ def test_a_failure_is_told_with_cause_fix_and_all_results(world, pull):
         f"{HOST}/cgr-private/a/bad, {HOST}/cgr-private/a/worse: Token authentication is off in cgr-p"
     )
     assert "access-token" not in json.dumps(result)
-    assert len(world.asked("/api/repositories/")) == 1
+    assert len(servers.requested("/api/repositories/")) == 1
 
 
-def test_without_a_failure_the_configuration_is_not_read(world, pull):
-    world.registry.add_image("cgr-private/a/b", "latest")
+def test_configuration_is_not_read_without_a_failure(servers, pull):
+    servers.registry.add_image("cgr-private/a/b", "latest")
     assert pull("a/b", **THROUGH)["images"][0]["ok"] is True
-    assert not world.asked("/artifactory/")
+    assert not servers.requested("/artifactory/")
 
 
 @pytest.mark.parametrize(
@@ -223,8 +223,8 @@ def test_without_a_failure_the_configuration_is_not_read(world, pull):
     ],
     ids=["missing", "unreadable", "known"],
 )
-def test_what_the_configuration_tells(world, pull, config, code):
-    world.config = config
+def test_diagnosis_from_the_configuration(servers, pull, config, code):
+    servers.config = config
     assert pull("a/b", **THROUGH)["images"][0]["diagnosis"]["code"] == code
 
 
@@ -241,10 +241,10 @@ def test_what_the_configuration_tells(world, pull, config, code):
         ),
     ],
 )
-def test_what_upstream_tells_of_a_failure(world, pull, tag, play, code):
-    world.upstream.add_image("a/b", tag)
+def test_diagnosis_from_the_upstream(servers, pull, tag, play, code):
+    servers.upstream.add_image("a/b", tag)
     if play is not None:
-        world.upstream.plays["/v2/a/b/manifests/latest"] = [play]
+        servers.upstream.plays["/v2/a/b/manifests/latest"] = [play]
     assert pull("a/b", upstream_url=UPSTREAM, **THROUGH)["images"][0]["diagnosis"]["code"] == code
 
 
@@ -262,59 +262,59 @@ def test_what_upstream_tells_of_a_failure(world, pull, tag, play, code):
         (unknown_manifest(), "not_found"),
     ],
 )
-def test_what_the_registry_tells_of_a_failure(world, pull, play, code):
-    world.registry.plays["/v2/a/b/manifests/latest"] = [play]
+def test_diagnosis_from_the_registry(servers, pull, play, code):
+    servers.registry.plays["/v2/a/b/manifests/latest"] = [play]
     result = pull("a/b", registry_url=BASE)
     assert result["images"][0]["diagnosis"]["code"] == code
     assert result["images"][0]["error"]["message"].startswith(f"GET {BASE}")
 
 
-def test_a_platform_that_is_missing(world, pull):
-    world.registry.add_index("a/b", "latest")
+def test_missing_platform(servers, pull):
+    servers.registry.add_index("a/b", "latest")
     result = pull("a/b", registry_url=BASE, platforms=["linux/s390x"])
     assert result["images"][0]["diagnosis"]["code"] == "platform_missing"
     assert "Available: linux/amd64, linux/arm64" in result["msg"]
 
 
-def test_what_is_skipped_has_the_cause_of_the_first_failures(world, pull):
-    world.registry.challenge = "Bearer"
+def test_skipped_images_have_the_cause_of_the_failures(servers, pull):
+    servers.registry.challenge = "Bearer"
     result = pull(*(f"a/b:{number}" for number in range(6)), threads=1, **THROUGH)
     assert [image["status"] for image in result["images"]] == ["failed"] * 3 + ["skipped"] * 3
     assert {image["ok"] for image in result["images"]} == {False}
     assert result["totals"]["failed"] == 6 and result["totals"]["skipped"] == 3
     assert result["images"][5]["diagnosis"]["code"] == "skipped"
     assert result["images"][5]["diagnosis"]["fix"] == result["images"][0]["diagnosis"]["fix"]
-    assert len(result["msg"].splitlines()) == 3 and len(world.asked("/manifests/")) == 3
+    assert len(result["msg"].splitlines()) == 3 and len(servers.requested("/manifests/")) == 3
 
 
-def test_a_stale_tag_is_no_failure_and_explained(world, pull):
-    world.registry.add_image("cgr-private/a/b", "latest", layers=[b"old"])
-    newer = world.upstream.add_image("a/b", "latest", layers=[b"new"])
-    world.registry.add_image("cgr-private/a/b", layers=[b"new"])
+def test_outdated_tag_is_explained_and_not_a_failure(servers, pull):
+    servers.registry.add_image("cgr-private/a/b", "latest", layers=[b"old"])
+    newer = servers.upstream.add_image("a/b", "latest", layers=[b"new"])
+    servers.registry.add_image("cgr-private/a/b", layers=[b"new"])
     (image,) = pull("a/b", upstream_url=UPSTREAM, **THROUGH)["images"]
     assert image["ok"] is True and image["outdated"] is True and image["upstream_digest"] == newer["digest"]
     assert image["diagnosis"]["code"] == "outdated" and "7200 seconds" in image["diagnosis"]["cause"]
 
 
-def test_the_upstream_login(world, pull):
-    world.registry.add_image("a/b", "latest")
-    world.upstream.add_image("a/b", "latest")
-    world.upstream.challenge = f'Bearer realm="{UPSTREAM}/token"'
+def test_upstream_credentials(servers, pull):
+    servers.registry.add_image("a/b", "latest")
+    servers.upstream.add_image("a/b", "latest")
+    servers.upstream.challenge = f'Bearer realm="{UPSTREAM}/token"'
     pull("a/b", registry_url=BASE, upstream_url=UPSTREAM, upstream_username="u", upstream_password="p")
-    (token,) = [request for request in world.transport.requests if "/token" in request.url]
+    (token,) = [request for request in servers.transport.requests if "/token" in request.url]
     assert token.headers["Authorization"] == basic_authorization("u", "p")
-    assert world.asked(f"{UPSTREAM}/v2/a/b/manifests/latest")
+    assert servers.requested(f"{UPSTREAM}/v2/a/b/manifests/latest")
 
 
-def test_something_fresh(world, pull):
-    world.registry.add_image("cgr-private/a/b", "latest")
+def test_from_upstream(servers, pull):
+    servers.registry.add_image("cgr-private/a/b", "latest")
     (image,) = pull("a/b", from_upstream="required", **THROUGH)["images"]
     assert image["from_upstream"] is True and "was not in cgr-private-cache before" in image["from_upstream_evidence"]
 
 
-def test_nothing_fresh(world, pull):
-    world.registry.add_image("cgr-private/a/b", "latest")
-    world.cached.add("a/b/latest/manifest.json")
+def test_not_from_upstream(servers, pull):
+    servers.registry.add_image("cgr-private/a/b", "latest")
+    servers.cached.add("a/b/latest/manifest.json")
     result = pull("a/b", from_upstream="required", **THROUGH)
     (image,) = result["images"]
     assert (image["ok"], image["from_upstream"], image["diagnosis"]["code"]) == (False, False, "served_from_cache")
@@ -324,26 +324,26 @@ def test_nothing_fresh(world, pull):
 @pytest.mark.parametrize(
     "config", [ScriptedResponse(200, {**CONFIG, "rclass": "virtual"}), ScriptedResponse(403, "no")]
 )
-def test_freshness_of_what_is_no_remote_is_not_known(world, pull, config):
-    world.registry.add_image("cgr-private/a/b", "latest")
-    world.config = config
+def test_from_upstream_is_unknown_for_other_than_remote_repositories(servers, pull, config):
+    servers.registry.add_image("cgr-private/a/b", "latest")
+    servers.config = config
     (image,) = pull("a/b", from_upstream="preferred", **THROUGH)["images"]
     assert (
         image["ok"] is True
         and image["from_upstream"] is None
         and "is not a remote repository" in image["from_upstream_evidence"]
     )
-    assert not world.asked("/api/storage/")
+    assert not servers.requested("/api/storage/")
 
 
-def test_freshness_without_artifactory_is_not_known(world, pull):
-    world.registry.add_image("a/b", "latest")
+def test_from_upstream_is_unknown_without_artifactory(servers, pull):
+    servers.registry.add_image("a/b", "latest")
     assert pull("a/b", from_upstream="preferred", registry_url=BASE)["images"][0]["from_upstream"] is None
 
 
-def test_check_mode_sends_nothing(world, run_module):
-    result = run_module(registry_pull, world.transport, check=True, images=["a/b", "a/b", "a/c:1"], **THROUGH)
-    assert result["changed"] is False and not world.transport.requests
+def test_check_mode_sends_no_requests(servers, run_module):
+    result = run_module(registry_pull, servers.transport, check=True, images=["a/b", "a/b", "a/c:1"], **THROUGH)
+    assert result["changed"] is False and not servers.transport.requests
     assert [(image["reference"], image["status"], image["ok"]) for image in result["images"]] == [
         (f"{HOST}/cgr-private/a/b", "skipped", None),
         (f"{HOST}/cgr-private/a/c:1", "skipped", None),
@@ -353,7 +353,7 @@ def test_check_mode_sends_nothing(world, run_module):
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         ({"images": []}, "images is empty"),
         ({"images": ["UPPER/case"]}, "no valid name"),
@@ -382,36 +382,36 @@ def test_check_mode_sends_nothing(world, run_module):
     ],
 )
 @pytest.mark.parametrize("check", [False, True], ids=["real", "check"])
-def test_bad_input_is_told_before_anything_is_sent(world, run_module, monkeypatch, options, words, check):
+def test_invalid_options(servers, run_module, monkeypatch, options, message, check):
     monkeypatch.delenv("REGISTRY_URL", raising=False)
     options = {"images": ["a/b"], **ARTIFACTORY, **options}
-    result = run_module(registry_pull, world.transport, check=check, **options)
-    assert result["failed"] is True and words in result["msg"] and not world.transport.requests
+    result = run_module(registry_pull, servers.transport, check=check, **options)
+    assert result["failed"] is True and message in result["msg"] and not servers.transport.requests
 
 
-def test_the_environment_names_the_registry(world, pull, monkeypatch):
+def test_registry_url_from_the_environment(servers, pull, monkeypatch):
     monkeypatch.setenv("REGISTRY_URL", BASE)
-    world.registry.add_image("a/b", "latest")
+    servers.registry.add_image("a/b", "latest")
     assert pull("a/b")["images"][0]["ok"] is True
 
 
-def test_a_helm_chart(world, pull):
+def test_helm_chart(servers, pull):
     kind = "application/vnd.cncf.helm.config.v1+json"
-    config = world.registry.add_blob("cgr-private/charts/redis", b"{}", kind)
-    layer = world.registry.add_blob("cgr-private/charts/redis", b"chart", "application/x")
+    config = servers.registry.add_blob("cgr-private/charts/redis", b"{}", kind)
+    layer = servers.registry.add_blob("cgr-private/charts/redis", b"chart", "application/x")
     document = {"schemaVersion": 2, "config": config, "layers": [layer]}
-    world.registry.add_manifest("cgr-private/charts/redis", document, "1.0.0")
+    servers.registry.add_manifest("cgr-private/charts/redis", document, "1.0.0")
     result = pull("charts/redis:1.0.0", from_upstream="required", **THROUGH)
     (image,) = result["images"]
     assert (image["ok"], image["from_upstream"], image["platforms"], image["artifact_type"]) == (True, True, {}, kind)
     assert f"; {kind}; 1 layer, 0.0 MB; from upstream." in result["summary"][0]
 
 
-def test_several_repositories_in_one_task(world, pull):
+def test_list_of_repositories(servers, pull):
     for key in ("cgr-private", "cgr-other", "cgr-third"):
-        world.registry.add_image(f"{key}/a/b", "latest")
+        servers.registry.add_image(f"{key}/a/b", "latest")
     remotes = [{**CONFIG, "key": key} for key in ("cgr-private", "cgr-other")]
-    world.configurations = ScriptedResponse(200, {"REMOTE": remotes, "VIRTUAL": [{"key": "cgr-third"}]})
+    servers.configurations = ScriptedResponse(200, {"REMOTE": remotes, "VIRTUAL": [{"key": "cgr-third"}]})
     result = pull(
         pulls=[
             {"repository": "cgr-private", "images": ["a/b"], "from_upstream": "required"},
@@ -420,55 +420,55 @@ def test_several_repositories_in_one_task(world, pull):
         ],
         **ARTIFACTORY,
     )
-    fresh, bad, virtual = result["pulls"]
+    verified, bad, virtual = result["pulls"]
     assert [one["repository"] for one in result["pulls"]] == ["cgr-private", "cgr-other", "cgr-third"]
     assert [one["failed"] for one in result["pulls"]] == [False, True, False]
-    assert fresh["images"][0]["from_upstream"] is True and "from upstream" in fresh["summary"][0]
+    assert verified["images"][0]["from_upstream"] is True and "from upstream" in verified["summary"][0]
     assert [image["status"] for image in bad["images"]] == ["pulled", "failed"] and len(bad["summary"]) == 1
     assert "is not a remote repository" in virtual["images"][0]["from_upstream_evidence"]
     assert result["failed"] is True and result["msg"] == bad["msg"]
     assert bad["msg"].startswith("1 of 2 images failed.")
-    assert world.asked("/api/repositories/") == [
+    assert servers.requested("/api/repositories/") == [
         f"{BASE}/artifactory/api/repositories/configurations?repoType=remote%2Cvirtual"
     ]
     for name in ("images", "failed", "skipped", "bytes", "requests"):
         assert result["totals"][name] == sum(one["totals"][name] for one in result["pulls"])
-    assert result["totals"]["images"] == 4 and fresh["totals"]["images"] == 1
+    assert result["totals"]["images"] == 4 and verified["totals"]["images"] == 1
 
 
-def test_where_the_server_cannot_tell_of_all_repositories_it_is_asked_for_each_once(world, pull):
-    world.registry.add_image("cgr-private/a/b", "latest")
-    world.configurations = ScriptedResponse(403, {"errors": [{"status": 403, "message": "Forbidden"}]})
+def test_each_configuration_is_read_once_if_they_cannot_be_listed(servers, pull):
+    servers.registry.add_image("cgr-private/a/b", "latest")
+    servers.configurations = ScriptedResponse(403, {"errors": [{"status": 403, "message": "Forbidden"}]})
     one = {"repository": "cgr-private", "from_upstream": "required"}
     result = pull(pulls=[{**one, "images": ["a/b"]}, {**one, "images": ["a/none"]}], **ARTIFACTORY)
     assert [part["failed"] for part in result["pulls"]] == [False, True]
-    assert [url.rpartition("/")[2].partition("?")[0] for url in world.asked("/api/repositories/")] == [
+    assert [url.rpartition("/")[2].partition("?")[0] for url in servers.requested("/api/repositories/")] == [
         "configurations",
         "cgr-private",
     ]
 
 
-def test_a_login_that_is_refused_ends_the_work_for_all_repositories(world, pull):
-    world.registry.challenge = "Bearer"
+def test_rejected_credentials_skip_the_rest_of_all_items(servers, pull):
+    servers.registry.challenge = "Bearer"
     pulls = [{"repository": f"key-{number}", "images": ["a/b"]} for number in range(5)]
     result = pull(pulls=pulls, threads=1, **ARTIFACTORY)
     assert [one["totals"]["skipped"] for one in result["pulls"]] == [0, 0, 0, 1, 1]
-    assert len(world.asked("/manifests/")) == 3
+    assert len(servers.requested("/manifests/")) == 3
 
 
-def token_requests(world):
-    return [request.headers.get("Authorization") for request in world.transport.requests if "/token" in request.url]
+def token_requests(servers):
+    return [request.headers.get("Authorization") for request in servers.transport.requests if "/token" in request.url]
 
 
 @pytest.fixture
-def private_upstream(world):
-    """An upstream that serves a/b with a token of its token service."""
-    world.upstream.challenge = f'Bearer realm="{UPSTREAM}/token"'
-    world.upstream.add_image("a/b", "latest")
-    return world.upstream
+def private_upstream(servers):
+    """An upstream that requires a token for the image a/b."""
+    servers.upstream.challenge = f'Bearer realm="{UPSTREAM}/token"'
+    servers.upstream.add_image("a/b", "latest")
+    return servers.upstream
 
 
-def test_each_item_pulls_directly_with_its_own_credentials(world, pull, private_upstream):
+def test_each_item_pulls_directly_with_its_own_credentials(servers, pull, private_upstream):
     items = [
         {"name": f"token {user}", "registry_url": UPSTREAM, "username": user, "password": f"secret-{user}"}
         for user in ("one", "two", "three")
@@ -480,28 +480,28 @@ def test_each_item_pulls_directly_with_its_own_credentials(world, pull, private_
         ("token three", None),
     ]
     assert [item["images"][0]["reference"] for item in result["pulls"]] == ["cgr.example.net/a/b"] * 3
-    assert sorted(token_requests(world)) == sorted(
+    assert sorted(token_requests(servers)) == sorted(
         basic_authorization(item["username"], item["password"]) for item in items
     )
-    assert len(world.asked("/manifests/")) == 3, "each item is verified with its own credentials"
-    assert not world.asked(HOST) and "secret-" not in json.dumps(result["pulls"])
+    assert len(servers.requested("/manifests/")) == 3, "each item is verified with its own credentials"
+    assert not servers.requested(HOST) and "secret-" not in json.dumps(result["pulls"])
 
 
-def test_an_item_without_credentials_takes_those_of_the_module(world, pull, private_upstream):
+def test_an_item_without_credentials_takes_those_of_the_module(servers, pull, private_upstream):
     items = [{"images": ["a/b"]}, {"images": ["a/b"], "username": "own", "password": "secret"}]
     result = pull(pulls=items, registry_url=UPSTREAM, username="common", password="hidden")
     assert [item["failed"] for item in result["pulls"]] == [False, False]
-    assert sorted(token_requests(world)) == sorted(
+    assert sorted(token_requests(servers)) == sorted(
         [basic_authorization("common", "hidden"), basic_authorization("own", "secret")]
     )
 
 
-def test_credentials_of_the_module_are_not_sent_to_the_registry_of_an_item(world, pull, private_upstream):
+def test_credentials_of_the_module_are_not_sent_to_the_registry_of_an_item(servers, pull, private_upstream):
     pull(pulls=[{"images": ["a/b"], "registry_url": UPSTREAM}], registry_url=BASE, username="u", password="p")
-    assert token_requests(world) == [None]
+    assert token_requests(servers) == [None]
 
 
-def test_a_denied_item_is_retried_until_its_token_has_propagated(world, pull, private_upstream):
+def test_a_denied_item_is_retried_until_its_token_has_propagated(servers, pull, private_upstream):
     denials = {basic_authorization("new", "secret"): 2}
 
     def registry(request):
@@ -511,29 +511,29 @@ def test_a_denied_item_is_retried_until_its_token_has_propagated(world, pull, pr
             return ScriptedResponse(403, {"errors": [{"code": "DENIED", "message": "not allowed"}]})
         return private_upstream(request)
 
-    world.upstream = registry
+    servers.upstream = registry
     items = [
         {"name": user, "registry_url": UPSTREAM, "username": user, "password": "secret", "images": ["a/b"]}
         for user in ("old", "new")
     ]
     result = pull(pulls=items, propagation_timeout=30)
     assert [item["images"][0]["ok"] for item in result["pulls"]] == [True, True]
-    assert sorted(token_requests(world)) == sorted(
+    assert sorted(token_requests(servers)) == sorted(
         [basic_authorization("old", "secret")] + [basic_authorization("new", "secret")] * 3
     )
-    assert result["totals"]["requests"] == len(world.transport.requests)
+    assert result["totals"]["requests"] == len(servers.transport.requests)
 
 
-def test_a_pull_through_a_repository_is_not_retried(world, pull):
-    world.registry.plays["/v2/cgr-private/a/b/manifests/latest"] = [ScriptedResponse(403)]
+def test_a_pull_through_a_repository_is_not_retried(servers, pull):
+    servers.registry.plays["/v2/cgr-private/a/b/manifests/latest"] = [ScriptedResponse(403)]
     assert pull("a/b", propagation_timeout=30, **THROUGH)["failed"] is True
-    assert len(world.asked("/manifests/")) == 1
+    assert len(servers.requested("/manifests/")) == 1
 
 
-def test_several_repositories_in_check_mode(world, run_module):
+def test_list_of_repositories_in_check_mode(servers, run_module):
     pulls = [{"repository": "one", "images": ["a/b"]}, {"repository": "two", "images": ["a/c"]}]
-    result = run_module(registry_pull, world.transport, check=True, pulls=pulls, **ARTIFACTORY)
-    assert not world.transport.requests and result["totals"]["skipped"] == 2
+    result = run_module(registry_pull, servers.transport, check=True, pulls=pulls, **ARTIFACTORY)
+    assert not servers.transport.requests and result["totals"]["skipped"] == 2
     assert [one["summary"] for one in result["pulls"]] == [
         [f"{HOST}/one/a/b: not pulled in check mode."],
         [f"{HOST}/two/a/c: not pulled in check mode."],
@@ -541,7 +541,7 @@ def test_several_repositories_in_check_mode(world, run_module):
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         ({"pulls": []}, "pulls is empty"),
         ({"pulls": [{"images": ["a/b"]}, {"repository": "two", "images": []}]}, "pulls[1] (two): images is empty"),
@@ -559,59 +559,59 @@ def test_several_repositories_in_check_mode(world, run_module):
         ({}, "one of the following is required: images, pulls"),
     ],
 )
-def test_bad_input_of_several_repositories(world, run_module, options, words):
-    result = run_module(registry_pull, world.transport, **ARTIFACTORY, **options)
-    assert result["failed"] is True and words in result["msg"] and not world.transport.requests
+def test_invalid_list(servers, run_module, options, message):
+    result = run_module(registry_pull, servers.transport, **ARTIFACTORY, **options)
+    assert result["failed"] is True and message in result["msg"] and not servers.transport.requests
 
 
-def test_a_plan_is_made_of_upstreams_manifests(world, run_module):
-    image = world.upstream.add_image("a/b", layers=[b"one", b"two2"])
-    root = world.upstream.add_index("a/b", "latest", entries=[image])
-    world.upstream.add_index("a/b", "again", entries=[image])
+def test_plan_from_upstream_manifests(servers, run_module):
+    image = servers.upstream.add_image("a/b", layers=[b"one", b"two2"])
+    root = servers.upstream.add_index("a/b", "latest", entries=[image])
+    servers.upstream.add_index("a/b", "again", entries=[image])
     options = {"images": ["a/b", "a/b:again"], "upstream_url": UPSTREAM, **THROUGH}
-    result = run_module(registry_pull, world.transport, check=True, **options)
-    assert not world.asked(BASE) and not world.asked("/blobs/")
-    (asked,) = [request for request in world.transport.requests if request.url.endswith(image["digest"])]
-    config = json.loads(world.upstream(asked).body)["config"]["size"]
+    result = run_module(registry_pull, servers.transport, check=True, **options)
+    assert not servers.requested(BASE) and not servers.requested("/blobs/")
+    (requested,) = [request for request in servers.transport.requests if request.url.endswith(image["digest"])]
+    config = json.loads(servers.upstream(requested).body)["config"]["size"]
     assert result["plan"] == {"images": 2, "layers": 2, "bytes": 7 + config}
-    shown = result["images"][0]
-    assert (shown["status"], shown["ok"], shown["digest"]) == ("skipped", None, None)
-    assert (shown["upstream_digest"], shown["layers"]) == (root["digest"], 2)
+    image = result["images"][0]
+    assert (image["status"], image["ok"], image["digest"]) == ("skipped", None, None)
+    assert (image["upstream_digest"], image["layers"]) == (root["digest"], 2)
     assert result["summary"][0] == f"{HOST}/cgr-private/a/b: would pull {root['digest']}; 2 layers, 0.0 MB."
 
 
-def test_a_plan_fails_for_what_upstream_does_not_have(world, run_module):
+def test_plan_fails_for_an_image_that_is_missing_upstream(servers, run_module):
     options = {"images": ["a/b"], "upstream_url": UPSTREAM, **THROUGH}
-    result = run_module(registry_pull, world.transport, check=True, **options)
+    result = run_module(registry_pull, servers.transport, check=True, **options)
     assert result["failed"] is True and result["images"][0]["diagnosis"]["code"] == "upstream_gone"
-    assert not world.asked(BASE)
+    assert not servers.requested(BASE)
 
 
-def test_a_resume_file_that_cannot_be_used_is_told_before_anything_is_sent(world, pull, tmp_path):
+def test_unusable_resume_file(servers, pull, tmp_path):
     result = pull("a/b", registry_url=BASE, resume_file=str(tmp_path))
-    assert "resume_file cannot be used" in result["msg"] and not world.transport.requests
+    assert "resume_file cannot be used" in result["msg"] and not servers.transport.requests
 
 
-def test_without_upstream_a_plan_counts_images_alone(world, run_module):
-    result = run_module(registry_pull, world.transport, check=True, images=["a/b", "a/c"], **THROUGH)
+def test_plan_without_upstream_counts_images_only(servers, run_module):
+    result = run_module(registry_pull, servers.transport, check=True, images=["a/b", "a/c"], **THROUGH)
     assert result["plan"] == {"images": 2, "layers": None, "bytes": None}
 
 
-def test_what_is_known_to_be_pulled_is_not_planned(world, pull, run_module, tmp_path):
-    file = str(tmp_path / "proved.jsonl")
-    for registry, name in ((world.registry, "cgr-private/a/b"), (world.upstream, "a/b")):
+def test_pulled_layers_are_not_planned(servers, pull, run_module, tmp_path):
+    file = str(tmp_path / "pulled.jsonl")
+    for registry, name in ((servers.registry, "cgr-private/a/b"), (servers.upstream, "a/b")):
         registry.add_index(name, "latest", entries=[registry.add_image(name, layers=[b"one"])])
     pull("a/b", resume_file=file, **THROUGH)
-    before = (tmp_path / "proved.jsonl").read_text()
+    before = (tmp_path / "pulled.jsonl").read_text()
     options = {"images": ["a/b"], "upstream_url": UPSTREAM, "resume_file": file, **THROUGH}
-    result = run_module(registry_pull, world.transport, check=True, **options)
+    result = run_module(registry_pull, servers.transport, check=True, **options)
     assert result["plan"] == {"images": 1, "layers": 0, "bytes": 0}
-    assert before and "access-token" not in before and (tmp_path / "proved.jsonl").read_text() == before
+    assert before and "access-token" not in before and (tmp_path / "pulled.jsonl").read_text() == before
 
 
-def test_a_limit_that_ends_the_run_is_told_and_is_no_failure(world, pull):
+def test_limit_is_reported_and_not_a_failure(servers, pull):
     for tag in ("1", "2"):
-        world.registry.add_image("a/b", tag, layers=[b"x" * 100 + tag.encode()])
+        servers.registry.add_image("a/b", tag, layers=[b"x" * 100 + tag.encode()])
     result = pull("a/b:1", "a/b:2", registry_url=BASE, max_bytes="150", threads=1)
     assert "failed" not in result and result["limit"] == "max_bytes (150)"
     assert [image["status"] for image in result["images"]] == ["pulled", "skipped"]
@@ -621,15 +621,15 @@ def test_a_limit_that_ends_the_run_is_told_and_is_no_failure(world, pull):
     assert result["warnings"] == ["The run ended because max_bytes (150) was reached. Images that were not pulled: 1."]
 
 
-def test_the_canary(world, pull):
-    world.registry.add_image("a/b", "latest")
+def test_canary(servers, pull):
+    servers.registry.add_image("a/b", "latest")
     result = pull("a/none", "a/b", registry_url=BASE, canary=True)
     assert [image["status"] for image in result["images"]] == ["failed", "skipped"]
     assert result["images"][1]["diagnosis"]["code"] == "skipped" and "canary" in result["msg"]
 
 
-def test_referrers_and_progress(world, pull, tmp_path):
-    world.registry.add_image("a/b", "latest")
+def test_referrers_and_progress(servers, pull, tmp_path):
+    servers.registry.add_image("a/b", "latest")
     result = pull("a/b", registry_url=BASE, referrers=True, progress_file=str(tmp_path / "progress"))
     assert result["images"][0]["referrers"] == 0 and "0 referrers" in result["summary"][0]
     first, last = (tmp_path / "progress").read_text().splitlines()
@@ -637,7 +637,7 @@ def test_referrers_and_progress(world, pull, tmp_path):
     assert last.endswith("manifests of 1 of 1 images; 1 of 1 layers and configurations, 0.0 MB")
 
 
-def test_the_digest_alone(world, pull):
-    image = world.registry.add_image("a/b", "latest")
+def test_depth_resolve(servers, pull):
+    image = servers.registry.add_image("a/b", "latest")
     result = pull("a/b", registry_url=BASE, depth="resolve")
     assert result["images"][0]["digest"] == image["digest"] and "digest only" in result["summary"][0]
