@@ -108,7 +108,7 @@ def test_anonymous_token_request():
 
 
 def test_scope_of_the_challenge_is_used():
-    # Artifactory's ping has no scope, and its challenge for an image has challenge without the repository's key.
+    # Artifactory returns a scope without the repository key, and only for an image.
     fake = FakeRegistry(challenge=f'{BEARER},scope="repository:org/image:pull"')
     fake.add_image("key/org/image", "1")
     fake.plays["/v2/"] = [ScriptedResponse(200)]

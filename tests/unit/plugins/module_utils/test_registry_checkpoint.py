@@ -12,35 +12,35 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import In
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._checkpoint import Checkpoint, CheckpointEntry
 
 FIRST = CheckpointEntry("host/key/a/b", "latest", "sha256:root", "sha256:one")
-TWO = FIRST._replace(blob="sha256:two")
+SECOND = FIRST._replace(blob="sha256:two")
 
 
 def test_next_run_reads_the_entries(tmp_path):
-    file = tmp_path / "proved.jsonl"
+    file = tmp_path / "pulled.jsonl"
     first = Checkpoint(str(file))
     first.add(FIRST)
     first.close()
     second = Checkpoint(str(file))
-    assert second.has(FIRST) and not second.has(TWO)
+    assert second.has(FIRST) and not second.has(SECOND)
     second.close()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_incomplete_lines_are_ignored(tmp_path):
-    file = tmp_path / "proved.jsonl"
+    file = tmp_path / "pulled.jsonl"
     first = Checkpoint(str(file))
     first.add(FIRST)
     first.close()
     file.write_text(file.read_text() + '{"repository": "host/k')
     second = Checkpoint(str(file))
-    second.add(TWO)
+    second.add(SECOND)
     second.close()
     third = Checkpoint(str(file), writable=False)
-    assert third.has(FIRST) and third.has(TWO)
+    assert third.has(FIRST) and third.has(SECOND)
 
 
 def test_missing_file_is_not_created_in_check_mode(tmp_path):
-    file = tmp_path / "proved.jsonl"
+    file = tmp_path / "pulled.jsonl"
     unused = Checkpoint(str(file), writable=False)
     unused.add(FIRST)
     unused.close()
@@ -48,10 +48,10 @@ def test_missing_file_is_not_created_in_check_mode(tmp_path):
 
 
 def test_checkpoint_without_a_file_is_empty():
-    nowhere = Checkpoint()
-    nowhere.add(FIRST)
-    nowhere.close()
-    assert not nowhere.has(FIRST)
+    checkpoint = Checkpoint()
+    checkpoint.add(FIRST)
+    checkpoint.close()
+    assert not checkpoint.has(FIRST)
 
 
 @pytest.mark.parametrize("make", [lambda path: path / "none" / "file", lambda path: path], ids=["no folder", "folder"])

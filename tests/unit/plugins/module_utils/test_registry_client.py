@@ -12,7 +12,7 @@ import json
 import threading
 
 import pytest
-from fake_registry import TruncatedResponse, FakeRegistry, sha256, unknown_manifest
+from fake_registry import FakeRegistry, TruncatedResponse, sha256, unknown_manifest
 from scripted import ScriptedResponse, ScriptedTransport
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError

@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from fake_registry import LAYER, TruncatedResponse, FakeRegistry, unknown_manifest
+from fake_registry import LAYER, FakeRegistry, TruncatedResponse, unknown_manifest
 from scripted import ScriptedResponse, ScriptedTransport
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import CacheProbe, NotFromUpstreamError
@@ -632,7 +632,7 @@ def test_referrers_are_pulled(api):
     run = Run(fake, "a/b", referrers=True)
     (result,) = run.results
     assert result.error is None and result.referrers == 3
-    assert {*(one["digest"] for one in listed), legacy} <= set(run.requested("/manifests/"))
+    assert {*(entry["digest"] for entry in listed), legacy} <= set(run.requested("/manifests/"))
     # The layer and configuration of the image, the three layers of the referrers, and their shared configuration.
     assert len(run.requested("/blobs/")) == 6
 

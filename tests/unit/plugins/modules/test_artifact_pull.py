@@ -49,9 +49,9 @@ def file(version="1.1", extension="jar"):
 
 @pytest.fixture
 def servers():
-    made = FakeServers("maven", f"/artifactory/{KEY}")
-    publish(made, "1.0", "1.1", "1.2-rc1", released="1.1")
-    return made
+    fake_servers = FakeServers("maven", f"/artifactory/{KEY}")
+    publish(fake_servers, "1.0", "1.1", "1.2-rc1", released="1.1")
+    return fake_servers
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_files_match_the_redirected_upstream(servers, pull):
         "1.1",
         False,
     )
-    assert [one["matches_upstream"] for one in artifact_result["files"]] == [True, True]
+    assert [file_result["matches_upstream"] for file_result in artifact_result["files"]] == [True, True]
     assert "2 match upstream" in result["summary"][0]
     logins = {
         url: request.headers.get("Authorization") for request in servers.transport.requests for url in [request.url]
@@ -220,7 +220,7 @@ def test_checksum_mismatch_with_the_upstream_is_a_failure(servers, pull):
     servers.repository.add(f"/artifactory/{KEY}/{file()}.sha1", hashlib.sha1(JAR).hexdigest())
     (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
     assert (artifact_result["ok"], artifact_result["diagnosis"]["code"]) == (False, "upstream_checksum_mismatch")
-    assert [one["matches_upstream"] for one in artifact_result["files"]] == [True, False]
+    assert [file_result["matches_upstream"] for file_result in artifact_result["files"]] == [True, False]
     assert "The checksum of lib-1.1.jar differs from the upstream's file" in artifact_result["diagnosis"]["cause"]
     assert f"delete {file()} from cgr-cache" in artifact_result["diagnosis"]["fix"]
 
@@ -238,12 +238,12 @@ def test_uncached_fallback_file_is_from_upstream(servers, pull):
     assert artifact_result["from_upstream_evidence"] == "lib-1.0.pom was not in cgr-cache before, and is now."
     assert len(artifact_result["files"]) == 2
     # One probe before the fetch, and one after it.
-    looks = [
+    probes = [
         url
         for _method, url in servers.transport.calls
         if url.endswith(f"/api/storage/{KEY}-cache/{file('1.0', 'pom')}")
     ]
-    assert len(looks) == 2
+    assert len(probes) == 2
 
 
 def test_fallback_file_that_cannot_be_fetched_is_a_failure(servers, pull):
@@ -294,7 +294,10 @@ def test_check_mode_sends_no_requests(servers, run_module):
     options = {"repository": KEY, "package_type": "maven", "artifacts": ["a:b", "a:b", "a:c:1"], **CREDENTIALS}
     result = run_module(artifact_pull, servers.transport, check=True, **options)
     assert result["changed"] is False and not servers.transport.requests
-    assert [(one["reference"], one["version"], one["status"], one["ok"]) for one in result["artifacts"]] == [
+    assert [
+        (artifact["reference"], artifact["version"], artifact["status"], artifact["ok"])
+        for artifact in result["artifacts"]
+    ] == [
         ("cgr: a:b", None, "skipped", None),
         ("cgr: a:c:1", "1", "skipped", None),
     ]
@@ -330,7 +333,7 @@ def test_invalid_options(servers, run_module, options, message, check):
 
 def test_failure_has_a_diagnosis_and_all_results(servers, pull):
     result = pull("org.example:lib", "org.example:bad", "org.example:worse")
-    assert [one["status"] for one in result["artifacts"]] == ["pulled", "failed", "failed"]
+    assert [artifact["status"] for artifact in result["artifacts"]] == ["pulled", "failed", "failed"]
     assert result["artifacts"][1]["error"]["status"] == 404
     first, second = result["msg"].splitlines()
     assert first == "2 of 3 artifacts failed." and "cgr: org.example:bad" in second
@@ -391,24 +394,24 @@ def test_file_that_the_pom_describes(servers, pull, packaging, extension):
     publish(servers, "1.1", packaging=packaging)
     servers.add(file(extension="war"), b"war")
     (artifact_result,) = pull("org.example:lib")["artifacts"]
-    names = [one["name"].rpartition(".")[2] for one in artifact_result["files"]]
+    names = [file_result["name"].rpartition(".")[2] for file_result in artifact_result["files"]]
     assert names == ["pom", *([extension] if extension else [])]
 
 
 def test_stronger_checksum_is_sufficient(servers, pull):
     publish(servers, "1.1", algorithm="sha256")
     (artifact_result,) = pull("org.example:lib:1.1")["artifacts"]
-    assert [one["verified_checksums"] for one in artifact_result["files"]] == [
+    assert [file_result["verified_checksums"] for file_result in artifact_result["files"]] == [
         ["sha256"],
         ["sha256"],
     ] and not servers.requested_urls(".sha1")
 
 
 def test_file_without_a_checksum(servers, pull):
-    for place in (servers.repository, servers.upstream):
-        place.files = {path: held for path, held in place.files.items() if not path.endswith(".sha1")}
+    for index in (servers.repository, servers.upstream):
+        index.files = {path: content for path, content in index.files.items() if not path.endswith(".sha1")}
     result = pull("org.example:lib")
-    assert [one["verified_checksums"] for one in result["artifacts"][0]["files"]] == [[], []]
+    assert [file_result["verified_checksums"] for file_result in result["artifacts"][0]["files"]] == [[], []]
     assert "0 match the index" in result["summary"][0]
 
 
@@ -466,7 +469,7 @@ def test_file_that_is_only_available_upstream(servers, pull):
     servers.config = ScriptedResponse(200, FakeServers.configuration("maven", allowAnyHostAuth=True))
     (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
     assert artifact_result["diagnosis"]["code"] == "credentials_forwarded"
-    assert [one["name"] for one in artifact_result["files"]] == ["lib-1.1.pom"]
+    assert [file_result["name"] for file_result in artifact_result["files"]] == ["lib-1.1.pom"]
 
 
 @pytest.mark.parametrize(
@@ -493,7 +496,7 @@ def test_failed_comparison(servers, pull, play, code):
 def test_artifacts_with_the_same_cause_are_skipped(servers, pull):
     servers.repository.authorization = "Bearer another"
     result = pull(*(f"org.example:lib{number}" for number in range(6)), threads=1)
-    statuses = [one["status"] for one in result["artifacts"]]
+    statuses = [artifact["status"] for artifact in result["artifacts"]]
     assert statuses == ["failed"] * 3 + ["skipped"] * 3 and result["totals"]["skipped"] == 3
     assert result["artifacts"][0]["diagnosis"]["code"] == "credentials_rejected"
     assert result["artifacts"][5]["diagnosis"]["code"] == "skipped"

@@ -421,8 +421,8 @@ def test_list_of_repositories(servers, pull):
         **ARTIFACTORY,
     )
     verified, bad, virtual = result["pulls"]
-    assert [one["repository"] for one in result["pulls"]] == ["cgr-private", "cgr-other", "cgr-third"]
-    assert [one["failed"] for one in result["pulls"]] == [False, True, False]
+    assert [item["repository"] for item in result["pulls"]] == ["cgr-private", "cgr-other", "cgr-third"]
+    assert [item["failed"] for item in result["pulls"]] == [False, True, False]
     assert verified["images"][0]["from_upstream"] is True and "from upstream" in verified["summary"][0]
     assert [image["status"] for image in bad["images"]] == ["pulled", "failed"] and len(bad["summary"]) == 1
     assert "is not a remote repository" in virtual["images"][0]["from_upstream_evidence"]
@@ -432,15 +432,15 @@ def test_list_of_repositories(servers, pull):
         f"{BASE}/artifactory/api/repositories/configurations?repoType=remote%2Cvirtual"
     ]
     for name in ("images", "failed", "skipped", "bytes", "requests"):
-        assert result["totals"][name] == sum(one["totals"][name] for one in result["pulls"])
+        assert result["totals"][name] == sum(item["totals"][name] for item in result["pulls"])
     assert result["totals"]["images"] == 4 and verified["totals"]["images"] == 1
 
 
 def test_each_configuration_is_read_once_if_they_cannot_be_listed(servers, pull):
     servers.registry.add_image("cgr-private/a/b", "latest")
     servers.configurations = ScriptedResponse(403, {"errors": [{"status": 403, "message": "Forbidden"}]})
-    one = {"repository": "cgr-private", "from_upstream": "required"}
-    result = pull(pulls=[{**one, "images": ["a/b"]}, {**one, "images": ["a/none"]}], **ARTIFACTORY)
+    item = {"repository": "cgr-private", "from_upstream": "required"}
+    result = pull(pulls=[{**item, "images": ["a/b"]}, {**item, "images": ["a/none"]}], **ARTIFACTORY)
     assert [part["failed"] for part in result["pulls"]] == [False, True]
     assert [url.rpartition("/")[2].partition("?")[0] for url in servers.requested("/api/repositories/")] == [
         "configurations",
@@ -452,7 +452,7 @@ def test_rejected_credentials_skip_the_rest_of_all_items(servers, pull):
     servers.registry.challenge = "Bearer"
     pulls = [{"repository": f"key-{number}", "images": ["a/b"]} for number in range(5)]
     result = pull(pulls=pulls, threads=1, **ARTIFACTORY)
-    assert [one["totals"]["skipped"] for one in result["pulls"]] == [0, 0, 0, 1, 1]
+    assert [item["totals"]["skipped"] for item in result["pulls"]] == [0, 0, 0, 1, 1]
     assert len(servers.requested("/manifests/")) == 3
 
 
@@ -534,7 +534,7 @@ def test_list_of_repositories_in_check_mode(servers, run_module):
     pulls = [{"repository": "one", "images": ["a/b"]}, {"repository": "two", "images": ["a/c"]}]
     result = run_module(registry_pull, servers.transport, check=True, pulls=pulls, **ARTIFACTORY)
     assert not servers.transport.requests and result["totals"]["skipped"] == 2
-    assert [one["summary"] for one in result["pulls"]] == [
+    assert [item["summary"] for item in result["pulls"]] == [
         [f"{HOST}/one/a/b: not pulled in check mode."],
         [f"{HOST}/two/a/c: not pulled in check mode."],
     ]
