@@ -97,15 +97,15 @@ def test_an_unmanaged_token(harnesses: HarnessPool, report: Report, revoke_unman
         first = harness.run("setup", **variables)
         assert first.code == 0, first.output
         assert harness.username == unmanaged
-        assert "30.0 days are left; somebody made it by hand" in first.output
+        assert "30.0 days are left; it is unmanaged" in first.output
         harness.lab.advance(days=16)
         with client.pull_continuously("while it is replaced"):
             rotation = harness.run("rotate", **variables)
         assert rotation.code == 0, rotation.output
         assert harness.username != unmanaged
         assert set(descriptions(harness)) == {harness.username, *([] if revoke_unmanaged else [unmanaged])}
-        assert f"{unmanaged}, was made by hand" in rotation.output
-        assert ("lives on until" in rotation.output) is not revoke_unmanaged
+        assert f"{unmanaged}, which this collection did not issue, is replaced" in rotation.output
+        assert ("remains valid until" in rotation.output) is not revoke_unmanaged
         assert client.failures == []
 
     harnesses.run(run)
@@ -156,7 +156,7 @@ def test_a_missing_capability_is_reported_before_any_write(harnesses: HarnessPoo
         before = harness.lab.log_position()
         result = harness.run("setup", **harness.lab.workload_variables())
         assert result.code == 2
-        assert "lacks identity.delete, role_bindings.create in" in result.output
+        assert "lack identity.delete, role_bindings.create in" in result.output
         assert "chainctl iam roles create pull-through" in result.output
         assert harness.lab.writes(before) == []
 

@@ -52,7 +52,7 @@ class Breakage:
 
 
 BREAKAGES = (
-    Breakage(revoke, "it is gone"),
+    Breakage(revoke, "it was revoked"),
     Breakage(expire, "it expired on"),
     Breakage(unbind, "it is not bound to the role"),
     Breakage(replace_key, "its key was deleted or replaced"),

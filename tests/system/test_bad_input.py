@@ -49,7 +49,7 @@ MISTAKES = {
     ),
     "unknown-source": Mistake(("nonsense", "containers_public, containers"), sources=(*BOTH, "nonsense")),
     "unknown-organization": Mistake(
-        ("no organization 'missing.example.net'",), variables={"organization": "missing.example.net"}
+        ("no access to an organization 'missing.example.net'",), variables={"organization": "missing.example.net"}
     ),
     "no-organization": Mistake(("pull_through_organization",), variables={"organization": ""}),
     "unknown-private-image": Mistake(("example.com has no nonsense",), private={"images": ["nonsense"]}),

@@ -238,7 +238,7 @@ def test_the_images_of_kubernetes_manifests_are_cached(site: Site, tmp_path: Pat
 def test_an_image_that_no_repository_serves_is_rejected(site: Site) -> None:
     run = site.warm(sources=["containers"], warm_images=["other.example.org/nginx"])
     assert run.code == 2
-    assert "No repository of pull_through_sources has these images: other.example.org/nginx" in run.failure()
+    assert "No repository of pull_through_sources serves these images: other.example.org/nginx" in run.failure()
     assert site.count_requests()["docker.manifest"] == 0
 
 
