@@ -106,6 +106,7 @@ class FilterModule:
             "validate_variables": _sources.validate_variables,
             "resolve_sources": resolve_sources,
             "resolve_virtual_repositories": resolve_virtual_repositories,
+            "grace_period_to_wait": _sources.grace_period_to_wait,
             "module_arguments": module_arguments,
             "add_results": add_results,
             "module_failures": _phases.module_failures,

@@ -126,6 +126,8 @@ def add_token_results(source: Source, result: Facts, revoke_unmanaged: bool) -> 
         token={
             **fields,
             "is_new": token["changed"],
+            "is_managed": (token.get("token") or {}).get("managed", True),
+            "replaced": (token.get("replaces") or {}).get("uid", ""),
             "superseded": token.get("superseded") or [],
             "unmanaged": [replaced["uid"]] if revoke_unmanaged and not replaced["managed"] else [],
             "expires": (token.get("token") or {}).get("expires", ""),

@@ -14,6 +14,10 @@ import difflib
 import re
 import typing as t
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import parse_duration
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._wait import MAX_SECONDS
+
 Facts = dict[str, t.Any]
 
 REGISTRY_TYPES = ("docker", "helmoci", "oci")
@@ -109,6 +113,11 @@ class Source:
         return self.has_new_token and bool(self.failure) and not self.is_written
 
     @property
+    def has_superseded_tokens(self) -> bool:
+        """Whether pull tokens that it used before can be revoked now."""
+        return bool(self.token.get("superseded") or self.token.get("unmanaged")) and not self.failure
+
+    @property
     def exists(self) -> bool:
         """Whether Artifactory has its repository, or has it once this run is over."""
         return bool(self.current) or self.is_written
@@ -133,9 +142,11 @@ def validate_variables(
     organization: str,
     virtual_names: list[str],
     virtual_catalog: dict[str, Facts],
+    grace_period: str,
 ) -> list[str]:
     """Return what is wrong with the variables of the role, a sentence each. The catalogs include the overrides."""
-    errors = [*_unknown_names("pull_through_sources", names, catalog, "sources")]
+    errors = [*_duration_errors("pull_through_grace_period", grace_period)]
+    errors += _unknown_names("pull_through_sources", names, catalog, "sources")
     errors += _unknown_names("pull_through_virtuals", virtual_names, virtual_catalog, "virtual repositories")
     fields = (*REQUIRED_FIELDS, *OPTIONAL_FIELDS)
     errors += _field_errors("pull_through_source_overrides", catalog, fields, REQUIRED_FIELDS)
@@ -143,6 +154,24 @@ def validate_variables(
     if errors:
         return errors
     return [*_shared_keys(names, catalog), *_without_organization(names, catalog, organization)]
+
+
+def _duration_errors(variable: str, text: str) -> t.Iterator[str]:
+    try:
+        parse_duration(text, variable)
+    except InputError as exc:
+        yield str(exc)
+
+
+def grace_period_to_wait(text: str) -> int:
+    """Return the seconds of a grace period that a run waits out; 0 if it revokes at once, or leaves that to a later run."""
+    seconds = parse_duration(text, "pull_through_grace_period")
+    return seconds if seconds <= MAX_SECONDS else 0
+
+
+def is_left_to_later_run(text: str) -> bool:
+    """Return whether a grace period is too long to wait for it in a run."""
+    return parse_duration(text, "pull_through_grace_period") > MAX_SECONDS
 
 
 def _unknown_names(variable: str, names: list[str], catalog: dict[str, Facts], what: str) -> t.Iterator[str]:

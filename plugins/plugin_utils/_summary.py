@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import (
+    Facts,
+    Source,
+    grace_period_to_wait,
+    is_left_to_later_run,
+)
 
 _MAX_NAMED_CHANGES = 4
 
@@ -19,26 +24,48 @@ def summarize(
     failures: list[str],
     planned: bool,
     client_setup_file: str | None,
+    grace_period: str,
 ) -> dict[str, list[str]]:
     """Return the lines of the summary and notes, the details of each verification, and the failures, each once.
 
     failures: those that belong to no single source. planned: whether the run was in check mode. client_setup_file: where
-    the client setup commands go; None where there are none.
+    the client setup commands go; None where there are none. grace_period: how long previous pull tokens stay valid.
     """
     rows = [_source_row(source, planned) for source in sources]
     rows += [_virtual_row(repository) for repository in virtual_repositories]
-    details = [_details(source.key, source.verification, source.user_verification) for source in sources]
-    details += [_details(repository["key"], repository["verification"], {}) for repository in virtual_repositories]
+    details = [_source_details(source) for source in sources]
+    details += [_details(repository["key"], repository["verification"]) for repository in virtual_repositories]
     return {
         "lines": _align(rows),
         "notes": [
             *(source.token["notice"] for source in sources if source.token.get("notice")),
+            *(_unmanaged_note(source) for source in sources if not source.token.get("is_managed", True)),
+            *_rotation_notes(sources, grace_period),
             *(age["summary"] for source in sources for age in source.tag_age),
             *_client_setup_note(client_setup_file),
         ],
         "details": [line for lines in details for line in lines],
         "failures": _failures(sources, virtual_repositories, failures),
     }
+
+
+def _unmanaged_note(source: Source) -> str:
+    return (
+        f"{source.key} keeps the pull token {source.token['username']}, which this collection did not issue. "
+        f"It is valid until {source.token['expires'][:10]}, and is replaced when it is due."
+    )
+
+
+def _rotation_notes(sources: t.Sequence[Source], grace_period: str) -> t.Iterator[str]:
+    """Yield what follows from the grace period for the sources that got a new pull token instead of another."""
+    keys = ", ".join(source.key for source in sources if source.has_new_token and source.token["replaced"])
+    if keys and is_left_to_later_run(grace_period):
+        yield f"The previous pull tokens of {keys} are revoked by a run after the grace period of {grace_period}."
+    elif keys and not grace_period_to_wait(grace_period):
+        yield (
+            f"Without a grace period, pulls of the last four minutes through {keys} may have used the previous pull token: "
+            "Artifactory caches what it got with it. If such pulls fail, they succeed again within four minutes."
+        )
 
 
 def _client_setup_note(file: str | None) -> list[str]:
@@ -100,9 +127,14 @@ def _virtual_row(repository: Facts) -> tuple[str, str, str, str]:
     return repository["key"], state, f"virtual: {', '.join(repository['repositories'])}", verified
 
 
-def _details(key: str, verification: Facts, user_verification: Facts) -> list[str]:
-    lines = [*verification.get("details", []), *user_verification.get("details", [])]
-    return [line if line.startswith(key) else f"{key}: {line}" for line in lines]
+def _source_details(source: Source) -> list[str]:
+    kept = source.token and not source.has_new_token and source.token.get("reason")
+    lines = [f"{source.key}: The pull token is kept: {source.token['reason']}."] if kept else []
+    return lines + _details(source.key, source.verification) + _details(source.key, source.user_verification)
+
+
+def _details(key: str, verification: Facts) -> list[str]:
+    return [line if line.startswith(key) else f"{key}: {line}" for line in verification.get("details", [])]
 
 
 def _failures(sources: t.Sequence[Source], virtual_repositories: t.Sequence[Facts], failures: list[str]) -> list[str]:

@@ -18,8 +18,9 @@ Two servers take part in a run (support/forked_ansible.py starts both and stops 
    server's process kills itself too, as the module would die with its interpreter.
 
 What differs from a run without the server: module code is imported once, before the run, so a test must not change
-plugins while a server runs; and pull tokens have 2048-bit keys, since a key of the real size takes half a second.
-test_request_count.py and the system tests run ansible-playbook without this server.
+plugins while a server runs; pull tokens have 2048-bit keys, since a key of the real size takes half a second; and a
+grace period moves the clock of the lab that LAB_CONTROL_URL names instead of waiting.
+test_request_count.py, and the system tests other than test_sources.py, run ansible-playbook without this server.
 
 Protocol: the request is one JSON object, {"environment", "folder", "arguments"}, sent with the file descriptors 0, 1
 and 2. The response is two lines: the process ID at once, and the exit code at the end. A killed process sends no code.
@@ -42,6 +43,9 @@ import sys
 import threading
 import traceback
 import typing as t
+import urllib.request
+
+CONTROL_URL = "LAB_CONTROL_URL"  # the environment variable with the URL of the lab whose clock moves
 
 _MAX_REQUEST = 1 << 16  # bytes
 _KEY_BITS = 2048
@@ -81,14 +85,28 @@ def prepare_playbook() -> None:
 
 
 def prepare_module() -> None:
-    """Import what modules need, and reduce the size of the keys of pull tokens."""
+    """Import what modules need, and replace what takes time: the size of keys, and waits."""
     importlib.import_module("ansible.module_utils.basic")
     module_utils = importlib.import_module("ansible_collections.cgr.pull_through.plugins.module_utils")
     for module in pkgutil.walk_packages(module_utils.__path__, f"{module_utils.__name__}."):
         importlib.import_module(module.name)
-    jwt = vars(sys.modules[f"{module_utils.__name__}._chainguard._jwt"])
-    assert "_KEY_BITS" in jwt, "_jwt.py has no _KEY_BITS"
-    jwt["_KEY_BITS"] = _KEY_BITS
+    replace(f"{module_utils.__name__}._chainguard._jwt", "_KEY_BITS", _KEY_BITS)
+    if CONTROL_URL in os.environ:
+        replace(f"{module_utils.__name__}._wait", "sleep", move_clock)
+
+
+def replace(module: str, name: str, value: t.Any) -> None:
+    """Replace what a module defines."""
+    defined = vars(sys.modules[module])
+    assert name in defined, f"{module} does not define {name}"
+    defined[name] = value
+
+
+def move_clock(seconds: float) -> None:
+    """Move the clock of the lab instead of waiting."""
+    body = json.dumps({"advance": seconds}).encode()
+    request = urllib.request.Request(f"{os.environ[CONTROL_URL]}/clock", body, {"Content-Type": "application/json"})
+    urllib.request.urlopen(request, timeout=30).close()
 
 
 class Program(t.NamedTuple):

@@ -170,6 +170,7 @@ class LabClient(LabProcess):
             "chainguard_registry_url": self.registry_url,
             **{f"chainguard_{name}": chainguard[name] for name in ("libraries_url", "apk_url", "virtualapk_url")},
             "ca_path": self.ca_path,
+            "grace_period": "1s",
             **overrides,
         }
         return {f"pull_through_{name}": value for name, value in values.items() if value is not None}

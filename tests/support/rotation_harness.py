@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from lab.client import started
+from support import fork_server
 from support.forked_ansible import ForkedAnsible, PlaybookProcess, RunResult
 from support.lab_client import LabClient, basic_auth
 
@@ -100,7 +101,12 @@ class RotationHarness:
 
     def start(self, playbook: str, *arguments: str, **variables: t.Any) -> PlaybookProcess:
         """Start a playbook. variables: as LabClient.variables() takes them."""
-        defaults = {"depth": "manifest", "source_overrides": {"containers": {"images": ["nginx"]}}}
+        # Without a grace period of its own, a run has the default of the role.
+        defaults = {
+            "depth": "manifest",
+            "source_overrides": {"containers": {"images": ["nginx"]}},
+            "grace_period": None,
+        }
         return self._ansible.start(playbook, self.lab.variables("containers", **{**defaults, **variables}), *arguments)
 
     def wait(self, process: PlaybookProcess) -> RunResult:
@@ -140,8 +146,11 @@ def open_harness(folder: Path, log_folder: Path) -> t.Iterator[RotationHarness]:
     """Start a lab and an Ansible, and create their folders."""
     folder.mkdir(parents=True)
     log_folder.mkdir(parents=True)
-    with started("--http") as process, ForkedAnsible(folder, log_folder) as ansible:
+    with contextlib.ExitStack() as stack:
+        process = stack.enter_context(started("--http"))
         lab = LabClient(process.state)
+        clock = {fork_server.CONTROL_URL: process.state["control_url"]}
+        ansible = stack.enter_context(ForkedAnsible(folder, log_folder, **clock))
         headers = {"Authorization": basic_auth("puller", lab.users["puller"]["token"])}
         # The lab serves plain HTTP here: loading the CA certificates would take longer than a pull.
         with httpx.Client(base_url=lab.artifactory_url, headers=headers, trust_env=False, verify=False) as session:

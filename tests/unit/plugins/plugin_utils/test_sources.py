@@ -13,6 +13,8 @@ from role_sources import CATALOG, URL, resolved
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import (
     Source,
+    grace_period_to_wait,
+    is_left_to_later_run,
     resolve_sources,
     validate_variables,
 )
@@ -25,8 +27,20 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._virtual_reposito
 VIRTUALS = {"all": {"key": "all", "package_type": "docker", "members": ["private", "public"], "settings": {"b": 1}}}
 
 
-def errors_of(names, catalog=CATALOG, organization="example.com", virtuals=(), virtual_catalog=VIRTUALS):
-    return validate_variables(names, catalog, organization, list(virtuals), virtual_catalog)
+def errors_of(names, catalog=CATALOG, organization="example.com", virtuals=(), virtual_catalog=VIRTUALS, grace="5m"):
+    return validate_variables(names, catalog, organization, list(virtuals), virtual_catalog, grace)
+
+
+@pytest.mark.parametrize(
+    ("text", "waits", "is_later"), [("5m", 300, False), ("10m", 600, False), ("601s", 0, True), ("0s", 0, False)]
+)
+def test_a_grace_period_is_waited_out_or_left_to_a_later_run(text, waits, is_later):
+    assert (grace_period_to_wait(text), is_left_to_later_run(text)) == (waits, is_later)
+
+
+def test_a_grace_period_that_is_no_duration():
+    (error,) = errors_of(["public"], grace="five minutes")
+    assert "pull_through_grace_period is not a duration: 'five minutes'" in error
 
 
 def test_variables_without_errors():

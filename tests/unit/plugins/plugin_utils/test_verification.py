@@ -220,8 +220,8 @@ def test_a_tag_that_is_overdue_fails_its_source(overdue):
 
 
 # --- the summary ----------------------------------------------------------------------------------------------------------
-def summary_of(*sources, virtuals=(), failures=(), planned=False, file=None):
-    return summarize(list(sources), list(virtuals), list(failures), planned, client_setup_file=file)
+def summary_of(*sources, virtuals=(), failures=(), planned=False, file=None, grace="5m"):
+    return summarize(list(sources), list(virtuals), list(failures), planned, client_setup_file=file, grace_period=grace)
 
 
 def test_a_line_for_each_repository():
@@ -237,7 +237,11 @@ def test_a_line_for_each_repository():
         "cgr-apk      FAILED            pull token until 2031-01-21 (20 days)      see below",
         "all          created           virtual: CGR_private, cgr-public           not verified in this run",
     ]
-    assert summary["details"] == ["CGR_private: pulled", f"CGR_private: {PINNED}"]
+    assert summary["details"] == [
+        "CGR_private: pulled",
+        f"CGR_private: {PINNED}",
+        "cgr-apk: The pull token is kept: 20 days are left.",
+    ]
     assert summary["failures"] == ["no busybox"]
 
 
@@ -272,3 +276,26 @@ def test_the_token_in_use_is_shown_where_nothing_was_planned():
         in summary_of(dataclasses.replace(source, token_status=status))["lines"][0]
     )
     assert "no valid pull token" in summary_of(source)["lines"][0]
+
+
+@pytest.mark.parametrize(
+    ("grace", "text"),
+    [
+        ("5m", None),
+        ("0s", "pulls of the last four minutes through CGR_private may have used the previous pull token"),
+        ("1d", "The previous pull tokens of CGR_private are revoked by a run after the grace period of 1d."),
+    ],
+)
+def test_what_follows_from_the_grace_period(grace, text):
+    rotated, _tokens = verified_source("private", PINNED_IMAGE, changed=True)
+    kept, _tokens = verified_source("apk")
+    notes = summary_of(rotated, kept, grace=grace)["notes"]
+    assert len(notes) == (0 if text is None else 1) and (text or "") in "".join(notes)
+
+
+def test_a_kept_token_that_is_not_managed_is_named_with_its_end():
+    (source,) = resolved("private")
+    token = {"managed": False, "expires": "2031-01-21T00:00:00Z", "days_left": 20.0}
+    source = add_token_results(source, {"tokens": [token_result(source, token=token)]}, revoke_unmanaged=False)
+    (note,) = summary_of(source)["notes"]
+    assert OLD in note and "did not issue. It is valid until 2031-01-21" in note
