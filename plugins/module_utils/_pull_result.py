@@ -84,7 +84,7 @@ def count(number: int, noun: str) -> str:
 
 
 def failure_message(results: t.Sequence[Result], what: str, name: str) -> str:
-    """Return the message for failed results: each diagnosis once, after the results that it applies to.
+    """Return the message for failed results: their number, and each diagnosis once, after the results that it applies to.
 
     what: plural noun for the results. name: the key of a result that identifies it.
     """
@@ -94,4 +94,5 @@ def failure_message(results: t.Sequence[Result], what: str, name: str) -> str:
         diagnosis = result["diagnosis"]
         names_by_text.setdefault(f"{diagnosis['cause']} {diagnosis['fix']}".strip(), []).append(result[name])
     lines = [f"{', '.join(names)}: {text}" for text, names in names_by_text.items()]
-    return "\n".join([f"{len(failed)} of {len(results)} {what} failed.", *lines])
+    count = [f"{len(failed)} of {len(results)} {what} failed."] if len(results) > 1 else []
+    return "\n".join([*count, *lines])
