@@ -86,7 +86,7 @@ def retry(
 
 
 def retry_download(work: t.Callable[[], Result], sleep: Sleep = time.sleep) -> Result:
-    """Return the result of a download. Content with a wrong digest or size is downloaded once more."""
+    """Return the result of a download. Content with a wrong digest or size is downloaded again."""
     mismatches = 0
 
     def retryable(error: PullThroughError) -> bool:

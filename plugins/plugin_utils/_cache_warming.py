@@ -125,8 +125,8 @@ def _plan_line(repository: Facts, result: Facts, pull: Facts) -> str:
     size = sum(image["bytes"] for image in result.get("images") or [] if image.get("bytes"))
     unknown = 0 if size else len(images) - len(catalog)
     more = f" and {unknown} of unknown size" if unknown > 0 else ""
-    known = bytes_to_human(size or sum(image["bytes"] for image in catalog))
-    return f"{len(images)} images would be pulled, at most {known}{more}."
+    total = bytes_to_human(size or sum(image["bytes"] for image in catalog))
+    return f"{len(images)} images would be pulled, at most {total}{more}."
 
 
 def _result_lines(repository: Facts, result: Facts, pull: Facts, caches: Facts) -> list[str]:

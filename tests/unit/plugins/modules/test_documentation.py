@@ -14,7 +14,7 @@ import yaml
 
 from ansible_collections.cgr.pull_through.plugins import modules
 
-NAMES = [found.name for found in pkgutil.iter_modules(modules.__path__)]
+NAMES = [module.name for module in pkgutil.iter_modules(modules.__path__)]
 
 
 @pytest.mark.parametrize("name", NAMES)
