@@ -17,6 +17,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils import (
     _requests,
     _sources,
     _summary,
+    _token_lifetime,
     _verification,
     _virtual_repositories,
 )
@@ -51,6 +52,7 @@ _RESULTS_OF_SOURCES: dict[str, t.Callable[..., Source]] = {
     "plan": _phases.add_plan,
     "reason_not_verified": _verification.add_reason_not_verified,
     "revocations": _phases.add_revocations,
+    "rotation_status": _token_lifetime.add_rotation_status,
     "tag_age": _verification.add_tag_age,
     "tokens": _phases.add_token_results,
     "verification": _verification.add_verification,
@@ -109,6 +111,7 @@ class FilterModule:
             "grace_period_to_wait": _sources.grace_period_to_wait,
             "module_arguments": module_arguments,
             "add_results": add_results,
+            "lifetime_errors": _token_lifetime.lifetime_errors,
             "module_failures": _phases.module_failures,
             "without_members": _virtual_repositories.without_members,
             "summarize": summarize,

@@ -305,6 +305,7 @@ token:
     consumer: https://artifactory.example.com/cgr-private
     expires: "2026-12-23T00:00:00Z"
     days_left: 30.0
+    seconds_left: 2592000
 organization:
   description: Name and UID of the organization.
   returned: success, with O(name)

@@ -108,6 +108,10 @@ tokens:
       description: Days until the token expires. Negative for an expired token.
       type: float
       sample: 30.0
+    seconds_left:
+      description: Seconds until the token expires. Negative for an expired token.
+      type: int
+      sample: 2592000
     roles:
       description: Names of the roles that the identity is bound to.
       type: list

@@ -132,6 +132,7 @@ def add_token_results(source: Source, result: Facts, revoke_unmanaged: bool) -> 
             "unmanaged": [replaced["uid"]] if revoke_unmanaged and not replaced["managed"] else [],
             "expires": (token.get("token") or {}).get("expires", ""),
             "days_left": (token.get("token") or {}).get("days_left"),
+            "seconds_left": (token.get("token") or {}).get("seconds_left"),
             "notice": _unmanaged_notice(replaced, revoke_unmanaged) if token["changed"] else "",
         },
     )

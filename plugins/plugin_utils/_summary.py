@@ -14,6 +14,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import (
     grace_period_to_wait,
     is_left_to_later_run,
 )
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_lifetime import lifetime_notes
 
 _MAX_NAMED_CHANGES = 4
 
@@ -25,11 +26,13 @@ def summarize(
     planned: bool,
     client_setup_file: str | None,
     grace_period: str,
+    token_ttl: str,
 ) -> dict[str, list[str]]:
     """Return the lines of the summary and notes, the details of each verification, and the failures, each once.
 
     failures: those that belong to no single source. planned: whether the run was in check mode. client_setup_file: where
     the client setup commands go; None where there are none. grace_period: how long previous pull tokens stay valid.
+    token_ttl: the lifetime of a new pull token.
     """
     rows = [_source_row(source, planned) for source in sources]
     rows += [_virtual_row(repository) for repository in virtual_repositories]
@@ -41,6 +44,7 @@ def summarize(
             *(source.token["notice"] for source in sources if source.token.get("notice")),
             *(_unmanaged_note(source) for source in sources if not source.token.get("is_managed", True)),
             *_rotation_notes(sources, grace_period),
+            *lifetime_notes(sources, token_ttl),
             *(age["summary"] for source in sources for age in source.tag_age),
             *_client_setup_note(client_setup_file),
         ],

@@ -140,6 +140,7 @@ class PullToken:
             "consumer": self.consumer,
             "expires": format_timestamp(self.expires),
             "days_left": round((self.expires - now) / DAY, 1),
+            "seconds_left": round(self.expires - now),
         }
 
 

@@ -221,7 +221,15 @@ def test_a_tag_that_is_overdue_fails_its_source(overdue):
 
 # --- the summary ----------------------------------------------------------------------------------------------------------
 def summary_of(*sources, virtuals=(), failures=(), planned=False, file=None, grace="5m"):
-    return summarize(list(sources), list(virtuals), list(failures), planned, client_setup_file=file, grace_period=grace)
+    return summarize(
+        list(sources),
+        list(virtuals),
+        list(failures),
+        planned,
+        client_setup_file=file,
+        grace_period=grace,
+        token_ttl="720h",
+    )
 
 
 def test_a_line_for_each_repository():

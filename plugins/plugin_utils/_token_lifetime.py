@@ -1,0 +1,63 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether the pull tokens in use follow the lifetime that the variables of the role pull_through set. No I/O."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import parse_lifetime
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import (
+    DAY,
+    format_timestamp,
+    parse_duration,
+    parse_timestamp,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import fail
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Source
+
+# Without a run interval, a rotation is overdue when it is late by this part of the lifetime.
+_DEFAULT_INTERVALS = 10
+
+
+def lifetime_errors(ttl: str, renew_before: str, run_interval: str) -> list[str]:
+    """Return what is wrong with the variables about the lifetime, a sentence each."""
+    try:
+        parse_lifetime(ttl, renew_before)
+        if run_interval:
+            parse_duration(run_interval, "run_interval")
+    except InputError as exc:
+        return [f"pull_through_token_ttl, pull_through_token_renew_before or pull_through_run_interval: {exc}"]
+    return []
+
+
+def add_rotation_status(source: Source, ttl: str, renew_before: str, run_interval: str) -> Source:
+    """Add a failure if the pull token in use should have been rotated by more than a run interval ago."""
+    status = source.token_status
+    if source.failure or not status:
+        return source
+    lifetime, threshold = parse_lifetime(ttl, renew_before)
+    interval = parse_duration(run_interval, "run_interval") if run_interval else lifetime // _DEFAULT_INTERVALS
+    if status["seconds_left"] >= threshold - interval:
+        return source
+    due = format_timestamp(parse_timestamp(status["expires"]) - threshold)
+    return fail(
+        source,
+        f"The rotation of the pull token of {source.key} is overdue since {due[:10]}, and the token expires on "
+        f"{status['expires'][:10]}. Does the playbook cgr.pull_through.rotate run? It would have rotated the token.",
+    )
+
+
+def lifetime_notes(sources: t.Sequence[Source], ttl: str) -> t.Iterator[str]:
+    """Yield a sentence for each pull token in use that is valid for longer than a new one would be."""
+    lifetime = parse_duration(ttl, "ttl")
+    for source in sources:
+        left = (source.token or source.token_status).get("seconds_left") or 0
+        if left > lifetime:
+            yield (
+                f"The pull token of {source.key} is valid for {left / DAY:.0f} more days, longer than "
+                f"pull_through_token_ttl ({ttl}). Set pull_through_force_rotation to true to replace it now."
+            )
