@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils import (
     _cache_warming,
+    _input,
     _phases,
     _requests,
     _sources,
@@ -113,6 +114,7 @@ class FilterModule:
             "add_results": add_results,
             "lifetime_errors": _token_lifetime.lifetime_errors,
             "module_failures": _phases.module_failures,
+            "to_list": _input.to_list,
             "without_members": _virtual_repositories.without_members,
             "summarize": summarize,
             "plan_cache_warming": plan_cache_warming,

@@ -26,17 +26,18 @@ def _credentials(source: Source, tokens: list[Facts]) -> tuple[str, str] | None:
     return source.token["username"], next(filter(None, passwords), NOT_ISSUED)
 
 
-def repository_specs(sources: t.Sequence[Source], tokens: list[Facts], credentials_only: bool) -> list[Facts]:
+def repository_specs(sources: t.Sequence[Source], tokens: list[Facts] | None, credentials_only: bool) -> list[Facts]:
     """Return what artifactory_remote_repository is asked for. A user name is never written without its password.
 
-    credentials_only: leave everything but the credentials as it is.
+    tokens: issued pull tokens; None to plan without credentials. credentials_only: leave everything else as it is.
     """
     specs = []
     for source in sources:
         spec: Facts = {"key": source.key, "package_type": source.package_type}
         if not credentials_only:
             spec.update(url=source.url, settings=source.settings)
-        if credentials := _credentials(source, tokens):
+        credentials = None if tokens is None else _credentials(source, tokens)
+        if credentials:
             spec.update(zip(("username", "password"), credentials))
         specs.append(spec)
     return specs

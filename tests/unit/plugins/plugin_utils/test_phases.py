@@ -292,6 +292,8 @@ def test_a_user_name_is_written_only_together_with_its_password():
     }
     (alone,) = repository_specs([source], tokens, credentials_only=True)
     assert alone.keys() == {"key", "package_type", "username", "password"}
+    (planned,) = repository_specs([source], None, credentials_only=False)
+    assert not {"username", "password"} & planned.keys(), "the plan of the pull token tells of them"
     (kept,) = repository_specs(resolved("private"), tokens, credentials_only=False)
     assert not {"username", "password"} & kept.keys()
 
