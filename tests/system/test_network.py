@@ -28,7 +28,7 @@ PASSWORD = "the-pass word:of/the@proxy"
 ENCODED = "the-pass%20word%3Aof%2Fthe%40proxy"
 ARTIFACTORY = f"https://{ARTIFACTORY_HOST}"
 CHAINGUARD_HOSTS = {"console-api.enforce.dev", "issuer.enforce.dev"}
-OFFLINE = {"kubernetes_image_info"}
+OFFLINE = {"grace_period_wait", "kubernetes_image_info"}
 MODULES = sorted(
     {path.stem for path in (COLLECTIONS / "ansible_collections/cgr/pull_through/plugins/modules").glob("*.py")}
     - OFFLINE
