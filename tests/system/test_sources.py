@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from lab.client import started
+from lab.packages.python import wheel_path
 from support.developer import CLIENTS, Developer
 from support.forked_ansible import open_forked_runner
 from support.lab_client import Json, LabClient
@@ -449,7 +450,6 @@ def test_a_cache_with_html_pages_is_cleared(drift: Drift) -> None:
 
 # --- the purpose of each setting --------------------------------------------------------------------------------------
 MANIFEST = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
-WHEEL = "lab-greeting/1.0.0/lab_greeting-1.0.0-py3-none-any.whl"
 
 # What a user downloads from each source, below /artifactory/: a file, and a document if the upstream does not redirect it.
 DOWNLOADS = {
@@ -463,11 +463,11 @@ DOWNLOADS = {
     "java_remediated": [f"cgr-java-remediated/{JAR}"],
     "python": [
         "api/pypi/cgr-python/simple/lab-greeting/",
-        f"api/pypi/cgr-python/packages/python/simple/{WHEEL}",
+        f"api/pypi/cgr-python/packages{wheel_path('lab-greeting', '1.0.0')}",
     ],
     "python_remediated": [
         "api/pypi/cgr-python-remediated/simple/lab-greeting/",
-        f"api/pypi/cgr-python-remediated/packages/python-remediated/simple/{WHEEL.replace('1.0.0', '1.0.0+cgr.1')}",
+        f"api/pypi/cgr-python-remediated/packages{wheel_path('lab-greeting', '1.0.0+cgr.1')}",
     ],
     "javascript": ["api/npm/cgr-javascript/lab-greeting/-/lab-greeting-1.0.0.tgz"],
     "dotnet": [

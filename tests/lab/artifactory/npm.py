@@ -15,10 +15,30 @@ from .downloads import RequestContext, download, make_endpoint
 from .files import FileRemote, RemoteFile
 from .responses import route
 
+_CHECKSUMS = (".md5", ".sha1", ".sha256")
+
 
 async def serve(context: RequestContext) -> Response:
     """Serve a tarball, whose path contains `/-/`, or the document of a package."""
-    return await (download if "/-/" in context.path else _package)(context)
+    return await (_tarball if "/-/" in context.path else _package)(context)
+
+
+async def _tarball(context: RequestContext) -> Response:
+    """A tarball from where the cached document says, which can be outside of the remote's URL."""
+    if context.path.endswith(_CHECKSUMS):
+        return await download(context)
+    return context.serve(await context.first(lambda remote: _locate(context, remote)))
+
+
+async def _locate(context: RequestContext, remote: FileRemote) -> RemoteFile:
+    name, _separator, file_name = context.path.partition("/-/")
+    document = remote.cache.files.get(_document_path(name))
+    if document is not None and context.artifactory.settings["artifactory_npm_outside_tarballs"] == "rewritten":
+        for version in context.read_json(document)["versions"].values():
+            tarball = str(version["dist"]["tarball"])
+            if tarball.rpartition("/")[2] == file_name:
+                return RemoteFile(context.path, tarball)
+    return remote.below(context.path)
 
 
 async def _package(context: RequestContext) -> Response:
@@ -27,7 +47,7 @@ async def _package(context: RequestContext) -> Response:
     for remote, file in await context.all(lambda remote: _document(remote, context.path)):
         document = context.read_json(file)
         for version in document["versions"].values():
-            version["dist"]["tarball"] = _rewrite_link(context, remote, version["dist"]["tarball"])
+            version["dist"]["tarball"] = _rewrite_link(context, remote, version["dist"]["tarball"], document["name"])
         merged["versions"] = {**document["versions"], **merged.get("versions", {})}
         merged = {**document, **merged}
     return JSONResponse(merged)
@@ -36,12 +56,21 @@ async def _package(context: RequestContext) -> Response:
 async def _document(remote: FileRemote, name: str) -> RemoteFile:
     """The document of a package; the slash after a scope is part of the name."""
     url = f"{remote.fields['url'].rstrip('/')}/{quote(name, safe='@')}"
-    return RemoteFile(f".npm/{name}/package.json", url, expires=True)
+    return RemoteFile(_document_path(name), url, expires=True)
 
 
-def _rewrite_link(context: RequestContext, remote: FileRemote, tarball: str) -> str:
+def _document_path(name: str) -> str:
+    return f".npm/{name}/package.json"
+
+
+def _rewrite_link(context: RequestContext, remote: FileRemote, tarball: str, name: str) -> str:
+    """The link to this repository. A setting decides about a tarball outside of the remote's URL."""
     base = f"{remote.fields['url'].rstrip('/')}/"
-    return f"{context.api('npm')}/{tarball.removeprefix(base)}" if tarball.startswith(base) else tarball
+    if tarball.startswith(base):
+        return f"{context.api('npm')}/{tarball.removeprefix(base)}"
+    if context.artifactory.settings["artifactory_npm_outside_tarballs"] == "rewritten":
+        return f"{context.api('npm')}/{name}/-/{tarball.rpartition('/')[2]}"
+    return tarball
 
 
 def routes() -> list[BaseRoute]:

@@ -25,6 +25,7 @@ DEFAULTS: dict[str, Any] = {
     "artifactory_oci_token_authentication": "field",  # or "always": whether oci and helmoci need the field
     "artifactory_redirected_head": "html",  # or "rejected": the result of a HEAD that the upstream redirects
     "artifactory_mime_mismatch_status": 404,  # 404 or 409 for a blocked HTML page
+    "artifactory_npm_outside_tarballs": "rewritten",  # or "unchanged": links of a document that leave the remote's URL
     "artifactory_proxies_referrers": True,  # whether remotes request referrers from the upstream, since 7.90.1
 }
 

@@ -31,9 +31,11 @@ __all__ = ["DEFAULTS", "build", "describe", "routes", "seed"]
 DEFAULTS: dict[str, Any] = {
     "omit_unpopulated": False,  # leave unset fields out of the API's responses
     "delete_missing": 200,  # status of a DELETE of a missing object: 200 or 404
-    "max_ttl_hours": 8760,  # maximum TTL of static keys
+    "plan": "enterprise",  # of the organizations; a key of iam.MAX_TTL_HOURS
     "propagation": 0.0,  # seconds until a new identity or binding takes effect
     "library_entitlements": list(roles.LIBRARIES),  # the ecosystems that organizations are entitled to
+    "library_cooldown_days": 7,  # until a new version of upstream is served
+    "registry_blob_head": "redirected",  # or "served"
 }
 
 

@@ -20,8 +20,10 @@ PUBLIC_REPOSITORIES = ("chainguard", "extra-packages")
 
 
 async def private(request: Request) -> Response:
-    """A private package; the path begins with the organization's name."""
+    """A private package; the path begins with the organization's name, or for a public one with the repository."""
     state: Chainguard = request.app.state.simulator.chainguard
+    if request.path_params["organization"] in PUBLIC_REPOSITORIES:
+        return _respond(request, request.url.path)
     try:
         caller = request.state.user = credentials.authenticate_pull_token(state, request)
     except ApiError as error:

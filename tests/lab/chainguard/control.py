@@ -22,6 +22,8 @@ def routes(simulator: Simulator) -> list[BaseRoute]:
         Route("/chainguard/images", control.publish_image, methods=["POST"]),
         Route("/chainguard/signatures", control.sign_image, methods=["POST"]),
         Route("/chainguard/packages", control.publish_package, methods=["POST"]),
+        Route("/chainguard/packages/rebuild", control.rebuild_package, methods=["POST"]),
+        Route("/chainguard/packages/block", control.block_package, methods=["POST"]),
     ]
 
 
@@ -65,6 +67,22 @@ class ChainguardControl:
         return JSONResponse({"digest": repository.sign(repository.tags[body["tag"]])})
 
     async def publish_package(self, request: Request) -> JSONResponse:
-        """Publish a new version of a repository's packages: {"repository", "version"} → the new paths."""
+        """Publish a version: {"repository", "version", "package", "from_upstream"} → the new paths."""
         body = await request.json()
-        return JSONResponse({"paths": self._state.packages.publish(body["repository"], body["version"])})
+        from_upstream = bool(body.get("from_upstream"))
+        return JSONResponse({"paths": self._state.packages.publish(*_package(body), from_upstream=from_upstream)})
+
+    async def rebuild_package(self, request: Request) -> JSONResponse:
+        """Give the files of a version other bytes: {"repository", "version", "package"}."""
+        self._state.packages.rebuild(*_package(await request.json()))
+        return JSONResponse({})
+
+    async def block_package(self, request: Request) -> JSONResponse:
+        """Block a version, or with an empty reason end its block: {"repository", "version", "package", "reason"}."""
+        body = await request.json()
+        self._state.packages.block(*_package(body), reason=body["reason"])
+        return JSONResponse({})
+
+
+def _package(body: dict[str, str]) -> tuple[str, str, str]:
+    return body["repository"], body["version"], body.get("package", "")

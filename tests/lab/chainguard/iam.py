@@ -34,6 +34,8 @@ RELATIONSHIPS = {
 }
 MAX_BATCH = 25
 HOUR = 3600
+# The maximum TTL of static keys by the plan of an organization (facts/chainguard.md#pull-tokens).
+MAX_TTL_HOURS = {"starter": 720, "team": 168, "enterprise": 8760}
 
 
 def _validate_name(record: Record) -> None:
@@ -74,7 +76,7 @@ def _validate_identity(context: RequestContext, group: str, record: Record) -> N
 
 def _validate_static_keys(context: RequestContext, record: Record) -> None:
     keys = record["staticKeys"]
-    now, max_hours = context.state.simulator.clock.now(), context.state.simulator.settings["max_ttl_hours"]
+    now, max_hours = context.state.simulator.clock.now(), MAX_TTL_HOURS[context.state.simulator.settings["plan"]]
     if not re.fullmatch(r"https://\S+", keys["issuer"]):
         raise invalid_argument("static_keys.issuer", "issuer must be an https URL")
     if not keys["subject"]:

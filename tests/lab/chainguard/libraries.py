@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from html import escape
 
 from starlette.applications import Starlette
@@ -13,23 +12,30 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from ..packages import ORIGIN
+from ..packages import ORIGIN, python
 from ..simulator import Simulator
 from . import blobs, credentials, roles
 from .messages import ApiError
-from .package_store import compute_digest
+from .package_store import BLOCKLIST, COOLDOWN, MALWARE, BlockedError, compute_digest
 from .state import Chainguard
 
-# A blocked package, and a version that is blocked of every package.
+# A package whose versions are all blocked.
 BLOCKED_PACKAGE = "lab-malware"
-BLOCKED_VERSION = re.compile(r"(?<![\d.])0\.9\.0(?!\.?\d)")
+_BLOCK_MESSAGES = {
+    BLOCKLIST: "The version is on the blocklist of your organization.",
+    COOLDOWN: "The version was published too recently for the policy of your organization.",
+    MALWARE: "Malware was detected in the version.",
+}
+# The first parts of paths that do not begin with an ecosystem.
+_ECOSYSTEMS = {"files": "python", **dict.fromkeys(python.CUDA, "python")}
 
 
 async def package(request: Request) -> Response:
     """A file of a package or a document about packages, if the caller may download it."""
     state: Chainguard = request.app.state.simulator.chainguard
     path = f"/{request.path_params['path']}"
-    ecosystem = path.split("/")[1].partition("-")[0]
+    folder = path.split("/")[1].partition("-")[0]
+    ecosystem = _ECOSYSTEMS.get(folder, folder)
     if ecosystem not in roles.LIBRARIES:
         return _error(404, "not found")
     try:
@@ -40,14 +46,19 @@ async def package(request: Request) -> Response:
     if not _is_entitled(state, caller, ecosystem):
         return _error(403, f"not entitled to {ecosystem} libraries")
     if BLOCKED_PACKAGE in path:
-        return _error(409, "MALWARE_DETECTED: all versions of this package are blocked")
-    if BLOCKED_VERSION.search(path):
-        return _error(403, "POLICY_BLOCKED: this version is blocked")
-    return _respond(request, path)
+        return _blocked(409, MALWARE)
+    try:
+        return _respond(request, path)
+    except BlockedError as error:
+        return _blocked(403 if ecosystem == "javascript" and "/-/" in path else 409, error.reason)
 
 
 def _error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
     return JSONResponse({"error": message}, status, headers)
+
+
+def _blocked(status: int, reason: str) -> Response:
+    return JSONResponse({"error": "blocked", "reason": reason, "message": _BLOCK_MESSAGES[reason]}, status)
 
 
 def _is_entitled(state: Chainguard, caller: str, ecosystem: str) -> bool:

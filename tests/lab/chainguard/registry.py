@@ -179,10 +179,13 @@ async def manifest(request: Request) -> Response:
 
 
 async def blob(request: Request) -> Response:
-    """Redirect to a pre-signed URL on another host."""
+    """Redirect to a pre-signed URL on another host. It is for GET, so a redirected HEAD fails there."""
     repository, digest = _repository(request), request.path_params["digest"]
     if digest not in repository.blobs:
         raise OciError(404, "BLOB_UNKNOWN", f"unknown blob: {digest}")
+    if request.method == "HEAD" and _state(request).simulator.settings["registry_blob_head"] == "served":
+        body = repository.blobs[digest].body
+        return Response(body, headers={"Docker-Content-Digest": digest}, media_type="application/octet-stream")
     headers = {"Location": blobs.url(request, "registry", digest), "Docker-Content-Digest": digest}
     return Response(status_code=302, headers=headers)
 

@@ -139,7 +139,7 @@ class Chainguard:
         self.roles: dict[str, Record] = {}
         self.bindings: dict[str, Record] = {}
         self.repositories: dict[str, Repository] = {}
-        self.packages = PackageStore()
+        self.packages = PackageStore(simulator)
         self.effective_at: dict[str, float] = {}
         self._seed_iam()
         for name, recipe in images.CATALOG.items():

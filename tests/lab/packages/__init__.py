@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 ORIGIN = "https://libraries.cgr.dev"
@@ -21,3 +22,16 @@ class File:
 
 PackageIndex = dict[str, File]
 """Files by their path at libraries.cgr.dev."""
+
+Versions = Mapping[str, int]
+"""The build number of each version. Another number gives the files of the version other bytes."""
+
+
+def newest(versions: Versions) -> str:
+    """The version that was published last."""
+    return list(versions)[-1]
+
+
+def mark_build(number: int) -> str:
+    """A line for the content of a file; empty for the first build."""
+    return f"build={number}\n" if number else ""

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import base64
-import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping
 from hashlib import sha1, sha256
 
 from .. import archives
-from . import File, PackageIndex
+from . import File, PackageIndex, Versions, mark_build
 
 ARCHITECTURES = ("x86_64", "aarch64")
 # The packages of each repository.
@@ -22,23 +21,24 @@ NAMES = {
 }
 
 
-def build_packages(root: str, versions: Sequence[str]) -> PackageIndex:
+def build_packages(root: str, packages: Mapping[str, Versions]) -> PackageIndex:
     files: PackageIndex = {}
     for architecture in ARCHITECTURES:
         entries = []
-        for name, version in itertools.product(NAMES[root], versions):
-            body, entry = _package(name, f"{version}-r0", architecture)
-            files[f"/{root}/{architecture}/{name}-{version}-r0.apk"] = File(body)
-            entries.append(entry)
+        for name, versions in packages.items():
+            for version, number in versions.items():
+                body, entry = _package(name, f"{version}-r0", architecture, number)
+                files[f"/{root}/{architecture}/{name}-{version}-r0.apk"] = File(body)
+                entries.append(entry)
         index = {"DESCRIPTION": root.encode(), "APKINDEX": "\n".join(entries).encode()}
         packed = archives.gzip(archives.tar(index))
         files[f"/{root}/{architecture}/APKINDEX.tar.gz"] = File(packed, "application/gzip", stored=False)
     return files
 
 
-def _package(name: str, version: str, architecture: str) -> tuple[bytes, str]:
+def _package(name: str, version: str, architecture: str, number: int) -> tuple[bytes, str]:
     """An .apk file, which consists of two gzip members, and its entry in the index."""
-    content = f"{name} {version}\n".encode()
+    content = f"{name} {version}\n{mark_build(number)}".encode()
     data = archives.gzip(archives.tar({f"usr/share/{name}/version": content}))
     metadata = {
         "pkgname": name,

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from .. import archives
-from . import ORIGIN, File, PackageIndex
+from . import ORIGIN, File, PackageIndex, Versions, mark_build, newest
 
 NAMES = ("Lab.Greeting", "Newtonsoft.Json")
 _NUSPEC = "http://schemas.microsoft.com/packaging/2013/05/nuspec.xsd"
@@ -18,7 +18,7 @@ _CONTENT_TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
 _RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
 
 
-def build_packages(root: str, versions: Sequence[str]) -> PackageIndex:
+def build_packages(root: str, packages: Mapping[str, Versions]) -> PackageIndex:
     feed = f"/{root}/v3"
     flat, registration = f"{feed}/flatcontainer", f"{feed}/registration"
     resources = {"PackageBaseAddress/3.0.0": f"{flat}/", "RegistrationsBaseUrl/3.6.0": f"{registration}/"}
@@ -26,18 +26,18 @@ def build_packages(root: str, versions: Sequence[str]) -> PackageIndex:
     files = {
         f"{feed}/index.json": _document({"version": "3.0.0", "resources": rows}),
     }
-    for name in NAMES:
+    for name, versions in packages.items():
         files |= _files(name, versions, f"{flat}/{name.lower()}", f"{registration}/{name.lower()}")
     return files
 
 
-def _files(name: str, versions: Sequence[str], flat: str, registration: str) -> PackageIndex:
+def _files(name: str, versions: Versions, flat: str, registration: str) -> PackageIndex:
     """The files of one package in the flat container and the registrations."""
     files = {f"{flat}/index.json": _document({"versions": list(versions)})}
     leaves = []
-    for version in versions:
+    for version, number in versions.items():
         path = f"{flat}/{version}/{name.lower()}.{version}.nupkg"
-        files[path] = File(_package(name, version))
+        files[path] = File(_package(name, version, number))
         url = f"{ORIGIN}{registration}/{version}.json"
         entry = {"@id": url, "id": name, "version": version, "description": "A greeting of the lab.", "listed": True}
         leaves.append({"@id": url, "catalogEntry": entry, "packageContent": f"{ORIGIN}{path}"})
@@ -49,13 +49,13 @@ def _document(value: object) -> File:
     return File(json.dumps(value).encode(), "application/json", stored=False)
 
 
-def _registration(url: str, leaves: list[dict[str, Any]], versions: Sequence[str]) -> dict[str, Any]:
-    limits = {"lower": versions[0], "upper": versions[-1]}
+def _registration(url: str, leaves: list[dict[str, Any]], versions: Versions) -> dict[str, Any]:
+    limits = {"lower": next(iter(versions)), "upper": newest(versions)}
     page = {"@id": f"{url}/index.json#page", "count": len(leaves), **limits, "items": leaves}
     return {"@id": f"{url}/index.json", "count": 1, "items": [page]}
 
 
-def _package(name: str, version: str) -> bytes:
+def _package(name: str, version: str, number: int) -> bytes:
     metadata = (
         f"<id>{name}</id><version>{version}</version><authors>lab</authors><description>A greeting.</description>"
     )
@@ -68,6 +68,6 @@ def _package(name: str, version: str) -> bytes:
             "[Content_Types].xml": f'<Types xmlns="{_CONTENT_TYPES}">{types}</Types>'.encode(),
             "_rels/.rels": f'<Relationships xmlns="{_RELATIONS}">{relation}</Relationships>'.encode(),
             f"{name}.nuspec": f'<package xmlns="{_NUSPEC}"><metadata>{metadata}</metadata></package>'.encode(),
-            "content/version.txt": version.encode(),
+            "content/version.txt": f"{version}{mark_build(number)}".encode(),
         }
     )

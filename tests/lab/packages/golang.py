@@ -6,31 +6,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from .. import archives, images
-from . import File, PackageIndex
+from . import File, PackageIndex, Versions, mark_build
 
-MODULES = ("example.com/lab/greeting", "github.com/google/uuid")
-
-
-def build_packages(root: str, versions: Sequence[str]) -> PackageIndex:
-    return {f"/{root}/{module}/{path}": file for module in MODULES for path, file in _files(module, versions).items()}
+NAMES = ("example.com/lab/greeting", "github.com/google/uuid")
+OTHERS = {"rsc.io/quote": ("1.5.1", "1.5.2")}
 
 
-def _files(module: str, versions: Sequence[str]) -> PackageIndex:
+def build_packages(root: str, packages: Mapping[str, Versions]) -> PackageIndex:
+    return {
+        f"/{root}/{module}/{path}": file
+        for module, versions in packages.items()
+        for path, file in _files(module, versions).items()
+    }
+
+
+def _files(module: str, versions: Versions) -> PackageIndex:
     """The files of one module; only its source is in the object store."""
     about = f"module {module}\n\ngo 1.16\n".encode()
     files = {"@v/list": File("".join(f"v{version}\n" for version in versions).encode(), "text/plain", stored=False)}
-    for version in versions:
+    for version, number in versions.items():
         info = json.dumps({"Version": f"v{version}", "Time": images.CREATED}).encode()
         files[f"@v/v{version}.info"] = files["@latest"] = File(info, "application/json", stored=False)
         files[f"@v/v{version}.mod"] = File(about, "text/plain", stored=False)
-        files[f"@v/v{version}.zip"] = File(_source(module, version, about), "application/zip")
+        files[f"@v/v{version}.zip"] = File(_source(module, version, number, about), "application/zip")
     return files
 
 
-def _source(module: str, version: str, about: bytes) -> bytes:
+def _source(module: str, version: str, number: int, about: bytes) -> bytes:
     source = f'// Package greeting is of the lab.\npackage greeting\n\nconst Version = "{version}"\n'
+    if number:
+        source += f"\n// {mark_build(number)}"
     files = {"go.mod": about, "greeting.go": source.encode()}
     return archives.pack_zip({f"{module}@v{version}/{path}": data for path, data in files.items()})

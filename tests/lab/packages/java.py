@@ -6,38 +6,36 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from .. import archives
-from . import File, PackageIndex
+from . import File, PackageIndex, Versions, mark_build, newest
 
-FOLDER = "com/example/lab-greeting"
+NAMES = ("com.example:lab-greeting",)
 # Additional artifacts of a repository with their versions.
-OTHERS = {
-    "java": {"org/slf4j/slf4j-api": ("2.0.16", "2.0.17")},
-    "java-remediated": {"org/springframework/boot/spring-boot": ("3.2.11-0.cgr.1", "3.2.12-0.cgr.1")},
+OTHERS: dict[str, dict[str, tuple[str, ...]]] = {
+    "java": {"org.slf4j:slf4j-api": ("2.0.16", "2.0.17"), "junit:junit": ("4.13.1", "4.13.2")},
+    "java-remediated": {"org.springframework.boot:spring-boot": ("3.2.11-0.cgr.1", "3.2.12-0.cgr.1")},
 }
 _ALGORITHMS = ("md5", "sha1", "sha256")
 
 
-def build_packages(root: str, versions: Sequence[str]) -> PackageIndex:
-    artifacts = {FOLDER: versions, **OTHERS[root]}
+def build_packages(root: str, packages: Mapping[str, Versions]) -> PackageIndex:
     return {
-        f"/{root}/{folder}/{path}": content
-        for folder, of_folder in artifacts.items()
-        for name, file in _files(root, folder, of_folder).items()
+        f"/{root}/{package.replace('.', '/').replace(':', '/')}/{path}": content
+        for package, versions in packages.items()
+        for name, file in _files(root, package, versions).items()
         for path, content in {name: file, **_checksums(name, file)}.items()
     }
 
 
-def _files(root: str, folder: str, versions: Sequence[str]) -> PackageIndex:
-    path, _slash, artifact = folder.rpartition("/")
-    group = path.replace("/", ".")
+def _files(root: str, package: str, versions: Versions) -> PackageIndex:
+    group, _colon, artifact = package.partition(":")
     files = {"maven-metadata.xml": File(_metadata(group, artifact, versions), "application/xml", stored=False)}
-    for version in versions:
+    for version, number in versions.items():
         name = f"{version}/{artifact}-{version}"
         files[f"{name}.pom"] = File(_pom(group, artifact, version), "application/xml")
-        files[f"{name}.jar"] = File(_jar(root, version), "application/java-archive")
+        files[f"{name}.jar"] = File(_jar(root, version, number), "application/java-archive")
     return files
 
 
@@ -48,11 +46,11 @@ def _checksums(name: str, file: File) -> PackageIndex:
     }
 
 
-def _metadata(group: str, artifact: str, versions: Sequence[str]) -> bytes:
+def _metadata(group: str, artifact: str, versions: Versions) -> bytes:
     rows = "".join(f"<version>{version}</version>" for version in versions)
     return (
         f"<metadata><groupId>{group}</groupId><artifactId>{artifact}</artifactId><versioning>"
-        f"<latest>{versions[-1]}</latest><release>{versions[-1]}</release><versions>{rows}</versions>"
+        f"<latest>{newest(versions)}</latest><release>{newest(versions)}</release><versions>{rows}</versions>"
         "<lastUpdated>20260101000000</lastUpdated></versioning></metadata>\n"
     ).encode()
 
@@ -64,11 +62,11 @@ def _pom(group: str, artifact: str, version: str) -> bytes:
     ).encode()
 
 
-def _jar(root: str, version: str) -> bytes:
+def _jar(root: str, version: str, number: int) -> bytes:
     """A JAR whose content differs by repository, although the version is the same."""
     return archives.pack_zip(
         {
             "META-INF/MANIFEST.MF": b"Manifest-Version: 1.0\n",
-            "com/example/greeting.properties": f"version={version}\nbuilt-for={root}\n".encode(),
+            "com/example/greeting.properties": f"version={version}\nbuilt-for={root}\n{mark_build(number)}".encode(),
         }
     )

@@ -50,7 +50,7 @@ def test_the_defaults_of_the_ui_work(lab: Lab, apk: str) -> None:
     "wrong",
     [
         {"url": "https://apk.cgr.dev/"},
-        {"url": "https://apk.cgr.dev/chainguard"},
+        {"url": "https://apk.cgr.dev/other.example.org"},
         {"username": "", "password": ""},
     ],
 )

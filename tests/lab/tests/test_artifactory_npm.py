@@ -53,6 +53,23 @@ def test_tarball_links_and_checksums(lab: Lab, javascript: str, name: str) -> No
     assert lab.control("GET", "/artifactory/cache/javascript") == [f".npm/{name_with_slash}/package.json", file]
 
 
+def test_a_tarball_outside_of_the_url(lab: Lab, javascript: str) -> None:
+    dist_fields = dist(get(lab, f"{API}/picocolors"), "1.1.1")
+    assert dist_fields["tarball"] == f"{lab.state['artifactory']['url']}{API}/picocolors/-/picocolors-1.1.1.tgz"
+    assert integrity(get(lab, dist_fields["tarball"])) == dist_fields["integrity"]
+    assert get(lab, f"{dist_fields['tarball']}.sha1").text == dist_fields["shasum"]
+    assert "/javascript-upstream/picocolors/-/picocolors-1.1.1.tgz" in [
+        entry["path"] for entry in lab.request_log("libraries.get")
+    ]
+
+
+def test_a_tarball_outside_of_the_url_can_bypass_artifactory(lab: Lab, javascript: str) -> None:
+    lab.configure(artifactory_npm_outside_tarballs="unchanged")
+    tarball = dist(get(lab, f"{API}/picocolors"), "1.1.1")["tarball"]
+    assert tarball == "https://libraries.cgr.dev/javascript-upstream/picocolors/-/picocolors-1.1.1.tgz"
+    assert envelope(get(lab, f"{API}/picocolors/-/picocolors-1.1.1.tgz")) == MISSING
+
+
 def test_missing_files(lab: Lab, javascript: str) -> None:
     assert envelope(get(lab, f"{API}/nothing")) == MISSING
     assert envelope(get(lab, f"{API}/nothing/-/nothing-1.0.0.tgz")) == MISSING

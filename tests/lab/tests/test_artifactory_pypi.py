@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from lab.packages.python import wheel_path
+
 from .conftest import Lab, PullToken
 from .test_artifactory_docker import change
 from .test_artifactory_files import GUIDE, MISSING
@@ -28,7 +30,7 @@ PYPI = {
     **GUIDE,
 }
 API = "/artifactory/api/pypi"
-WHEEL = "python/simple/lab-greeting/1.0.0/lab_greeting-1.0.0-py3-none-any.whl"
+WHEEL = wheel_path("lab-greeting", "1.0.0").lstrip("/")
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def test_file_links_and_checksums(lab: Lab, python: str, token: PullToken) -> No
 
 def test_projects(lab: Lab, python: str) -> None:
     response = client(lab, "puller").get(f"{API}/python/simple/")
-    assert list(links(response)) == ["lab-greeting", "lab-upstream", "six"]
+    assert list(links(response)) == ["lab-greeting", "lab-upstream", "six", "urllib3"]
     assert list(links(index(lab, "Lab_Greeting"))) == list(links(index(lab)))
     assert envelope(index(lab, "nothing")) == MISSING
 
@@ -81,7 +83,7 @@ def test_a_package_from_python_upstream(lab: Lab, python: str) -> None:
 
 def test_a_link_outside_the_url_bypasses_artifactory(lab: Lab, python: str) -> None:
     change(lab, "python", url="https://libraries.cgr.dev/python/")
-    assert all("/api/pypi/python/packages/simple/" in target for target in links(index(lab)).values())
+    assert all(target.startswith("https://libraries.cgr.dev/files/") for target in links(index(lab)).values())
     (target,) = links(index(lab, "lab-upstream")).values()
     assert target.startswith("https://libraries.cgr.dev/python-upstream/")
 

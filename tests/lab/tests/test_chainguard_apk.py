@@ -74,3 +74,11 @@ def test_the_public_repositories(lab: Lab, repository: str, name: str) -> None:
     assert client.get(f"{folder}/{name}-1.0.0-r0.apk").status_code == 302
     for wrong in ("example.com", "0" * 40):
         assert client.get(f"/{wrong}/{repository}/aarch64/APKINDEX.tar.gz").status_code == 404
+
+
+@pytest.mark.parametrize(("repository", "name"), [("chainguard", "lab-greeting"), ("extra-packages", "lab-extra")])
+def test_the_public_repositories_without_an_organization(lab: Lab, repository: str, name: str) -> None:
+    folder = f"/{repository}/aarch64"
+    assert name in {entry["P"] for entry in entries(get(lab, f"{folder}/APKINDEX.tar.gz").content)}
+    assert get(lab, f"{folder}/{name}-1.0.0-r0.apk").status_code == 302
+    assert get(lab, f"{folder}/{name}-9.9.9-r0.apk").status_code == 404

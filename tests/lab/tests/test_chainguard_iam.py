@@ -164,13 +164,14 @@ def test_static_keys_are_validated(lab: Lab, static_identity: BuildIdentity, cha
     assert lab.api().get(IDENTITIES).json()["totalCount"] == "4"
 
 
-def test_maximum_ttl(lab: Lab, static_identity: BuildIdentity) -> None:
-    lab.configure(max_ttl_hours=168)
+@pytest.mark.parametrize(("plan", "hours"), [("starter", 720), ("team", 168), ("enterprise", 8760)])
+def test_maximum_ttl(lab: Lab, static_identity: BuildIdentity, plan: str, hours: int) -> None:
+    lab.configure(plan=plan)
     path = f"{IDENTITIES}/{lab.org}"
-    assert_error(lab.api().post(path, json=static_identity(ttl=169 * HOUR)), 400, 3, "168 hours")
-    assert lab.api().post(path, json=static_identity(ttl=168 * HOUR)).status_code == 200
+    assert_error(lab.api().post(path, json=static_identity(ttl=(hours + 1) * HOUR)), 400, 3, f"{hours} hours")
+    assert lab.api().post(path, json=static_identity(ttl=hours * HOUR)).status_code == 200
     created = lab.api().post(path, json=static_identity(expirationTime=None)).json()
-    assert created["staticKeys"]["expirationTime"][:16] == rfc3339(lab.simulator.clock.now() + 168 * HOUR)[:16]
+    assert created["staticKeys"]["expirationTime"][:16] == rfc3339(lab.simulator.clock.now() + hours * HOUR)[:16]
 
 
 def test_identities_are_directly_under_the_organization(lab: Lab, static_identity: BuildIdentity) -> None:

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
+from lab.packages import python
 from lab.simulator import BLOBS_HOST
 
 from .conftest import HOUR, Lab, PullToken
@@ -82,13 +84,106 @@ def test_without_an_entitlement(lab: Lab, java: PullToken) -> None:
     ("path", "status"),
     [
         ("/java/com/example/nothing/maven-metadata.xml", 404),
-        ("/java/com/example/lab-greeting/0.9.0/lab-greeting-0.9.0.jar", 403),
+        ("/java/com/example/lab-greeting/0.9.0/lab-greeting-0.9.0.jar", 409),
         ("/java/com/example/lab-malware/maven-metadata.xml", 409),
         ("/ruby/x", 404),
     ],
 )
 def test_missing_and_blocked_paths(lab: Lab, java: PullToken, path: str, status: int) -> None:
     assert get(lab, path, java).status_code == status
+
+
+# The package that `block` hides, its document, and a file of version 1.1.0. Only npm gets 403.
+BLOCKS = [
+    ("java", METADATA, JAR.replace("1.0.0", "1.1.0"), 409),
+    ("python", "/python/simple/lab-greeting/", python.wheel_path("lab-greeting", "1.1.0"), 409),
+    ("javascript", "/javascript/lab-greeting", "/javascript/lab-greeting/-/lab-greeting-1.1.0.tgz", 403),
+    ("go", "/go/example.com/lab/greeting/@v/list", "/go/example.com/lab/greeting/@v/v1.1.0.zip", 409),
+    (
+        "dotnet",
+        "/dotnet/v3/flatcontainer/lab.greeting/index.json",
+        "/dotnet/v3/flatcontainer/lab.greeting/1.1.0/lab.greeting.1.1.0.nupkg",
+        409,
+    ),
+]
+
+
+@pytest.mark.parametrize("reason", ["POLICY_ORG_BLOCKLIST", "POLICY_COOLDOWN", "MALWARE_DETECTED"])
+@pytest.mark.parametrize(("repository", "document", "file", "status"), BLOCKS)
+def test_a_blocked_version(
+    lab: Lab, pull_token: CreatePullToken, repository: str, document: str, file: str, status: int, reason: str
+) -> None:
+    token, version = pull_token(f"libraries.{repository}.pull"), {"repository": repository, "version": "1.1.0"}
+    assert fetch(lab, file, token) and "1.1.0" in get(lab, document, token).text
+    lab.control("POST", "/chainguard/packages/block", {**version, "reason": reason})
+    response = get(lab, file, token)
+    assert (response.status_code, response.json()["reason"]) == (status, reason)
+    assert response.json().keys() == {"error", "reason", "message"} and response.json()["message"]
+    assert "1.1.0" not in get(lab, document, token).text and "1.0.0" in get(lab, document, token).text
+    lab.control("POST", "/chainguard/packages/block", {**version, "reason": ""})
+    assert fetch(lab, file, token)
+
+
+def test_a_wholly_blocked_package(lab: Lab, pull_token: CreatePullToken) -> None:
+    token = pull_token("libraries.javascript.pull")
+    for version in ("1.1.0", "1.1.1"):
+        block = {"repository": "javascript", "version": version, "package": "picocolors", "reason": "MALWARE_DETECTED"}
+        lab.control("POST", "/chainguard/packages/block", block)
+    assert get(lab, "/javascript/picocolors", token).status_code == 409
+
+
+def test_a_new_version_of_upstream_waits_for_the_cooldown(
+    lab: Lab, pull_token: CreatePullToken, java: PullToken
+) -> None:
+    javascript = pull_token("libraries.javascript.pull", ttl=30 * 24 * HOUR)
+    new = {"repository": "javascript", "version": "1.2.0"}
+    (path,) = lab.control("POST", "/chainguard/packages", {**new, "package": "picocolors"})["paths"]
+    response = get(lab, path, javascript)
+    assert (response.status_code, response.json()["reason"]) == (403, "POLICY_COOLDOWN")
+    lab.advance(7 * 24 * HOUR - 1)
+    assert "1.2.0" not in get(lab, "/javascript/picocolors", javascript).text
+    lab.advance(1)
+    assert "1.2.0" in get(lab, "/javascript/picocolors", javascript).text
+    assert fetch(lab, path, javascript)
+    # What Chainguard built does not wait, unless the test says that it comes from upstream.
+    path, *_rest = lab.control("POST", "/chainguard/packages", new)["paths"]
+    assert fetch(lab, path, javascript)
+    java = pull_token("libraries.java.pull")
+    lab.control("POST", "/chainguard/packages", {"repository": "java", "version": "1.2.0", "from_upstream": True})
+    assert get(lab, JAR.replace("1.0.0", "1.2.0"), java).json()["reason"] == "POLICY_COOLDOWN"
+
+
+def test_without_a_cooldown(lab: Lab, java: PullToken) -> None:
+    lab.configure(library_cooldown_days=0)
+    lab.control("POST", "/chainguard/packages", {"repository": "java", "version": "1.2.0", "from_upstream": True})
+    assert fetch(lab, JAR.replace("1.0.0", "1.2.0"), java)
+
+
+@pytest.mark.parametrize(("repository", "document", "file", "status"), BLOCKS)
+def test_a_version_that_changes_its_bytes(
+    lab: Lab, pull_token: CreatePullToken, repository: str, document: str, file: str, status: int
+) -> None:
+    token = pull_token(f"libraries.{repository}.pull")
+    older = python.wheel_path("lab-greeting", "1.0.0") if repository == "python" else file.replace("1.1.0", "1.0.0")
+    before, other = fetch(lab, file, token), fetch(lab, older, token)
+    index = get(lab, document, token).text
+    lab.control("POST", "/chainguard/packages/rebuild", {"repository": repository, "version": "1.1.0"})
+    assert fetch(lab, file, token) != before
+    assert fetch(lab, older, token) == other
+    if repository in ("python", "javascript"):
+        assert get(lab, document, token).text != index, "the index has checksums"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"repository": "java", "version": "1.1.0", "reason": "POLICY_UNKNOWN"},
+        {"repository": "java", "version": "7.7.7", "reason": "POLICY_COOLDOWN"},
+        {"repository": "java", "version": "1.1.0", "reason": "POLICY_COOLDOWN", "package": "no:such"},
+    ],
+)
+def test_invalid_blocks(lab: Lab, body: dict[str, str]) -> None:
+    assert lab.client("control").post("/chainguard/packages/block", json=body).status_code == 400
 
 
 def test_a_file_is_behind_an_html_page_and_a_presigned_url(lab: Lab, java: PullToken) -> None:
@@ -124,16 +219,39 @@ def test_java(lab: Lab, java: PullToken) -> None:
     [
         "/java/org/slf4j/slf4j-api/2.0.17/slf4j-api-2.0.17.jar",
         "/java-remediated/org/springframework/boot/spring-boot/3.2.12-0.cgr.1/spring-boot-3.2.12-0.cgr.1.pom",
-        "/python/simple/six/1.17.0/six-1.17.0-py3-none-any.whl",
-        "/python-remediated/simple/werkzeug/3.0.2+cgr.1/werkzeug-3.0.2+cgr.1-py3-none-any.whl",
+        "/java/junit/junit/4.13.2/junit-4.13.2.jar",
+        python.wheel_path("six", "1.17.0"),
+        python.wheel_path("urllib3", "2.5.0"),
+        python.wheel_path("werkzeug", "3.0.2+cgr.1"),
+        python.wheel_path("torch", "2.8.0+cu128"),
+        "/python-upstream/simple/lab-upstream/2.0.0/lab_upstream-2.0.0-py3-none-any.whl",
         "/javascript/ms/-/ms-1.1.0.tgz",
+        "/javascript-upstream/picocolors/-/picocolors-1.1.1.tgz",
         "/dotnet/v3/flatcontainer/newtonsoft.json/1.1.0/newtonsoft.json.1.1.0.nupkg",
         "/go/github.com/google/uuid/@v/v1.1.0.zip",
+        "/go/rsc.io/quote/@v/v1.5.2.zip",
     ],
 )
 def test_well_known_libraries(lab: Lab, pull_token: CreatePullToken, path: str) -> None:
-    ecosystem = path.split("/")[1].partition("-")[0]
+    ecosystem = path.split("/")[1].partition("-")[0].replace("files", "python")
     assert fetch(lab, path, pull_token(f"libraries.{ecosystem}.pull"))
+
+
+@pytest.mark.parametrize("index", ["cu126", "cu128", "cu129"])
+def test_cuda_indexes_need_a_python_token(lab: Lab, pull_token: CreatePullToken, java: PullToken, index: str) -> None:
+    path = f"/{index}/simple/torch/"
+    assert get(lab, path).status_code == 401 and get(lab, path, java).status_code == 403
+    page = get(lab, path, pull_token("libraries.python.pull"))
+    assert page.status_code == 200 and f"torch-2.8.0+{index}-py3-none-any.whl" in page.text
+
+
+def test_files_lie_outside_of_the_index(lab: Lab, pull_token: CreatePullToken) -> None:
+    page = get(lab, "/python/simple/lab-greeting/", pull_token("libraries.python.pull")).text
+    assert re.search(r'href="/files/[0-9a-f]{2}/[0-9a-f]{2}/lab-greeting/lab_greeting-1.0.0', page)
+    document = get(lab, "/javascript/picocolors", pull_token("libraries.javascript.pull")).json()
+    origin = str(lab.client("libraries").base_url).rstrip("/")
+    tarball = document["versions"]["1.1.1"]["dist"]["tarball"]
+    assert tarball == f"{origin}/javascript-upstream/picocolors/-/picocolors-1.1.1.tgz"
 
 
 def test_a_new_version(lab: Lab, java: PullToken) -> None:

@@ -242,6 +242,17 @@ def test_blob_is_on_another_host(lab: Lab, nginx: dict[str, str]) -> None:
     assert store.get(location).status_code == 403
 
 
+def test_head_of_a_blob_is_redirected_or_served(lab: Lab, nginx: dict[str, str]) -> None:
+    blob = images.build("example.com/nginx", "latest").blobs[1]
+    path = f"/v2/example.com/nginx/blobs/{blob.digest}"
+    assert lab.registry.head(path, headers=nginx).status_code == 302
+    lab.configure(registry_blob_head="served")
+    head = lab.registry.head(path, headers=nginx)
+    assert (head.status_code, head.headers["content-length"]) == (200, str(len(blob.body)))
+    assert head.headers["docker-content-digest"] == blob.digest
+    assert lab.registry.get(path, headers=nginx).status_code == 302
+
+
 def test_ranges_of_a_blob(lab: Lab, nginx: dict[str, str]) -> None:
     blob = images.build("example.com/nginx", "latest").blobs[1]
     location = lab.registry.get(f"/v2/example.com/nginx/blobs/{blob.digest}", headers=nginx).headers["location"]
