@@ -50,9 +50,18 @@ options:
       - Keys of the repositories, without C(-cache) for remote repositories. Required to create the permission.
       - V(ANY), V(ANY LOCAL) and V(ANY REMOTE) stand for all repositories, all local and all remote repositories.
       - A virtual repository has no permissions. List its members instead.
-      - Repositories that are not listed are removed from the permission.
+      - O(repositories_mode) defines what happens to repositories that are not listed.
     type: list
     elements: str
+  repositories_mode:
+    description:
+      - What happens to repositories of the permission that are not in O(repositories).
+      - V(exact) removes them from the permission.
+      - V(included) keeps them, so that the module only adds repositories.
+    type: str
+    choices: [exact, included]
+    default: exact
+    version_added: 0.2.0
   include_patterns:
     description:
       - Ant patterns of the paths that the permission includes, such as V(example.com/**).
@@ -67,6 +76,7 @@ options:
   users:
     description:
       - Actions granted to users. Users that are not listed lose this permission. An empty list removes all users.
+      - If the option is not set, the users stay as they are.
       - V(anonymous) is the user of requests without credentials.
     type: list
     elements: dict
@@ -87,7 +97,9 @@ options:
         choices: [read, annotate, write, delete, manage]
         required: true
   groups:
-    description: Actions granted to groups. Groups that are not listed lose this permission. An empty list removes all groups.
+    description:
+      - Actions granted to groups. Groups that are not listed lose this permission. An empty list removes all groups.
+      - If the option is not set, the groups stay as they are.
     type: list
     elements: dict
     suboptions: *grantee
@@ -115,6 +127,11 @@ options:
         description: See O(repositories).
         type: list
         elements: str
+      repositories_mode:
+        description: See O(repositories_mode).
+        type: str
+        choices: [exact, included]
+        default: exact
       include_patterns:
         description: See O(include_patterns).
         type: list
@@ -181,6 +198,12 @@ EXAMPLES = r"""
         groups:
           - name: developers
             actions: [read, write]
+
+- name: Add a repository to a permission, and keep its other repositories, users and groups
+  cgr.pull_through.artifactory_permission:
+    name: pull-libraries
+    repositories: [cgr-javascript]
+    repositories_mode: included
 
 - name: Delete a permission
   cgr.pull_through.artifactory_permission:
@@ -278,11 +301,19 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "name": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "repositories": {"type": "list", "elements": "str"},
+    "repositories_mode": {"type": "str", "choices": ["exact", "included"], "default": "exact"},
     "include_patterns": {"type": "list", "elements": "str"},
     "exclude_patterns": {"type": "list", "elements": "str"},
     "users": GRANTEES,
     "groups": GRANTEES,
 }
+
+
+def add_repositories(current: Permission, desired: Config) -> Config:
+    """Return the desired permission with the current repositories added."""
+    if not current.grant or "repositories" not in desired:
+        return desired
+    return {**desired, "repositories": sorted({*current.grant["repositories"], *desired["repositories"]})}
 
 
 def make_plan(state: str, current: Permission | None, desired: Config) -> Plan:
@@ -312,13 +343,15 @@ def apply_plan(api: PermissionsApi, plan: Plan, desired: Config, current: Permis
         )
 
 
-def converge(api: PermissionsApi, state: str, desired: Config, *, check_mode: bool) -> dict[str, t.Any]:
+def converge(api: PermissionsApi, item: dict[str, t.Any], desired: Config, *, check_mode: bool) -> dict[str, t.Any]:
     """Plan one permission and, outside of check mode, apply the plan."""
     current = api.get(desired["name"])
-    plan = make_plan(state, current, desired)
+    if item["repositories_mode"] == "included" and current:
+        desired = add_repositories(current, desired)
+    plan = make_plan(item["state"], current, desired)
     if plan.changed and not check_mode:
         apply_plan(api, plan, desired, current)
-    return {"changed": plan.changed, "permission": {} if state == "absent" else desired, "diff": plan.diff()}
+    return {"changed": plan.changed, "permission": {} if item["state"] == "absent" else desired, "diff": plan.diff()}
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
@@ -328,7 +361,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     api = permissions_api(create_artifactory_session(module))
 
     def apply(item: dict[str, t.Any]) -> dict[str, t.Any]:
-        return converge(api, item["state"], desired[item["name"]], check_mode=module.check_mode)
+        return converge(api, item, desired[item["name"]], check_mode=module.check_mode)
 
     return exit_bulk(module, "permissions", process_items(items, "name", apply), list(desired))
 

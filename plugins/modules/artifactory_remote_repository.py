@@ -225,7 +225,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     HTTP_SPEC,
     bulk_argument_spec,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._bulk import apply_all, repositories_api
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._bulk import apply_all
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
     MAX_REMOTE_KEY_LENGTH,
     RepositoriesApi,
@@ -237,6 +237,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
     plan_removal,
     plan_repository,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._snapshot import RepositorySnapshot
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     create_artifactory_session,
     exit_bulk,
@@ -272,23 +273,28 @@ def desired_repository(params: dict[str, t.Any]) -> Config:
     return desired_config("remote", params, typed)
 
 
-def make_plan(api: RepositoriesApi, item: dict[str, t.Any], desired: Config) -> tuple[Config, Plan]:
+def make_plan(snapshot: RepositorySnapshot, item: dict[str, t.Any], desired: Config) -> tuple[Config, Plan]:
     """Return the configuration after the change, and the plan. Sends no writes."""
+    current = snapshot.get(item["key"])
     if item["state"] == "absent":
-        return {}, plan_removal(api, desired)
+        return {}, plan_removal(current, desired)
     secret = {"password": item["password"]} if item["password"] else None
     force_secret = item["update_password"] == "always"
-    return desired, plan_repository(api, desired, needed="url", secret=secret, force_secret=force_secret)
+    plan = plan_repository(snapshot, current, desired, needed="url", secret=secret, force_secret=force_secret)
+    return desired, plan
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Validate all items, then plan and, outside of check mode, apply each."""
     items = {item["key"]: item for item in read_items(module, "repositories", "key")}
     desired = {key: desired_repository(item) for key, item in items.items()}
-    api = repositories_api(create_artifactory_session(module), bulk=module.params["repositories"] is not None)
-    results = apply_all(
-        api, list(items), lambda key: make_plan(api, items[key], desired[key]), check_mode=module.check_mode
-    )
+    api = RepositoriesApi(create_artifactory_session(module))
+    snapshot = RepositorySnapshot(api, bulk=module.params["repositories"] is not None)
+
+    def plan(key: str) -> tuple[Config, Plan]:
+        return make_plan(snapshot, items[key], desired[key])
+
+    results = apply_all(snapshot, list(items), plan, check_mode=module.check_mode)
     return exit_bulk(module, "repositories", results, list(items))
 
 

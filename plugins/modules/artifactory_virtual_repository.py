@@ -53,15 +53,26 @@ options:
   repositories:
     description:
       - Keys of the members, in the order in which Artifactory searches them. Required to create the repository.
-      - The order is compared too. Members that are not listed are removed.
+      - The order is compared too. O(members_mode) defines what happens to members that are not listed.
       - Artifactory searches local repositories before remote ones, whatever their position, and members with C(priorityResolution)
         before those without it.
+      - As soon as a member with C(priorityResolution) has a package, Artifactory hides the versions that only other members have.
       - The module warns about a remote repository of C(libraries.cgr.dev) next to a remote repository of another host. If the former
         cannot serve a package, Artifactory silently serves it from the other host instead of Chainguard.
       - The module also warns about a Docker remote repository with C(dockerProjectId) that is not the only member. The names of its
         images lack a part, and can be the same as names of other images.
     type: list
     elements: str
+  members_mode:
+    description:
+      - What happens to members that are not in O(repositories).
+      - V(exact) removes them.
+      - V(included) keeps them in their positions. Members of O(repositories) are added, and put in the given order relative to each
+        other. A new member is placed after the one before it in O(repositories). If none of them is a member yet, they are added at the end.
+    type: str
+    choices: [exact, included]
+    default: exact
+    version_added: 0.2.0
   default_deployment_repository:
     description:
       - Key of the local repository that stores content deployed to the virtual repository.
@@ -107,6 +118,11 @@ options:
         description: See O(repositories).
         type: list
         elements: str
+      members_mode:
+        description: See O(members_mode).
+        type: str
+        choices: [exact, included]
+        default: exact
       default_deployment_repository:
         description: See O(default_deployment_repository).
         type: str
@@ -143,6 +159,12 @@ EXAMPLES = r"""
     description: Java libraries that Chainguard built from source
     settings:
       pomRepositoryReferencesCleanupPolicy: discard_any_reference
+
+- name: Ensure that a repository of another team contains the Chainguard images, and keep its other members
+  cgr.pull_through.artifactory_virtual_repository:
+    key: images
+    repositories: [cgr-private, cgr-public]
+    members_mode: included
 
 - name: Ensure two repositories
   cgr.pull_through.artifactory_virtual_repository:
@@ -206,7 +228,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     HTTP_SPEC,
     bulk_argument_spec,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._bulk import apply_all, repositories_api
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._bulk import apply_all
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
     MAX_KEY_LENGTH,
     RepositoriesApi,
@@ -217,7 +239,9 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
     plan_removal,
     plan_repository,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._snapshot import RepositorySnapshot
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._virtual_members import (
+    add_members,
     member_warnings,
     validate_member_kinds,
     validate_members,
@@ -237,6 +261,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "package_type": {"type": "str", "default": "docker"},
     "repositories": {"type": "list", "elements": "str"},
+    "members_mode": {"type": "str", "choices": ["exact", "included"], "default": "exact"},
     "default_deployment_repository": {"type": "str"},
     "description": {"type": "str"},
     "settings": {"type": "dict", "default": {}},
@@ -256,24 +281,37 @@ def desired_repository(params: dict[str, t.Any]) -> Config:
 
 
 def make_plan(
-    module: AnsibleModule, api: RepositoriesApi, state: str, desired: Config, created: t.Collection[str]
+    module: AnsibleModule,
+    snapshot: RepositorySnapshot,
+    item: dict[str, t.Any],
+    desired: Config,
+    created: t.Collection[str],
 ) -> tuple[Config, Plan]:
     """Return the configuration after the change, and the plan. Sends no writes. created: earlier repositories of the list."""
-    if state == "absent":
-        return {}, plan_removal(api, desired)
-    plan = plan_repository(api, desired, needed="repositories")
+    current = snapshot.get(item["key"])
+    if item["state"] == "absent":
+        return {}, plan_removal(current, desired)
+    before = (current or {}).get("repositories") or []
+    if desired.get("repositories") and item["members_mode"] == "included":
+        desired = {**desired, "repositories": add_members(before, desired["repositories"])}
+    plan = plan_repository(snapshot, current, desired, needed="repositories")
     if desired.get("repositories"):
-        check_members(module, api, desired, created)
+        check_members(module, snapshot, desired, {*created, *before})
     return desired, plan
 
 
-def check_members(module: AnsibleModule, api: RepositoriesApi, desired: Config, created: t.Collection[str]) -> None:
-    """Warn about unsafe combinations of members. Raises InputError for a member that is missing or has another type."""
-    members = api.resolve_members(desired["repositories"])
+def check_members(
+    module: AnsibleModule, snapshot: RepositorySnapshot, desired: Config, existing: t.Collection[str]
+) -> None:
+    """Warn about unsafe combinations of members. Raises InputError for a member that is missing or has another type.
+
+    existing: keys of repositories that exist, or will, even if the user may not read them.
+    """
+    members = snapshot.resolve_members(desired["repositories"])
     validate_member_kinds(desired, members)
     for text in member_warnings(members):
         module.warn(text)
-    missing = [key for key in desired["repositories"] if key not in members and key not in created]
+    missing = [key for key in desired["repositories"] if key not in members and key not in existing]
     if not missing:
         return
     text = f"There is no repository {', '.join(missing)}, which is a member of {desired['key']}."
@@ -286,16 +324,17 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Validate all items, then plan and, outside of check mode, apply each, in order, since one can be a member of the next."""
     items = {item["key"]: item for item in read_items(module, "virtual_repositories", "key")}
     desired = {key: desired_repository(item) for key, item in items.items()}
-    api = repositories_api(create_artifactory_session(module), bulk=module.params["virtual_repositories"] is not None)
+    api = RepositoriesApi(create_artifactory_session(module))
+    snapshot = RepositorySnapshot(api, bulk=module.params["virtual_repositories"] is not None)
     created: list[str] = []
 
     def plan(key: str) -> tuple[Config, Plan]:
-        planned = make_plan(module, api, items[key]["state"], desired[key], created)
+        planned = make_plan(module, snapshot, items[key], desired[key], created)
         if items[key]["state"] == "present":
             created.append(key)
         return planned
 
-    results = apply_all(api, list(items), plan, check_mode=module.check_mode, in_order=True)
+    results = apply_all(snapshot, list(items), plan, check_mode=module.check_mode, in_order=True)
     return exit_bulk(module, "virtual_repositories", results, list(items))
 
 

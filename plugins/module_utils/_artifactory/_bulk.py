@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read and write many repositories in few requests. Private to the collection.
+"""Write many repositories in few requests. Private to the collection.
 
-One request reads all repositories, batch requests write them if the server has this API, and one request reads them back.
+Batch requests write the repositories if the server has this API, and one request reads them back.
 """
 
 from __future__ import annotations
@@ -19,44 +19,18 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
     send_plan,
     verify_applied,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._snapshot import RepositorySnapshot
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     PullThroughError,
     RequestError,
     capture_failure,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config, Plan
 
 MAX_BATCH_SIZE = 100
 # Each write saves the whole configuration of the server, so more threads would only wait for each other.
 THREADS = 4
 _BATCH_SINCE = {"create": (7, 84, 3), "update": (7, 104, 2)}
-
-
-class RepositorySnapshot(RepositoriesApi):
-    """Repositories that are all read with the first request. Servers before 7.61.3 get one request per repository."""
-
-    def __init__(self, session: ApiSession) -> None:
-        super().__init__(session)
-        self._configurations: dict[str, Config] | None = None
-        self._is_read = self._is_admin = False
-
-    def get(self, key: str) -> Config | None:
-        if not self._is_read:
-            self._configurations = self.configurations_by_key()
-            self._is_read = True
-        return super().get(key) if self._configurations is None else self._configurations.get(key)
-
-    def resolve_members(self, keys: t.Iterable[str]) -> dict[str, Config]:
-        return self.walk_members(keys, self.get)
-
-    def require_admin(self) -> None:
-        if not self._is_admin:
-            super().require_admin()
-            self._is_admin = True
-
-    def refresh(self) -> None:
-        self._is_read = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,13 +41,8 @@ class PlannedChange:
     plan: Plan
 
 
-def repositories_api(session: ApiSession, *, bulk: bool) -> RepositoriesApi:
-    """Return the API of repositories. With bulk, one that reads all repositories at once."""
-    return RepositorySnapshot(session) if bulk else RepositoriesApi(session)
-
-
 def apply_all(
-    api: RepositoriesApi,
+    snapshot: RepositorySnapshot,
     keys: t.Sequence[str],
     plan: t.Callable[[str], tuple[Config, Plan]],
     *,
@@ -93,7 +62,7 @@ def apply_all(
 
     results = [{"key": key, **capture_failure(functools.partial(plan_item, key))} for key in keys]
     changes = [PlannedChange(*planned) for planned in plans.items()]
-    errors = {} if check_mode else converge(api, changes, in_order=in_order)
+    errors = {} if check_mode else converge(snapshot, changes, in_order=in_order)
     for result in results:
         error = errors.get(result["key"])
         if error is not None:
@@ -102,7 +71,7 @@ def apply_all(
 
 
 def converge(
-    api: RepositoriesApi, changes: t.Sequence[PlannedChange], *, in_order: bool = False
+    snapshot: RepositorySnapshot, changes: t.Sequence[PlannedChange], *, in_order: bool = False
 ) -> dict[str, PullThroughError]:
     """Send the changes, read the repositories back once, and return the errors by key.
 
@@ -112,6 +81,7 @@ def converge(
     pending = [change for change in changes if change.plan.changed]
     if not pending:
         return {}
+    api = snapshot.api
     errors: dict[str, PullThroughError] = {}
     remaining = pending if in_order or len(pending) == 1 else _send_batches(api, pending)
 
@@ -123,11 +93,11 @@ def converge(
 
     with concurrent.futures.ThreadPoolExecutor(1 if in_order else THREADS) as pool:
         list(pool.map(send, remaining))
-    api.refresh()
+    snapshot.refresh()
     for change in pending:
         if change.key not in errors and change.plan.action != "delete":
             try:
-                verify_applied(change.key, change.plan, api.get(change.key))
+                verify_applied(change.key, change.plan, snapshot.get(change.key))
             except PullThroughError as exc:
                 errors[change.key] = exc
     return errors

@@ -10,7 +10,7 @@ import re
 import typing as t
 from urllib.parse import quote, urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError, InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, Response
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 
@@ -113,9 +113,6 @@ class RepositoriesApi:
         config = self._session.call("GET", _path(key), absent=no_such_repository)
         return None if config is None else normalize_config(config)
 
-    def refresh(self) -> None:
-        """Discard cached configurations. This class caches none."""
-
     def list_all(self) -> list[Config]:
         """Return the configurations of all repositories, sorted by key.
 
@@ -130,33 +127,21 @@ class RepositoriesApi:
         optional_configs = (self.get(row["key"]) for row in sorted(rows, key=lambda row: str(row["key"])))
         return [config for config in optional_configs if config is not None]
 
-    def resolve_members(self, keys: t.Iterable[str]) -> dict[str, Config]:
-        """Return the configurations of the repositories that exist, and of all direct and indirect members, by key.
-
-        Raises the same exceptions as list_all.
-        """
-        configs = self.configurations_by_key()
-        return self.walk_members(keys, self.get if configs is None else configs.get)
-
-    @staticmethod
-    def walk_members(keys: t.Iterable[str], get: t.Callable[[str], Config | None]) -> dict[str, Config]:
-        """Return the same as resolve_members, with get as the source of configurations."""
-        configs: dict[str, Config] = {}
-        pending = list(keys)
-        while pending:
-            key = pending.pop(0)
-            config = None if key in configs else get(key)
-            if config is not None:
-                configs[key] = config
-                pending += config.get("repositories") or []
-        return configs
-
     def list_proxied(self) -> dict[str, Config] | None:
         """Return the configurations of the remote and virtual repositories by key, or None before 7.61.3.
 
         Raises HTTPStatusError if the user is not an administrator.
         """
         return self.configurations_by_key(repoType="remote,virtual")
+
+    def readable_configurations(self) -> dict[str, Config] | None:
+        """Return all configurations by key, or None if the server has no such request or allows it only to other users."""
+        try:
+            return self.configurations_by_key()
+        except HTTPStatusError as exc:
+            if exc.status != 403:
+                raise
+            return None
 
     def configurations_by_key(self, **query: str) -> dict[str, Config] | None:
         """Return the same as configurations, by key."""

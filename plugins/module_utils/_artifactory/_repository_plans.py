@@ -12,6 +12,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
     SECRETS,
     RepositoriesApi,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._snapshot import RepositorySnapshot
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import (
     Config,
@@ -44,17 +45,24 @@ def desired_config(rclass: str, params: t.Mapping[str, t.Any], typed: t.Mapping[
 
 
 def plan_repository(
-    api: RepositoriesApi, desired: Config, *, needed: str, secret: Config | None = None, force_secret: bool = False
+    snapshot: RepositorySnapshot,
+    current: Config | None,
+    desired: Config,
+    *,
+    needed: str,
+    secret: Config | None = None,
+    force_secret: bool = False,
 ) -> Plan:
-    """Read the repository that must exist, and plan its change. Sends no writes.
+    """Plan the change of a repository that must exist. Sends no writes.
 
-    needed: the setting that a creation requires. secret, force_secret: see plan_present.
+    current: None if it does not exist. needed: the setting that a creation requires. secret, force_secret: see plan_present.
     """
-    current = api.get(desired["key"])
     if current is None:
         if not desired.get(needed):
             raise InputError(f"There is no repository {desired['key']}, and creating one needs {needed}.")
-        api.require_admin()
+        # Administrators of a project may create its repositories, but may not send this request.
+        if not desired.get("projectKey"):
+            snapshot.require_admin()
         return plan_present(None, desired, secret=secret)
     _validate_type_unchanged(current, desired, _IMMUTABLE)
     _require_full_config(current, desired)
@@ -62,9 +70,8 @@ def plan_repository(
     return plan_present(current, changeable, secret=secret, force_secret=force_secret, marker="username")
 
 
-def plan_removal(api: RepositoriesApi, desired: Config) -> Plan:
-    """Read the repository that must not exist, and plan its deletion. Sends no writes."""
-    current = api.get(desired["key"])
+def plan_removal(current: Config | None, desired: Config) -> Plan:
+    """Plan the deletion of a repository that must not exist. current: None if it does not exist."""
     _validate_type_unchanged(current, desired, ("rclass",))
     return plan_absent(current, ("key", "rclass", "packageType", "url", "repositories"))
 
@@ -108,7 +115,7 @@ def _require_full_config(current: Config, desired: Config) -> None:
     if set(current) <= _PARTIAL and not set(desired) <= _PARTIAL:
         raise PullThroughError(
             f"Artifactory returned only a part of the configuration of {desired['key']}, so it cannot be compared.",
-            hint="Use the token of an administrator.",
+            hint="Use the token of an administrator, or for repositories of a project of an administrator of this project.",
         )
 
 

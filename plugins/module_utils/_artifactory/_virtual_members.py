@@ -37,6 +37,26 @@ def validate_members(key: str, members: t.Sequence[str]) -> list[str]:
     return [validate_key(member, max_length=MAX_KEY_LENGTH) for member in members]
 
 
+def add_members(current: t.Sequence[str], members: t.Sequence[str]) -> list[str]:
+    """Return the current members with members added, and members in the given order relative to each other.
+
+    The other members keep their positions. A new member is placed after the one before it, else before the next one that is
+    a member already, else at the end.
+    """
+    present = [member for member in members if member in current]
+    in_order = iter(present)
+    result = [next(in_order) if member in present else member for member in current]
+    for position, member in enumerate(members):
+        if member in result:
+            continue
+        if position:
+            index = result.index(members[position - 1]) + 1
+        else:
+            index = result.index(present[0]) if present else len(result)
+        result.insert(index, member)
+    return result
+
+
 def validate_member_kinds(desired: Config, members: t.Mapping[str, Config]) -> None:
     """Raise InputError if a member has another package type, or contains the virtual repository itself.
 

@@ -175,6 +175,61 @@ def test_patterns_by_repository(run_module, before, options, targets):
     assert transport.json_body(2)["targets"] == targets
 
 
+@pytest.mark.parametrize(("version", "now"), [(NEW, stored()), (OLD, classic())], ids=["access", "classic"])
+@pytest.mark.parametrize("is_list", [False, True], ids=["single", "list"])
+def test_included_repositories_are_only_added(run_module, is_list, version, now):
+    item = {"name": "pull it", "repositories": ["new"], "repositories_mode": "included"}
+    options = {**CREDENTIALS, "permissions": [item]} if is_list else {**CREDENTIALS, **item}
+    result = run_module(module, ScriptedTransport(version, now), check=True, **options)
+    diff = result["diff"][0] if is_list else result["diff"]
+    assert (diff["before"], diff["after"]) == (
+        {"repositories": ["cgr-private", "cgr-public"]},
+        {"repositories": ["cgr-private", "cgr-public", "new"]},
+    )
+    options = {**CREDENTIALS, **item, "repositories": ["cgr-public"]}
+    result = run_module(module, ScriptedTransport(version, now), **options)
+    assert (result["changed"], result["permission"]["repositories"]) == (False, ["cgr-private", "cgr-public"])
+
+
+def test_included_repositories_are_sent_with_the_others(run_module):
+    targets = {**ARTIFACT["targets"], "new": EVERYTHING}
+    transport = ScriptedTransport(NEW, stored(), DONE, stored({**ARTIFACT, "targets": targets}))
+    options = {**CREDENTIALS, "name": "pull it", "repositories": ["new"], "repositories_mode": "included"}
+    assert run_module(module, transport, **options)["changed"] is True
+    assert transport.json_body(2) == {
+        "actions": {"users": {"ci": ["SCAN", "READ"]}, "groups": {"builds": ["WRITE", "READ"]}},
+        "targets": targets,
+    }
+
+
+@pytest.mark.parametrize(
+    ("version", "now", "part", "section"), [(NEW, stored, None, ARTIFACT), (OLD, classic, "repo", REPO)]
+)
+@pytest.mark.parametrize(
+    ("options", "users", "groups"),
+    [
+        pytest.param({}, ["ci"], ["builds"], id="unset-keeps-both"),
+        pytest.param({"users": []}, [], ["builds"], id="empty-withdraws"),
+        pytest.param({"users": [], "groups": []}, [], [], id="both-empty"),
+    ],
+)
+def test_unset_users_and_groups_stay_as_they_are(
+    run_module, version, now, part, section, options, users, groups
+):  # pylint: disable=too-many-arguments,too-many-positional-arguments
+    actions = {
+        "users": {name: section["actions"]["users"][name] for name in users},
+        "groups": {name: section["actions"]["groups"][name] for name in groups},
+    }
+    after = now(**{"actions": actions, "repositories": ["other"]}) if part else None
+    after = after or now({"actions": actions, "targets": {"other": EVERYTHING}})
+    transport = ScriptedTransport(version, now(), DONE, after)
+    result = run_module(module, transport, **CREDENTIALS, name="pull it", repositories=["other"], **options)
+    assert result["changed"] is True
+    body = transport.json_body(2)
+    sent = (body[part] if part else body)["actions"]
+    assert (sorted(sent["users"]), sorted(sent["groups"])) == (users, groups)
+
+
 def test_the_diff_shows_patterns_that_differ_by_repository(run_module):
     now = stored({**ARTIFACT, "targets": {"a": PARTS, "b": EVERYTHING}})
     transport = ScriptedTransport(NEW, now)

@@ -102,6 +102,58 @@ def test_the_order_is_compared(run_module):
     }
 
 
+@pytest.mark.parametrize(
+    ("current", "members", "result"),
+    [
+        pytest.param(["x", "y"], ["a", "b"], ["x", "y", "a", "b"], id="no-member-yet"),
+        pytest.param(["a", "x"], ["a", "b"], ["a", "b", "x"], id="after-the-one-before-it"),
+        pytest.param(["x", "b", "y"], ["a", "b"], ["x", "a", "b", "y"], id="before-the-next-one"),
+        pytest.param(["b", "x", "a"], ["a", "b"], ["a", "x", "b"], id="order"),
+        pytest.param(["c", "x", "a", "y"], ["a", "b", "c"], ["a", "b", "x", "c", "y"], id="order-and-new"),
+        pytest.param(["x", "a", "y", "b"], ["a", "b"], ["x", "a", "y", "b"], id="no-change"),
+        pytest.param(["x", "a", "b"], ["b"], ["x", "a", "b"], id="a-part-of-them"),
+    ],
+)
+@pytest.mark.parametrize("is_list", [False, True], ids=["single", "list"])
+def test_included_members_keep_the_others_in_place(run_module, is_list, current, members, result):
+    artifactory = Artifactory(*(remote_config(key) for key in "abcxy"), {**STORED, "repositories": current})
+    item = {"key": "cgr", "repositories": members, "members_mode": "included"}
+    options = {**CREDENTIALS, "virtual_repositories": [item]} if is_list else {**CREDENTIALS, **item}
+    predicted = run_module(module, artifactory.transport, check=True, **options)
+    applied = run_module(module, artifactory.transport, **options)
+    assert artifactory.repositories["cgr"]["repositories"] == result
+    assert (predicted["changed"], predicted["diff"]) == (applied["changed"], applied["diff"])
+    assert applied["changed"] is (current != result)
+    returned = applied["virtual_repositories"][0] if is_list else applied
+    assert returned["repository"]["repositories"] == result
+    if applied["changed"]:
+        diff = applied["diff"][0] if is_list else applied["diff"]
+        assert (diff["before"], diff["after"]) == ({"repositories": current}, {"repositories": result})
+    assert run_module(module, artifactory.transport, **options)["changed"] is False
+
+
+def test_included_members_are_those_of_a_new_repository(run_module):
+    artifactory = Artifactory(remote_config("b"), remote_config("a"))
+    options = {**CREDENTIALS, "key": "cgr", "repositories": ["b", "a"], "members_mode": "included"}
+    assert run_module(module, artifactory.transport, **options)["changed"] is True
+    assert artifactory.repositories["cgr"]["repositories"] == ["b", "a"]
+
+
+def test_a_user_who_may_not_read_all_repositories_reads_the_members_one_by_one(run_module):
+    members = [ScriptedResponse(200, remote_config(key)) for key in OPTIONS["repositories"]]
+    transport = ScriptedTransport(stored(), FORBIDDEN, *members)
+    assert run_module(module, transport, **OPTIONS)["changed"] is False
+    assert [url.rpartition("/")[2] for _method, url in transport.calls[2:]] == ["cgr-private", "cgr-public"]
+
+
+def test_an_administrator_of_a_project_can_create_its_repositories(run_module):
+    members = [ScriptedResponse(200, remote_config(key)) for key in OPTIONS["repositories"]]
+    transport = ScriptedTransport(ABSENT, FORBIDDEN, *members, WRITTEN, stored(projectKey="team"))
+    result = run_module(module, transport, **OPTIONS, settings={"projectKey": "team"})
+    assert result["changed"] is True
+    assert not any(url.endswith("/system/license") for _method, url in transport.calls)
+
+
 def test_the_deployment_repository_has_its_rest_name(run_module):
     transport = ScriptedTransport(stored(), WRITTEN, stored(defaultDeploymentRepo="here"))
     result = run_module(module, transport, **CREDENTIALS, key="cgr", default_deployment_repository="here")
@@ -154,7 +206,6 @@ NESTED = {"key": "inner", "type": "virtual", "packageType": "docker", "repositor
             "cgr would contain itself, because its member inner contains it",
             id="circle",
         ),
-        pytest.param([stored(), FORBIDDEN], ["cgr-public"], "administrator", id="no-administrator"),
         pytest.param([PRO_ONLY], ["cgr-public"], "Pro edition", id="edition"),
         pytest.param([stored(rclass="remote")], ["cgr-public"], "rclass 'remote', not 'virtual'", id="class"),
         pytest.param([stored(packageType="npm")], ["cgr-public"], "packageType 'npm', not 'docker'", id="package-type"),
