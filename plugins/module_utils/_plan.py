@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import re
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
@@ -16,6 +17,7 @@ Config = dict[str, t.Any]
 Action = t.Literal["none", "create", "update", "delete"]
 
 SECRET_SENT = "(sent, never shown)"
+_INTEGER = re.compile(r"-?\d+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,12 +49,36 @@ def validate_unique(names: t.Sequence[str]) -> None:
 
 
 def values_equal(left: t.Any, right: t.Any) -> bool:
-    """Return whether two values of a setting are equivalent. Services omit settings that are null or empty."""
+    """Return whether two values of a setting are equivalent.
+
+    Services omit settings that are null or empty. Templates make texts of booleans and numbers in ansible-core before 2.19.
+    """
     if left in (None, "", [], {}) and right in (None, "", [], {}):
         return True
     if isinstance(left, dict) and isinstance(right, dict):
         return all(values_equal(left.get(name), right.get(name)) for name in left.keys() | right.keys())
-    return bool(left == right)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(values_equal, left, right))
+    return bool(left == right or left == typed_like(left, right) or typed_like(right, left) == right)
+
+
+def typed_like(stored: t.Any, value: t.Any) -> t.Any:
+    """Return the value with the type of the stored value, if it is the text of a boolean or number, else unchanged."""
+    if isinstance(stored, dict) and isinstance(value, dict):
+        return {name: typed_like(stored.get(name), nested) for name, nested in value.items()}
+    if not isinstance(value, str):
+        return value
+    if isinstance(stored, bool):
+        boolean = parse_bool(value)
+        return value if boolean is None else boolean
+    if isinstance(stored, int) and _INTEGER.fullmatch(value.strip()):
+        return int(value)
+    return value
+
+
+def parse_bool(text: str) -> bool | None:
+    """Return the boolean that a text stands for, or None."""
+    return {"true": True, "false": False}.get(text.strip().lower())
 
 
 def plan_present(
@@ -73,6 +99,7 @@ def plan_present(
     if current is None:
         return Plan("create", {**desired, **secret}, {}, {**desired, **redacted})
     differing = {name: value for name, value in desired.items() if not values_equal(current.get(name), value)}
+    differing = {name: typed_like(current.get(name), value) for name, value in differing.items()}
     before = {name: current.get(name) for name in differing}
     if secret and (force_secret or marker in differing):
         return Plan("update", {**differing, **secret}, before, {**differing, **redacted})

@@ -78,6 +78,11 @@ options:
       - Other settings, with the names and values of Artifactory's REST API, for example C(enableTokenAuthentication),
         C(blockMismatchingMimeTypes) or C(retrievalCachePeriodSecs).
       - Nested objects are merged into the current ones.
+      - The text of a boolean or number is equal to the boolean or number.
+      - Values that Artifactory does not return as they were sent are sent only with a new repository, or with other differences of the same
+        setting. Examples are the values of sensitive C(customHttpHeaders), and C(v3FeedUrl) in some versions.
+      - The module warns if C(v3FeedUrl) of a NuGet repository leads elsewhere than O(url). Artifactory would get packages from there. The
+        default of C(v3FeedUrl) is the feed of C(nuget.org).
       - After a change, the module reads the repository back and fails if a setting was not stored. Artifactory itself silently ignores
         settings that it does not have.
     type: dict
@@ -238,6 +243,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
     plan_repository,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._snapshot import RepositorySnapshot
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._stored_values import nuget_warning
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     create_artifactory_session,
     exit_bulk,
@@ -273,7 +279,9 @@ def desired_repository(params: dict[str, t.Any]) -> Config:
     return desired_config("remote", params, typed)
 
 
-def make_plan(snapshot: RepositorySnapshot, item: dict[str, t.Any], desired: Config) -> tuple[Config, Plan]:
+def make_plan(
+    module: AnsibleModule, snapshot: RepositorySnapshot, item: dict[str, t.Any], desired: Config
+) -> tuple[Config, Plan]:
     """Return the configuration after the change, and the plan. Sends no writes."""
     current = snapshot.get(item["key"])
     if item["state"] == "absent":
@@ -281,6 +289,8 @@ def make_plan(snapshot: RepositorySnapshot, item: dict[str, t.Any], desired: Con
     secret = {"password": item["password"]} if item["password"] else None
     force_secret = item["update_password"] == "always"
     plan = plan_repository(snapshot, current, desired, needed="url", secret=secret, force_secret=force_secret)
+    if warning := nuget_warning(current, desired):
+        module.warn(warning)
     return desired, plan
 
 
@@ -292,7 +302,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     snapshot = RepositorySnapshot(api, bulk=module.params["repositories"] is not None)
 
     def plan(key: str) -> tuple[Config, Plan]:
-        return make_plan(snapshot, items[key], desired[key])
+        return make_plan(module, snapshot, items[key], desired[key])
 
     results = apply_all(snapshot, list(items), plan, check_mode=module.check_mode)
     return exit_bulk(module, "repositories", results, list(items))

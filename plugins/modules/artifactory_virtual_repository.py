@@ -85,6 +85,7 @@ options:
     description:
       - Other settings, with the names and values of Artifactory's REST API, for example C(includesPattern),
         C(virtualRetrievalCachePeriodSecs) or C(resolveDockerTagsByTimestamp).
+      - The text of a boolean or number is equal to the boolean or number.
       - After a change, the module reads the repository back and fails if a setting was not stored. Artifactory itself silently ignores
         settings that it does not have.
     type: dict

@@ -13,13 +13,17 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
     RepositoriesApi,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._snapshot import RepositorySnapshot
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._stored_values import (
+    differing_settings,
+    same_package_type,
+    typed_settings,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import (
     Config,
     Plan,
     plan_absent,
     plan_present,
-    settings_not_applied,
 )
 
 _IMMUTABLE = ("rclass", "packageType")
@@ -39,7 +43,7 @@ def desired_config(rclass: str, params: t.Mapping[str, t.Any], typed: t.Mapping[
     identity = {"key": params["key"], "rclass": rclass, "packageType": params["package_type"].lower()}
     return {
         **identity,
-        **params["settings"],
+        **typed_settings(params["settings"]),
         **{name: value for name, value in typed.items() if value not in (None, "")},
     }
 
@@ -66,7 +70,8 @@ def plan_repository(
         return plan_present(None, desired, secret=secret)
     _validate_type_unchanged(current, desired, _IMMUTABLE)
     _require_full_config(current, desired)
-    changeable = {name: value for name, value in _merge_nested(current, desired).items() if name not in _IMMUTABLE}
+    differing = differing_settings(current, _merge_nested(current, desired))
+    changeable = {name: value for name, value in differing.items() if name not in _IMMUTABLE}
     return plan_present(current, changeable, secret=secret, force_secret=force_secret, marker="username")
 
 
@@ -89,7 +94,7 @@ def send_plan(api: RepositoriesApi, key: str, plan: Plan) -> None:
 def verify_applied(key: str, plan: Plan, stored: Config | None) -> None:
     """Raise PullThroughError if settings were not stored: the server silently ignores settings that it does not have."""
     sent = {name: value for name, value in plan.payload.items() if name not in SECRETS}
-    lost = settings_not_applied(sent, stored or {})
+    lost = sorted(differing_settings(stored or {}, sent))
     # A username that is neither the old nor the new one was written by a concurrent run. The caller must read it again.
     if "username" in lost and (stored or {}).get("username") not in (None, "", plan.before.get("username")):
         lost.remove("username")
@@ -103,7 +108,7 @@ def verify_applied(key: str, plan: Plan, stored: Config | None) -> None:
 def _validate_type_unchanged(current: Config | None, desired: Config, names: t.Iterable[str]) -> None:
     """Raise InputError if the repository exists and differs in one of the settings names, which cannot be changed."""
     for name in names:
-        if current is not None and str(current.get(name)).lower() != desired[name]:
+        if current is not None and not same_package_type(current.get(name), desired[name]):
             raise InputError(
                 f"The repository {desired['key']} exists with {name} {current.get(name)!r}, not {desired[name]!r}, and that cannot be changed.",
                 hint="Choose another key, or delete that repository yourself: this module does not recreate repositories.",

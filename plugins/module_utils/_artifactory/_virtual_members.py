@@ -13,6 +13,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
     MAX_KEY_LENGTH,
     validate_key,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._stored_values import same_package_type
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 
@@ -65,7 +66,7 @@ def validate_member_kinds(desired: Config, members: t.Mapping[str, Config]) -> N
     key, package_type = desired["key"], desired["packageType"]
     for member in sorted(members.keys() & set(desired["repositories"])):
         kind = str(members[member].get("packageType")).lower()
-        if package_type not in (kind, _ANY_TYPE):
+        if package_type != _ANY_TYPE and not same_package_type(kind, package_type):
             raise InputError(
                 f"The repository {member} has packageType {kind!r}, and {key} has {package_type!r}.",
                 hint="All members of a virtual repository must have its package type.",

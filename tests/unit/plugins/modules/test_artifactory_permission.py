@@ -220,7 +220,7 @@ def test_unset_users_and_groups_stay_as_they_are(
         "users": {name: section["actions"]["users"][name] for name in users},
         "groups": {name: section["actions"]["groups"][name] for name in groups},
     }
-    after = now(**{"actions": actions, "repositories": ["other"]}) if part else None
+    after = now(actions=actions, repositories=["other"]) if part else None
     after = after or now({"actions": actions, "targets": {"other": EVERYTHING}})
     transport = ScriptedTransport(version, now(), DONE, after)
     result = run_module(module, transport, **CREDENTIALS, name="pull it", repositories=["other"], **options)

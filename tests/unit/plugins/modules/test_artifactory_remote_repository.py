@@ -45,6 +45,7 @@ STORED = {
     "includesPattern": "**/*",
     "contentSynchronisation": {"enabled": False, "statistics": {"enabled": True}},
 }
+SYMBOLS = "https://symbols.nuget.org/download/symbols"
 WRITTEN = ScriptedResponse(200, "Successfully created repository 'cgr-private' \n")
 
 
@@ -113,16 +114,22 @@ def test_update_password_always(run_module):
 
 def test_nested_objects_are_merged(run_module):
     transport = ScriptedTransport(
-        stored(), WRITTEN, stored(contentSynchronisation={"enabled": True, "statistics": {"enabled": True}})
+        stored(),
+        WRITTEN,
+        stored(contentSynchronisation={**STORED["contentSynchronisation"], "properties": {"enabled": True}}),
     )
     run_module(
         artifactory_remote_repository,
         transport,
         **CREDENTIALS,
         key="cgr-private",
-        settings={"contentSynchronisation": {"enabled": True}},
+        settings={"contentSynchronisation": {"properties": {"enabled": True}}},
     )
-    assert transport.json_body(1)["contentSynchronisation"] == {"enabled": True, "statistics": {"enabled": True}}
+    assert transport.json_body(1)["contentSynchronisation"] == {
+        "enabled": False,
+        "statistics": {"enabled": True},
+        "properties": {"enabled": True},
+    }
 
 
 def test_a_setting_that_is_not_stored_is_an_error(run_module):
@@ -344,3 +351,141 @@ def test_an_absent_repository_that_is_absent_already_has_no_settings(run_module)
     assert result["repositories"] == [
         {"key": "a", "failed": False, "changed": False, "repository": {}, "diff": {"before": {}, "after": {}}}
     ]
+
+
+TYPED = {
+    "retrievalCachePeriodSecs": 7200,
+    "maxUniqueTags": 3,
+    "bypassHeadRequests": True,
+    "contentSynchronisation": {"enabled": False, "statistics": {"enabled": False}},
+    "dockerProjectId": "30",
+}
+TEXTS = {
+    "retrievalCachePeriodSecs": "7200",
+    "maxUniqueTags": "3",
+    "bypassHeadRequests": "True",
+    "contentSynchronisation": {"statistics": {"enabled": "false"}},
+    "dockerProjectId": 30,
+}
+
+
+def test_texts_of_numbers_and_booleans_are_no_change(run_module):
+    options = {**CREDENTIALS, "key": "cgr-private", "settings": TEXTS}
+    assert run_module(artifactory_remote_repository, ScriptedTransport(stored(**TYPED)), **options)["changed"] is False
+
+
+def test_texts_are_sent_with_the_type_of_the_stored_value(run_module):
+    before = {**TYPED, "retrievalCachePeriodSecs": 60, "bypassHeadRequests": False, "hardFail": True}
+    transport = ScriptedTransport(stored(**before), WRITTEN, stored(**TYPED, hardFail=False))
+    options = {**CREDENTIALS, "key": "cgr-private", "settings": {**TEXTS, "hardFail": "false"}}
+    assert run_module(artifactory_remote_repository, transport, **options)["changed"] is True
+    assert transport.json_body(1) == {
+        "key": "cgr-private",
+        "retrievalCachePeriodSecs": 7200,
+        "bypassHeadRequests": True,
+        "hardFail": False,
+    }
+
+
+def test_texts_are_typed_for_a_new_repository(run_module):
+    transport = ScriptedTransport(ABSENT, LICENSE, WRITTEN, stored(**TYPED))
+    options = {**OPTIONS, "settings": {**TEXTS, "includesPattern": "**/*"}, "description": "Images"}
+    assert run_module(artifactory_remote_repository, transport, **options)["changed"] is True
+    sent = transport.json_body(2)
+    assert (sent["retrievalCachePeriodSecs"], sent["bypassHeadRequests"], sent["maxUniqueTags"]) == (7200, True, 3)
+    assert sent["contentSynchronisation"] == {"statistics": {"enabled": False}}
+
+
+HEADERS = [{"name": "X-Key", "value": "clear", "sensitive": True}]
+
+
+@pytest.mark.parametrize(
+    ("package_type", "settings", "read"),
+    [
+        pytest.param("yum", {}, {"packageType": "rpm"}, id="package-type"),
+        pytest.param("terraform", {"bypassHeadRequests": False}, {"bypassHeadRequests": True}, id="forced"),
+        pytest.param("docker", {"environments": ["DEV"]}, {"environments": []}, id="environments-without-a-project"),
+        pytest.param(
+            "generic",
+            {"customHttpHeaders": HEADERS},
+            {"customHttpHeaders": [{**HEADERS[0], "value": "AM.cipher"}]},
+            id="encrypted-header",
+        ),
+        pytest.param(
+            "generic",
+            {"customHttpHeaders": [{"name": "X-Plain", "value": "a"}]},
+            {"customHttpHeaders": [{"name": "X-Plain", "value": "a", "sensitive": False}]},
+            id="added-keys-in-a-list",
+        ),
+        pytest.param(
+            "docker",
+            {"contentSynchronisation": {"enabled": True, "properties": {"enabled": True}}},
+            {
+                "contentSynchronisation": {
+                    "enabled": False,
+                    "properties": {"enabled": True},
+                    "statistics": {"enabled": False},
+                }
+            },
+            id="added-keys-in-an-object",
+        ),
+        pytest.param("nuget", {"v3FeedUrl": "https://cgr.dev/v3/index.json"}, {}, id="feed-that-is-not-shown"),
+        pytest.param("nuget", {"symbolServerUrl": "https://cgr.dev/s"}, {"symbolServerUrl": ""}, id="symbols"),
+        pytest.param("nuget", {"symbolServerUrl": ""}, {"symbolServerUrl": SYMBOLS}, id="empty-restores-the-default"),
+    ],
+)
+def test_a_value_that_the_server_rewrites_is_stored_and_no_change(run_module, package_type, settings, read):
+    config = remote_config("cgr-private", **{"packageType": package_type, **read})
+    options = {**CREDENTIALS, "key": "cgr-private", "url": "https://cgr.dev/"}
+    options.update(package_type=package_type, settings=settings)
+    created = ScriptedTransport(ABSENT, LICENSE, WRITTEN, ScriptedResponse(200, config))
+    result = run_module(artifactory_remote_repository, created, **options)
+    assert (result.get("msg"), result["changed"]) == (None, True)
+    assert created.json_body(2).items() >= settings.items()
+    again = ScriptedTransport(ScriptedResponse(200, config))
+    assert run_module(artifactory_remote_repository, again, **options)["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("settings", "read"),
+    [
+        pytest.param({"environments": ["DEV"], "projectKey": "team"}, {}, id="environments-of-a-project"),
+        pytest.param({"bypassHeadRequests": False}, {"bypassHeadRequests": True}, id="head-requests-of-docker"),
+        pytest.param(
+            {"customHttpHeaders": [{"name": "X-Key", "value": "b"}]},
+            {"customHttpHeaders": [{"name": "X-Key", "value": "a"}]},
+            id="header",
+        ),
+        pytest.param({"v3FeedUrl": "https://cgr.dev/v3"}, {"v3FeedUrl": "https://api.nuget.org/v3"}, id="feed"),
+    ],
+)
+def test_a_value_that_differs_is_still_a_change(run_module, settings, read):
+    transport = ScriptedTransport(stored(**read))
+    options = {**CREDENTIALS, "key": "cgr-private", "settings": settings}
+    result = run_module(artifactory_remote_repository, transport, check=True, **options)
+    assert result["diff"]["after"] == settings
+
+
+CHAINGUARD_FEED = "https://libraries.cgr.dev/dotnet/v3/index.json"
+GALLERY_FEED = "https://api.nuget.org/v3/index.json"
+
+
+@pytest.mark.parametrize(
+    ("url", "settings", "read", "warning"),
+    [
+        pytest.param(CHAINGUARD_FEED, {"v3FeedUrl": CHAINGUARD_FEED}, None, "", id="set"),
+        pytest.param(CHAINGUARD_FEED, {}, None, f"gets NuGet packages from {GALLERY_FEED}", id="created-without"),
+        pytest.param(CHAINGUARD_FEED, {"v3FeedUrl": ""}, {"v3FeedUrl": GALLERY_FEED}, GALLERY_FEED, id="empty"),
+        pytest.param(CHAINGUARD_FEED, {}, {"v3FeedUrl": GALLERY_FEED}, "because v3FeedUrl leads there", id="default"),
+        pytest.param(CHAINGUARD_FEED, {}, {}, "", id="not-shown"),
+        pytest.param("https://www.nuget.org/", {}, None, "", id="gallery"),
+        pytest.param("http://127.0.0.1:1/", {"v3FeedUrl": "http://127.0.0.1:2/"}, None, "127.0.0.1:2", id="ports"),
+    ],
+)
+def test_a_nuget_feed_elsewhere_than_the_url_is_a_warning(run_module, url, settings, read, warning):
+    current = ABSENT if read is None else ScriptedResponse(200, remote_config("n", packageType="nuget", **read))
+    transport = ScriptedTransport(*([current, LICENSE] if read is None else [current]))
+    options = {**CREDENTIALS, "key": "n", "package_type": "nuget", "url": url, "settings": settings}
+    result = run_module(artifactory_remote_repository, transport, check=True, **options)
+    assert len(result["warnings"]) == bool(warning)
+    assert warning in "".join(result["warnings"])
