@@ -29,10 +29,12 @@ class Mistake:
     """The wrong variables of a host. messages: texts that the failure has to contain. variables: see LabClient.variables().
 
     public, private: overrides of the two sources. The mistake is in the second one if possible, since nothing may be
-    written for the first one either.
+    written for the first one either. fails: the source that fails alone, because the mistake is found by reading a
+    service; the other one is set up. Empty if the whole run stops before it writes anything.
     """
 
     messages: tuple[str, ...]
+    fails: str = ""
     sources: tuple[str, ...] = BOTH
     variables: Json = dataclasses.field(default_factory=dict)
     public: Json = dataclasses.field(default_factory=dict)
@@ -52,17 +54,19 @@ MISTAKES = {
         ("no access to an organization 'missing.example.net'",), variables={"organization": "missing.example.net"}
     ),
     "no-organization": Mistake(("pull_through_organization",), variables={"organization": ""}),
-    "unknown-private-image": Mistake(("example.com has no nonsense",), private={"images": ["nonsense"]}),
-    "unknown-public-image": Mistake(("chainguard/nonsense",), public={"images": ["chainguard/nonsense:latest"]}),
+    "unknown-private-image": Mistake(("example.com has no nonsense",), "private", private={"images": ["nonsense"]}),
+    "unknown-public-image": Mistake(("chainguard/nonsense",), "public", public={"images": ["chainguard/nonsense:latest"]}),
     "long-ttl": Mistake(("ttl", "at most 8760h", "'9000h'"), variables={"token_ttl": "9000h"}),
     "unreadable-ttl": Mistake(("ttl is not a duration", "'a month'", "720h"), variables={"token_ttl": "a month"}),
     "early-rotation": Mistake(("renew_before (30d)", "less than ttl (720h)"), variables={"token_renew_before": "30d"}),
     "other-class": Mistake(
         ("taken-local", "rclass 'local', not 'remote'", "cannot be changed"),
+        "private",
         private={"key": "taken-local"},
     ),
     "other-package-type": Mistake(
         ("taken-npm", "packageType 'npm', not 'docker'", "cannot be changed"),
+        "private",
         private={"key": "taken-npm"},
     ),
     "wrong-token": Mistake(("status 401", "artifactory_access_token"), variables={"artifactory_access_token": "wrong"}),
@@ -80,10 +84,12 @@ MISTAKES = {
 
 @dataclasses.dataclass(frozen=True)
 class FailedRun:
-    """A run with mistakes, and what it wrote."""
+    """A run with mistakes, what it wrote, and what there was afterward."""
 
     run: Run
     writes: list[Json]
+    repositories: dict[str, Json] = dataclasses.field(default_factory=dict)
+    pull_tokens: list[Json] = dataclasses.field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +105,7 @@ def failed(running_lab: LabClient, running_plain_lab: LabClient, run_playbook: P
     with serve_redirects(lab.artifactory_url) as http_url:
         inventory = {name: host_variables(name, lab, free_edition, http_url) for name in MISTAKES}
         run = run_playbook("cgr.pull_through.setup", {"pull_through_hosts": "all"}, "-vvv", inventory=inventory)
-    return FailedRun(run, lab.writes(before) + free_edition.writes())
+    return FailedRun(run, lab.writes(before) + free_edition.writes(), lab.repositories(), lab.pull_tokens())
 
 
 def host_variables(name: str, lab: LabClient, free_edition: LabClient, http_url: str) -> Json:
@@ -130,15 +136,28 @@ def test_no_mistake_ends_with_a_traceback(failed: FailedRun) -> None:
     assert re.findall(".*Traceback.*", failed.run.output) == []
 
 
+def keys_of(name: str) -> dict[str, str]:
+    """Return the repository keys of the two sources of a host."""
+    return {"public": f"public-{name}", "private": MISTAKES[name].private.get("key", f"private-{name}")}
+
+
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_writes_nothing_to_artifactory(failed: FailedRun, name: str) -> None:
-    keys = {f"public-{name}", MISTAKES[name].private.get("key", f"private-{name}")}
-    writes = [entry for entry in failed.writes if keys & set(unquote(entry["path"]).split("/"))]
+def test_a_mistake_writes_nothing_for_its_source(failed: FailedRun, name: str) -> None:
+    keys, fails = keys_of(name), MISTAKES[name].fails
+    failing = {keys[fails]} if fails else set(keys.values())
+    writes = [entry for entry in failed.writes if failing & set(unquote(entry["path"]).split("/"))]
     assert [(entry["method"], entry["path"]) for entry in writes] == []
 
 
-def test_no_mistake_writes_anything_to_chainguard(failed: FailedRun) -> None:
-    assert [(entry["method"], entry["path"]) for entry in failed.writes if entry["service"] == "api"] == []
+@pytest.mark.parametrize("name", [name for name in MISTAKES if MISTAKES[name].fails])
+def test_a_source_that_fails_alone_does_not_stop_the_other(failed: FailedRun, name: str) -> None:
+    (other,) = (key for source, key in keys_of(name).items() if source != MISTAKES[name].fails)
+    assert other in failed.repositories
+
+
+def test_a_pull_token_is_issued_only_for_a_source_without_a_mistake(failed: FailedRun) -> None:
+    consumers = [token["description"].rpartition("/")[2] for token in failed.pull_tokens]
+    assert consumers == [keys_of(name)["private"] for name in MISTAKES if MISTAKES[name].fails == "public"]
 
 
 def test_ca_path_fixes_an_untrusted_certificate(lab: LabClient, run_playbook: PlaybookRunner, tmp_path: Path) -> None:
