@@ -11,13 +11,16 @@ class ModuleDocFragment:
 options:
   artifactory_url:
     description:
-      - Base URL of Artifactory, such as V(https://myproject.jfrog.io). A trailing V(/artifactory) is ignored.
-      - Use the final URL. Redirects are not followed, because they turn a write into a read.
+      - Base URL of Artifactory, such as V(https://myproject.jfrog.io). The URL of a page of the UI is also accepted. The path from
+        V(/artifactory) or V(/ui) on, the query and the fragment are ignored.
+      - Use the final URL. Redirects are not followed, because they turn a write into a read. The error names the URL to use.
       - Falls back to the environment variable E(ARTIFACTORY_URL).
     type: str
   artifactory_access_token:
     description:
-      - Access token. To manage repositories, use the token of an administrator.
+      - Access token. To manage repositories, use the token of an administrator of the platform, or for repositories of a project the token
+        of an administrator of that project.
+      - API keys are not accepted here. Set them as O(artifactory_password).
       - Falls back to the environment variable E(ARTIFACTORY_ACCESS_TOKEN).
     type: str
   artifactory_username:

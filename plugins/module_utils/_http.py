@@ -67,7 +67,10 @@ class Transport(t.Protocol):
 
 def redact_url(url: str) -> str:
     """Return the URL without user, password, query (which can be a signature) and fragment."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(a URL that is not valid)"
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 

@@ -11,7 +11,7 @@ import email.utils
 import json
 import time
 import typing as t
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._connection_errors import SET_CLIENT_CERT
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
@@ -61,6 +61,7 @@ class ApiErrorParser(t.Protocol):
     """Reads the error responses of one service."""
 
     name: str
+    url_option: str
 
     def response_message(self, response: Response) -> str:
         """Return the message of an error response."""
@@ -176,7 +177,7 @@ class ApiSession:
         return decoded
 
     def _error(self, request: Request, response: Response) -> HTTPStatusError:
-        response_message, hint = self._explain(response)
+        response_message, hint = self._explain(request, response)
         return HTTPStatusError(
             response.status,
             response_message,
@@ -187,13 +188,21 @@ class ApiSession:
             unprocessed=response.status == 429 or self.service.is_retryable(response),
         )
 
-    def _explain(self, response: Response) -> tuple[str, str]:
+    def _explain(self, request: Request, response: Response) -> tuple[str, str]:
         """Return the message and the hint for an error response."""
         if response.status < 400:
-            hint = f"Set the URL of {self.service.name} to the target. Redirects are not followed, because they lose writes."
-            return f"a redirect to {redact_url(response.headers.get('Location', ''))}", hint
+            return self._explain_redirect(request, response)
         if not is_html(response.headers):
             return self.service.response_message(response), self.service.hint(response)
         page = describe_html(response.text)
         # nginx sends this page instead of failing the TLS handshake.
         return page, SET_CLIENT_CERT if "SSL certificate" in page else self.service.hint(response)
+
+    def _explain_redirect(self, request: Request, response: Response) -> tuple[str, str]:
+        target = redact_url(urljoin(request.url, response.headers.get("Location", "")))
+        path = redact_url(request.url).removeprefix(self.base_url)
+        # A target with another path is another page, such as a login page.
+        has_same_path = target.endswith(path)
+        base_url = target.removesuffix(path)
+        fix = f"Set {self.service.url_option} to {base_url}." if has_same_path else f"Check {self.service.url_option}."
+        return f"a redirect to {target}", f"{fix} Redirects are not followed, because they lose writes."

@@ -15,9 +15,13 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.cgr.pull_through.plugins.module_utils import _http
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import (
+    ApiCredentials,
+    parse_base_url,
+    validate_access_token,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import ArtifactoryService
 from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import ClientCert, load_client_cert
-from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import basic_authorization
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     InputError,
     PullThroughError,
@@ -25,6 +29,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import validate_unique
+from ansible_collections.cgr.pull_through.plugins.module_utils._secrets import clean_secrets
 
 if t.TYPE_CHECKING:
     from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import Sts
@@ -45,6 +50,7 @@ def require_libraries(module: AnsibleModule, *more: tuple[str, str | None]) -> N
 def run(module: AnsibleModule, function: t.Callable[[AnsibleModule], dict[str, t.Any]]) -> None:
     """Call function and end the module with its result, or with the PullThroughError that it raised."""
     try:
+        clean_secrets(module)
         result = function(module)
     except PullThroughError as exc:
         module.fail_json(msg=str(exc), error=exc.details())
@@ -124,22 +130,23 @@ def _client_cert(module: AnsibleModule, *artifactory_urls: str) -> ClientCert | 
 
 
 def artifactory_base_url(module: AnsibleModule) -> str:
-    """Return artifactory_url without the suffix /artifactory. Raises InputError."""
+    """Return the base URL in artifactory_url, which can be the URL of a page of the UI. Raises InputError."""
     if not module.params["artifactory_url"]:
         raise InputError(
             "artifactory_url is missing.",
             hint="Set it to the base URL, such as https://myproject.jfrog.io, or set ARTIFACTORY_URL.",
         )
-    return _http.validate_base_url(module.params["artifactory_url"], "artifactory_url").removesuffix("/artifactory")
+    return _http.validate_base_url(parse_base_url(module.params["artifactory_url"]), "artifactory_url")
 
 
 def create_artifactory_session(module: AnsibleModule, transport: _http.Transport | None = None) -> ApiSession:
     """Return a session with Artifactory. Sends no requests; raises InputError if credentials are missing."""
     params = module.params
     if params["artifactory_access_token"]:
-        authorization = f"Bearer {params['artifactory_access_token']}"
+        validate_access_token(params["artifactory_access_token"])
+        credentials = ApiCredentials(params["artifactory_access_token"])
     elif params["artifactory_username"] and params["artifactory_password"]:
-        authorization = basic_authorization(params["artifactory_username"], params["artifactory_password"])
+        credentials = ApiCredentials("", params["artifactory_username"], params["artifactory_password"])
     else:
         raise InputError(
             "Credentials for Artifactory are missing.",
@@ -147,9 +154,9 @@ def create_artifactory_session(module: AnsibleModule, transport: _http.Transport
         )
     return ApiSession(
         artifactory_base_url(module),
-        ArtifactoryService(),
+        ArtifactoryService(credentials),
         transport=transport or make_transport(module),
-        authorization=lambda: authorization,
+        authorization=lambda: credentials.authorization,
     )
 
 

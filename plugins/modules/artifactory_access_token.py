@@ -145,9 +145,9 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import A
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._access_tokens import (
     TokensApi,
     build_scope,
-    decode_username,
     validate_token_id,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import decode_username
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     create_artifactory_session,

@@ -22,7 +22,10 @@ extends_documentation_fragment:
   - cgr.pull_through._attributes.info
 options:
   repository_keys:
-    description: Return only these repositories. Keys that do not exist are ignored.
+    description:
+      - Return only these repositories. Keys that do not exist are ignored.
+      - An administrator of a project can read the repositories of that project in this way. Reading all repositories requires an administrator
+        of the platform.
     type: list
     elements: str
   rclass:
@@ -103,17 +106,18 @@ SPEC: dict[str, dict[str, t.Any]] = {
 
 
 def matches(repository: Config, params: dict[str, t.Any]) -> bool:
-    """Return whether a repository matches the options."""
+    """Return whether a repository has the class and package type of the options."""
     conditions = {"rclass": params["rclass"], "packageType": params["package_type"] and params["package_type"].lower()}
-    is_of_kind = all(not value or str(repository.get(name)).lower() == value for name, value in conditions.items())
-    return is_of_kind and (params["repository_keys"] is None or repository["key"] in params["repository_keys"])
+    return all(not value or str(repository.get(name)).lower() == value for name, value in conditions.items())
 
 
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
-    """Read all repositories, filter them and apply the query."""
+    """Read the repositories, filter them and apply the query."""
     query = compile_query(module.params["query"]) if module.params["query"] else None
     api = RepositoriesApi(create_artifactory_session(module))
-    repositories = [repository for repository in api.list_all() if matches(repository, module.params)]
+    keys = module.params["repository_keys"]
+    read = api.list_all() if keys is None else api.list_by_keys(keys)
+    repositories = [repository for repository in read if matches(repository, module.params)]
     result: dict[str, t.Any] = {"changed": False, "repositories": repositories}
     if query is not None:
         result["result"] = query(repositories)

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 import typing as t
 
@@ -70,13 +68,3 @@ def build_scope(scope: str | None, groups: t.Sequence[str] | None) -> str:
     if scope and len(scope) > _MAX_SCOPE_LENGTH:
         raise InputError(f"The scope has {len(scope)} characters; at most {_MAX_SCOPE_LENGTH} are allowed.")
     return scope or USER_SCOPE
-
-
-def decode_username(token: str) -> str:
-    """Return the user name in the subject of a token; empty if it has none."""
-    try:
-        payload = token.split(".")[1]
-        subject = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"]
-        return str(subject).partition("/users/")[2]
-    except (ValueError, LookupError, TypeError):
-        return ""

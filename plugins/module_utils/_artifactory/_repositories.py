@@ -10,7 +10,15 @@ import re
 import typing as t
 from urllib.parse import quote, urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError, InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import (
+    ApiCredentials,
+    forbidden_hint,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    HTTPStatusError,
+    InputError,
+    PullThroughError,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, Response
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 
@@ -20,16 +28,23 @@ MAX_KEY_LENGTH = 64
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CACHE_SUFFIX = " (local file cache)"
+_WRITE_CONFLICTS = ("could not merge and save new descriptor", "could not update configuration")
 _NO_EDITION = "available only in Artifactory Pro"
 _SMART_REMOTE = "/artifactory/api/docker/"
 _BATCH_PATH = "/artifactory/api/v2/repositories/batch"
 SECRETS = ("password",)
+# The settings that every user can read.
+PARTIAL = frozenset({"key", "packageType", "description", "rclass", "url", "repositories"})
 
 
 class ArtifactoryService:
-    """Parses the error responses of Artifactory."""
+    """Parses the error responses of Artifactory. credentials: those of the session, to explain why they are rejected."""
 
     name = "Artifactory"
+    url_option = "artifactory_url"
+
+    def __init__(self, credentials: ApiCredentials | None = None) -> None:
+        self._credentials = credentials or ApiCredentials()
 
     def response_message(self, response: Response) -> str:
         decoded = response.json()
@@ -43,16 +58,17 @@ class ArtifactoryService:
         if _NO_EDITION in response.text:
             return "This API requires the Pro edition or higher. The server has another edition, or no active license."
         if response.status == 401:
-            return "Artifactory rejected the credentials (401). Check artifactory_access_token (expired, revoked, or of another server?) or user name and password."
-        if response.status == 403:
-            return "The user lacks the permission (403). Use the token of an administrator, or for repositories of an administrator of their project."
+            return self._credentials.unauthorized_hint(self.response_message(response))
+        if response.status in (402, 403):
+            return forbidden_hint(self.response_message(response))
         if response.status == 404:
-            return "Check artifactory_url: the base URL, without /artifactory/api or a repository key."
+            return "Check artifactory_url, the base URL of Artifactory."
         return ""
 
     def is_retryable(self, response: Response) -> bool:
-        # Two concurrent writes of the central configuration conflicted; the server asks to try again.
-        return response.status >= 400 and "Could not merge and save new descriptor" in response.text
+        # Two concurrent writes of the central configuration conflicted, and the server did nothing.
+        text = response.text.lower()
+        return response.status >= 400 and any(message in text for message in _WRITE_CONFLICTS)
 
 
 def _error_text(error: t.Mapping[str, t.Any]) -> str:
@@ -112,6 +128,22 @@ class RepositoriesApi:
         """Return the configuration of a repository without secrets, or None if it does not exist."""
         config = self._session.call("GET", _path(key), absent=no_such_repository)
         return None if config is None else normalize_config(config)
+
+    def list_by_keys(self, keys: t.Iterable[str]) -> list[Config]:
+        """Return the configurations of the repositories that exist, sorted by key.
+
+        Sends one request, or one per repository to a server before 7.61.3, and for an administrator of a project. Raises
+        PullThroughError if the user may read only a part of a configuration.
+        """
+        configs = self.readable_configurations()
+        get = self._get_complete if configs is None else configs.get
+        return [config for config in map(get, sorted(set(keys))) if config is not None]
+
+    def _get_complete(self, key: str) -> Config | None:
+        config = self.get(key)
+        if config is not None:
+            require_complete(config)
+        return config
 
     def list_all(self) -> list[Config]:
         """Return the configurations of all repositories, sorted by key.
@@ -192,6 +224,15 @@ class RepositoriesApi:
     def delete(self, key: str) -> None:
         """Delete a repository and its content. A repository that does not exist is not an error."""
         self._session.call("DELETE", _path(key), absent=no_such_repository)
+
+
+def require_complete(config: Config) -> None:
+    """Raise PullThroughError if the configuration is only the part that users who are not administrators can read."""
+    if set(config) <= PARTIAL:
+        raise PullThroughError(
+            f"Artifactory returned only a part of the configuration of {config['key']}, so it cannot be compared.",
+            hint="Use the token of an administrator, or for repositories of a project of an administrator of this project.",
+        )
 
 
 def _path(key: str) -> str:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
+    PARTIAL,
     SECRETS,
     RepositoriesApi,
+    require_complete,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._snapshot import RepositorySnapshot
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._stored_values import (
@@ -27,7 +29,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._plan import (
 )
 
 _IMMUTABLE = ("rclass", "packageType")
-_PARTIAL = frozenset({"key", "packageType", "description", "rclass", "url", "repositories"})
 
 
 def desired_config(rclass: str, params: t.Mapping[str, t.Any], typed: t.Mapping[str, t.Any]) -> Config:
@@ -69,7 +70,8 @@ def plan_repository(
             snapshot.require_admin()
         return plan_present(None, desired, secret=secret)
     _validate_type_unchanged(current, desired, _IMMUTABLE)
-    _require_full_config(current, desired)
+    if not set(desired) <= PARTIAL:
+        require_complete(current)
     differing = differing_settings(current, _merge_nested(current, desired))
     changeable = {name: value for name, value in differing.items() if name not in _IMMUTABLE}
     return plan_present(current, changeable, secret=secret, force_secret=force_secret, marker="username")
@@ -113,15 +115,6 @@ def _validate_type_unchanged(current: Config | None, desired: Config, names: t.I
                 f"The repository {desired['key']} exists with {name} {current.get(name)!r}, not {desired[name]!r}, and that cannot be changed.",
                 hint="Choose another key, or delete that repository yourself: this module does not recreate repositories.",
             )
-
-
-def _require_full_config(current: Config, desired: Config) -> None:
-    """Raise PullThroughError if the configuration is only the part that users who are not administrators can read."""
-    if set(current) <= _PARTIAL and not set(desired) <= _PARTIAL:
-        raise PullThroughError(
-            f"Artifactory returned only a part of the configuration of {desired['key']}, so it cannot be compared.",
-            hint="Use the token of an administrator, or for repositories of a project of an administrator of this project.",
-        )
 
 
 def _merge_nested(current: Config, desired: Config) -> Config:

@@ -24,6 +24,7 @@ class ChainguardService:
     """Reads the error responses of the Chainguard API."""
 
     name = "Chainguard"
+    url_option = "chainguard_api_url"
 
     def response_message(self, response: Response) -> str:
         decoded = response.json()

@@ -116,7 +116,13 @@ def test_nested_objects_are_merged(run_module):
     transport = ScriptedTransport(
         stored(),
         WRITTEN,
-        stored(contentSynchronisation={**STORED["contentSynchronisation"], "properties": {"enabled": True}}),
+        stored(
+            contentSynchronisation={
+                "enabled": False,
+                "statistics": {"enabled": True},
+                "properties": {"enabled": True},
+            }
+        ),
     )
     run_module(
         artifactory_remote_repository,

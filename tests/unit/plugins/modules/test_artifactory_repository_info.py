@@ -6,7 +6,14 @@ from __future__ import annotations
 
 import pytest
 from scripted import ScriptedResponse, ScriptedTransport
-from scripted_artifactory import ABSENT, BASE, CREDENTIALS, LICENSE, remote_config
+from scripted_artifactory import (
+    ABSENT,
+    BASE,
+    CREDENTIALS,
+    FORBIDDEN,
+    LICENSE,
+    remote_config,
+)
 
 from ansible_collections.cgr.pull_through.plugins.modules import artifactory_repository_info
 
@@ -41,6 +48,27 @@ def test_one_request_for_all_repositories(run_module):
 def test_filters(run_module, options, keys):
     result = run_module(artifactory_repository_info, ScriptedTransport(ALL), **CREDENTIALS, **options)
     assert [repository["key"] for repository in result["repositories"]] == keys
+
+
+def test_an_administrator_of_a_project_reads_repositories_by_key(run_module):
+    config = remote_config("team-a", projectKey="team")
+    transport = ScriptedTransport(FORBIDDEN, ScriptedResponse(200, config), ABSENT)
+    result = run_module(artifactory_repository_info, transport, **CREDENTIALS, repository_keys=["team-b", "team-a"])
+    assert result["repositories"] == [config]
+    assert [url.rpartition("/")[2] for _method, url in transport.calls] == ["configurations", "team-a", "team-b"]
+
+
+def test_a_part_of_a_configuration_is_an_error(run_module):
+    part = ScriptedResponse(200, remote_config("team-a"))
+    result = run_module(
+        artifactory_repository_info, ScriptedTransport(FORBIDDEN, part), **CREDENTIALS, repository_keys=["team-a"]
+    )
+    assert result["failed"] and "only a part of the configuration of team-a" in result["msg"]
+
+
+def test_all_repositories_require_an_administrator(run_module):
+    result = run_module(artifactory_repository_info, ScriptedTransport(FORBIDDEN), **CREDENTIALS)
+    assert result["failed"] and "administrator" in result["msg"]
 
 
 def test_query(run_module):
