@@ -72,6 +72,7 @@ class Failure:
     host: str = ""
     status: int = 0
     response_message: str = ""
+    code: str = ""
     is_html: bool = False
     is_token_service: bool = False
 
@@ -90,7 +91,9 @@ class Failure:
                 failure, problem="error_response", status=error.status, response_message=error.response_message
             )
         if isinstance(error, DownloadError):
-            return dataclasses.replace(failure, is_html=error.html, is_token_service=error.by_token_service)
+            return dataclasses.replace(
+                failure, code=error.code, is_html=error.html, is_token_service=error.by_token_service
+            )
         if isinstance(error, InvalidContentError):
             return dataclasses.replace(failure, problem=error.reason)
         if isinstance(error, TransportError):
@@ -102,13 +105,14 @@ class Failure:
 
 @dataclasses.dataclass(frozen=True)
 class UpstreamResponse:
-    """The response of the upstream to the same request. status and message: of an error response."""
+    """The response of the upstream to the same request. status, message and code: of an error response."""
 
     state: UpstreamState = "not_queried"
     host: str = ""
     anonymous: bool = False
     status: int = 0
     message: str = ""
+    code: str = ""
 
     @classmethod
     def from_query(
@@ -118,7 +122,8 @@ class UpstreamResponse:
         if available:
             return cls("available", host, anonymous)
         if isinstance(error, HTTPStatusError):
-            return cls("error_response", host, anonymous, error.status, error.response_message)
+            code = error.code if isinstance(error, DownloadError) else ""
+            return cls("error_response", host, anonymous, error.status, error.response_message, code)
         return cls("not_queried" if error is None else "failed", host, anonymous)
 
 

@@ -15,11 +15,14 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._http import Stre
 
 MAX_ERROR_SIZE = 64 << 10
 
+# The policies of Chainguard Libraries, such as POLICY_COOLDOWN.
+_BLOCK_CODES = ("POLICY_", "MALWARE_")
+
 
 class DownloadError(HTTPStatusError):
     """A response with another status than expected.
 
-    code: the registry's error code, such as MANIFEST_UNKNOWN. Empty if there is none.
+    code: the registry's error code, such as MANIFEST_UNKNOWN, or the policy that blocks a version. Empty if there is none.
     html: whether the response is an HTML page, so not from the expected service.
     by_token_service: whether the response is from the registry's token service and not from the registry.
     """
@@ -41,12 +44,17 @@ class DownloadError(HTTPStatusError):
         self.html = html
         self.by_token_service = by_token_service
 
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the upstream names a policy that blocks the content. It is for npm only that the status is 403."""
+        return self.status in (403, 409) and self.code.startswith(_BLOCK_CODES)
+
     def details(self) -> dict[str, t.Any]:
         return {**super().details(), "code": self.code}
 
 
 def parse_error_response(response: StreamedResponse, url: str, *, by_token_service: bool = False) -> DownloadError:
-    """Return the error for a response without success. Its message is read from either JSON form, or is the text."""
+    """Return the error for a response without success. Its message is read from a JSON form, or is the text."""
     text = response.read(MAX_ERROR_SIZE).decode("utf-8", "replace")
     html, code = is_html(response.headers, text), ""
     if html:
@@ -54,6 +62,8 @@ def parse_error_response(response: StreamedResponse, url: str, *, by_token_servi
     elif errors := _json_errors(text):
         response_message = "; ".join(str(error.get("message") or error.get("code") or error) for error in errors)
         code = next((str(error["code"]) for error in errors if error.get("code")), "")
+    elif block := _json_block(text):
+        code, response_message = block
     else:
         response_message = text
     return DownloadError(
@@ -73,3 +83,14 @@ def _json_errors(text: str) -> list[dict[str, t.Any]]:
     except (ValueError, KeyError, TypeError):
         return []
     return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+
+
+def _json_block(text: str) -> tuple[str, str] | None:
+    """Return the policy and the message of a blocked version; None for another response."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict) or not isinstance(body.get("reason"), str) or not body["reason"]:
+        return None
+    return body["reason"], str(body.get("message") or body.get("error") or body["reason"])

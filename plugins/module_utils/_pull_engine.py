@@ -141,6 +141,8 @@ class PullResult(abc.ABC, t.Generic[JobT]):
         is_direct = not self.job.repository and not self.job.client.credentials.is_anonymous
         if not is_direct or not isinstance(cause, DownloadError):
             return False
+        if cause.is_blocked:
+            return False  # by a policy, which does not change within seconds
         return cause.status in (_TOKEN_DENIED if cause.by_token_service else _DENIED)
 
     def fail(self, stage: Stage, error: PullThroughError) -> None:

@@ -102,6 +102,7 @@ options:
   artifacts:
     description:
       - Artifacts to pull, in the notation of the ecosystem. Without a version, the newest version in the index is pulled.
+        If the upstream withholds it, because of a policy, an older version is pulled, see RV(artifacts[].withheld).
       - For V(maven), V(GROUP:ARTIFACT) or V(GROUP:ARTIFACT:VERSION). Pulls the POM and the file that it describes.
       - For V(pypi), V(NAME) or V(NAME==VERSION). Pulls one file, preferably a wheel for all platforms, then the source, then
         a wheel for one platform.
@@ -149,7 +150,8 @@ options:
         V(go), V(https://libraries.cgr.dev/java/) for V(maven), V(https://libraries.cgr.dev/javascript/) for V(npm),
         V(https://libraries.cgr.dev/dotnet/v3/index.json) for V(nuget), and
         V(https://libraries.cgr.dev/python/simple/) for V(pypi).
-      - If the newest version differs, RV(artifacts[].outdated) is set. If the checksum of a file differs, the artifact fails.
+      - If the upstream has a newer version, RV(artifacts[].outdated) is set. If the checksum of a file differs, the artifact
+        fails. Either the cached copy is older than the build that the upstream serves now, or the cache is wrong.
     type: str
   upstream_username:
     description:
@@ -359,6 +361,23 @@ artifacts:
       description: Whether the upstream has a newer version than the repository. Not set if they were not compared.
       type: bool
       sample: false
+    withheld:
+      description:
+        - Newer versions that were passed over, because the upstream withholds them, although the index of the repository
+          still lists them. Only for an artifact without a version. Empty if there are none.
+      type: list
+      elements: dict
+      contains:
+        version:
+          description: The version that was passed over.
+          type: str
+          sample: 2.0.18
+        reason:
+          description:
+            - The policy that the upstream names, such as V(POLICY_ORG_BLOCKLIST), V(POLICY_COOLDOWN) or V(MALWARE_DETECTED).
+            - V(BLOCKED) if it blocks the version without a policy, and V(NOT_LISTED) if its own index does not list it.
+          type: str
+          sample: POLICY_COOLDOWN
     from_upstream:
       description: Whether a file of the artifact came from upstream during this run. Not set if this is unknown.
       type: bool

@@ -62,6 +62,8 @@ EVIDENCE = {
     "available_platforms": "available platforms",
     "package_type": "requested package type",
     "path": "path",
+    "policy": "policy",
+    "policy_fix": "use another version, wait for the end of the cooldown, or ask the owner of the policy",
     "index_url": "URL of the index",
     "upstream_url": "upstream_url",
     "missing_version": "requested version",

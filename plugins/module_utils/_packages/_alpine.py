@@ -35,7 +35,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._reposi
     RepositoryClient,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._urls import PathLayout
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import newest, newest_first
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import (
+    newest,
+    newest_first,
+    older_than,
+)
 
 _ACCEPT = "application/gzip, application/octet-stream"
 _INDEX = "APKINDEX"
@@ -66,8 +70,8 @@ class Alpine(PathLayout):
             )
         return ArtifactSpec(text, match[1], match[2], architecture)
 
-    def find(self, client: RepositoryClient, artifact: ArtifactSpec) -> Release:
-        """Return the release. Raises VersionNotFoundError, and the exceptions of RepositoryClient.get_document()."""
+    def find(self, client: RepositoryClient, artifact: ArtifactSpec, withheld: t.Collection[str] = ()) -> Release:
+        """Return the release. Raises the exceptions of Ecosystem.find()."""
         architecture = artifact.architecture
         document = client.get_document(f"{client.base_url}/{architecture}/{_INDEX}.tar.gz", _ACCEPT)
         if artifact.name == _SMALLEST:
@@ -79,6 +83,7 @@ class Alpine(PathLayout):
                 versions[package.version] = package
             else:
                 small_packages = _smallest_files([*small_packages, package])
+        versions = {version: versions[version] for version in older_than(versions, withheld)}
         version = artifact.version or newest(versions)
         if version not in versions:
             missing = artifact.label if artifact.version else f"package {artifact.name} for {architecture}"

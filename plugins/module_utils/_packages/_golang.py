@@ -10,6 +10,7 @@ A proxy declares no checksums: go.sum is verified with the checksum database.
 from __future__ import annotations
 
 import re
+import typing as t
 from urllib.parse import quote
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
@@ -25,7 +26,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._reposi
     RepositoryClient,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._urls import ApiLayout
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import newest, newest_first
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import (
+    newest,
+    newest_first,
+    older_than,
+)
 
 _TEXT = "text/plain"
 _VERSION = re.compile(r"v[A-Za-z0-9.+_-]+")
@@ -42,14 +47,14 @@ class GoProxy(ApiLayout):
         match = match_artifact(text, pattern, "MODULE or MODULE@VERSION, such as golang.org/x/text@v0.21.0")
         return ArtifactSpec(text, match[1], match[2])
 
-    def find(self, client: RepositoryClient, artifact: ArtifactSpec) -> Release:
-        """Return the release. Raises VersionNotFoundError, and the exceptions of RepositoryClient.get_document()."""
+    def find(self, client: RepositoryClient, artifact: ArtifactSpec, withheld: t.Collection[str] = ()) -> Release:
+        """Return the release. Raises the exceptions of Ecosystem.find()."""
         module = _escape(artifact.name)
         # A proxy can serve a version without serving the list.
         document = client.get_document_or_none(f"{client.base_url}/{quote(module)}/@v/list", _TEXT)
         lines = document.body.decode("utf-8", "replace").split() if document else []
-        versions = [line for line in lines if _VERSION.fullmatch(line)]
-        version = artifact.version or newest(versions, semantic=True) or _latest(client, module)
+        versions = older_than([line for line in lines if _VERSION.fullmatch(line)], withheld)
+        version = artifact.version or newest(versions, semantic=True) or _latest(client, module, withheld)
         others = [other for other in newest_first(versions) if other != version]
         files = tuple(_file(client, module, version, extension) for extension in ("info", "mod", "zip"))
         return Release(
@@ -57,10 +62,10 @@ class GoProxy(ApiLayout):
         )
 
 
-def _latest(client: RepositoryClient, module: str) -> str:
+def _latest(client: RepositoryClient, module: str, withheld: t.Collection[str]) -> str:
     """Return the version of a module without tags, whose list is empty."""
     version = str(client.get_json(f"{client.base_url}/{quote(module)}/@latest", JSON).get("Version"))
-    if not _VERSION.fullmatch(version):
+    if not _VERSION.fullmatch(version) or not older_than([version], withheld):
         raise VersionNotFoundError(f"version of {module}", "")
     return version
 

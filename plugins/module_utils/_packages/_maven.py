@@ -26,7 +26,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._reposi
     RepositoryClient,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._urls import PathLayout
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import newest, newest_first
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import (
+    newest,
+    newest_first,
+    older_than,
+)
 
 _XML = "application/xml, text/xml"
 _WORD = r"[A-Za-z0-9_.-]+"
@@ -45,14 +49,15 @@ class Maven(PathLayout):
             raise InputError(f"The artifact {text!r} is a snapshot.", hint="Use a release: snapshots are not served.")
         return ArtifactSpec(text, match[1], match[2])
 
-    def find(self, client: RepositoryClient, artifact: ArtifactSpec) -> Release:
-        """Return the release. Raises VersionNotFoundError, and the exceptions of RepositoryClient.get_document()."""
+    def find(self, client: RepositoryClient, artifact: ArtifactSpec, withheld: t.Collection[str] = ()) -> Release:
+        """Return the release. Raises the exceptions of Ecosystem.find()."""
         group, _colon, name = artifact.name.partition(":")
         folder = f"{group.replace('.', '/')}/{name}"
         url = f"{client.base_url}/{folder}/maven-metadata.xml"
         if artifact.version is None:
             versions, released = _parse_metadata(client.get_document(url, _XML))
-            version = released or newest(versions)
+            versions = older_than(versions, withheld)
+            version = newest(versions) if withheld or not released else released
             if version is None:
                 raise VersionNotFoundError(f"version of {artifact.name}", "")
         else:

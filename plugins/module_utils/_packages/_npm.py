@@ -25,7 +25,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._reposi
     RepositoryClient,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._urls import ApiLayout
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import newest, newest_first
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import (
+    newest,
+    newest_first,
+    older_than,
+)
 
 # The abbreviated document of a package is sufficient.
 _ACCEPT = f"application/vnd.npm.install-v1+json, {JSON};q=0.8"
@@ -43,13 +47,16 @@ class Npm(ApiLayout):
         match = match_artifact(text, rf"((?:@{_WORD}/)?{_WORD})(?:@([0-9][A-Za-z0-9.+-]*))?", syntax)
         return ArtifactSpec(text, match[1], match[2])
 
-    def find(self, client: RepositoryClient, artifact: ArtifactSpec) -> Release:
-        """Return the release. Raises VersionNotFoundError, and the exceptions of RepositoryClient.get_document()."""
+    def find(self, client: RepositoryClient, artifact: ArtifactSpec, withheld: t.Collection[str] = ()) -> Release:
+        """Return the release. Raises the exceptions of Ecosystem.find()."""
         # npm also encodes the slash after a scope.
         url = f"{client.base_url}/{quote(artifact.name, safe='@')}"
         document = client.get_json(url, _ACCEPT)
         try:
-            return _release(client, artifact, document.get("versions") or {}, document.get("dist-tags") or {})
+            versions, tags = document.get("versions") or {}, document.get("dist-tags") or {}
+            if withheld:
+                versions, tags = {version: versions[version] for version in older_than(versions, withheld)}, {}
+            return _release(client, artifact, versions, tags)
         except (KeyError, TypeError, AttributeError) as exc:
             raise InvalidContentError("content", f"the document of the package is not valid ({exc}).", url=url) from exc
 

@@ -26,7 +26,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model 
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import RepositoryClient
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._urls import ApiLayout
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import newest, newest_first
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import (
+    newest,
+    newest_first,
+    older_than,
+)
 
 _FLAT = "PackageBaseAddress/"
 _REGISTRATION = "RegistrationsBaseUrl"
@@ -51,9 +55,10 @@ class NuGet(ApiLayout):
         match = match_artifact(text, r"([A-Za-z0-9_][A-Za-z0-9._-]*)(?:@([0-9][A-Za-z0-9.+-]*))?", "ID or ID@VERSION")
         return ArtifactSpec(text, match[1].lower(), match[2].lower() if match[2] else None)
 
-    def find(self, client: RepositoryClient, artifact: ArtifactSpec) -> Release:
-        """Return the release. Raises VersionNotFoundError, and the exceptions of RepositoryClient.get_document()."""
+    def find(self, client: RepositoryClient, artifact: ArtifactSpec, withheld: t.Collection[str] = ()) -> Release:
+        """Return the release. Raises the exceptions of Ecosystem.find()."""
         packages = _packages(client, artifact.name)
+        packages = {version: packages[version] for version in older_than(packages, withheld)}
         version = artifact.version or newest(packages, semantic=True)
         if version not in packages:
             raise VersionNotFoundError(artifact.text, ", ".join(newest_first(packages)[:3]))

@@ -13,6 +13,8 @@ import time
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import CacheProbe
+from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
     DownloadedFile,
     Release,
@@ -27,11 +29,20 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._result
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_engine import (
     PullEngine,
+    StageError,
     UncachedCandidate,
     at_stage,
     fetch_observed,
     verify_from_upstream,
 )
+
+# How many versions are passed over for an older one.
+_MAX_WITHHELD_VERSIONS = 5
+_NOT_FOUND, _CONFLICT = 404, 409
+# What Artifactory responds if its upstream does not serve a file.
+_NOT_SERVED_STATUSES = (403, _NOT_FOUND, _CONFLICT)
+# The reasons for a version that the upstream blocks without naming a policy, and for one that it does not list.
+BLOCKED, NOT_LISTED = "BLOCKED", "NOT_LISTED"
 
 
 class ArtifactPuller(PullEngine[ArtifactPullResult]):
@@ -58,16 +69,76 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
         return results
 
     def _pull_and_verify(self, result: ArtifactPullResult) -> None:
-        with at_stage("index"):
-            release = result.release = result.job.ecosystem.find(result.job.client, result.artifact)
-        # The upstream is queried for the same artifact, even if the pattern matches another one there.
-        result.artifact = release.artifact or result.artifact
-        with at_stage("file"):
-            for downloaded in _fetch_all(release, functools.partial(self._fetch, result)):
-                result.files.append(downloaded)
+        release = self._pull_release(result)
         if result.job.upstream is not None:
             self._compare(result, release, result.job.upstream)
         self._verify_from_upstream(result, release)
+
+    def _pull_release(self, result: ArtifactPullResult) -> Release:
+        """Pull the version, or if none is requested, the newest one that the upstream does not withhold."""
+        find = result.job.ecosystem.find
+        with at_stage("index"):
+            release = result.release = find(result.job.client, result.artifact)
+        # The upstream is queried for the same artifact, even if the pattern matches another one there.
+        result.artifact = release.artifact or result.artifact
+        while True:
+            result.files = []
+            try:
+                with at_stage("file"):
+                    for downloaded in _fetch_all(release, functools.partial(self._fetch, result)):
+                        result.files.append(downloaded)
+                return release
+            except StageError as exc:
+                if result.artifact.version or len(result.withheld) == _MAX_WITHHELD_VERSIONS:
+                    raise
+                reason = self._withheld_reason(result, exc.cause)
+                if not reason:
+                    raise
+                withheld = {**result.withheld, release.version: reason}
+                try:
+                    release = find(result.job.client, result.artifact, withheld)
+                except VersionNotFoundError:
+                    raise exc from None
+                result.release, result.withheld = release, withheld
+
+    def _withheld_reason(self, result: ArtifactPullResult, error: PullThroughError) -> str:
+        """Return why the upstream withholds the file that was requested last; empty if it does not, or is not known.
+
+        The index of Artifactory can be older than the policy that blocks the version.
+        """
+        if not isinstance(error, DownloadError):
+            return ""
+        if error.is_blocked:
+            return error.code
+        if result.job.upstream is None or result.last_file is None or error.status not in _NOT_SERVED_STATUSES:
+            return ""
+        try:
+            self._request_directly(result, result.job.upstream)
+        except DownloadError as exc:
+            if exc.is_blocked or exc.status == _CONFLICT:
+                return exc.code or BLOCKED
+            is_unlisted = exc.status == _NOT_FOUND and self._is_unlisted(result, result.job.upstream)
+            return NOT_LISTED if is_unlisted else ""
+        except PullThroughError:
+            pass
+        return ""
+
+    def _is_unlisted(self, result: ArtifactPullResult, upstream: RepositoryClient) -> bool:
+        """Return whether the upstream has the artifact, but does not list the version."""
+        try:
+            result.job.ecosystem.find(upstream, dataclasses.replace(result.artifact, version=result.version))
+        except VersionNotFoundError:
+            return True
+        except PullThroughError:
+            pass
+        return False
+
+    def _request_directly(self, result: ArtifactPullResult, upstream: RepositoryClient) -> None:
+        """Request the last file from the upstream, whose index may not list it. Raises PullThroughError."""
+        file = t.cast(RemoteFile, result.last_file)
+        upstream.fetch(
+            RemoteFile(file.name, result.job.ecosystem.upstream_file_url(upstream.base_url, file.paths[0]), ())
+        )
 
     def _fetch(self, result: ArtifactPullResult, file: RemoteFile, *, uncached: bool = False) -> DownloadedFile:
         """Return a file, and record whether it came from upstream. uncached: see CacheProbe.observe()."""
@@ -79,8 +150,16 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
         return downloaded
 
     def _query_upstream(self, result: ArtifactPullResult, upstream: RepositoryClient) -> None:
-        release = result.job.ecosystem.find(upstream, result.artifact)
-        if result.stage == "file" and result.last_file is not None:
+        artifact, is_file = result.artifact, result.stage == "file" and result.last_file is not None
+        if is_file:
+            artifact = dataclasses.replace(artifact, version=result.version)
+        try:
+            release = result.job.ecosystem.find(upstream, artifact)
+        except VersionNotFoundError:
+            if is_file:
+                self._request_directly(result, upstream)
+            raise
+        if is_file and result.last_file is not None:
             for downloaded in _fetch_all(release, upstream.fetch):
                 if downloaded.file.name == result.last_file.name:
                     break
@@ -93,9 +172,10 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
         masks errors of the upstream.
         """
         with at_stage("upstream"), result.recording_upstream_error():
-            upstream_release = result.job.ecosystem.find(upstream, result.artifact)
+            upstream_release = result.job.ecosystem.find(upstream, result.artifact, result.withheld)
             result.upstream_version = upstream_release.version
-            same_version = _find_version(upstream, result, release.version) if result.is_outdated else upstream_release
+            is_same = upstream_release.version == release.version
+            same_version = upstream_release if is_same else _find_version(upstream, result, release.version)
             if same_version is not None:
                 self._compare_files(result, same_version, upstream)
         if result.is_outdated:

@@ -10,7 +10,7 @@ import dataclasses
 import html.parser
 import re
 import typing as t
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import redact_url
@@ -28,7 +28,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._reposi
     RepositoryClient,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._urls import ApiLayout
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import newest, newest_first
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import (
+    newest,
+    newest_first,
+    older_than,
+)
 
 _ACCEPT = "application/vnd.pypi.simple.v1+html, text/html"
 _SDISTS = (".tar.gz", ".zip", ".tar.bz2")
@@ -60,10 +64,15 @@ class PyPi(ApiLayout):
         match = match_artifact(text, rf"({_WORD})(?:==([A-Za-z0-9.!+_-]+))?", "NAME or NAME==VERSION")
         return ArtifactSpec(text, re.sub(r"[-_.]+", "-", match[1]).lower(), match[2])
 
-    def find(self, client: RepositoryClient, artifact: ArtifactSpec) -> Release:
-        """Return the release. Raises VersionNotFoundError, and the exceptions of RepositoryClient.get_document()."""
+    def upstream_file_url(self, base_url: str, path: str) -> str:
+        """Return the URL of a file at the upstream, where files are below the host and not below the index."""
+        return urljoin(base_url, f"/{quote(path)}")
+
+    def find(self, client: RepositoryClient, artifact: ArtifactSpec, withheld: t.Collection[str] = ()) -> Release:
+        """Return the release. Raises the exceptions of Ecosystem.find()."""
         document = client.get_document(f"{client.base_url}/{artifact.name}/", _ACCEPT, allow_html=True)
         versions = _links_by_version(artifact.name, _parse_links(document))
+        versions = {version: versions[version] for version in older_than(versions, withheld)}
         version = artifact.version or newest(version for version, links in versions.items() if not links[0].yanked)
         if version not in versions:
             missing = artifact.text if artifact.version else f"a version of {artifact.name}"

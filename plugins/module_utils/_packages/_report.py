@@ -58,6 +58,7 @@ class ArtifactResultBuilder:
             "version": result.version or result.artifact.version,
             "files": [_file_fields(file, result.matches_upstream.get(file.file.name)) for file in result.files],
             "upstream_version": result.upstream_version,
+            "withheld": [{"version": version, "reason": reason} for version, reason in result.withheld.items()],
             "bytes": sum(file.size for file in result.files),
         }
 
@@ -115,6 +116,7 @@ def skipped_result(artifact: ArtifactSpec, job: ArtifactPullJob) -> Result:
         "status": "skipped",
         **dict.fromkeys(_UNKNOWN_FIELDS),
         "files": [],
+        "withheld": [],
         "from_upstream_evidence": "",
         "bytes": 0,
         "seconds": 0.0,
@@ -128,6 +130,8 @@ def summary(result: Result) -> str:
     version = result["version"]
     if result["outdated"]:
         version = f"{version} (outdated; upstream has {result['upstream_version']})"
+    for withheld in result["withheld"]:
+        version = f"{version} instead of {withheld['version']}, which the upstream withholds ({withheld['reason']})"
     files = result["files"]
     content = f"{count(len(files), 'file')}, {result['bytes'] / 1e6:.1f} MB"
     verified = f"{sum(bool(file['verified_checksums']) for file in files)} match the index"

@@ -17,6 +17,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model 
     RemoteFile,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import RepositoryClient
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import newest_first
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_engine import PullJob, PullResult
 
 
@@ -32,8 +33,14 @@ class Ecosystem(t.Protocol):
     def base_url(self, repository_url: str) -> str:
         """Return the URL that clients are configured with, for a repository in Artifactory."""
 
-    def find(self, client: RepositoryClient, artifact: ArtifactSpec) -> Release:
-        """Return the release. Raises VersionNotFoundError, and the same exceptions as the client."""
+    def upstream_file_url(self, base_url: str, path: str) -> str:
+        """Return the URL of a file at the upstream. path: in the cache of Artifactory."""
+
+    def find(self, client: RepositoryClient, artifact: ArtifactSpec, withheld: t.Collection[str] = ()) -> Release:
+        """Return the release. withheld: versions that are passed over for older ones, if the artifact has no version.
+
+        Raises VersionNotFoundError, and the exceptions of RepositoryClient.get_document().
+        """
 
 
 class ChecksumMismatchError(PullThroughError):
@@ -60,6 +67,7 @@ class ArtifactPullResult(PullResult[ArtifactPullJob]):
     """The result for one artifact.
 
     last_file: the file that was requested last. matches_upstream: by file name, of the files that were compared.
+    withheld: the reasons of the upstream by the versions that were passed over for an older one.
     """
 
     artifact: ArtifactSpec
@@ -67,10 +75,18 @@ class ArtifactPullResult(PullResult[ArtifactPullJob]):
     files: list[DownloadedFile] = dataclasses.field(default_factory=list)
     last_file: RemoteFile | None = None
     matches_upstream: dict[str, bool] = dataclasses.field(default_factory=dict)
+    withheld: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def version(self) -> str | None:
         return self.release.version if self.release else None
+
+    @property
+    def is_outdated(self) -> bool | None:
+        """Whether the upstream has a newer version. It can have an older one, if it withholds a cached version."""
+        if self.version is None or self.upstream_version is None:
+            return None
+        return self.version != self.upstream_version == newest_first([self.version, self.upstream_version])[0]
 
     def new_attempt(self) -> ArtifactPullResult:
         return ArtifactPullResult(job=self.job, artifact=self.artifact, started=self.started)

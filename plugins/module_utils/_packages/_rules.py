@@ -49,6 +49,18 @@ REDIRECT_SETTINGS = {
     "disableUrlNormalization": True,
 }
 
+# The policies of Chainguard Libraries, by the reason in its responses.
+_POLICIES = {
+    "POLICY_ORG_BLOCKLIST": "the blocklist of the organization",
+    "POLICY_COOLDOWN": "the cooldown for new versions",
+    "MALWARE_DETECTED": "the malware detection",
+}
+_POLICY_FIX = "Use another version or package, or ask the owner of the policy at Chainguard"
+_POLICY_FIXES = {
+    "POLICY_COOLDOWN": "Use an older version, or wait until the cooldown is over, which takes seven days by default",
+    "MALWARE_DETECTED": "Use another version or package, and check where this version is installed already",
+}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ArtifactEvidence(Evidence):
@@ -63,6 +75,22 @@ class ArtifactEvidence(Evidence):
     upstream_url: str = ""
     missing_version: str = ""
     available_versions: str = ""
+
+    @property
+    def policy(self) -> str:
+        """The policy that blocks the artifact, as the subject of a sentence."""
+        code = self.upstream.code or self.failure.code
+        return f"{_POLICIES.get(code, 'a policy')} ({code})" if code else "a policy"
+
+    @property
+    def is_blocked_upstream(self) -> bool:
+        """Whether the response of the upstream is about a policy."""
+        return bool(self.upstream.code) or "block" in self.upstream.message.lower()
+
+    @property
+    def policy_fix(self) -> str:
+        """What to do about the policy."""
+        return _POLICY_FIXES.get(self.upstream.code or self.failure.code, _POLICY_FIX)
 
     @property
     def index_url(self) -> str:
@@ -125,9 +153,10 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
     Rule(
         "upstream_checksum_mismatch",
         has_problem("upstream_checksum_mismatch"),
-        "{failure.message} {e.location} has another build of it in its cache, or fetches it from another upstream",
-        "If {e.location} is virtual, check whether a member fetches from another upstream. "
-        "Otherwise, {e.delete_text}",
+        "{failure.message} Either the copy in the cache of {e.location} is older than the build that the upstream pins "
+        "for this version now, or the cache is wrong, for example because {e.location} fetches from another upstream",
+        "Find out which of both files is expected, for example from a lock file. If it is the upstream's, {e.delete_text}. "
+        "If {e.location} is virtual, check whether a member fetches from another upstream",
     ),
     *UPSTREAM_COMPARISON,
     Rule(
@@ -173,8 +202,8 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
         "content_mismatch",
         has_problem("digest", "size", "content"),
         "The downloaded content is not valid: {failure.message}",
-        "If it comes from the cache, {e.delete_text}. "
-        "If that does not help, check for a proxy that modifies or truncates content. {failure.hint}",
+        "If it comes from the cache, the copy can be older than the index, because the upstream has replaced the build, or "
+        "wrong: {e.delete_text}. If that does not help, check for a proxy that modifies or truncates content. {failure.hint}",
     ),
     # Known error messages.
     Rule(
@@ -211,6 +240,12 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
         "Check that the password or token is correct, is not expired, and belongs to this server",
     ),
     Rule(
+        "blocked",
+        all_of(has_status(403, 409), lambda e: e.failure.code in _POLICIES or e.failure.code.startswith("POLICY_")),
+        "{failure.host} does not serve {e.requested_reference}, because {e.policy} blocks it: {failure.response_message}",
+        "{e.policy_fix}",
+    ),
+    Rule(
         "upstream_access_denied",
         all_of(has_status(403), lambda e: not e.repository),
         "{failure.host} accepts the credentials, but denies access to {e.requested_reference}: "
@@ -230,10 +265,10 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
     # The response of the upstream.
     Rule(
         "blocked",
-        lambda e: upstream_has_status(409)(e)
-        or (upstream_has_status(403)(e) and "block" in e.upstream.message.lower()),
-        "{upstream.host} blocks {e.requested_reference} for this organization: {upstream.message}",
-        "Use another version or package, or ask the owner of the policy at Chainguard",
+        lambda e: upstream_has_status(409)(e) or (upstream_has_status(403)(e) and e.is_blocked_upstream),
+        "{upstream.host} does not serve {e.requested_reference} to this organization, because {e.policy} blocks it: "
+        "{upstream.message}",
+        "{e.policy_fix}",
     ),
     Rule(
         "upstream_credentials_rejected",
@@ -309,7 +344,8 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
         "version_missing",
         has_problem("version_missing"),
         "The index of {e.location} does not have {e.missing_version}. Available: {e.available_versions}",
-        "Check the name and version. A new version of the upstream is available after {e.metadata_cache_period}",
+        "Check the name and version. A new version of the upstream is available after {e.metadata_cache_period}. A version "
+        "that a policy of the upstream blocks is not in the index either",
     ),
     *SERVER,
     Rule(

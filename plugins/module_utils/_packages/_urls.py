@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 
 class PathLayout:
     """A repository that serves files under their paths."""
@@ -17,6 +19,10 @@ class PathLayout:
     def base_url(self, repository_url: str) -> str:
         """Return the URL that clients of a repository in Artifactory are configured with."""
         return repository_url
+
+    def upstream_file_url(self, base_url: str, path: str) -> str:
+        """Return the URL of a file at the upstream. path: in the cache of Artifactory."""
+        return f"{base_url}/{quote(path)}"
 
 
 class ApiLayout:
@@ -36,3 +42,7 @@ class ApiLayout:
     def base_url(self, repository_url: str) -> str:
         """Return the URL that clients of a repository in Artifactory are configured with."""
         return repository_url + self.index_path
+
+    def upstream_file_url(self, base_url: str, path: str) -> str:
+        """Return the URL of a file at the upstream. path: in the cache of Artifactory."""
+        return f"{base_url.removesuffix(self.index_path)}/{quote(path, safe='/@!')}"

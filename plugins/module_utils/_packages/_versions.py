@@ -38,6 +38,14 @@ def newest_first(versions: t.Iterable[str]) -> list[str]:
     return sorted(versions, key=_sort_key, reverse=True)
 
 
+def older_than(versions: t.Iterable[str], withheld: t.Collection[str]) -> list[str]:
+    """Return the versions that are older than all of the withheld ones; all versions if nothing is withheld."""
+    if not withheld:
+        return list(versions)
+    limit = min(map(_sort_key, withheld))
+    return [version for version in versions if _sort_key(version) < limit]
+
+
 def is_prerelease(version: str) -> bool:
     """Return whether a version is a pre-release."""
     return any(part in _PRERELEASE_WORDS for part in _split(version))

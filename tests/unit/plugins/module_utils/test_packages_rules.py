@@ -121,6 +121,10 @@ CASES = [
     ("unauthenticated", evidence(response(401), anonymous=True)),
     ("credentials_rejected", evidence(response(401))),
     ("credentials_rejected", evidence(response(401), stage="from_upstream")),
+    (
+        "blocked",
+        evidence(response(403, "too new", code="POLICY_COOLDOWN"), repository="", host="libraries.example.net"),
+    ),
     ("upstream_access_denied", evidence(response(403), repository="", host="libraries.example.net")),
     ("delete_denied", evidence(response(403, method="DELETE"), stage="from_upstream")),
     ("deploy_cache_denied", evidence(response(403, "User u is not permitted to deploy 'p' into 'cgr-npm-cache:p'"))),
@@ -131,6 +135,7 @@ CASES = [
     ("offline", evidence(NOT_FOUND, config={"offline": True})),
     ("blocked", upstream_response(409)),
     ("blocked", upstream_response(403, "POLICY_BLOCKED: this version is blocked")),
+    ("blocked", upstream_response(403, "too new", code="POLICY_COOLDOWN")),
     ("upstream_credentials_rejected", upstream_response(401)),
     ("upstream_access_denied", upstream_response(403)),
     ("repository_credentials_missing", upstream_response(401, config={"username": ""}, anonymous=True)),
@@ -189,6 +194,28 @@ def test_each_rule_has_a_case():
 
 def test_each_position_that_matters_has_a_case():
     assert movable_rules(RULES, CASES) == INDEPENDENT
+
+
+@pytest.mark.parametrize(
+    ("code", "cause", "fix"),
+    [
+        ("POLICY_ORG_BLOCKLIST", "the blocklist of the organization (POLICY_ORG_BLOCKLIST) blocks it: no", "the owner"),
+        ("POLICY_COOLDOWN", "the cooldown for new versions (POLICY_COOLDOWN) blocks it: no", "wait until the cooldown"),
+        ("MALWARE_DETECTED", "the malware detection (MALWARE_DETECTED) blocks it: no", "installed already"),
+        ("POLICY_NEW", "a policy (POLICY_NEW) blocks it: no", "ask the owner of the policy"),
+        ("", "a policy blocks it: no", "ask the owner of the policy"),
+    ],
+)
+def test_the_policy_is_named(code, cause, fix):
+    diagnosis = diagnose(upstream_response(409, code=code))
+    assert cause in diagnosis.cause and fix in diagnosis.fix
+
+
+def test_another_build_of_the_upstream_is_a_cause_of_a_mismatch():
+    diagnosis = diagnose(evidence(failure("upstream_checksum_mismatch", "x has another checksum."), stage="upstream"))
+    assert (
+        "older than the build that the upstream pins" in diagnosis.cause and "or the cache is wrong" in diagnosis.cause
+    )
 
 
 def test_only_wrong_settings_are_named():

@@ -83,6 +83,7 @@ def test_newest_release_with_pom_and_checksums(servers, pull):
         ],
         "upstream_version": None,
         "outdated": None,
+        "withheld": [],
         "from_upstream": None,
         "from_upstream_evidence": "",
         "bytes": len(jar) + len(pom()),
@@ -458,10 +459,102 @@ def test_diagnosis_from_the_upstream(servers, pull, play, code):
 def test_blocked_file(servers, pull, extension):
     del servers.repository.files[f"/artifactory/{KEY}/{file(extension=extension)}"]
     servers.upstream.plays[f"/root/{file(extension=extension)}"] = [ScriptedResponse(409, {"error": "POLICY_BLOCKED"})]
-    (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
+    (artifact_result,) = pull("org.example:lib:1.1", **DIRECT)["artifacts"]
     assert (
         artifact_result["diagnosis"]["code"] == "blocked" and "POLICY_BLOCKED" in artifact_result["diagnosis"]["cause"]
     )
+    assert artifact_result["withheld"] == []
+
+
+def withhold(servers, *versions, status=409, reason="POLICY_COOLDOWN"):
+    """Let the upstream hide versions in its index and block their files, while the index of the repository lists them."""
+    body = {"error": "blocked", "reason": reason, "message": "Wait for it."} if reason else {"error": "blocked"}
+    metadata = f"/root/{FOLDER}/maven-metadata.xml"
+    listed = servers.upstream.files[metadata][0].decode().replace("<release>1.1</release>", "<release>1.0</release>")
+    for version in versions:
+        listed = listed.replace(f"<version>{version}</version>", "")
+        for extension in ("pom", "jar"):
+            del servers.repository.files[f"/artifactory/{KEY}/{file(version, extension)}"]
+            servers.upstream.plays[f"/root/{file(version, extension)}"] = [ScriptedResponse(status, body)]
+    servers.upstream.add(metadata, listed)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "text"),
+    [
+        (409, "POLICY_ORG_BLOCKLIST", "POLICY_ORG_BLOCKLIST"),
+        (403, "POLICY_COOLDOWN", "POLICY_COOLDOWN"),
+        (409, "", "BLOCKED"),
+    ],
+)
+def test_an_older_version_instead_of_a_withheld_one(servers, pull, status, reason, text):
+    withhold(servers, "1.1", status=status, reason=reason)
+    result = pull("org.example:lib", **DIRECT, from_upstream="required")
+    (artifact_result,) = result["artifacts"]
+    assert (artifact_result["ok"], artifact_result["version"], artifact_result["from_upstream"]) == (True, "1.0", True)
+    assert (artifact_result["upstream_version"], artifact_result["outdated"]) == ("1.0", False)
+    assert artifact_result["withheld"] == [{"version": "1.1", "reason": text}]
+    assert [file_result["name"] for file_result in artifact_result["files"]] == ["lib-1.0.pom", "lib-1.0.jar"]
+    assert f"pulled 1.0 instead of 1.1, which the upstream withholds ({text})" in result["summary"][0]
+
+
+def test_a_version_that_the_upstream_does_not_list_any_more(servers, pull):
+    withhold(servers, "1.1")
+    for extension in ("pom", "jar"):
+        del servers.upstream.plays[f"/root/{file(extension=extension)}"]
+        del servers.upstream.files[f"/root/{file(extension=extension)}"]
+    servers.upstream.files[f"/root/{FOLDER}/maven-metadata.xml"]
+    (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
+    # A Maven repository can serve a version that it does not list, so this is not evidence.
+    assert (artifact_result["ok"], artifact_result["withheld"]) == (False, [])
+
+
+def test_all_versions_are_withheld(servers, pull):
+    withhold(servers, "1.0", "1.1", "1.2-rc1")
+    (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
+    assert (artifact_result["ok"], artifact_result["diagnosis"]["code"]) == (False, "blocked")
+    assert (
+        "the cooldown for new versions (POLICY_COOLDOWN) blocks it: Wait for it."
+        in artifact_result["diagnosis"]["cause"]
+    )
+
+
+def test_without_the_upstream_only_a_reason_passes_over_a_version(servers, pull):
+    withhold(servers, "1.1")
+    assert pull("org.example:lib")["artifacts"][0]["ok"] is False
+    body = {"error": "blocked", "reason": "MALWARE_DETECTED", "message": "Malware."}
+    servers.repository.plays[f"/artifactory/{KEY}/{file(extension='pom')}"] = [ScriptedResponse(409, body)]
+    (artifact_result,) = pull("org.example:lib")["artifacts"]
+    assert (artifact_result["version"], artifact_result["withheld"]) == (
+        "1.0",
+        [{"version": "1.1", "reason": "MALWARE_DETECTED"}],
+    )
+
+
+@pytest.mark.parametrize("status", [401, 404, 500])
+def test_another_failure_does_not_pass_over_a_version(servers, pull, status):
+    withhold(servers, "1.1", status=status)
+    (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
+    assert (artifact_result["ok"], artifact_result["withheld"]) == (False, [])
+
+
+def test_a_blocked_direct_pull_is_not_repeated(servers, pull):
+    withhold(servers, "1.0", "1.1", "1.2-rc1", status=403)
+    result = pull("org.example:lib:1.1", repository=None, propagation_timeout=600, **DIRECT)
+    assert result["artifacts"][0]["diagnosis"]["code"] == "blocked"
+    assert len(servers.requested_urls(file(extension="pom"))) == 1
+
+
+def test_a_cached_version_that_the_upstream_withholds_now_is_not_outdated(servers, pull):
+    metadata = "<metadata><versioning><release>1.0</release><versions><version>1.0</version></versions></versioning></metadata>"
+    servers.upstream.add(f"/root/{FOLDER}/maven-metadata.xml", metadata)
+    (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
+    assert (artifact_result["ok"], artifact_result["version"], artifact_result["upstream_version"]) == (
+        True,
+        "1.1",
+        "1.0",
+    )
+    assert artifact_result["outdated"] is False and artifact_result["diagnosis"] is None
 
 
 def test_file_that_is_only_available_upstream(servers, pull):
