@@ -16,6 +16,8 @@ description:
   - A user needs the actions V(read) and V(write) to pull through a remote repository. With V(read) alone, only cached content can be pulled,
     and the error for other content does not mention the permission. If a tag moves to another image, V(delete) is also needed, to
     replace the cached image.
+  - If a user or group that is added to a permission does not exist, the module fails before Artifactory 7.72.0, and otherwise warns. It
+    checks that only if the credentials may read users and groups.
   - A permission can also concern builds, release bundles and other resources. The module does not change that part.
 author: cgr.pull_through contributors (@cgr)
 extends_documentation_fragment:
@@ -26,6 +28,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
+    details: Only warns about a user or group that does not exist, because an earlier task could create it outside of check mode.
   diff_mode:
     support: full
     details: Shows the options that differ. Patterns that are not the same for all repositories are shown by repository.
@@ -343,13 +346,27 @@ def apply_plan(api: PermissionsApi, plan: Plan, desired: Config, current: Permis
         )
 
 
-def converge(api: PermissionsApi, item: dict[str, t.Any], desired: Config, *, check_mode: bool) -> dict[str, t.Any]:
+def check_grantees(module: AnsibleModule, api: PermissionsApi, current: Permission | None, desired: Config) -> None:
+    """Warn about users and groups that do not exist, or raise InputError if the permission cannot be written with them."""
+    missing = api.missing_grantees((current and current.grant) or {}, desired)
+    if not missing:
+        return
+    text = f"Artifactory has no {', no '.join(missing)}, which the permission {desired['name']!r} is for."
+    hint = "Check the spelling. A user who logs in with SSO exists after the first login."
+    if api.rejects_missing_grantees and not module.check_mode:
+        raise InputError(text, hint=hint)
+    module.warn(f"{text} {hint}")
+
+
+def converge(module: AnsibleModule, api: PermissionsApi, item: dict[str, t.Any], desired: Config) -> dict[str, t.Any]:
     """Plan one permission and, outside of check mode, apply the plan."""
     current = api.get(desired["name"])
     if item["repositories_mode"] == "included" and current:
         desired = add_repositories(current, desired)
     plan = make_plan(item["state"], current, desired)
-    if plan.changed and not check_mode:
+    if plan.action in ("create", "update"):
+        check_grantees(module, api, current, desired)
+    if plan.changed and not module.check_mode:
         apply_plan(api, plan, desired, current)
     return {"changed": plan.changed, "permission": {} if item["state"] == "absent" else desired, "diff": plan.diff()}
 
@@ -361,7 +378,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     api = permissions_api(create_artifactory_session(module))
 
     def apply(item: dict[str, t.Any]) -> dict[str, t.Any]:
-        return converge(api, item, desired[item["name"]], check_mode=module.check_mode)
+        return converge(module, api, item, desired[item["name"]])
 
     return exit_bulk(module, "permissions", process_items(items, "name", apply), list(desired))
 

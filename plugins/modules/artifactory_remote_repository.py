@@ -217,7 +217,7 @@ error:
   type: dict
   sample:
     message: "GET https://artifactory.example.com/artifactory/api/repositories/cgr-public: status 401, the service said: Bad Credentials."
-    hint: Artifactory rejected the credentials (401). Check artifactory_access_token.
+    hint: "Artifactory rejected artifactory_username and artifactory_password (401): the password is wrong, or the user is locked."
     status: 401
 """
 

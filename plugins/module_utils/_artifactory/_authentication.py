@@ -70,10 +70,7 @@ def forbidden_hint(message: str) -> str:
     lower = message.lower()
     if any(part in lower for part in _INSTANCE_REJECTS_ALL):
         return "This Artifactory instance rejects the requests of all users. Check its subscription, quotas and status with JFrog."
-    return (
-        "The user lacks the permission (403). Use the token of an administrator, or for repositories of a project (with its projectKey "
-        "in settings) of an administrator of their project."
-    )
+    return "The user lacks the permission (403). Use the token of an administrator, or for repositories of an administrator of their project."
 
 
 def is_api_key(secret: str) -> bool:

@@ -14,7 +14,8 @@ import re
 import typing as t
 from urllib.parse import quote
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._grantees import missing_grantees
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, is_not_found
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 
@@ -38,7 +39,12 @@ class Permission:
 
 
 class PermissionsApi(t.Protocol):
-    """The methods of both APIs."""
+    """The methods of both APIs. rejects_missing_grantees: whether a permission for a user who does not exist cannot be written."""
+
+    rejects_missing_grantees: bool
+
+    def missing_grantees(self, before: Config, desired: Config) -> list[str]:
+        """Return the users and groups that do not exist, if these can be read. See _grantees.py."""
 
     def get(self, name: str) -> Permission | None:
         """Return a permission, or None if it does not exist."""
@@ -68,9 +74,13 @@ class _Permissions:
     """Shared parts of both APIs."""
 
     _url: str
+    _grantees_path: str
 
     def __init__(self, session: ApiSession) -> None:
         self._session = session
+
+    def missing_grantees(self, before: Config, desired: Config) -> list[str]:
+        return missing_grantees(self._session, self._grantees_path, before, desired)
 
     def _path(self, name: str) -> str:
         return f"{self._url}/{quote(name, safe='')}"
@@ -79,10 +89,24 @@ class _Permissions:
 class AccessPermissions(_Permissions):
     """The Access API, in 7.72.0 and later. It has patterns per repository, and changes one part at a time."""
 
+    # Users who log in with SSO exist only after their first login, and it is not known whether the API rejects them before.
+    rejects_missing_grantees = False
     _url = "/access/api/v2/permissions"
+    _grantees_path = "/access/api/v2"
 
     def get(self, name: str) -> Permission | None:
-        permission = self._session.call("GET", self._path(name), absent=is_not_found)
+        try:
+            permission = self._session.call("GET", self._path(name), absent=is_not_found)
+        except HTTPStatusError as exc:
+            if exc.status == 401:
+                raise HTTPStatusError(
+                    exc.status,
+                    exc.response_message,
+                    method=exc.method,
+                    url=exc.url,
+                    hint=f"{exc.hint} The Access API manages permissions, and requires the access token of an administrator.",
+                ) from exc
+            raise
         if permission is None:
             return None
         parts = {kind: part for kind, part in (permission.get("resources") or {}).items() if part}
@@ -123,7 +147,9 @@ class AccessPermissions(_Permissions):
 class ClassicPermissions(_Permissions):
     """The classic API, which newer servers also have. It replaces a permission as a whole."""
 
+    rejects_missing_grantees = True
     _url = "/artifactory/api/v2/security/permissions"
+    _grantees_path = "/artifactory/api/security"
 
     def get(self, name: str) -> Permission | None:
         permission = self._session.call("GET", self._path(name), absent=is_not_found)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from scripted import ScriptedResponse, ScriptedTransport
@@ -21,6 +22,7 @@ OLD = ScriptedResponse(200, {"version": "7.71.23", "revision": "77123900"})
 ABSENT = ScriptedResponse(404, {"errors": [{"code": "NOT_FOUND", "message": "Permission not found"}]})
 DONE = ScriptedResponse(200, "")
 CREATED = ScriptedResponse(201, {"name": "pull it"})
+EXISTS = ScriptedResponse(200, {"name": "builds"})
 
 OPTIONS = {
     **CREDENTIALS,
@@ -56,10 +58,11 @@ def classic(**repo):
 
 
 def test_create(run_module):
-    transport = ScriptedTransport(NEW, ABSENT, CREATED, stored())
+    transport = ScriptedTransport(NEW, ABSENT, EXISTS, CREATED, stored())
     result = run_module(module, transport, **OPTIONS)
-    assert transport.calls == [("GET", VERSION), ("GET", URL), ("POST", ALL), ("GET", URL)]
-    assert transport.json_body(2) == {
+    group = f"{BASE}/access/api/v2/groups/builds"
+    assert transport.calls == [("GET", VERSION), ("GET", URL), ("GET", group), ("POST", ALL), ("GET", URL)]
+    assert transport.json_body(3) == {
         "name": "pull it",
         "resources": {
             "artifact": {
@@ -73,10 +76,17 @@ def test_create(run_module):
 
 
 def test_create_with_the_classic_api(run_module):
-    transport = ScriptedTransport(OLD, ABSENT, ScriptedResponse(201, ""), classic())
+    transport = ScriptedTransport(OLD, ABSENT, EXISTS, ScriptedResponse(201, ""), classic())
     result = run_module(module, transport, **OPTIONS, exclude_patterns=[])
-    assert transport.calls == [("GET", VERSION), ("GET", CLASSIC), ("POST", CLASSIC), ("GET", CLASSIC)]
-    assert transport.json_body(2) == {
+    group = f"{BASE}/artifactory/api/security/groups/builds"
+    assert transport.calls == [
+        ("GET", VERSION),
+        ("GET", CLASSIC),
+        ("GET", group),
+        ("POST", CLASSIC),
+        ("GET", CLASSIC),
+    ]
+    assert transport.json_body(3) == {
         "name": "pull it",
         "repo": {
             "include-patterns": ["**"],
@@ -100,11 +110,11 @@ def test_no_change(run_module, version, now):
     ("version", "now"), [(NEW, stored(build=BUILD)), (OLD, classic()), (NEW, ABSENT)], ids=["access", "classic", "none"]
 )
 def test_check_mode_sends_no_writes(run_module, version, now):
-    transport = ScriptedTransport(version, now)
+    transport = ScriptedTransport(version, now, EXISTS)
     result = run_module(module, transport, check=True, **{**OPTIONS, "users": []})
     assert result["changed"] is True
     assert result["diff"]["after"]["users"] == {}
-    assert methods(transport) == ["GET", "GET"]
+    assert set(methods(transport)) == {"GET"}
 
 
 def test_only_the_part_that_concerns_repositories_is_sent(run_module):
@@ -135,9 +145,9 @@ def test_the_classic_api_gets_the_other_parts_unchanged(run_module):
 
 def test_a_permission_that_concerns_only_builds(run_module):
     alone = ScriptedResponse(200, {"name": "pull it", "resources": {"build": BUILD}})
-    transport = ScriptedTransport(NEW, alone, DONE, stored(build=BUILD))
+    transport = ScriptedTransport(NEW, alone, EXISTS, DONE, stored(build=BUILD))
     result = run_module(module, transport, **OPTIONS)
-    assert transport.calls[2] == ("PUT", f"{URL}/artifact")
+    assert transport.calls[3] == ("PUT", f"{URL}/artifact")
     assert result["diff"] == {"before": {}, "after": RESULT}
 
 
@@ -244,10 +254,10 @@ def test_the_diff_shows_patterns_that_differ_by_repository(run_module):
     "response", [ScriptedResponse(503, "busy"), ScriptedResponse(500, "oops")], ids=["unavailable", "error"]
 )
 def test_a_creation_that_may_have_failed_is_read_back_and_not_retried(run_module, response):
-    transport = ScriptedTransport(NEW, ABSENT, response, stored(), stored())
+    transport = ScriptedTransport(NEW, ABSENT, EXISTS, response, stored(), stored())
     assert run_module(module, transport, **OPTIONS)["changed"] is True
     assert methods(transport).count("POST") == 1
-    transport = ScriptedTransport(OLD, ABSENT, response, ABSENT)
+    transport = ScriptedTransport(OLD, ABSENT, EXISTS, response, ABSENT)
     result = run_module(module, transport, **OPTIONS)
     assert result["failed"] and f"status {response.status}" in result["msg"]
     assert methods(transport).count("POST") == 1
@@ -255,7 +265,7 @@ def test_a_creation_that_may_have_failed_is_read_back_and_not_retried(run_module
 
 def test_a_name_that_is_not_stored_is_an_error(run_module):
     without_grantees = stored({**ARTIFACT, "actions": {"users": {}, "groups": {}}})
-    result = run_module(module, ScriptedTransport(NEW, ABSENT, CREATED, without_grantees), **OPTIONS)
+    result = run_module(module, ScriptedTransport(NEW, ABSENT, EXISTS, CREATED, without_grantees), **OPTIONS)
     assert result["failed"] and "did not store groups as sent" in result["msg"]
 
 
@@ -448,3 +458,68 @@ def test_an_invalid_item_sends_no_requests(run_module, permissions, message):
     transport = ScriptedTransport()
     assert message in run_module(module, transport, **CREDENTIALS, permissions=permissions)["msg"]
     assert transport.calls == []
+
+
+CI = {"users": [{"name": "ci", "actions": ["read"]}, {"name": "missing user", "actions": ["read"]}]}
+
+
+class Grantees:
+    """Users, groups and one permission that does not exist. status: of requests for users and groups, if they may not be read."""
+
+    def __init__(self, version, *names, status=None):
+        self.version, self.names, self.status = version, names, status
+        self.transport = ScriptedTransport(respond=self.respond)
+
+    def respond(self, request):
+        path = urlsplit(request.url).path
+        if request.url == VERSION:
+            return self.version
+        if path.startswith(("/access/api/v2/users", "/access/api/v2/groups", "/artifactory/api/security/")):
+            if self.status:
+                return ScriptedResponse(self.status, {"errors": [{"status": self.status, "message": "x"}]})
+            is_list = path.endswith(("/users", "/groups"))
+            return EXISTS if is_list or unquote(path.rpartition("/")[2]) in self.names else ABSENT
+        return ABSENT if request.method == "GET" else CREATED
+
+
+def test_the_classic_api_does_not_get_users_that_do_not_exist(run_module):
+    artifactory = Grantees(OLD, "ci")
+    options = {**OPTIONS, **CI}
+    result = run_module(module, artifactory.transport, **options)
+    assert result["failed"] and "Artifactory has no user missing user, no group builds" in result["msg"]
+    assert set(methods(artifactory.transport)) == {"GET"}
+    predicted = run_module(module, Grantees(OLD, "ci").transport, check=True, **options)
+    assert predicted["changed"] is True and "no user missing user, no group builds" in predicted["warnings"][0]
+
+
+def test_a_user_who_does_not_exist_is_a_warning_with_the_access_api(run_module):
+    artifactory = Grantees(NEW, "ci", "builds")
+    result = run_module(module, artifactory.transport, **OPTIONS, **CI)
+    assert "POST" in methods(artifactory.transport)
+    assert len(result["warnings"]) == 1 and "Artifactory has no user missing user" in result["warnings"][0]
+
+
+@pytest.mark.parametrize("version", [NEW, OLD], ids=["access", "classic"])
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_users_that_may_not_be_read_are_not_checked(run_module, version, status):
+    artifactory = Grantees(version, status=status)
+    result = run_module(module, artifactory.transport, **OPTIONS, **CI)
+    assert "POST" in methods(artifactory.transport) and result["warnings"] == []
+
+
+def test_only_names_that_are_added_are_checked(run_module):
+    after = {**ARTIFACT, "actions": {"users": {"ci": ["READ"]}, "groups": {"builds": ["WRITE", "READ"]}}}
+    transport = ScriptedTransport(NEW, stored(), DONE, stored(after))
+    options = {**OPTIONS, "users": [{"name": "ci", "actions": ["read"]}]}
+    assert run_module(module, transport, **options)["changed"] is True
+    options = {**CREDENTIALS, "name": "pull it", "users": [{"name": "anonymous", "actions": ["read"]}]}
+    after["actions"]["users"] = {"anonymous": ["READ"]}
+    assert run_module(module, ScriptedTransport(NEW, stored(), DONE, stored(after)), **options)["changed"] is True
+
+
+def test_the_access_api_requires_an_access_token(run_module):
+    rejected = ScriptedResponse(401, {"errors": [{"code": "UNAUTHORIZED", "message": "HTTP 401 Unauthorized"}]})
+    options = {**OPTIONS, "artifactory_access_token": None, "artifactory_username": "a", "artifactory_password": "b"}
+    result = run_module(module, ScriptedTransport(NEW, rejected), **options)
+    assert result["error"]["status"] == 401
+    assert "The Access API manages permissions, and requires the access token" in result["msg"]
