@@ -75,8 +75,8 @@ def resolve_sources(names: list[str], **options: t.Any) -> list[Facts]:
     return [source.to_facts() for source in _sources.resolve_sources(names, **options)]
 
 
-def resolve_virtual_repositories(names: list[str], catalog: dict[str, Facts], sources: list[Facts]) -> list[Facts]:
-    return _virtual_repositories.resolve_virtual_repositories(names, catalog, _from_facts(sources))
+def resolve_virtual_repositories(names: list[str], sources: list[Facts], **options: t.Any) -> list[Facts]:
+    return _virtual_repositories.resolve_virtual_repositories(names, sources=_from_facts(sources), **options)
 
 
 def module_arguments(sources: list[Facts], name: str, **options: t.Any) -> t.Any:

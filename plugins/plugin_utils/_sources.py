@@ -143,9 +143,16 @@ def validate_variables(
     virtual_names: list[str],
     virtual_catalog: dict[str, Facts],
     grace_period: str,
+    only: list[str],
 ) -> list[str]:
-    """Return what is wrong with the variables of the role, a sentence each. The catalogs include the overrides."""
+    """Return what is wrong with the variables of the role, a sentence each. The catalogs include the overrides.
+
+    only: the sources to which this run is limited; empty for all.
+    """
     errors = [*_duration_errors("pull_through_grace_period", grace_period)]
+    outside = [name for name in only if name not in names]
+    if outside:
+        errors.append(f"pull_through_only names {', '.join(outside)}, but pull_through_sources are {', '.join(names)}.")
     errors += _unknown_names("pull_through_sources", names, catalog, "sources")
     errors += _unknown_names("pull_through_virtuals", virtual_names, virtual_catalog, "virtual repositories")
     fields = (*REQUIRED_FIELDS, *OPTIONAL_FIELDS)

@@ -13,20 +13,32 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import F
 
 
 def resolve_virtual_repositories(
-    names: list[str], catalog: dict[str, Facts], sources: t.Sequence[Source]
+    names: list[str],
+    catalog: dict[str, Facts],
+    sources: t.Sequence[Source],
+    source_catalog: dict[str, Facts],
+    repositories: list[Facts],
+    prune: bool,
 ) -> list[Facts]:
-    """Return the virtual repositories with the keys of those members that are sources of this run and exist.
+    """Return the virtual repositories with the keys of their members, in the order of the catalog.
 
-    One without any member is left out: Artifactory has nothing to serve through it.
+    Members are the sources of this run that exist, and other sources of the catalog that are members already: a run only
+    adds its own. repositories: as they are. prune: whether all other members are removed. A virtual repository without any
+    source of this run is left out.
     """
-    keys_by_name = {source.name: source.key for source in sources if source.exists}
+    own = {source.name: source.key for source in sources if source.exists}
+    current = {repository["key"]: repository.get("repositories") or [] for repository in repositories}
     resolved = []
     for name in dict.fromkeys(names):
-        members = [keys_by_name[member] for member in catalog[name]["members"] if member in keys_by_name]
-        if members:
-            fields = {field: catalog[name].get(field) or {} for field in ("key", "package_type", "settings")}
-            spec = {**fields, "repositories": members}
-            resolved.append({**spec, "spec": spec, "state": "unchanged", "verification": {}, "failure": ""})
+        entry = catalog[name]
+        keys = {member: own.get(member) or source_catalog[member]["key"] for member in entry["members"]}
+        kept = [] if prune else current.get(entry["key"], [])
+        members = [key for member, key in keys.items() if member in own or key in kept]
+        if not set(own) & set(entry["members"]):
+            continue
+        spec = {field: entry.get(field) or {} for field in ("key", "package_type", "settings")}
+        spec.update(repositories=members, members_mode="exact" if prune else "included")
+        resolved.append({**spec, "spec": spec, "state": "unchanged", "verification": {}, "failure": ""})
     return resolved
 
 
@@ -46,7 +58,10 @@ def without_members(virtual_repositories: list[Facts], keys: t.Collection[str]) 
     """Return what to do with virtual repositories when these members go: the last member takes the repository along."""
     changed = []
     for repository in virtual_repositories:
-        remaining = [key for key in repository.get("repositories") or [] if key not in keys]
+        members = repository.get("repositories") or []
+        remaining = [key for key in members if key not in keys]
+        if len(remaining) == len(members):
+            continue
         present = {"repositories": remaining, "state": "present"} if remaining else {"state": "absent"}
         changed.append({"key": repository["key"], "package_type": repository["packageType"].lower(), **present})
     return changed

@@ -27,8 +27,10 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._virtual_reposito
 VIRTUALS = {"all": {"key": "all", "package_type": "docker", "members": ["private", "public"], "settings": {"b": 1}}}
 
 
-def errors_of(names, catalog=CATALOG, organization="example.com", virtuals=(), virtual_catalog=VIRTUALS, grace="5m"):
-    return validate_variables(names, catalog, organization, list(virtuals), virtual_catalog, grace)
+def errors_of(
+    names, catalog=CATALOG, organization="example.com", virtuals=(), virtual_catalog=VIRTUALS, grace="5m", only=()
+):
+    return validate_variables(names, catalog, organization, list(virtuals), virtual_catalog, grace, list(only))
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,10 @@ def test_variables_without_errors():
     [
         ({"names": ["public", "conatiners"]}, ["pull_through_sources names conatiners", "public, private"]),
         ({"names": [], "virtuals": ["everything"]}, ["pull_through_virtuals names everything", "repositories are all"]),
+        (
+            {"names": ["public"], "only": ["private"]},
+            ["pull_through_only names private", "pull_through_sources are public"],
+        ),
         ({"names": ["private"], "organization": ""}, ["The sources private need pull_through_organization"]),
         ({"names": ["open"], "organization": ""}, ["The sources open need pull_through_organization"]),
     ],
@@ -137,18 +143,31 @@ def existing(*names):
     return [Source.from_facts({**source.to_facts(), "current": {"key": source.key}}) for source in resolved(*names)]
 
 
+def virtuals_of(*sources, repositories=(), prune=False):
+    return resolve_virtual_repositories(["all"], VIRTUALS, sources, CATALOG, list(repositories), prune)
+
+
 def test_a_virtual_repository_has_the_members_that_exist_in_their_order():
-    (repository,) = resolve_virtual_repositories(["all"], VIRTUALS, existing("public", "private", "apk"))
+    (repository,) = virtuals_of(*existing("public", "private", "apk"))
     assert repository["repositories"] == ["CGR_private", "cgr-public"]
     assert repository["spec"] == {
         "key": "all",
         "package_type": "docker",
         "settings": {"b": 1},
         "repositories": ["CGR_private", "cgr-public"],
+        "members_mode": "included",
     }
-    (partial,) = resolve_virtual_repositories(["all"], VIRTUALS, [*resolved("private"), *existing("public")])
+    (partial,) = virtuals_of(*resolved("private"), *existing("public"))
     assert partial["repositories"] == ["cgr-public"]
-    assert resolve_virtual_repositories(["all"], VIRTUALS, resolved("public")) == []
+    assert virtuals_of(*resolved("public")) == []
+
+
+def test_a_run_with_fewer_sources_keeps_the_order_and_removes_a_member_only_when_asked():
+    current = [{"key": "all", "repositories": ["CGR_private", "added-by-others"]}]
+    (kept,) = virtuals_of(*existing("public"), repositories=current)
+    assert (kept["repositories"], kept["spec"]["members_mode"]) == (["CGR_private", "cgr-public"], "included")
+    (pruned,) = virtuals_of(*existing("public"), repositories=current, prune=True)
+    assert (pruned["repositories"], pruned["spec"]["members_mode"]) == (["cgr-public"], "exact")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +181,7 @@ def test_a_virtual_repository_has_the_members_that_exist_in_their_order():
     ],
 )
 def test_the_state_of_a_virtual_repository(item, planned, state, failure):
-    (repository,) = resolve_virtual_repositories(["all"], VIRTUALS, existing("public"))
+    (repository,) = virtuals_of(*existing("public"))
     result = {"virtual_repositories": [{"key": "all", **item}]} if item else {"msg": "status 500"}
     added = add_virtual_results(repository, result, planned)
     assert (added["state"], added["failure"]) == (state, failure)
@@ -172,6 +191,7 @@ def test_the_last_member_takes_the_virtual_repository_along():
     repositories = [
         {"key": "a", "packageType": "Docker", "repositories": ["x", "y"]},
         {"key": "b", "packageType": "pypi", "repositories": ["x"]},
+        {"key": "c", "packageType": "pypi", "repositories": ["z"]},
     ]
     assert without_members(repositories, ["x"]) == [
         {"key": "a", "package_type": "docker", "repositories": ["y"], "state": "present"},
