@@ -19,9 +19,9 @@ _API_KEY_PREFIX = "AKC"
 # Parts of messages that a JFrog instance sends to all users.
 _INSTANCE_REJECTS_ALL = ("subscription", "quota", "trial", "payment", "suspended", "deactivated", "hibernat")
 _TOKEN_HINTS = {
-    "expired": "The access token has expired. Issue a new one.",
-    "revoked": "The access token was revoked. Issue a new one.",
-    "token not found": "Artifactory does not know this access token. It belongs to another server, is incomplete, or was deleted.",
+    "expired": "{option} has expired. Issue a new token.",
+    "revoked": "{option} was revoked. Issue a new token.",
+    "token not found": "Artifactory does not know {option}: the token belongs to another server, is incomplete, or was deleted.",
 }
 
 
@@ -41,9 +41,10 @@ class ApiCredentials:
     def unauthorized_hint(self, message: str) -> str:
         """Return why Artifactory rejects these credentials (401). message: the message of its response."""
         message = message.lower()
+        option = "artifactory_access_token" if self.token else "artifactory_password"
         for part, hint in _TOKEN_HINTS.items():
             if part in message:
-                return hint
+                return hint.format(option=option)
         if "authentication is required" in message:
             return "Artifactory received no credentials. Check whether a proxy removes the Authorization header."
         if self.token:

@@ -102,10 +102,14 @@ def test_a_redirect_is_an_error_before_the_first_write(run_module, location, mes
 @pytest.mark.parametrize(
     ("options", "response", "hint"),
     [
-        pytest.param(CREDENTIALS, "Token failed verification: expired", "token has expired", id="expired"),
-        pytest.param(CREDENTIALS, "Token failed verification: revoked", "token was revoked", id="revoked"),
         pytest.param(
-            CREDENTIALS, "Props Authentication Token not found", "does not know this access token", id="unknown"
+            CREDENTIALS, "Token failed verification: expired", "artifactory_access_token has expired", id="expired"
+        ),
+        pytest.param(
+            CREDENTIALS, "Token failed verification: revoked", "artifactory_access_token was revoked", id="revoked"
+        ),
+        pytest.param(
+            CREDENTIALS, "Props Authentication Token not found", "does not know artifactory_access_token", id="unknown"
         ),
         pytest.param(CREDENTIALS, "Unauthorized", "rejected artifactory_access_token", id="token"),
         pytest.param(CREDENTIALS, "Authentication is required", "proxy removes the Authorization header", id="none"),
@@ -117,7 +121,10 @@ def test_a_redirect_is_an_error_before_the_first_write(run_module, location, mes
             id="token-of-another-user",
         ),
         pytest.param(
-            {**USER, "artifactory_password": jwt("ci")}, "Token failed verification: expired", "expired", id="own-token"
+            {**USER, "artifactory_password": jwt("ci")},
+            "Token failed verification: expired",
+            "artifactory_password has expired",
+            id="own-token",
         ),
         pytest.param({**USER, "artifactory_password": "AKCp8abc"}, "Bad Credentials", "is an API key", id="api-key"),
         pytest.param({**USER, "artifactory_password": "word "}, "Bad Credentials", "ends with white space", id="space"),
