@@ -20,6 +20,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
     verify_applied,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._snapshot import RepositorySnapshot
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._stored_values import without_header_secrets
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     PullThroughError,
     RequestError,
@@ -58,7 +59,8 @@ def apply_all(
 
     def plan_item(key: str) -> dict[str, t.Any]:
         desired, plans[key] = plan(key)
-        return {"changed": plans[key].changed, "repository": desired, "diff": plans[key].diff()}
+        diff = {side: without_header_secrets(config) for side, config in plans[key].diff().items()}
+        return {"changed": plans[key].changed, "repository": without_header_secrets(desired), "diff": diff}
 
     results = [{"key": key, **capture_failure(functools.partial(plan_item, key))} for key in keys]
     changes = [PlannedChange(*planned) for planned in plans.items()]

@@ -9,7 +9,12 @@ from __future__ import annotations
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config, parse_bool, values_equal
+from ansible_collections.cgr.pull_through.plugins.module_utils._plan import (
+    SECRET_SENT,
+    Config,
+    parse_bool,
+    values_equal,
+)
 
 _PACKAGE_TYPE_ALIASES = {"yum": "rpm"}
 # Settings of NuGet repositories and their defaults, which an empty value restores. Some versions return them empty, or not at all.
@@ -34,6 +39,15 @@ def differing_settings(stored: Config, desired: Config) -> Config:
 def same_package_type(left: t.Any, right: t.Any) -> bool:
     """Return whether two package types are the same, in any spelling of Artifactory."""
     return _package_type(left) == _package_type(right)
+
+
+def without_header_secrets(config: Config) -> Config:
+    """Return the configuration without the values of sensitive HTTP headers."""
+    headers = config.get("customHttpHeaders")
+    if not isinstance(headers, list):
+        return config
+    redacted = [{**header, "value": SECRET_SENT} if _is_sensitive(header) else header for header in headers]
+    return {**config, "customHttpHeaders": redacted}
 
 
 def nuget_warning(current: Config | None, desired: Config) -> str:
@@ -97,12 +111,16 @@ def _is_stored(name: str, value: t.Any, stored_config: Config, config: Config) -
     return _contains(stored, value)
 
 
+def _is_sensitive(header: t.Any) -> bool:
+    return isinstance(header, dict) and bool(parse_bool(str(header.get("sensitive"))))
+
+
 def _contains(stored: t.Any, desired: t.Any) -> bool:
     """Return whether the stored value has all that the desired one has. Artifactory adds keys to objects."""
     if isinstance(desired, list) and isinstance(stored, list):
         return len(stored) == len(desired) and all(map(_contains, stored, desired))
     if isinstance(desired, dict) and isinstance(stored, dict):
         # The value of a sensitive HTTP header is returned encrypted.
-        hidden = "value" if parse_bool(str(desired.get("sensitive") or stored.get("sensitive"))) else None
+        hidden = "value" if _is_sensitive(desired) or _is_sensitive(stored) else None
         return all(name == hidden or _contains(stored.get(name), value) for name, value in desired.items())
     return values_equal(stored, desired)

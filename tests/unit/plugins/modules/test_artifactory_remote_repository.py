@@ -452,6 +452,17 @@ def test_a_value_that_the_server_rewrites_is_stored_and_no_change(run_module, pa
     assert run_module(artifactory_remote_repository, again, **options)["changed"] is False
 
 
+def test_the_values_of_sensitive_headers_are_not_returned(run_module):
+    headers = [*HEADERS, {"name": "X-Plain", "value": "seen"}]
+    read = stored(customHttpHeaders=[{**HEADERS[0], "value": "AM.cipher"}, headers[1]])
+    transport = ScriptedTransport(stored(customHttpHeaders=[]), WRITTEN, read)
+    options = {**CREDENTIALS, "key": "cgr-private", "settings": {"customHttpHeaders": headers}}
+    result = run_module(artifactory_remote_repository, transport, **options)
+    assert transport.json_body(1)["customHttpHeaders"] == headers
+    returned = str({**result, "invocation": ""})
+    assert result["changed"] is True and "clear" not in returned and "seen" in returned
+
+
 @pytest.mark.parametrize(
     ("settings", "read"),
     [
