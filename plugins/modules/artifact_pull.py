@@ -174,7 +174,8 @@ options:
     type: int
     default: 4
 notes:
-  - Memory does not grow with the size of files. Indexes are read into memory, with at most 64 MiB each.
+  - Memory does not grow with the size of files. Indexes are read into memory, with at most 32 MiB each; an index of APK
+    packages with at most 64 MiB packed and 512 MiB unpacked.
   - The Artifactory credentials are optional if the repository allows anonymous access.
 seealso:
   - module: cgr.pull_through.registry_pull

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import gzip
 import heapq
-import io
-import tarfile
+import re
 import typing as t
-import zlib
 from urllib.parse import quote
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, InvalidContentError
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import redact_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._apk_checksum import (
     ApkVerifier,
     parse_checksum,
@@ -29,6 +25,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model 
     RemoteFile,
     VersionNotFoundError,
     match_artifact,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._parsing import (
+    MAX_APK_INDEX_SIZE,
+    open_tar_member,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import (
     Document,
@@ -43,7 +43,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versio
 
 _ACCEPT = "application/gzip, application/octet-stream"
 _INDEX = "APKINDEX"
-_MAX_LINE_SIZE = 1 << 20
+_MAX_LINES = 16_000_000
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,254}")
+_VERSION = re.compile(r"[A-Za-z0-9._+~-]{1,255}")
+_SIZE = re.compile(r"[0-9]{1,18}", re.ASCII)
 _SMALLEST = "*"
 
 
@@ -73,7 +76,9 @@ class Alpine(PathLayout):
     def find(self, client: RepositoryClient, artifact: ArtifactSpec, withheld: t.Collection[str] = ()) -> Release:
         """Return the release. Raises the exceptions of Ecosystem.find()."""
         architecture = artifact.architecture
-        document = client.get_document(f"{client.base_url}/{architecture}/{_INDEX}.tar.gz", _ACCEPT)
+        document = client.get_document(
+            f"{client.base_url}/{architecture}/{_INDEX}.tar.gz", _ACCEPT, limit=MAX_APK_INDEX_SIZE
+        )
         if artifact.name == _SMALLEST:
             artifact = _smallest(document, architecture)
         versions: dict[str, _Package] = {}
@@ -123,24 +128,20 @@ def _file(client: RepositoryClient, architecture: str, package: _Package) -> Rem
 def _packages(document: Document) -> t.Iterator[_Package]:
     """Yield the entries of an index. They are read line by line, because the text is much larger than the file."""
     try:
-        # A signature can precede the index, as a separate gzip member and tar archive.
-        unpacked = t.cast(t.IO[bytes], gzip.GzipFile(fileobj=io.BytesIO(document.body)))
-        with tarfile.open(fileobj=unpacked, mode="r|", ignore_zeros=True) as archive:
-            for member in archive:
-                text = archive.extractfile(member) if member.name == _INDEX else None
-                if text is not None:
-                    yield from _entries(text)
-                    return
-    except (OSError, EOFError, tarfile.TarError, zlib.error, KeyError, ValueError) as exc:
-        raise InvalidContentError(
-            "content", f"the index cannot be read ({exc}).", url=redact_url(document.url)
-        ) from exc
-    raise InvalidContentError("content", f"the index is an archive without {_INDEX}.", url=redact_url(document.url))
+        lines = open_tar_member(document.body, _INDEX)
+        if lines is not None:
+            yield from _entries(lines)
+            return
+    except (KeyError, ValueError) as exc:
+        raise document.error(f"the index cannot be read ({exc}).") from exc
+    raise document.error(f"the index is an archive without {_INDEX}.")
 
 
-def _entries(text: t.IO[bytes]) -> t.Iterator[_Package]:
+def _entries(lines: t.Iterator[bytes]) -> t.Iterator[_Package]:
     fields: dict[str, str] = {}
-    while line := text.readline(_MAX_LINE_SIZE):
+    for number, line in enumerate(lines):
+        if number == _MAX_LINES:
+            raise ValueError(f"it has more than {_MAX_LINES} lines")
         name, colon, value = line.decode("utf-8", "replace").rstrip("\n").partition(":")
         if colon and len(name) == 1:
             fields[name] = value
@@ -152,4 +153,6 @@ def _entries(text: t.IO[bytes]) -> t.Iterator[_Package]:
 
 
 def _package(fields: t.Mapping[str, str]) -> _Package:
+    if not (_NAME.fullmatch(fields["P"]) and _VERSION.fullmatch(fields["V"]) and _SIZE.fullmatch(fields["S"])):
+        raise ValueError("it has a package without a valid name, version or size")
     return _Package(fields["P"], fields["V"], int(fields["S"]), fields.get("C", ""))

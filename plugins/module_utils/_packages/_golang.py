@@ -21,6 +21,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model 
     VersionNotFoundError,
     match_artifact,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._parsing import MAX_VERSIONS
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import (
     JSON,
     RepositoryClient,
@@ -30,6 +31,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versio
     newest,
     newest_first,
     older_than,
+    valid_versions,
 )
 
 _TEXT = "text/plain"
@@ -52,8 +54,9 @@ class GoProxy(ApiLayout):
         module = _escape(artifact.name)
         # A proxy can serve a version without serving the list.
         document = client.get_document_or_none(f"{client.base_url}/{quote(module)}/@v/list", _TEXT)
-        lines = document.body.decode("utf-8", "replace").split() if document else []
-        versions = older_than([line for line in lines if _VERSION.fullmatch(line)], withheld)
+        # The last part has the rest, which is no version.
+        lines = document.body.decode("utf-8", "replace").split(maxsplit=MAX_VERSIONS + 1) if document else []
+        versions = older_than(valid_versions(lines, _VERSION.pattern), withheld)
         version = artifact.version or newest(versions, semantic=True) or _latest(client, module, withheld)
         others = [other for other in newest_first(versions) if other != version]
         files = tuple(_file(client, module, version, extension) for extension in ("info", "mod", "zip"))

@@ -21,6 +21,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model 
     VersionNotFoundError,
     match_artifact,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._parsing import parse_xml
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import (
     Document,
     RepositoryClient,
@@ -30,6 +31,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versio
     newest,
     newest_first,
     older_than,
+    valid_versions,
 )
 
 _XML = "application/xml, text/xml"
@@ -76,8 +78,9 @@ def _parse_metadata(document: Document) -> tuple[list[str], str]:
     versioning = _parse_xml(document.body, "metadata", document.url).find("{*}versioning")
     if versioning is None:
         return [], ""
-    versions = [element.text.strip() for element in versioning.findall("{*}versions/{*}version") if element.text]
-    return versions, (versioning.findtext("{*}release") or "").strip()
+    versions = [(element.text or "").strip() for element in versioning.findall("{*}versions/{*}version")]
+    released = (versioning.findtext("{*}release") or "").strip()
+    return valid_versions(versions, _WORD), "".join(valid_versions([released], _WORD))
 
 
 def _packaged_files(
@@ -101,13 +104,11 @@ def _file(
 
 
 def _parse_xml(body: bytes, root_tag: str, url: str) -> ElementTree.Element:
-    """Return the root element. Raises InvalidContentError, also for entities, which can expand without limit."""
+    """Return the root element. Raises InvalidContentError."""
     try:
-        if b"<!ENTITY" in body:
-            raise ElementTree.ParseError("it declares entities")
-        root = ElementTree.fromstring(body)
-    except ElementTree.ParseError as exc:
-        raise InvalidContentError("content", f"the document is not valid XML ({exc}).", url=redact_url(url)) from exc
+        root = parse_xml(body)
+    except ValueError as exc:
+        raise InvalidContentError("content", f"the document is not valid: {exc}.", url=redact_url(url)) from exc
     if root.tag.rpartition("}")[2] != root_tag:
         raise InvalidContentError(
             "content", f"the root element of the document is not {root_tag}.", url=redact_url(url)

@@ -29,10 +29,12 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versio
     newest,
     newest_first,
     older_than,
+    valid_versions,
 )
 
 # The abbreviated document of a package is sufficient.
 _ACCEPT = f"application/vnd.npm.install-v1+json, {JSON};q=0.8"
+_VERSION = r"[0-9][A-Za-z0-9.+-]*"
 _WORD = r"[A-Za-z0-9~_-][A-Za-z0-9._~-]*"
 
 
@@ -44,7 +46,7 @@ class Npm(ApiLayout):
     def parse(self, text: str, architecture: str = "") -> ArtifactSpec:
         """Return the artifact. Raises InputError if the text is not valid."""
         syntax = "NAME, NAME@VERSION, @SCOPE/NAME or @SCOPE/NAME@VERSION"
-        match = match_artifact(text, rf"((?:@{_WORD}/)?{_WORD})(?:@([0-9][A-Za-z0-9.+-]*))?", syntax)
+        match = match_artifact(text, rf"((?:@{_WORD}/)?{_WORD})(?:@({_VERSION}))?", syntax)
         return ArtifactSpec(text, match[1], match[2])
 
     def find(self, client: RepositoryClient, artifact: ArtifactSpec, withheld: t.Collection[str] = ()) -> Release:
@@ -53,11 +55,12 @@ class Npm(ApiLayout):
         url = f"{client.base_url}/{quote(artifact.name, safe='@')}"
         document = client.get_json(url, _ACCEPT)
         try:
-            versions, tags = document.get("versions") or {}, document.get("dist-tags") or {}
-            if withheld:
-                versions, tags = {version: versions[version] for version in older_than(versions, withheld)}, {}
-            return _release(client, artifact, versions, tags)
-        except (KeyError, TypeError, AttributeError) as exc:
+            manifests, tags = document.get("versions") or {}, document.get("dist-tags") or {}
+            versions = older_than(valid_versions(manifests, _VERSION), withheld)
+            return _release(
+                client, artifact, {version: manifests[version] for version in versions}, {} if withheld else tags
+            )
+        except (KeyError, TypeError, AttributeError, ValueError) as exc:
             raise InvalidContentError("content", f"the document of the package is not valid ({exc}).", url=url) from exc
 
 

@@ -30,8 +30,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versio
     newest,
     newest_first,
     older_than,
+    valid_versions,
 )
 
+_MAX_PAGES = 500
+_VERSION = r"[0-9][A-Za-z0-9.+-]*"
 _FLAT = "PackageBaseAddress/"
 _REGISTRATION = "RegistrationsBaseUrl"
 
@@ -52,7 +55,7 @@ class NuGet(ApiLayout):
 
     def parse(self, text: str, architecture: str = "") -> ArtifactSpec:
         """Return the artifact. Raises InputError if the text is not valid."""
-        match = match_artifact(text, r"([A-Za-z0-9_][A-Za-z0-9._-]*)(?:@([0-9][A-Za-z0-9.+-]*))?", "ID or ID@VERSION")
+        match = match_artifact(text, rf"([A-Za-z0-9_][A-Za-z0-9._-]*)(?:@({_VERSION}))?", "ID or ID@VERSION")
         return ArtifactSpec(text, match[1].lower(), match[2].lower() if match[2] else None)
 
     def find(self, client: RepositoryClient, artifact: ArtifactSpec, withheld: t.Collection[str] = ()) -> Release:
@@ -78,11 +81,14 @@ def _packages(client: RepositoryClient, name: str) -> dict[str, _Package]:
         }
         if flat := _resource(resources, _FLAT):
             url = client.rewrite_url(f"{flat}/{name}")
-            versions = [str(version).lower() for version in client.get_json(f"{url}/index.json")["versions"]]
-            return {version: _Package(f"{url}/{version}/{name}.{version}.nupkg") for version in versions}
+            versions = valid_versions(client.get_json(f"{url}/index.json")["versions"], _VERSION)
+            return {
+                version: _Package(f"{url}/{version}/{name}.{version}.nupkg") for version in map(str.lower, versions)
+            }
         if registration := _resource(resources, _REGISTRATION):
-            return dict(_registered_packages(client, client.rewrite_url(f"{registration}/{name}/index.json")))
-    except (KeyError, TypeError, AttributeError) as exc:
+            packages = dict(_registered_packages(client, client.rewrite_url(f"{registration}/{name}/index.json")))
+            return {version: packages[version] for version in valid_versions(packages, _VERSION)}
+    except (KeyError, TypeError, AttributeError, ValueError) as exc:
         raise InvalidContentError(
             "content", f"the feed is not valid ({exc}).", url=redact_url(client.base_url)
         ) from exc
@@ -96,7 +102,9 @@ def _resource(resources: t.Mapping[str, str], kind: str) -> str:
 
 def _registered_packages(client: RepositoryClient, url: str) -> t.Iterator[tuple[str, _Package]]:
     """Yield the version and the package of each entry of a registration. Its pages can be separate documents."""
-    for page in client.get_json(url)["items"]:
+    for number, page in enumerate(client.get_json(url)["items"]):
+        if number == _MAX_PAGES:
+            raise ValueError(f"it has more than {_MAX_PAGES} pages")
         leaves = page["items"] if page.get("items") else client.get_json(client.rewrite_url(page["@id"]))["items"]
         for leaf in leaves:
             entry = leaf["catalogEntry"]

@@ -76,7 +76,7 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
 
     def _pull_release(self, result: ArtifactPullResult) -> Release:
         """Pull the version, or if none is requested, the newest one that the upstream does not withhold."""
-        find = result.job.ecosystem.find
+        find = result.job.find
         with at_stage("index"):
             release = result.release = find(result.job.client, result.artifact)
         # The upstream is queried for the same artifact, even if the pattern matches another one there.
@@ -126,7 +126,7 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
     def _is_unlisted(self, result: ArtifactPullResult, upstream: RepositoryClient) -> bool:
         """Return whether the upstream has the artifact, but does not list the version."""
         try:
-            result.job.ecosystem.find(upstream, dataclasses.replace(result.artifact, version=result.version))
+            result.job.find(upstream, dataclasses.replace(result.artifact, version=result.version))
         except VersionNotFoundError:
             return True
         except PullThroughError:
@@ -154,7 +154,7 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
         if is_file:
             artifact = dataclasses.replace(artifact, version=result.version)
         try:
-            release = result.job.ecosystem.find(upstream, artifact)
+            release = result.job.find(upstream, artifact)
         except VersionNotFoundError:
             if is_file:
                 self._request_directly(result, upstream)
@@ -172,7 +172,7 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
         masks errors of the upstream.
         """
         with at_stage("upstream"), result.recording_upstream_error():
-            upstream_release = result.job.ecosystem.find(upstream, result.artifact, result.withheld)
+            upstream_release = result.job.find(upstream, result.artifact, result.withheld)
             result.upstream_version = upstream_release.version
             is_same = upstream_release.version == release.version
             same_version = upstream_release if is_same else _find_version(upstream, result, release.version)
@@ -211,7 +211,7 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
 def _find_version(client: RepositoryClient, result: ArtifactPullResult, version: str) -> Release | None:
     """Return another version of the artifact; None if the index does not have it."""
     try:
-        return result.job.ecosystem.find(client, dataclasses.replace(result.artifact, version=version))
+        return result.job.find(client, dataclasses.replace(result.artifact, version=version))
     except VersionNotFoundError:
         return None
 

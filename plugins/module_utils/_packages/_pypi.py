@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import dataclasses
-import html.parser
 import re
 import typing as t
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
@@ -23,6 +22,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model 
     VersionNotFoundError,
     match_artifact,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._parsing import parse_links
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import (
     Document,
     RepositoryClient,
@@ -36,6 +36,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versio
 
 _ACCEPT = "application/vnd.pypi.simple.v1+html, text/html"
 _SDISTS = (".tar.gz", ".zip", ".tar.bz2")
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]{0,254}")
 _WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 
 
@@ -88,30 +89,18 @@ class PyPi(ApiLayout):
         return Release(version, (_file(client, document, links[0]),), fallback_files)
 
 
-class _Page(html.parser.HTMLParser):
-    """Collects the links of a page. The text of a link to a file is the file name."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[_Link] = []
-        self._open: dict[str, str | None] | None = None
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "a":
-            self._open = dict(attrs)
-
-    def handle_data(self, data: str) -> None:
-        if self._open is not None and data.strip():
-            self.links.append(_Link(data.strip(), self._open.get("href") or "", "data-yanked" in self._open))
-            self._open = None
-
-
 def _parse_links(document: Document) -> list[_Link]:
     """Return the files of a page. Raises InvalidContentError if it is not an index, but for example a redirect."""
-    page = _Page()
-    page.feed(document.body.decode("utf-8", "replace"))
-    files = [link for link in page.links if link.name.endswith((".whl", *_SDISTS))]
-    if page.links and not files:
+    try:
+        links = [
+            _Link(text, attributes.get("href", ""), "data-yanked" in attributes)
+            for text, attributes in parse_links(document.body.decode("utf-8", "replace"))
+            if text
+        ]
+    except ValueError as exc:
+        raise document.error(f"the index is not valid: {exc}.") from exc
+    files = [link for link in links if link.name.endswith((".whl", *_SDISTS)) and _FILE_NAME.fullmatch(link.name)]
+    if links and not files:
         raise InvalidContentError("html", "an HTML page that is not an index of files.", url=redact_url(document.url))
     return files
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import json
 import time
 import typing as t
 from urllib.parse import unquote, urlsplit
@@ -33,12 +32,13 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model 
     DownloadedFile,
     RemoteFile,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._parsing import MAX_DOCUMENT_SIZE, parse_json
 from ansible_collections.cgr.pull_through.plugins.module_utils._retry import retry_download
 from ansible_collections.cgr.pull_through.plugins.module_utils._transfer_stats import TransferStats
 
 JSON = "application/json"
 _ANY_FILE = "application/octet-stream"
-_MAX_INDEX_SIZE = 64 << 20
+_MAX_CHECKSUM_SIZE = 64 << 10
 _MAX_BODY_SIZE = 4 << 20  # of a file with next_files
 _HEAD_SIZE = 256
 _NOT_FOUND_STATUSES = (404, 410)
@@ -52,6 +52,10 @@ class Document:
 
     body: bytes
     url: str
+
+    def error(self, message: str) -> InvalidContentError:
+        """Return the error for content that is not valid."""
+        return InvalidContentError("content", message, url=redact_url(self.url))
 
 
 class RepositoryClient:
@@ -114,28 +118,30 @@ class RepositoryClient:
             raise self._outside_repository(f"the index leads to {redact_url(url)}, which bypasses Artifactory.")
         return f"{self._repository_url}/{path}"
 
-    def get_document(self, url: str, accept: str, *, allow_html: bool = False) -> Document:
-        """Return a document.
+    def get_document(
+        self, url: str, accept: str, *, allow_html: bool = False, limit: int = MAX_DOCUMENT_SIZE
+    ) -> Document:
+        """Return a document. limit: its maximum size in bytes.
 
         Raises TransportError, DownloadError, InvalidContentError, and SkippedError.
         """
-        return self._call_with_retry(lambda: self._read_document(url, accept, allow_html))
+        return self._call_with_retry(lambda: self._read_document(url, accept, allow_html, limit))
 
     def get_json(self, url: str, accept: str = JSON) -> dict[str, t.Any]:
         """Return a JSON object. Raises the same exceptions as get_document()."""
         document = self.get_document(url, accept)
         try:
-            content = json.loads(document.body)
-        except ValueError:
-            content = None
+            content = parse_json(document.body)
+        except ValueError as exc:
+            raise document.error(f"the index is not a valid JSON document ({exc}).") from exc
         if not isinstance(content, dict):
-            raise InvalidContentError("content", "the index is not a JSON object.", url=redact_url(document.url))
+            raise document.error("the index is not a JSON object.")
         return content
 
-    def get_document_or_none(self, url: str, accept: str) -> Document | None:
+    def get_document_or_none(self, url: str, accept: str, *, limit: int = MAX_DOCUMENT_SIZE) -> Document | None:
         """Return a document, or None if it does not exist. Raises the same exceptions as get_document()."""
         try:
-            return self.get_document(url, accept)
+            return self.get_document(url, accept, limit=limit)
         except DownloadError as exc:
             if exc.status not in _NOT_FOUND_STATUSES:
                 raise
@@ -146,7 +152,7 @@ class RepositoryClient:
         downloaded = self._call_with_retry(lambda: self._read_file(file))
         for algorithm, url in file.checksum_urls:
             # Clients also request the checksum after the file.
-            document = self.get_document_or_none(url, "text/plain")
+            document = self.get_document_or_none(url, "text/plain", limit=_MAX_CHECKSUM_SIZE)
             if document is not None:
                 _verify_checksum_file(downloaded, algorithm, document)
                 return dataclasses.replace(downloaded, verified_checksums=(*downloaded.verified_checksums, algorithm))
@@ -161,16 +167,16 @@ class RepositoryClient:
             raise parse_error_response(response, final_url)
         return response, final_url
 
-    def _read_document(self, url: str, accept: str, allow_html: bool) -> Document:
+    def _read_document(self, url: str, accept: str, allow_html: bool, limit: int) -> Document:
         response, final_url = self._get(url, accept)
-        body = response.read(_MAX_INDEX_SIZE + 1)
+        body = response.read(limit + 1)
         self.stats.add(received=len(body))
-        if len(body) > _MAX_INDEX_SIZE:
-            message = f"the index has more than {_MAX_INDEX_SIZE >> 20} MiB."
-            raise InvalidContentError("content", message, url=redact_url(final_url))
         if not allow_html:
             self._reject_html(response, body, final_url)
-        return Document(body, final_url)
+        document = Document(body, final_url)
+        if len(body) > limit:
+            raise document.error(f"the document has more than {limit >> 10} KiB.")
+        return document
 
     def _read_file(self, file: RemoteFile) -> DownloadedFile:
         response, final_url = self._get(file.url, _ANY_FILE)
@@ -183,6 +189,10 @@ class RepositoryClient:
                 if not size:
                     self._reject_html(response, chunk, final_url)
                 size += len(chunk)
+                if file.size is not None and size > file.size:
+                    raise _mismatch(
+                        response, final_url, "size", f"{file.name} has at least {size} bytes instead of {file.size}."
+                    )
                 self.stats.add(received=len(chunk))
                 for content_hash in hashes.values():
                     content_hash.update(chunk)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError, PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import redact_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
     ArtifactSpec,
     DownloadedFile,
@@ -60,6 +61,14 @@ class ArtifactPullJob(PullJob[RepositoryClient]):
     package_type: str
     ecosystem: Ecosystem
     artifacts: t.Sequence[ArtifactSpec]
+
+    def find(self, client: RepositoryClient, artifact: ArtifactSpec, withheld: t.Collection[str] = ()) -> Release:
+        """Return the release, see Ecosystem.find(). An index of an unexpected shape raises InvalidContentError."""
+        try:
+            return self.ecosystem.find(client, artifact, withheld)
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as exc:
+            message = f"the index has something else than documented ({type(exc).__name__}: {exc})."
+            raise InvalidContentError("content", message, url=redact_url(client.base_url)) from exc
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)

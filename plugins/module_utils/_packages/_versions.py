@@ -12,10 +12,13 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._parsing import MAX_VERSIONS
+
 # Python's short ones stand between digits: 1.0a1, 1.0b2, 1.0rc1.
 _PRERELEASE_WORDS = frozenset(
     {"a", "alpha", "b", "beta", "c", "rc", "cr", "pre", "preview", "dev", "m", "milestone", "snapshot"}
 )
+_MAX_VERSION_LENGTH = 255
 _REVISION = "r"  # an apk's build number, as in 1.2.3-r4
 _END = (0, 0, "")
 
@@ -36,6 +39,19 @@ def newest(versions: t.Iterable[str], *, semantic: bool = False) -> str | None:
 def newest_first(versions: t.Iterable[str]) -> list[str]:
     """Return the versions in descending order."""
     return sorted(versions, key=_sort_key, reverse=True)
+
+
+def valid_versions(versions: t.Iterable[t.Any], pattern: str) -> list[str]:
+    """Return the versions that match the grammar of the ecosystem. Raises ValueError if there are too many."""
+    grammar = re.compile(pattern)
+    valid = [
+        version
+        for version in versions
+        if isinstance(version, str) and len(version) <= _MAX_VERSION_LENGTH and grammar.fullmatch(version)
+    ]
+    if len(valid) > MAX_VERSIONS:
+        raise ValueError(f"it has more than {MAX_VERSIONS} versions")
+    return valid
 
 
 def older_than(versions: t.Iterable[str], withheld: t.Collection[str]) -> list[str]:

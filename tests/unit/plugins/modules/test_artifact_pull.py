@@ -531,7 +531,7 @@ def test_without_the_upstream_only_a_reason_passes_over_a_version(servers, pull)
     )
 
 
-@pytest.mark.parametrize("status", [401, 404, 500])
+@pytest.mark.parametrize("status", [401, 404, 410])
 def test_another_failure_does_not_pass_over_a_version(servers, pull, status):
     withhold(servers, "1.1", status=status)
     (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
