@@ -70,7 +70,10 @@ class Run:
     def pull_results(
         self, key: str, host: str = "localhost", names: tuple[str, ...] = task_names.PULLS
     ) -> list[Variables]:
-        """Return the results of the pulls through a repository, one per image or artifact. names: of the tasks that pull."""
+        """Return the results of the last pull through a repository, one per image or artifact. names: of the tasks that pull.
+
+        A rotation pulls twice: it verifies again after the grace period.
+        """
         results = [
             result
             for task in self.tasks
@@ -78,8 +81,8 @@ class Run:
             for result in task.result.get("pulls", [])
             if result["repository"] == key
         ]
-        assert len(results) == 1, f"{len(results)} pulls through {key} on {host} in this run:\n{self.output}"
-        return t.cast("list[Variables]", results[0].get("images") or results[0].get("artifacts"))
+        assert results, f"no pull through {key} on {host} in this run:\n{self.output}"
+        return t.cast("list[Variables]", results[-1].get("images") or results[-1].get("artifacts"))
 
     def repository_results(self, name: str) -> dict[str, Variables]:
         """Return the results of a task that manages a list of repositories, by key. Empty if the task was skipped."""
