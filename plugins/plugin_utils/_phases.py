@@ -167,7 +167,9 @@ def add_plan(source: Source, plans: Facts) -> Source:
     plan = _by_key(plans, "repositories", source.key)
     if plan is None or plan.get("failed"):
         return fail(source, module_message(plan or plans))
-    return _with_changes(source, (plan.get("diff") or {}).get("after") or {})
+    diff = plan.get("diff") or {}
+    source = dataclasses.replace(source, previous=diff.get("before") or {})
+    return _with_changes(source, diff.get("after") or {})
 
 
 # --- upstream ---------------------------------------------------------------------------------------------------------

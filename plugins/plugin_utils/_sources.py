@@ -55,10 +55,12 @@ class Source:
     is_missing: bool = False
     token_status: Facts = dataclasses.field(default_factory=dict)
 
-    # Plan and issue: what is asked of the pull token, and the result without its password.
+    # Plan and issue: what is asked of the pull token, and the result without its password; the settings to change, and
+    # what they were.
     token_spec: Facts = dataclasses.field(default_factory=dict)
     token: Facts = dataclasses.field(default_factory=dict)
     changes: Facts = dataclasses.field(default_factory=dict)
+    previous: Facts = dataclasses.field(default_factory=dict)
     needs_write: bool = False
     has_changes: bool = False
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import (
@@ -17,6 +18,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import (
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_lifetime import lifetime_notes
 
 _MAX_NAMED_CHANGES = 4
+_MAX_VALUE_LENGTH = 120
 
 
 def summarize(
@@ -41,6 +43,7 @@ def summarize(
     return {
         "lines": _align(rows),
         "notes": [
+            *(note for source in sources for note in _change_notes(source, planned)),
             *(source.token["notice"] for source in sources if source.token.get("notice")),
             *(_unmanaged_note(source) for source in sources if not source.token.get("is_managed", True)),
             *_rotation_notes(sources, grace_period),
@@ -51,6 +54,18 @@ def summarize(
         "details": [line for lines in details for line in lines],
         "failures": _failures(sources, virtual_repositories, failures),
     }
+
+
+def _change_notes(source: Source, planned: bool) -> t.Iterator[str]:
+    """Yield the settings of an existing repository that the run overwrites: somebody may have set them on purpose."""
+    if source.is_missing or source.failure:
+        return
+    verb = "would change" if planned else "changed"
+    for name, value in source.changes.items():
+        before, after = (json.dumps(each)[:_MAX_VALUE_LENGTH] for each in (source.previous.get(name), value))
+        yield f"{source.key}: {name} {verb} from {before} to {after}."
+    if "includesPattern" in source.changes:
+        yield f"{source.key}: to keep another includesPattern, set it in the settings of pull_through_source_overrides.{source.name}."
 
 
 def _unmanaged_note(source: Source) -> str:

@@ -307,3 +307,17 @@ def test_a_kept_token_that_is_not_managed_is_named_with_its_end():
     source = add_token_results(source, {"tokens": [token_result(source, token=token)]}, revoke_unmanaged=False)
     (note,) = summary_of(source)["notes"]
     assert OLD in note and "did not issue. It is valid until 2031-01-21" in note
+
+
+def test_settings_that_are_overwritten_are_named_with_their_old_and_new_value():
+    changes, previous = {"includesPattern": "**/*", "a": True}, {"includesPattern": "team/**", "a": None}
+    (source,) = resolved("public")
+    source = dataclasses.replace(source, changes=changes, previous=previous, needs_write=True)
+    notes = summary_of(source)["notes"]
+    assert notes[:2] == [
+        'cgr-public: includesPattern changed from "team/**" to "**/*".',
+        "cgr-public: a changed from null to true.",
+    ]
+    assert "pull_through_source_overrides.public" in notes[2]
+    assert "would change" in summary_of(source, planned=True)["notes"][0]
+    assert summary_of(dataclasses.replace(source, is_missing=True))["notes"] == [], "nothing was there to overwrite"
