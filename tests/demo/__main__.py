@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 
 DAY = 86400
+GRACE_PERIOD = "5s"  # instead of five minutes
 
 State = dict[str, t.Any]
 
@@ -36,6 +37,7 @@ def role_variables(state: State) -> dict[str, t.Any]:
         "pull_through_chainguard_issuer_url": chainguard["issuer_url"],
         "pull_through_chainguard_registry_url": chainguard["registry_url"],
         "pull_through_ca_path": state["ca_path"],
+        "pull_through_grace_period": GRACE_PERIOD,
     }
 
 
@@ -109,7 +111,8 @@ def main() -> None:
 
         lab.control("POST", "/clock", {"advance": 16 * DAY})
         print_heading(
-            "3. Sixteen days later the pull token is due. It is rotated and verified, and only then is the old one revoked."
+            "3. Sixteen days later the pull token is due. It is rotated and verified, and only then is the old one revoked.",
+            f"The grace period is {GRACE_PERIOD} here. With a real Artifactory it is five minutes.",
         )
         run_playbook("cgr.pull_through.rotate", variables, state)
         print_requests(lab, position)
