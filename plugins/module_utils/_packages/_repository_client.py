@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import re
 import time
 import typing as t
 from urllib.parse import unquote, urlsplit
@@ -107,16 +108,25 @@ class RepositoryClient:
             if error := redirect_error(self._download.origin, url):
                 raise self._outside_repository(f"the index leads to {redact_url(url)}: {error}.")
             return url
-        key = self._repository_url.rpartition("/")[2]
-        # Another API of Artifactory can serve files of the repository, such as NuGet's version 2.
-        is_same_repository = _origin(url) == Origin.from_url(self.base_url) and f"/{key}/" in urlsplit(url).path
-        if is_same_repository or url.startswith(f"{self._repository_url}/"):
+        if _has_dot_segments(url):
+            raise self._outside_repository(f"the index leads to {redact_url(url)}, a path that is not normalized.")
+        if self._is_in_repository(url):
             return url
         api_path = "/api/" + self._repository_url.partition("/artifactory/api/")[2] + "/"
         _base, separator, path = url.partition(api_path)
         if not separator:
             raise self._outside_repository(f"the index leads to {redact_url(url)}, which bypasses Artifactory.")
         return f"{self._repository_url}/{path}"
+
+    def _is_in_repository(self, url: str) -> bool:
+        """Return whether a URL has the origin and the key of the repository.
+
+        Another API of Artifactory can serve files of the repository, such as NuGet's version 2.
+        """
+        prefix, _separator, path = self._repository_url.partition("/artifactory/")
+        pattern = rf"{re.escape(urlsplit(prefix).path)}/artifactory/(api/[a-z]+/(v[0-9]+/)?)?{re.escape(path.rpartition('/')[2])}/"
+        is_same_origin = _origin(url) == Origin.from_url(self.base_url)
+        return is_same_origin and re.match(pattern, urlsplit(url).path) is not None
 
     def get_document(
         self, url: str, accept: str, *, allow_html: bool = False, limit: int = MAX_DOCUMENT_SIZE
@@ -231,6 +241,15 @@ def _origin(url: str) -> Origin | None:
         return Origin.from_url(url)
     except ValueError:
         return None
+
+
+def _has_dot_segments(url: str) -> bool:
+    """Return whether a server could resolve the path of a URL to another one. An encoded slash can be part of a name."""
+    try:
+        path = unquote(urlsplit(url).path)
+    except ValueError:
+        return True
+    return not {".", ".."}.isdisjoint(re.split(r"[/\\]", path))
 
 
 def _verify_digests(response: StreamedResponse, url: str, file: RemoteFile, digests: t.Mapping[str, str]) -> None:

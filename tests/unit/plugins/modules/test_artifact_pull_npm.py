@@ -130,3 +130,35 @@ def test_a_tarball_upstream_that_is_not_encrypted_is_not_fetched(servers, pull):
 @pytest.mark.parametrize("text", ["", "@a", "a@", "a@latest", "a/b", "../a", "@a/b/c"])
 def test_artifacts_that_are_not_valid(servers, pull, text):
     assert "is not valid" in pull(text)["msg"] and not servers.transport.requests
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"{ARTIFACTORY}{REPOSITORY_PATH}/../other/lodash/-/lodash-1.1.0.tgz",
+        f"{ARTIFACTORY}{REPOSITORY_PATH}/%2e%2e/other/lodash/-/lodash-1.1.0.tgz",
+        f"{ARTIFACTORY}{REPOSITORY_PATH}/x%2f..%2f../other/lodash-1.1.0.tgz",
+        f"{ARTIFACTORY}{REPOSITORY_PATH}/..\\other/lodash-1.1.0.tgz",
+        f"{ARTIFACTORY}/artifactory/other/{KEY}/lodash-1.1.0.tgz",
+        f"{ARTIFACTORY}/artifactory/api/npm/other/{KEY}/lodash-1.1.0.tgz",
+        f"{ARTIFACTORY}.example.net{REPOSITORY_PATH}x/lodash-1.1.0.tgz",
+        "https://[",
+    ],
+)
+def test_links_that_leave_the_repository_are_not_requested(servers, pull, link):
+    entry = {"dist": {**dist("", "lodash", "1.1.0"), "tarball": link}}
+    servers.repository.add(f"{REPOSITORY_PATH}/lodash", json.dumps({"versions": {"1.1.0": entry}}))
+    (artifact,) = pull("lodash")["artifacts"]
+    assert (artifact["ok"], artifact["diagnosis"]["code"]) == (False, "bypasses_artifactory")
+    assert not servers.requested_urls("lodash-1.1.0.tgz")
+
+
+def test_a_direct_pull_from_beside_the_registry(servers, pull):
+    """Chainguard has the tarballs that it did not build outside of the registry's URL."""
+    index = json.loads(document(f"{UPSTREAM}/root", "lodash", "1.1.0", latest="1.1.0"))
+    index["versions"]["1.1.0"]["dist"]["tarball"] = f"{UPSTREAM}/javascript-upstream/lodash/-/lodash-1.1.0.tgz"
+    servers.upstream.add("/root/lodash", json.dumps(index))
+    servers.upstream.add("/javascript-upstream/lodash/-/lodash-1.1.0.tgz", "lodash 1.1.0")
+    (artifact,) = pull("lodash", repository=None, **DIRECT)["artifacts"]
+    assert artifact["ok"] is True
+    assert {request.headers.get("Authorization", "")[:6] for request in servers.transport.requests} == {"Basic "}
