@@ -10,7 +10,6 @@ Results of remote repositories are joined by key, those of pull tokens by consum
 from __future__ import annotations
 
 import dataclasses
-import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
 
