@@ -45,9 +45,31 @@ def test_each_connection_failure_has_a_message(monkeypatch, error, message, tran
     def fail(*_args, **_kwargs):
         raise error
 
-    monkeypatch.setattr(requests.Session, "request", fail)
+    monkeypatch.setattr(requests.Session, "send", fail)
     with pytest.raises(TransportError, match=message) as caught:
         _http.RequestsTransport().send(REQUEST)
     assert caught.value.transient is transient
     assert "pw" not in str(caught.value) and "signature" not in str(caught.value)
     assert "h.example.com:1" in str(caught.value)
+
+
+def test_the_environment_is_read_once_for_each_origin(monkeypatch):
+    read, sent = [], []
+
+    def read_environment(_session, url, *_settings):
+        read.append(url)
+        return {"proxies": {"https": f"http://proxy{len(read)}"}}
+
+    def send(_session, request, **settings):
+        sent.append((request.url, settings["proxies"]["https"]))
+        response = requests.Response()
+        response.status_code = 200
+        return response
+
+    monkeypatch.setattr(requests.Session, "merge_environment_settings", read_environment)
+    monkeypatch.setattr(requests.Session, "send", send)
+    transport = _http.RequestsTransport()
+    for url in ("https://a/1", "https://b/1", "https://a/2", "https://a:444/1"):
+        transport.send(_http.Request("GET", url))
+    assert read == ["https://a/1", "https://b/1", "https://a:444/1"]
+    assert [proxy for _url, proxy in sent] == ["http://proxy1", "http://proxy2", "http://proxy1", "http://proxy3"]
