@@ -101,10 +101,11 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
                     raise exc from None
                 result.release, result.withheld = release, withheld
 
-    def _withheld_reason(self, result: ArtifactPullResult, error: PullThroughError) -> str:
+    def _withheld_reason(self, result: ArtifactPullResult, error: PullThroughError, *, unlisted: bool = True) -> str:
         """Return why the upstream withholds the file that was requested last; empty if it does not, or is not known.
 
-        The index of Artifactory can be older than the policy that blocks the version.
+        The index of Artifactory can be older than the policy that blocks the version. unlisted: whether a version that
+        the index of the upstream does not list counts too.
         """
         if not isinstance(error, DownloadError):
             return ""
@@ -117,7 +118,7 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
         except DownloadError as exc:
             if exc.is_blocked or exc.status == _CONFLICT:
                 return exc.code or BLOCKED
-            is_unlisted = exc.status == _NOT_FOUND and self._is_unlisted(result, result.job.upstream)
+            is_unlisted = unlisted and exc.status == _NOT_FOUND and self._is_unlisted(result, result.job.upstream)
             return NOT_LISTED if is_unlisted else ""
         except PullThroughError:
             pass
@@ -148,6 +149,14 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
         )
         result.observations.append(observation)
         return downloaded
+
+    def _fetch_uncached(self, result: ArtifactPullResult, file: RemoteFile) -> None:
+        """Fetch a file of another version, which the cache does not have. A withheld one shows nothing."""
+        try:
+            self._fetch(result, file, uncached=True)
+        except DownloadError as exc:
+            if not self._withheld_reason(result, exc, unlisted=False):
+                raise
 
     def _query_upstream(self, result: ArtifactPullResult, upstream: RepositoryClient) -> None:
         artifact, is_file = result.artifact, result.stage == "file" and result.last_file is not None
@@ -202,7 +211,7 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
             self._fetch(result, file)
 
         candidates = (
-            UncachedCandidate(file.paths, functools.partial(self._fetch, result, file, uncached=True))
+            UncachedCandidate(file.paths, functools.partial(self._fetch_uncached, result, file))
             for file in release.fallback_files
         )
         verify_from_upstream(result, candidates, evict_and_fetch)

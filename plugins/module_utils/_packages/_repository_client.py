@@ -42,6 +42,7 @@ _ANY_FILE = "application/octet-stream"
 _MAX_CHECKSUM_SIZE = 64 << 10
 _MAX_BODY_SIZE = 4 << 20  # of a file with next_files
 _HEAD_SIZE = 256
+_MAX_CHECKSUM_LINE = 1024
 _NOT_FOUND_STATUSES = (404, 410)
 
 Result = t.TypeVar("Result")
@@ -264,8 +265,9 @@ def _verify_digests(response: StreamedResponse, url: str, file: RemoteFile, dige
 
 
 def _verify_checksum_file(downloaded: DownloadedFile, algorithm: str, document: Document) -> None:
-    words = document.body[:_HEAD_SIZE].decode("utf-8", "replace").split()
-    checksum = Checksum.from_hex(algorithm, words[0]) if words else None
+    # The checksum is the first word, or in the BSD form the last: SHA1 (file) = 0123…
+    words = document.body[:_MAX_CHECKSUM_LINE].decode("utf-8", "replace").split()
+    checksum = next(filter(None, (Checksum.from_hex(algorithm, word) for word in words)), None)
     if checksum is None:
         raise InvalidContentError("content", f"a file without a {algorithm} checksum.", url=redact_url(document.url))
     if downloaded.digests[algorithm] != checksum.value:

@@ -48,6 +48,11 @@ def test_every_descriptor_has_its_content(name: str, tag: str) -> None:
             assert len(blobs[layer["digest"]]) == layer["size"]
     for attestation, subject in zip(index["manifests"][2:], index["manifests"][:2]):
         assert attestation["annotations"]["vnd.docker.reference.digest"] == subject["digest"]
+        # crane validates an uncompressed layer against the config too.
+        manifest = fetch(blobs, attestation)
+        digests = [layer["digest"] for layer in manifest["layers"]]
+        assert fetch(blobs, manifest["config"])["rootfs"]["diff_ids"] == digests
+        assert fetch(blobs, manifest["layers"][0])["_type"] == "https://in-toto.io/Statement/v1"
 
 
 def test_layers_are_the_gzipped_tars_of_the_config() -> None:

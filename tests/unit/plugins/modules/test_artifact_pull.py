@@ -107,6 +107,16 @@ def test_newest_release_with_pom_and_checksums(servers, pull):
     assert result["summary"] == ["cgr: org.example:lib: pulled 1.1; 2 files, 0.0 MB; 2 match the index."]
 
 
+@pytest.mark.parametrize(
+    "form", ["{digest}", "{digest}  lib-1.1.jar\n", "SHA1 (lib-1.1.jar) = {digest}\n", "{upper} *x"]
+)
+def test_forms_of_checksum_files(servers, pull, form):
+    digest = hashlib.sha1(JAR + b"1.1").hexdigest()
+    servers.repository.add(f"/artifactory/{KEY}/{file()}.sha1", form.format(digest=digest, upper=digest.upper()))
+    (artifact_result,) = pull("org.example:lib:1.1")["artifacts"]
+    assert artifact_result["files"][1]["verified_checksums"] == ["sha1"]
+
+
 def test_files_match_the_redirected_upstream(servers, pull):
     servers.redirect(file())
     result = pull("org.example:lib:1.1", **DIRECT)
@@ -259,6 +269,16 @@ def test_fallback_file_that_cannot_be_fetched_is_a_failure(servers, pull):
 
 
 ALL = [file(version, extension) for version in ("1.0", "1.1", "1.2-rc1") for extension in ("pom", "jar")]
+
+
+def test_a_withheld_fallback_file_shows_nothing(servers, pull):
+    servers.cached.update([file(extension="pom"), file()])
+    del servers.repository.files[f"/artifactory/{KEY}/{file('1.2-rc1', 'pom')}"]
+    body = {"error": "blocked", "reason": "MALWARE_DETECTED", "message": "Malware."}
+    servers.upstream.plays[f"/root/{file('1.2-rc1', 'pom')}"] = [ScriptedResponse(409, body)]
+    (artifact_result,) = pull("org.example:lib", from_upstream="required", **DIRECT)["artifacts"]
+    assert (artifact_result["ok"], artifact_result["from_upstream"]) == (True, True)
+    assert artifact_result["from_upstream_evidence"] == "lib-1.0.pom was not in cgr-cache before, and is now."
 
 
 def test_not_from_upstream(servers, pull):
