@@ -21,7 +21,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--http", action="store_true", help="plain HTTP instead of TLS with the lab's own CA")
     parser.add_argument("--client-certificates", action="store_true", help="Artifactory requires one")
     parser.add_argument("--artifactory-version", metavar="X.Y.Z")
-    parser.add_argument("--artifactory-edition", choices=["pro", "jcr", "oss"])
+    parser.add_argument("--artifactory-edition", choices=["pro", "enterprise_plus", "jcr", "oss"])
     parser.add_argument(
         "--propagation", type=float, metavar="SECONDS", help="until new identities and bindings take effect"
     )

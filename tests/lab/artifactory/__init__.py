@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..simulator import Simulator
-from . import access, docker, downloads, npm, nuget, pypi, repositories, search, security, storage, system
+from . import access, docker, downloads, grantees, npm, nuget, pypi, repositories, search, security, storage, system
 from .control import routes
 from .responses import ApiError, envelope, on_api_error
 from .settings import DEFAULTS
@@ -39,7 +39,7 @@ def describe(simulator: Simulator) -> dict[str, Any]:
 
 def build(simulator: Simulator) -> dict[str, Starlette]:
     # storage and downloads come last: their routes match everything else below /artifactory/.
-    modules = (system, access, security, repositories, search, docker, npm, nuget, pypi, storage, downloads)
+    modules = (system, access, security, grantees, repositories, search, docker, npm, nuget, pypi, storage, downloads)
     app = Starlette(
         routes=[route for module in modules for route in module.routes()],
         middleware=[Middleware(_Headers, simulator=simulator)],

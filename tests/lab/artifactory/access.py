@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from .auth import SCOPE_ADMIN, SCOPE_USER, Caller, Token, parse_groups
+from .grantees import require_access_grantees
 from .permissions import RESOURCES, Permission
 from .responses import ApiError, compact, json_body, route
 
@@ -124,6 +125,7 @@ async def create_permission(artifactory: Artifactory, caller: Caller, request: R
     if name in artifactory.permissions.by_name:
         raise ApiError(409, f"Permission '{name}' already exists")
     stored = {kind: artifactory.permissions.resource(kind, value) for kind, value in resources.items()}
+    require_access_grantees(artifactory, stored)
     artifactory.permissions.by_name[name] = Permission(name, stored, caller.name, caller.name)
     return compact({"name": name, "resources": stored}, 201)
 
@@ -146,7 +148,9 @@ async def update_permission(artifactory: Artifactory, caller: Caller, request: R
     permission, kind = artifactory.permissions.find(request.path_params["name"]), request.path_params["resource"]
     if kind not in RESOURCES:
         raise ApiError(400, f"Unknown resource type '{kind}'")
-    permission.resources[kind] = artifactory.permissions.resource(kind, await json_body(request, dict))
+    resource = artifactory.permissions.resource(kind, await json_body(request, dict))
+    require_access_grantees(artifactory, {kind: resource})
+    permission.resources[kind] = resource
     permission.modified_by = caller.name
     return compact(permission.resources[kind])
 

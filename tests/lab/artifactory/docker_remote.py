@@ -22,7 +22,7 @@ from .auth import Caller
 from .cache import CachedFile
 from .manifests import INDEX, ManifestCache, get_folder, is_marker
 from .remote import BadCredentialsError, NotFoundError, Remote
-from .upstream import RegistryUpstream, TokenRejectedError
+from .upstream import RegistryUpstream, TokenRejectedError, TokenRequest
 
 if TYPE_CHECKING:
     from .state import Artifactory
@@ -50,7 +50,9 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
     def __init__(self, artifactory: Artifactory, key: str) -> None:
         http, now = artifactory.simulator.http, artifactory.simulator.clock.now
         cache = ManifestCache(artifactory.files, now)
-        upstream = RegistryUpstream(http, now, lambda: self.fields, self._uses_tokens)
+        upstream = RegistryUpstream(
+            http, lambda: self.fields, self._uses_tokens, artifactory.upstream_tokens, self._token_key
+        )
         super().__init__(artifactory, key, cache, upstream)
 
     # --- requests of clients; raise NotFoundError, DeniedError, BadCredentialsError -----------------------------------
@@ -122,6 +124,13 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
         """Whether the repository requests bearer tokens. Types other than docker may not need the field for that."""
         always = self._artifactory.settings["artifactory_oci_token_authentication"] == "always"
         return bool(self.fields["enableTokenAuthentication"] or (always and self._repository.package_type != "docker"))
+
+    def _token_key(self, request: TokenRequest) -> tuple[str, ...]:
+        """The key of a cached upstream token. A setting decides whether the credentials are part of it."""
+        key = (self.key, request.realm, request.service, request.scope)
+        if not self._artifactory.settings["artifactory_upstream_token_by_credentials"]:
+            return key
+        return (*key, self.fields["username"], self.fields["password"])
 
     def _upstream_name(self, image: str) -> str:
         project = self.fields["dockerProjectId"]

@@ -77,11 +77,31 @@ class RequestContext:
 
         return await resolve_first(attempts_in_order(self.members(), cached, fetched))
 
+    async def documents(self, locate: Locator) -> list[tuple[FileRemote, CachedFile]]:
+        """The documents of a package: of the members with priority alone if one of them has it, else of all members.
+
+        Raises NotFoundError, DeniedError if there are none.
+        """
+        if not self.artifactory.settings["artifactory_priority_filters_documents"]:
+            return await self.all(locate)
+        members = self.members()
+        with_priority = [remote for remote in members if remote.has_priority]
+        reason: Exception = NotFoundError()
+        for group in (with_priority, [remote for remote in members if not remote.has_priority]):
+            try:
+                return await self._all(group, locate)
+            except (NotFoundError, DeniedError) as error:
+                reason = choose_more_severe(reason, error)
+        raise reason
+
     async def all(self, locate: Locator) -> list[tuple[FileRemote, CachedFile]]:
         """The files of all members that serve it. Raises NotFoundError, DeniedError if there are none."""
+        return await self._all(self.members(), locate)
+
+    async def _all(self, members: Sequence[FileRemote], locate: Locator) -> list[tuple[FileRemote, CachedFile]]:
         files: list[tuple[FileRemote, CachedFile]] = []
         reason: Exception = NotFoundError()
-        for remote in self.members():
+        for remote in members:
             try:
                 files.append((remote, await remote.file(self.caller, await locate(remote))))
             except (NotFoundError, DeniedError) as error:
@@ -136,7 +156,7 @@ def _errors_as_responses(artifactory: Artifactory, caller: Caller) -> Iterator[N
     except MismatchError as error:
         raise ApiError(artifactory.settings["artifactory_mime_mismatch_status"], str(error)) from error
     except NotFoundError as error:
-        raise ApiError(404, "File not found.") from error
+        raise ApiError(404, str(error) or "File not found.") from error
     except UnreadableError as error:
         raise ApiError(500, f"Could not read what the upstream sent: {error}") from error
     except DeniedError as error:
@@ -161,7 +181,7 @@ async def _find(context: RequestContext, path: str) -> CachedFile:
     merge = next((function for end, function in _MERGES.items() if f"/{path}".endswith(end)), None)
     if merge is None or len(members) < 2 or not members[0].below(path).expires:
         return await context.first(locate)
-    files = await context.all(locate)
+    files = await context.documents(locate)
     return context.build_file(path, merge([context.read(file) for _remote, file in files]))
 
 

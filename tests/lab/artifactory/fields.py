@@ -82,6 +82,8 @@ _REMOTE_NULLABLE: dict[str, type] = {
     "externalDependenciesPatterns": list,
     "vcsGitDownloadUrl": str,
     "v3FeedUrl": str,
+    "symbolServerUrl": str,
+    "chartsBaseUrl": str,
     "feedContextPath": str,
     "downloadContextPath": str,
 }
@@ -89,6 +91,7 @@ _VIRTUAL_NULLABLE: dict[str, type] = {
     **_KEYS,
     "repoLayoutRef": str,
     "defaultDeploymentRepo": str,
+    "secondaryKeyPairRef": str,
     "externalDependenciesPatterns": list,
     "externalDependenciesRemoteRepo": str,
 }
@@ -133,9 +136,12 @@ _RELEVANT_TO_TYPE = {
     "npm": _names(
         "externalDependenciesEnabled externalDependenciesPatterns externalDependenciesRemoteRepo passThrough curated"
     ),
-    "nuget": _names("v3FeedUrl feedContextPath downloadContextPath forceNugetAuthentication passThrough curated"),
+    "nuget": _names(
+        "v3FeedUrl symbolServerUrl feedContextPath downloadContextPath forceNugetAuthentication passThrough curated"
+    ),
     "go": _names("externalDependenciesEnabled externalDependenciesPatterns vcsGitProvider passThrough curated"),
-    "alpine": _names("virtualRetrievalCachePeriodSecs primaryKeyPairRef"),
+    "alpine": _names("virtualRetrievalCachePeriodSecs primaryKeyPairRef secondaryKeyPairRef"),
+    "helm": _names("chartsBaseUrl virtualRetrievalCachePeriodSecs"),
 }
 
 # The v1 flag of a package type.
@@ -157,13 +163,24 @@ _SUPPORT_FLAG = {
 }
 PACKAGE_TYPES = frozenset(_SUPPORT_FLAG) | _names(
     "alpine ansible cargo conda cran generic go gradle helm helmoci huggingfaceml hex ivy maven oci opkg p2 pub rpm"
-    " sbt swift terraform vcs yum"
+    " sbt swift terraform vcs aieditorextensions"
 )
+# Names of package types that the server stores under another name.
+PACKAGE_TYPE_ALIASES = {"yum": "rpm"}
 LAYOUTS = _names(
     "simple-default maven-2-default maven-1-default ivy-default gradle-default npm-default nuget-default conan-default"
     " sbt-default go-default bower-default composer-default cargo-default puppet-default build-default vcs-default"
     " terraform-module-default terraform-provider-default swift-default"
 )
+
+# What the server stores instead of an empty value: the public gallery, which is not the repository's URL.
+NUGET_DEFAULTS = {
+    "v3FeedUrl": "https://api.nuget.org/v3/index.json",
+    "symbolServerUrl": "https://symbols.nuget.org/download/symbols",
+}
+# Package types whose remotes always have bypassHeadRequests on, and those that have it on unless it is written.
+ALWAYS_BYPASS_HEAD = frozenset({"aieditorextensions", "terraform"})
+BYPASS_HEAD = frozenset({"ansible"})
 
 # Accepted, but stored as false without Enterprise+ or Xray (facts/artifactory.md#writing-configurations).
 UNLICENSED = frozenset({"downloadRedirect", "cdnRedirect", "xrayIndex"})
@@ -182,6 +199,8 @@ class Schema:
         fields = {**copy.deepcopy(self.defaults), **dict.fromkeys(self.nullable)}
         if flag := _SUPPORT_FLAG.get(package_type):
             fields[flag] = True
+        if package_type in BYPASS_HEAD and "bypassHeadRequests" in fields:
+            fields["bypassHeadRequests"] = True
         return fields
 
     def type_of(self, name: str) -> type | None:
@@ -207,8 +226,8 @@ SCHEMAS = {
     "virtual": Schema(_VIRTUAL, _VIRTUAL_NULLABLE, _RELEVANT_VIRTUAL),
 }
 
-_TRUE = frozenset({"true", "yes", "on"})
-_FALSE = frozenset({"false", "no", "off"})
+_TRUE = frozenset({"true", "yes", "on", "1"})
+_FALSE = frozenset({"false", "no", "off", "0"})
 
 
 def coerce(name: str, kind: type, value: Any) -> Any:
@@ -219,11 +238,21 @@ def coerce(name: str, kind: type, value: Any) -> Any:
         return _integer(value)
     if kind is str and not isinstance(value, (dict, list)):
         return str(value)
+    if name == "customHttpHeaders" and isinstance(value, list):
+        return [_header(item) for item in value]
     if kind is list and isinstance(value, list):
         return [str(item) for item in value]
     if kind is dict and isinstance(value, dict):
         return _content_sync(value)
     raise ApiError(400, f"Can't convert value of '{name}' to type {kind.__name__}")
+
+
+def _header(item: Any) -> dict[str, Any]:
+    """A header with all of its keys."""
+    if not isinstance(item, dict) or not item.get("name"):
+        raise ApiError(400, "Can't convert value of 'customHttpHeaders' to type list of headers")
+    sensitive = _boolean(item.get("sensitive", False))
+    return {"name": str(item["name"]), "value": str(item.get("value", "")), "sensitive": sensitive}
 
 
 def _boolean(value: Any) -> bool:

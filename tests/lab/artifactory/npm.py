@@ -44,7 +44,7 @@ async def _locate(context: RequestContext, remote: FileRemote) -> RemoteFile:
 async def _package(context: RequestContext) -> Response:
     """One document with the versions of all members; the first member wins for a version that several have."""
     merged: dict[str, Any] = {}
-    for remote, file in await context.all(lambda remote: _document(remote, context.path)):
+    for remote, file in await context.documents(lambda remote: _document(remote, context.path)):
         document = context.read_json(file)
         for version in document["versions"].values():
             version["dist"]["tarball"] = _rewrite_link(context, remote, version["dist"]["tarball"], document["name"])

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
@@ -27,8 +29,8 @@ async def index(context: RequestContext) -> Response:
 
 
 async def _service_index(remote: FileRemote) -> RemoteFile:
-    """The service index at the v3 feed's URL, or at the repository's URL if that names an index."""
-    url = remote.fields["v3FeedUrl"] or remote.fields["url"]
+    """The service index at the v3 feed's URL, regardless of the repository's URL."""
+    url = remote.fields["v3FeedUrl"]
     if not url.endswith("/index.json"):
         raise NotFoundError
     return RemoteFile(f"{_FOLDER}/index.json", url, expires=True)
@@ -51,24 +53,30 @@ async def versions(context: RequestContext) -> Response:
         url = f"{await _base(context, remote, _FLAT)}/{name}/index.json"
         return RemoteFile(f"{_FOLDER}/flatcontainer/{name}/index.json", url, expires=True)
 
-    lists = [context.read_json(file)["versions"] for _remote, file in await context.all(locate)]
+    lists = [context.read_json(file)["versions"] for _remote, file in await context.documents(locate)]
     return JSONResponse({"versions": list(dict.fromkeys(version for versions in lists for version in versions))})
 
 
 async def registration(context: RequestContext) -> Response:
-    """The pages of the first member that has the package, with links to this repository."""
+    """The pages of all members, with links to this repository; the first member wins for a version of several."""
     name = _id(context)
 
     async def locate(remote: FileRemote) -> RemoteFile:
         url = f"{await _base(context, remote, _REGISTRATION)}/{name}/index.json"
         return RemoteFile(f"{_FOLDER}/registration-semver2/{name}/index.json", url, expires=True)
 
-    document = context.read_json(await context.first(locate))
+    documents = [context.read_json(file) for _remote, file in await context.documents(locate)]
     base = f"{context.api('nuget/v3')}/registration-semver2"
-    document["@id"] = f"{base}/{name}/index.json"
-    for page in document["items"]:
-        for leaf in page["items"]:
+    pages: list[dict[str, Any]] = []
+    versions: set[str] = set()
+    for page in (page for document in documents for page in document["items"]):
+        leaves = [leaf for leaf in page["items"] if leaf["catalogEntry"]["version"] not in versions]
+        versions |= {leaf["catalogEntry"]["version"] for leaf in leaves}
+        for leaf in leaves:
             leaf["packageContent"] = f"{base}/Download/{name}/{leaf['catalogEntry']['version']}"
+        if leaves:
+            pages.append({**page, "items": leaves, "count": len(leaves)})
+    document = {**documents[0], "@id": f"{base}/{name}/index.json", "items": pages, "count": len(pages)}
     return JSONResponse(document)
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 cgr.pull_through contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Permissions (facts/artifactory.md#permissions). Users are in no group; only a token can be for groups."""
+"""Permissions (facts/artifactory.md#permissions)."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ class Permissions:
 
     def resource(self, kind: str, value: dict[str, Any]) -> Resource:
         """A resource in its stored form. Raises ApiError 400 for unknown repositories or actions, or no target."""
-        actions = {who: dict(value.get("actions", {}).get(who) or {}) for who in ("users", "groups")}
+        actions = {who: dict((value.get("actions") or {}).get(who) or {}) for who in ("users", "groups")}
         targets = {
             name: {
                 "include_patterns": patterns.get("include_patterns") or ["**"],
                 "exclude_patterns": patterns.get("exclude_patterns") or [],
             }
-            for name, patterns in value.get("targets", {}).items()
+            for name, patterns in (value.get("targets") or {}).items()
         }
         if not targets:
             raise ApiError(400, "Targets must not be empty")

@@ -53,7 +53,7 @@ async def project(context: RequestContext) -> Response:
     """The files of a project in all members; the first member wins for a name that several have."""
     name = re.sub(r"[-_.]+", "-", context.request.path_params["name"]).lower()
     links: dict[str, str] = {}
-    for remote, file in await context.all(lambda remote: _index(remote, name)):
+    for remote, file in await context.documents(lambda remote: _index(remote, name)):
         for text, target in _Links(context.read(file).decode()).links.items():
             links.setdefault(text, _rewrite_link(remote, urljoin(file.remote_url, target)))
     return _page(links)

@@ -60,6 +60,7 @@ class Remote(Generic[CacheT, UpstreamT]):
         self.cache = cache
         self.upstream = upstream
         self._misses: dict[str, float] = {}
+        self._failures = 0  # in a row
         self._offline_since: float | None = None
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -89,7 +90,7 @@ class Remote(Generic[CacheT, UpstreamT]):
     # --- administration -----------------------------------------------------------------------------------------------
     def restart(self) -> None:
         """Apply a saved configuration."""
-        self._offline_since = None
+        self._failures, self._offline_since = 0, None
         if self._artifactory.settings["artifactory_save_clears_negative_cache"]:
             self._misses.clear()
 
@@ -125,10 +126,15 @@ class Remote(Generic[CacheT, UpstreamT]):
             return True
         return not file.expired and self._now() - file.updated < self.fields["retrievalCachePeriodSecs"]
 
-    def _is_offline(self) -> bool:
+    def _is_assumed_offline(self) -> bool:
         since = self._offline_since
-        assumed = since is not None and self._now() - since < self.fields["assumedOfflinePeriodSecs"]
-        return bool(self.fields["offline"] or assumed)
+        return since is not None and self._now() - since < self.fields["assumedOfflinePeriodSecs"]
+
+    def _count_failure(self) -> None:
+        """Count a failure of the upstream; from the second in a row the repository is assumed offline."""
+        self._failures += 1
+        if self._failures >= self._artifactory.settings["artifactory_offline_after_failures"]:
+            self._offline_since = self._now()
 
     def _is_negatively_cached(self, path: str) -> bool:
         period = self.fields["missedRetrievalCachePeriodSecs"]
@@ -147,17 +153,21 @@ class Remote(Generic[CacheT, UpstreamT]):
 
         Without `cache_miss` the negative cache does not apply, because there is a copy to fall back on.
         """
-        if self._is_offline() or (cache_miss and self._is_negatively_cached(path)):
+        if self.fields["offline"] or (cache_miss and self._is_negatively_cached(path)):
             raise NotFoundError
+        if self._is_assumed_offline():
+            raise NotFoundError(f"The repository '{self.key}' is assumed offline, '{path}' is not found.")
         try:
             yield
         except UnreachableError as error:
-            self._offline_since = self._now()
-            raise NotFoundError from error
+            self._count_failure()
+            raise NotFoundError(f"Failed to retrieve '{path}' from {self.fields['url']}: {error}") from error
         except NotFoundError:
+            self._failures = 0
             if cache_miss:
                 self._misses[path] = self._now()
             raise
+        self._failures = 0
 
 
 # --- several members behind one key -----------------------------------------------------------------------------------

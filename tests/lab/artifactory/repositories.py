@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from .auth import Caller
+from .fields import NUGET_DEFAULTS, PACKAGE_TYPE_ALIASES
 from .responses import ApiError, Endpoint, compact, json_body, route
 from .store import Repository
 
@@ -36,6 +37,8 @@ def _set_fields(artifactory: Artifactory, repository: Repository) -> dict[str, A
     fields = {name: value for name, value in repository.fields.items() if value is not None}
     if repository.rclass != "remote":
         return fields
+    if not artifactory.settings["artifactory_returns_nuget_urls"]:
+        fields = {name: value for name, value in fields.items() if name not in NUGET_DEFAULTS}
     if artifactory.settings["artifactory_encrypt_passwords"]:
         fields["password"] = repository.password_cipher
     if artifactory.settings["artifactory_description_suffix"]:
@@ -90,13 +93,17 @@ async def list_repositories(artifactory: Artifactory, caller: Caller, request: R
         _row(artifactory, repository, request)
         for repository in artifactory.store
         if query.get("type", repository.rclass).lower() == repository.rclass
-        and query.get("packageType", repository.package_type).lower() == repository.package_type
+        and _package_type(query.get("packageType", repository.package_type)) == repository.package_type
         and query.get("project", repository.fields["projectKey"]) == repository.fields["projectKey"]
         and _may_list(artifactory, caller, repository)
     ]
     response = compact(rows)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _package_type(name: str) -> str:
+    return PACKAGE_TYPE_ALIASES.get(name.lower(), name.lower())
 
 
 def _may_list(artifactory: Artifactory, caller: Caller, repository: Repository) -> bool:
@@ -206,7 +213,7 @@ def _pro_route(
     """A route that other editions reject, whatever the request."""
 
     async def pro_only(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
-        if artifactory.settings["artifactory_edition"] != "pro":
+        if artifactory.settings["artifactory_edition"] not in ("pro", "enterprise_plus"):
             raise ApiError(400, _PRO_ONLY)
         return await endpoint(artifactory, caller, request)
 
@@ -217,6 +224,7 @@ def routes() -> list[BaseRoute]:
     v1, v2, kind = "/artifactory/api/repositories", "/artifactory/api/v2/repositories", "artifactory.repository"
     return [
         route(v1, list_repositories, kind="artifactory.repositories"),
+        route(f"{v1}/", list_repositories, kind="artifactory.repositories"),
         _pro_route(f"{v1}/configurations", configurations, "artifactory.configurations"),
         _pro_route(f"{v1}/{{key}}", get_v1, f"{kind}.get", allow="user"),
         _pro_route(f"{v1}/{{key}}", create, f"{kind}.create", ["PUT"]),

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from .auth import Caller
+from .grantees import require_grantees
 from .permissions import Permission, Resource
 from .responses import ApiError, compact, json_body, route
 
@@ -37,10 +38,10 @@ def _resource(section: dict[str, Any]) -> Resource:
         "exclude_patterns": [pattern for pattern in section.get("exclude-patterns") or [] if pattern],
     }
     actions = {
-        who: {name: [word.upper() for word in words] for name, words in granted.items()}
-        for who, granted in section.get("actions", {}).items()
+        who: {name: [word.upper() for word in words] for name, words in (granted or {}).items()}
+        for who, granted in (section.get("actions") or {}).items()
     }
-    return {"actions": actions, "targets": dict.fromkeys(section.get("repositories", []), patterns)}
+    return {"actions": actions, "targets": dict.fromkeys(section.get("repositories") or [], patterns)}
 
 
 def _as_classic(permission: Permission) -> dict[str, Any]:
@@ -49,17 +50,20 @@ def _as_classic(permission: Permission) -> dict[str, Any]:
 
 
 def _section(resource: Resource) -> dict[str, Any]:
+    """A section without its empty parts."""
     patterns = next(iter(resource["targets"].values()))
     actions = {
         who: {name: [word.lower() for word in words] for name, words in granted.items()}
         for who, granted in resource["actions"].items()
+        if granted
     }
-    return {
+    section = {
         "include-patterns": patterns["include_patterns"],
         "exclude-patterns": patterns["exclude_patterns"],
         "repositories": list(resource["targets"]),
         "actions": actions,
     }
+    return {name: value for name, value in section.items() if value}
 
 
 async def list_permissions(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
@@ -76,6 +80,7 @@ async def write_permission(artifactory: Artifactory, caller: Caller, request: Re
     if creates and name in artifactory.permissions.by_name:
         raise ApiError(409, f"Permission target '{name}' already exists")
     resources = _from_classic(artifactory, await json_body(request, dict))
+    require_grantees(artifactory, resources)
     artifactory.permissions.by_name[name] = Permission(name, resources, caller.name, caller.name)
     return Response(status_code=201 if creates else 200)
 

@@ -11,13 +11,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+# True: credentials are part of the key of a cached upstream token. The real service keys without them.
+UPSTREAM_TOKENS_BY_CREDENTIALS = True
+# False: documents of a virtual repository are merged from all members. The real service filters by priorityResolution.
+PRIORITY_FILTERS_DOCUMENTS = False
+
 DEFAULTS: dict[str, Any] = {
     "artifactory_version": "7.161.15",
-    "artifactory_edition": "pro",  # pro, jcr or oss
+    "artifactory_edition": "pro",  # pro, enterprise_plus, jcr or oss
     "artifactory_anonymous": False,
     "artifactory_encrypt_passwords": True,  # off: an administrator reads passwords in clear text
     "artifactory_description_suffix": False,  # on: a remote's description ends with " (local file cache)"
     "artifactory_empty_list_clears": False,  # effect of [] on a list in an update: off keeps it, on clears it
+    "artifactory_environments_without_project": False,  # on: stored although the repository is in no project
+    "artifactory_returns_nuget_urls": True,  # off: v3FeedUrl and symbolServerUrl are never in a response
+    "artifactory_access_api_rejects_unknown_grantees": False,  # as the classic API always does
     "artifactory_save_seconds": 0.0,  # duration of each save of a configuration; saves do not overlap
     "artifactory_save_clears_negative_cache": False,
     "artifactory_deploy_denied_status": 403,  # 403 or 404 for a caller who may read but not cache
@@ -26,6 +34,10 @@ DEFAULTS: dict[str, Any] = {
     "artifactory_redirected_head": "html",  # or "rejected": the result of a HEAD that the upstream redirects
     "artifactory_mime_mismatch_status": 404,  # 404 or 409 for a blocked HTML page
     "artifactory_npm_outside_tarballs": "rewritten",  # or "unchanged": links of a document that leave the remote's URL
+    "artifactory_upstream_token_seconds": 240,  # how long a bearer token of an upstream is cached; 0 turns it off
+    "artifactory_upstream_token_by_credentials": UPSTREAM_TOKENS_BY_CREDENTIALS,
+    "artifactory_priority_filters_documents": PRIORITY_FILTERS_DOCUMENTS,
+    "artifactory_offline_after_failures": 2,  # failures in a row until a remote is assumed offline
     "artifactory_proxies_referrers": True,  # whether remotes request referrers from the upstream, since 7.90.1
 }
 

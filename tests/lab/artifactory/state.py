@@ -20,6 +20,7 @@ from .remote import Remote
 from .responses import ApiError
 from .settings import Settings
 from .store import Repository, RepositoryStore
+from .upstream import TokenCache
 
 # The seeded users with their actions on all remote repositories.
 USERS: dict[str, list[str]] = {
@@ -54,9 +55,13 @@ class Artifactory:
         self.store = RepositoryStore(self.settings, installation.cipher)
         self.files = FileStore()
         self.permissions = Permissions(self.store)
+        self.groups = {"readers"}
         self.authenticator = Authenticator(simulator.clock.now, installation.signer, installation.service_id)
         self.authenticator.users.update(installation.users)
         self.authenticator.tokens.update({token.id: token for token in installation.tokens.values()})
+        self.upstream_tokens = TokenCache(
+            simulator.clock.now, lambda: self.settings["artifactory_upstream_token_seconds"]
+        )
         self._remotes: dict[str, Remote[Any, Any]] = {}
         self._saving = asyncio.Lock()
         for name, actions in USERS.items():

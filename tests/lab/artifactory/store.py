@@ -16,7 +16,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .cipher import Cipher
-from .fields import LAYOUTS, PACKAGE_TYPES, SCHEMAS, UNLICENSED, Schema, coerce
+from .fields import (
+    ALWAYS_BYPASS_HEAD,
+    LAYOUTS,
+    NUGET_DEFAULTS,
+    PACKAGE_TYPE_ALIASES,
+    PACKAGE_TYPES,
+    SCHEMAS,
+    UNLICENSED,
+    Schema,
+    coerce,
+)
 from .responses import ApiError
 from .settings import Settings
 
@@ -57,15 +67,14 @@ class RepositoryStore:
 
     def create(self, key: str, body: dict[str, Any], position: int | None = None) -> Repository:
         """Add a repository; missing fields get the REST default. Raises ApiError 400, also for an existing key."""
-        rclass, package_type = body.get("rclass"), body.get("packageType") or "generic"
+        rclass, package_type = body.get("rclass"), _package_type(body.get("packageType") or "generic")
         if rclass not in SCHEMAS:
             raise ApiError(400, f"Unsupported repository type: {rclass}" if rclass else "Missing repository type")
-        if str(package_type).lower() not in PACKAGE_TYPES:
-            raise ApiError(400, f"Unsupported package type: {package_type}")
+        if package_type not in PACKAGE_TYPES:
+            raise ApiError(400, f"Unsupported package type: {body['packageType']}")
         if body.get("key", key) != key:
             raise ApiError(400, f"Repository key '{body['key']}' does not match the request path '{key}'")
         self._validate_key(key, rclass)
-        package_type = str(package_type).lower()
         repository = Repository(key, rclass, package_type, SCHEMAS[rclass].initial(package_type))
         self._merge(repository, body, keep_lists=False)
         self._validate(repository)
@@ -78,7 +87,8 @@ class RepositoryStore:
         """Merge a body into a repository; missing fields are kept. Raises ApiError 400."""
         stored = self._repositories[key]
         for name, value in zip(_IDENTITY, (stored.key, stored.rclass, stored.package_type), strict=True):
-            if body.get(name) is not None and str(body[name]).lower() != value.lower():
+            desired = _package_type(body.get(name, "")) if name == "packageType" else str(body.get(name, "")).lower()
+            if body.get(name) is not None and desired != value.lower():
                 raise ApiError(400, f"The {name} of repository '{key}' cannot be changed")
         changed = Repository(key, stored.rclass, stored.package_type, dict(stored.fields), stored.password_cipher)
         self._merge(changed, body, keep_lists=not self._settings["artifactory_empty_list_clears"])
@@ -140,18 +150,43 @@ class RepositoryStore:
             kind = schema.type_of(name)
             if kind is None or (kind in (list, dict) and (value is None or (value == [] and keep_lists))):
                 continue
+            if name == "defaultDeploymentRepo" and not value:  # only an unknown key clears it
+                continue
             if value is None or (kind is str and value == ""):
                 fields[name] = schema.empty_value(name)
             else:
                 fields[name] = coerce(name, kind, value)
-        for name in UNLICENSED & fields.keys():
-            fields[name] = False
-        if fields.get("externalDependenciesEnabled") and not fields["externalDependenciesPatterns"]:
-            fields["externalDependenciesPatterns"] = ["**"]
-        if not fields["projectKey"]:
-            fields["environments"] = []
+        self._apply_rules(repository)
         if "password" in body and "password" in fields:
             self._set_password(repository)
+
+    def _apply_rules(self, repository: Repository) -> None:
+        """Change the values that the server does not store as they were written."""
+        fields = repository.fields
+        if self._settings["artifactory_edition"] != "enterprise_plus":
+            fields.update(dict.fromkeys(UNLICENSED & fields.keys(), False))
+        if fields.get("externalDependenciesEnabled") and not fields["externalDependenciesPatterns"]:
+            fields["externalDependenciesPatterns"] = ["**"]
+        if not fields["projectKey"] and not self._settings["artifactory_environments_without_project"]:
+            fields["environments"] = []
+        if fields.get("defaultDeploymentRepo") not in self._repositories:
+            fields.update(dict.fromkeys(fields.keys() & {"defaultDeploymentRepo"}))
+        if repository.rclass == "remote":
+            self._apply_remote_rules(repository)
+
+    def _apply_remote_rules(self, repository: Repository) -> None:
+        fields = repository.fields
+        if repository.package_type == "nuget":
+            fields.update({name: fields[name] or default for name, default in NUGET_DEFAULTS.items()})
+        if repository.package_type in ALWAYS_BYPASS_HEAD:
+            fields["bypassHeadRequests"] = True
+        fields["customHttpHeaders"] = [self._stored_header(header) for header in fields["customHttpHeaders"]]
+
+    def _stored_header(self, header: dict[str, Any]) -> dict[str, Any]:
+        """A header with its value encrypted if it is sensitive; the value can be cipher text already."""
+        if not header["sensitive"] or self._cipher.decrypt(header["value"]) is not None:
+            return header
+        return {**header, "value": self._cipher.encrypt(header["value"])}
 
     def _set_password(self, repository: Repository) -> None:
         """Store the password, which can be cipher text that this installation returned before."""
@@ -204,6 +239,11 @@ class RepositoryStore:
                     f"aggregates another repository '{key}' that has a mismatching package type {member.package_type}"
                 )
                 raise ApiError(400, f"Repository '{virtual.key}' {problem}")
+
+
+def _package_type(value: Any) -> str:
+    name = str(value).lower()
+    return PACKAGE_TYPE_ALIASES.get(name, name)
 
 
 def _validate_remote(repository: Repository) -> None:

@@ -17,7 +17,7 @@ from .responses import compact, route
 if TYPE_CHECKING:
     from .state import Artifactory
 
-_LICENSES = {"pro": "Commercial", "jcr": "JCR Edition", "oss": "OSS"}
+_LICENSES = {"pro": "Commercial", "enterprise_plus": "Enterprise Plus", "jcr": "JCR Edition", "oss": "OSS"}
 
 
 async def ping(_artifactory: Artifactory, _caller: Caller, _request: Request) -> Response:

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -21,7 +22,6 @@ import httpx
 _GATEWAY_ERRORS = frozenset({502, 503, 504, 505})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
-_DEFAULT_TOKEN_TTL = 60  # seconds, for a token without expires_in
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -100,20 +100,51 @@ class Upstream:
         return response
 
 
+class TokenCache:
+    """Bearer tokens of all upstreams. `seconds()` is how long one is kept, regardless of its own TTL."""
+
+    def __init__(self, now: Callable[[], float], seconds: Callable[[], float]) -> None:
+        self._now = now
+        self._seconds = seconds
+        self._tokens: dict[tuple[str, ...], tuple[str, float]] = {}
+
+    def get(self, key: tuple[str, ...]) -> str:
+        """The token of a key, or an empty text."""
+        token, stored = self._tokens.get(key, ("", 0.0))
+        return token if self._now() < stored + self._seconds() else ""
+
+    def put(self, key: tuple[str, ...], token: str) -> None:
+        self._tokens[key] = (token, self._now())
+
+
+@dataclass(frozen=True)
+class TokenRequest:
+    """Where a Bearer challenge wants a token from, and for what."""
+
+    realm: str
+    service: str
+    scope: str
+
+
 class RegistryUpstream(Upstream):
-    """A registry, which can require a bearer token. `uses_tokens()`: whether the repository requests one."""
+    """A registry, which can require a bearer token. `uses_tokens()`: whether the repository requests one.
+
+    `token_key(request)`: the key of a token in the cache, which outlives changes of the repository.
+    """
 
     def __init__(
         self,
         http: httpx.AsyncClient,
-        now: Callable[[], float],
         fields: Callable[[], Mapping[str, Any]],
         uses_tokens: Callable[[], bool],
+        tokens: TokenCache,
+        token_key: Callable[[TokenRequest], tuple[str, ...]],
     ) -> None:
         super().__init__(http, fields)
-        self._now = now
         self._uses_tokens = uses_tokens
-        self._tokens: dict[tuple[str, ...], tuple[str, float]] = {}
+        self._tokens = tokens
+        self._token_key = token_key
+        self._challenges: dict[tuple[str, str], TokenRequest] = {}
 
     def url(self, path: str) -> str:
         """The URL of a registry path; a path in the repository's URL is ignored."""
@@ -128,13 +159,10 @@ class RegistryUpstream(Upstream):
             yield response
 
     async def _authorized(self, method: str, url: str, scope: str, accept: str) -> httpx.Response:
+        """The response to a cached token, whatever its status, or to a token that the challenge requires."""
         authorization = self._get_authorization(scope)
         response = await self._follow(method, url, accept, authorization)
-        if authorization.startswith("Bearer") and response.status_code in (401, 403):
-            await response.aclose()
-            self._tokens.pop(self._token_key(scope), None)
-            response = await self._follow(method, url, accept, "")
-        if response.status_code == 401 and self._uses_tokens():
+        if response.status_code == 401 and self._uses_tokens() and not authorization:
             challenge = response.headers.get("www-authenticate", "")
             await response.aclose()
             response = await self._follow(method, url, accept, await self._authorize(challenge, scope))
@@ -144,30 +172,32 @@ class RegistryUpstream(Upstream):
         """The Authorization of a first request: a cached token, or without token authentication Basic or nothing."""
         if not self._uses_tokens():
             return self._basic_authorization()
-        token, expires_at = self._tokens.get(self._token_key(scope), ("", 0.0))
-        return f"Bearer {token}" if self._now() < expires_at else ""
-
-    def _token_key(self, scope: str) -> tuple[str, ...]:
-        """The key of the token cache. It contains the credentials, so new ones get a new token."""
-        fields = self._fields()
-        return (fields["url"], fields["username"], fields["password"], scope)
+        challenge = self._challenges.get((self._fields()["url"], scope))
+        token = self._tokens.get(self._token_key(challenge)) if challenge else ""
+        return f"Bearer {token}" if token else ""
 
     async def _authorize(self, challenge: str, scope: str) -> str:
         scheme, _ignored, rest = challenge.partition(" ")
         if scheme.lower() != "bearer":
             return self._basic_authorization()
         parameters = dict(_PARAMETER.findall(rest))
-        realm, requested_scope = parameters["realm"], parameters.get("scope", scope)
-        query = {"service": parameters.get("service", ""), "scope": requested_scope}
-        url = str(httpx.URL(realm).copy_merge_params(query))
+        request = TokenRequest(parameters["realm"], parameters.get("service", ""), parameters.get("scope", scope))
+        self._challenges[self._fields()["url"], scope] = request
+        key = self._token_key(request)
+        token = self._tokens.get(key)
+        if not token:
+            token = await self._request_token(request)
+            self._tokens.put(key, token)
+        return f"Bearer {token}"
+
+    async def _request_token(self, request: TokenRequest) -> str:
+        url = str(httpx.URL(request.realm).copy_merge_params({"service": request.service, "scope": request.scope}))
         response = await self._send("GET", url, "application/json", self._basic_authorization(), counted_as="TOKEN")
         try:
             if response.status_code != 200:
-                raise TokenRejectedError(realm, requested_scope)
+                raise TokenRejectedError(request.realm, request.scope)
             await response.aread()
             body = response.json()
         finally:
             await response.aclose()
-        token = body.get("token") or body["access_token"]
-        self._tokens[self._token_key(scope)] = (token, self._now() + body.get("expires_in", _DEFAULT_TOKEN_TTL))
-        return f"Bearer {token}"
+        return str(body.get("token") or body["access_token"])

@@ -306,26 +306,39 @@ def test_saving_a_configuration_clears_the_negative_cache_only_with_the_setting(
 
 @pytest.mark.parametrize("action", [{"status": 502}, {"status": 503}, {"status": 504}, {"cut": "before"}])
 def test_an_unreachable_upstream_is_assumed_offline(lab: Lab, public: str, action: dict[str, Any]) -> None:
-    lab.inject_fault(**REGISTRY, times=1, action=action)
-    assert manifest(lab, public).status_code == 404
-    before = count_requests(lab, public)
-    assert manifest(lab, public, ref="latest-dev").status_code == 404
-    assert count_requests(lab, public) == before
+    """From the second failure in a row."""
+    lab.inject_fault(**REGISTRY, times=2, action=action)
+    for expected in (1, 2, 2):
+        assert manifest(lab, public, ref="latest-dev").status_code == 404
+        assert count_requests(lab, public) == {"HEAD": expected}
     lab.advance(300)
     assert manifest(lab, public, ref="latest-dev").status_code == 200
 
 
-def test_saving_a_configuration_ends_assumed_offline(lab: Lab, public: str) -> None:
+def test_failures_that_are_not_in_a_row_do_not_count(lab: Lab, public: str) -> None:
+    for reference in ("latest", "latest-dev"):
+        lab.inject_fault(**REGISTRY, times=1, action={"status": 503})
+        assert [manifest(lab, public, ref=reference).status_code for _ignored in range(2)] == [404, 200]
+
+
+def test_an_upstream_can_be_assumed_offline_at_the_first_failure(lab: Lab, public: str) -> None:
+    lab.configure(artifactory_offline_after_failures=1)
     lab.inject_fault(**REGISTRY, times=1, action={"status": 503})
-    manifest(lab, public)
+    assert [manifest(lab, public).status_code for _ignored in range(2)] == [404, 404]
+
+
+def test_saving_a_configuration_ends_assumed_offline(lab: Lab, public: str) -> None:
+    lab.inject_fault(**REGISTRY, times=2, action={"status": 503})
+    for _ignored in range(3):
+        assert manifest(lab, public).status_code == 404
     client(lab).post(f"{V1}/{public}", json={"notes": "n"})
     assert manifest(lab, public).status_code == 200
 
 
 def test_assumed_offline_can_be_turned_off(lab: Lab, public: str) -> None:
     change(lab, public, assumedOfflinePeriodSecs=0)
-    lab.inject_fault(**REGISTRY, times=1, action={"status": 503})
-    assert [manifest(lab, public).status_code for _ignored in range(2)] == [404, 200]
+    lab.inject_fault(**REGISTRY, times=2, action={"status": 503})
+    assert [manifest(lab, public).status_code for _ignored in range(3)] == [404, 404, 200]
 
 
 def test_cached_images_are_served_while_offline(lab: Lab, public: str) -> None:
@@ -410,18 +423,58 @@ def test_the_cache_masks_an_expired_pull_token(lab: Lab, private: PullToken) -> 
 # --- upstream tokens ---
 
 
-def test_tokens_are_cached_for_their_ttl_and_one_scope(lab: Lab, public: str) -> None:
+def test_tokens_are_cached_for_240_seconds_and_one_scope(lab: Lab, public: str) -> None:
     manifest(lab, public)
     manifest(lab, public, ref="latest-dev")
     assert count_requests(lab, public)["TOKEN"] == 1
     manifest(lab, public, "chainguard/go")
     assert count_requests(lab, public)["TOKEN"] == 2
-    lab.advance(300)
+    lab.advance(239)
     manifest(lab, public, ref="missing")
+    assert count_requests(lab, public)["TOKEN"] == 2
+    lab.advance(1)
+    manifest(lab, public, ref="missing too")
     assert count_requests(lab, public)["TOKEN"] == 3
 
 
-def test_new_credentials_take_effect_at_once(lab: Lab, private: PullToken, pull_token: CreatePullToken) -> None:
+def test_caching_of_tokens_can_be_turned_off(lab: Lab, public: str) -> None:
+    lab.configure(artifactory_upstream_token_seconds=0)
+    manifest(lab, public)
+    assert count_requests(lab, public)["TOKEN"] == 2  # of HEAD and of GET
+
+
+def test_the_old_token_outlives_new_credentials(lab: Lab, private: PullToken, pull_token: CreatePullToken) -> None:
+    lab.configure(artifactory_upstream_token_by_credentials=False)
+    manifest(lab, "prv", PRIVATE)
+    new_token = pull_token()
+    client(lab).post(f"{V1}/prv", json={"username": new_token.username, "password": new_token.password})
+    assert manifest(lab, "prv", PRIVATE, "1.27").status_code == 200
+    assert lab.request_log("registry.manifest")[-1]["user"] == private.username
+    lab.advance(240)
+    assert manifest(lab, "prv", PRIVATE, "1.27.3").status_code == 200
+    assert lab.request_log("registry.manifest")[-1]["user"] == new_token.username
+
+
+def test_the_old_token_hides_a_wrong_password(lab: Lab, private: PullToken) -> None:
+    lab.configure(artifactory_upstream_token_by_credentials=False)
+    manifest(lab, "prv", PRIVATE)
+    client(lab).post(f"{V1}/prv", json={"password": "wrong"})
+    assert manifest(lab, "prv", PRIVATE, "1.27").status_code == 200
+    lab.advance(240)
+    assert manifest(lab, "prv", PRIVATE, "1.27.3").status_code == 404
+
+
+def test_the_old_token_outlives_the_repository(lab: Lab, private: PullToken) -> None:
+    lab.configure(artifactory_upstream_token_by_credentials=False)
+    manifest(lab, "prv", PRIVATE)
+    client(lab).delete(f"{V1}/prv")
+    create(lab, "prv", {**REMOTE, "enableTokenAuthentication": True})
+    assert manifest(lab, "prv", PRIVATE).status_code == 200
+    assert lab.request_log("registry.manifest")[-1]["user"] == private.username
+
+
+def test_new_credentials_can_take_effect_at_once(lab: Lab, private: PullToken, pull_token: CreatePullToken) -> None:
+    lab.configure(artifactory_upstream_token_by_credentials=True)
     manifest(lab, "prv", PRIVATE)
     client(lab).post(f"{V1}/prv", json={"username": "u", "password": "wrong"})
     assert manifest(lab, "prv", PRIVATE, "1.27").status_code == 404
@@ -432,9 +485,17 @@ def test_new_credentials_take_effect_at_once(lab: Lab, private: PullToken, pull_
     assert lab.request_log("registry.manifest")[-1]["user"] == new_token.username
 
 
-def test_a_token_that_the_upstream_rejects_is_dropped(lab: Lab, public: str) -> None:
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_token_that_the_upstream_rejects_is_kept(lab: Lab, public: str, status: int) -> None:
     manifest(lab, public)
-    lab.inject_fault(**REGISTRY, kind="registry.manifest", times=1, action={"status": 403})
+    lab.inject_fault(**REGISTRY, kind="registry.manifest", times=1, action={"status": status})
+    assert manifest(lab, public, ref="latest-dev").status_code == 404
+    assert count_requests(lab, public)["TOKEN"] == 1
+
+
+def test_a_failed_token_request_is_not_cached(lab: Lab, public: str) -> None:
+    lab.inject_fault(**REGISTRY, kind="registry.token", times=1, action={"status": 500})
+    assert manifest(lab, public).status_code == 404
     assert manifest(lab, public, ref="latest-dev").status_code == 200
     assert count_requests(lab, public)["TOKEN"] == 2
 

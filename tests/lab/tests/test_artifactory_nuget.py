@@ -19,7 +19,7 @@ from .test_artifactory_rest import client, create, envelope
 from .test_chainguard_libraries import fetch
 
 FEED = "https://libraries.cgr.dev/dotnet/v3/index.json"
-NUGET = {"rclass": "remote", "packageType": "nuget", "url": FEED, **GUIDE}
+NUGET = {"rclass": "remote", "packageType": "nuget", "url": FEED, "v3FeedUrl": FEED, **GUIDE}
 API = "api/nuget/v3/dotnet"
 UPSTREAM = "/dotnet/v3/flatcontainer/lab.greeting/1.0.0/lab.greeting.1.0.0.nupkg"
 
@@ -43,7 +43,7 @@ def resources(lab: Lab) -> dict[str, str]:
     return {row["@type"]: row["@id"] for row in response.json()["resources"]}
 
 
-@pytest.mark.parametrize("fields", [{}, {"url": "https://libraries.cgr.dev/dotnet/", "v3FeedUrl": FEED}])
+@pytest.mark.parametrize("fields", [{}, {"url": "https://libraries.cgr.dev/dotnet/"}])
 def test_the_service_index_leads_to_a_package(lab: Lab, dotnet: str, token: PullToken, fields: dict[str, str]) -> None:
     change(lab, "dotnet", **fields)
     http, base = client(lab, "puller"), resources(lab)["PackageBaseAddress/3.0.0"]
@@ -72,7 +72,7 @@ def test_the_registration_leads_to_a_package(lab: Lab, dotnet: str, token: PullT
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"url": "https://libraries.cgr.dev/dotnet/"},
+        {"v3FeedUrl": "https://libraries.cgr.dev/dotnet/"},
         {"v3FeedUrl": "https://libraries.cgr.dev/dotnet/index.json"},
         {"username": "", "password": ""},
     ],
@@ -91,7 +91,30 @@ def test_a_wrong_setting_breaks_the_package_but_not_the_feed(lab: Lab, dotnet: s
     assert get(lab, f"{API}/lab.greeting/1.0.0/lab.greeting.1.0.0.nupkg").status_code == 404
 
 
-def test_v2_has_the_fields_of_the_package_type(lab: Lab, dotnet: str) -> None:
-    create(lab, "feed", {**NUGET, "v3FeedUrl": FEED})
-    assert client(lab).get("/artifactory/api/repositories/feed").json()["v3FeedUrl"] == FEED
-    assert "v3FeedUrl" not in client(lab).get("/artifactory/api/repositories/dotnet").json()
+GALLERY = {
+    "v3FeedUrl": "https://api.nuget.org/v3/index.json",
+    "symbolServerUrl": "https://symbols.nuget.org/download/symbols",
+}
+
+
+def urls(lab: Lab, key: str, api: str = "/artifactory/api/repositories") -> dict[str, Any]:
+    fields = client(lab).get(f"{api}/{key}").json()
+    return {name: fields[name] for name in GALLERY if name in fields}
+
+
+def test_a_remote_without_a_feed_leads_to_the_public_gallery(lab: Lab) -> None:
+    create(lab, "feed", {"rclass": "remote", "packageType": "nuget", "url": FEED, **GUIDE})
+    assert urls(lab, "feed") == urls(lab, "feed", "/artifactory/api/v2/repositories") == GALLERY
+
+
+def test_an_empty_feed_brings_the_default_back(lab: Lab, dotnet: str) -> None:
+    assert urls(lab, dotnet)["v3FeedUrl"] == FEED
+    body = {"v3FeedUrl": "", "symbolServerUrl": "https://example.com/symbols"}
+    assert client(lab).post(f"/artifactory/api/repositories/{dotnet}", json=body).status_code == 200
+    assert urls(lab, dotnet) == {**GALLERY, "symbolServerUrl": "https://example.com/symbols"}
+
+
+def test_the_urls_can_be_missing_in_responses(lab: Lab, dotnet: str) -> None:
+    lab.configure(artifactory_returns_nuget_urls=False)
+    assert urls(lab, dotnet) == urls(lab, dotnet, "/artifactory/api/v2/repositories") == {}
+    assert lab.control("GET", "/artifactory/repositories")[dotnet]["v3FeedUrl"] == FEED

@@ -19,6 +19,7 @@ from .conftest import HOUR, Lab
 V1, V2 = "/artifactory/api/repositories", "/artifactory/api/v2/repositories"
 REMOTE = {"rclass": "remote", "packageType": "docker", "url": "https://cgr.dev/"}
 VIRTUAL = {"rclass": "virtual", "packageType": "docker"}
+SECURITY = "/artifactory/api/security"
 TOKENS, PERMISSIONS = "/access/api/v1/tokens", "/access/api/v2/permissions"
 PRO_ONLY = "This REST API is available only in Artifactory Pro"
 
@@ -448,15 +449,72 @@ def test_the_classic_api_has_the_same_permissions(lab: Lab) -> None:
         "actions": {"users": {"u": ["read", "write"]}, "groups": {}},
     }
     body = {"name": "p", "repo": section}
+    assert client(lab).put(f"{SECURITY}/users/u", json={"password": "password"}).status_code == 201
     assert client(lab).post(url, json=body).status_code == 201
     assert client(lab).post(url, json=body).status_code == 409
     assert client(lab).head(url).status_code == 200
-    assert client(lab).get(url).json() == {"name": "p", "repo": {**section, "exclude-patterns": []}}
+    stored = {
+        "include-patterns": ["a/**"],
+        "repositories": ["ANY REMOTE"],
+        "actions": {"users": {"u": ["read", "write"]}},
+    }
+    assert client(lab).get(url).json() == {"name": "p", "repo": stored}
     resource = client(lab).get(f"{PERMISSIONS}/p").json()["resources"]["artifact"]
     assert resource["actions"]["users"] == {"u": ["READ", "WRITE"]}
-    build = {**section, "exclude-patterns": [], "repositories": ["artifactory-build-info"]}
+    build = {**stored, "repositories": ["artifactory-build-info"]}
     assert client(lab).put(url, json={"name": "p", "build": build}).status_code == 200
     assert client(lab).get(url).json() == {"name": "p", "build": build}
     assert list(lab.control("GET", "/artifactory/permissions")["p"]) == ["build"]
     assert client(lab).delete(url).status_code == 200
     assert client(lab).head(url).status_code == 404
+
+
+def test_a_classic_permission_without_actions(lab: Lab) -> None:
+    url = "/artifactory/api/v2/security/permissions/p"
+    body = {"repo": {"repositories": ["ANY"], "actions": None}}
+    assert client(lab).post(url, json=body).status_code == 201
+    assert client(lab).get(url).json() == {"name": "p", "repo": {"include-patterns": ["**"], "repositories": ["ANY"]}}
+    resource = client(lab).get(f"{PERMISSIONS}/p").json()["resources"]["artifact"]
+    assert resource["actions"] == {"users": {}, "groups": {}}
+
+
+@pytest.mark.parametrize("actions", [{"users": {"missing": ["read"]}}, {"groups": {"missing": ["read"]}}])
+def test_the_classic_api_rejects_users_and_groups_that_do_not_exist(lab: Lab, actions: dict[str, Any]) -> None:
+    url = "/artifactory/api/v2/security/permissions/p"
+    status, message = envelope(client(lab).put(url, json={"repo": {"repositories": ["ANY"], "actions": actions}}))
+    assert status == 400 and "'missing'" in message
+    assert client(lab).head(url).status_code == 404
+
+
+@pytest.mark.parametrize(("rejects", "status"), [(False, 201), (True, 400)])
+def test_the_access_api_can_accept_users_that_do_not_exist(lab: Lab, rejects: bool, status: int) -> None:
+    lab.configure(artifactory_access_api_rejects_unknown_grantees=rejects)
+    artifact = {"actions": {"users": {"missing": ["READ"]}}, "targets": {"ANY REMOTE": {}}}
+    body = {"name": "p", "resources": {"artifact": artifact}}
+    assert client(lab).post(PERMISSIONS, json=body).status_code == status
+    if not rejects:
+        assert client(lab).put(f"{PERMISSIONS}/p/artifact", json=artifact).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["users", "groups"])
+def test_users_and_groups(lab: Lab, kind: str) -> None:
+    http, name = client(lab), "username" if kind == "users" else "group_name"
+    assert http.put(f"{SECURITY}/{kind}/first", json={}).status_code == 201
+    body = {"username": "second", "password": "password"} if kind == "users" else {"name": "second"}
+    assert http.post(f"/access/api/v2/{kind}", json=body).status_code == 201
+    assert http.post(f"/access/api/v2/{kind}", json=body).status_code == 409
+    for item in ("first", "second"):
+        assert http.get(f"{SECURITY}/{kind}/{item}").json()["name"] == item
+        assert http.get(f"/access/api/v2/{kind}/{item}").json()[name] == item
+        assert item in [row["name"] for row in http.get(f"{SECURITY}/{kind}").json()]
+        assert item in [row[name] for row in http.get(f"/access/api/v2/{kind}").json()[kind]]
+    assert http.get(f"{SECURITY}/{kind}/missing").status_code == 404
+    assert client(lab, "manager").get(f"{SECURITY}/{kind}/first").status_code == 403
+    assert http.delete(f"{SECURITY}/{kind}/first").status_code == 200
+    assert http.delete(f"/access/api/v2/{kind}/second").status_code == 204
+    assert http.get(f"{SECURITY}/{kind}/first").status_code == 404
+
+
+def test_the_list_of_repositories_with_a_slash(lab: Lab) -> None:
+    create(lab, "cgr", REMOTE)
+    assert [row["key"] for row in client(lab).get(f"{V1}/").json()] == ["cgr"]

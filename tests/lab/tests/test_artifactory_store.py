@@ -289,3 +289,49 @@ def test_content_is_written_once() -> None:
     path = files.path(files.add(b"index"))
     path.write_bytes(b"on its way to somebody")
     assert files.path(files.add(b"index")).read_bytes() == b"on its way to somebody"
+
+
+def test_licensed_settings_depend_on_the_edition(store: RepositoryStore, settings: dict[str, Any]) -> None:
+    settings["artifactory_edition"] = "enterprise_plus"
+    body = {"xrayIndex": True, "downloadRedirect": "1", "cdnRedirect": 1}
+    fields = store.create("cgr", {**REMOTE, **body}).fields
+    assert [fields[name] for name in body] == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("package_type", "stored"), [("terraform", True), ("aieditorextensions", True), ("ansible", False)]
+)
+def test_some_package_types_always_bypass_head(store: RepositoryStore, package_type: str, stored: bool) -> None:
+    remote = {**REMOTE, "packageType": package_type}
+    assert store.create("default", remote).fields["bypassHeadRequests"] is True
+    assert store.create("off", {**remote, "bypassHeadRequests": False}).fields["bypassHeadRequests"] is stored
+    assert store.update("off", {"bypassHeadRequests": "0"}).fields["bypassHeadRequests"] is stored
+
+
+def test_yum_is_stored_as_rpm(store: RepositoryStore) -> None:
+    remote = {**REMOTE, "packageType": "yum"}
+    assert store.create("cgr", remote).package_type == store.update("cgr", remote).package_type == "rpm"
+
+
+def test_environments_without_a_project_can_be_stored(store: RepositoryStore, settings: dict[str, Any]) -> None:
+    settings["artifactory_environments_without_project"] = True
+    assert store.create("cgr", {**REMOTE, "environments": ["DEV"]}).fields["environments"] == ["DEV"]
+
+
+def test_headers_are_returned_with_all_keys_and_encrypted_if_sensitive(store: RepositoryStore) -> None:
+    headers = [{"name": "X-A", "value": "a"}, {"name": "X-B", "value": "secret", "sensitive": "true"}]
+    first, second = store.create("cgr", {**REMOTE, "customHttpHeaders": headers}).fields["customHttpHeaders"]
+    assert first == {"name": "X-A", "value": "a", "sensitive": False}
+    assert second["sensitive"] is True and second["value"].startswith("AM.")
+    assert store.update("cgr", {"customHttpHeaders": [first, second]}).fields["customHttpHeaders"] == [first, second]
+    with pytest.raises(ApiError):
+        store.update("cgr", {"customHttpHeaders": ["X-A: a"]})
+
+
+@pytest.mark.parametrize("empty", ["", None])
+def test_only_an_unknown_key_clears_the_deployment_repository(store: RepositoryStore, empty: str | None) -> None:
+    store.create("local", {"rclass": "local", "packageType": "docker"})
+    body = {"rclass": "virtual", "packageType": "docker", "defaultDeploymentRepo": "local"}
+    assert store.create("all", body).fields["defaultDeploymentRepo"] == "local"
+    assert store.update("all", {"defaultDeploymentRepo": empty}).fields["defaultDeploymentRepo"] == "local"
+    assert store.update("all", {"defaultDeploymentRepo": "missing"}).fields["defaultDeploymentRepo"] is None

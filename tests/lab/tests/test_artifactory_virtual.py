@@ -42,6 +42,11 @@ def virtual(lab: Lab, package_type: str, *members: str) -> None:
 
 
 @pytest.fixture
+def strict(lab: Lab) -> None:
+    lab.configure(artifactory_priority_filters_documents=True)
+
+
+@pytest.fixture
 def java(lab: Lab, remote: CreateRemote) -> PullToken:
     """The virtual repository `all`, with the remediated libraries first."""
     token = remote("plain", "libraries.java.pull", MAVEN)
@@ -87,6 +92,28 @@ def test_maven_metadata_has_the_versions_of_all_members(lab: Lab, java: PullToke
     assert get(lab, f"all/{METADATA}.sha1").text == response.headers["x-checksum-sha1"]
 
 
+@pytest.mark.usefixtures("strict")
+def test_a_member_with_priority_hides_the_versions_of_others(lab: Lab, java: PullToken) -> None:
+    """In documents; the files of the hidden versions are still served."""
+    change(lab, "remediated", priorityResolution=True)
+    text = get(lab, f"all/{METADATA}").text
+    assert "<version>1.0.0</version>" in text and "1.1.0" not in text
+    newer = JAR.replace("1.0.0", "1.1.0")
+    assert get(lab, f"all/{newer}").content == fetch(lab, f"/java/{newer}", java)
+
+
+def test_documents_can_be_merged_from_all_members(lab: Lab, java: PullToken) -> None:
+    lab.configure(artifactory_priority_filters_documents=False)
+    change(lab, "remediated", priorityResolution=True)
+    assert "<version>1.1.0</version>" in get(lab, f"all/{METADATA}").text
+
+
+@pytest.mark.usefixtures("strict")
+def test_a_package_that_no_member_with_priority_has_comes_from_the_others(lab: Lab, java: PullToken) -> None:
+    change(lab, "remediated", priorityResolution=True)
+    assert "<version>2.0.17</version>" in get(lab, "all/org/slf4j/slf4j-api/maven-metadata.xml").text
+
+
 def test_an_html_page_cannot_be_merged(lab: Lab, java: PullToken) -> None:
     lab.inject_fault(service="libraries", action={"status": 200, "body": "<p>Log in<p>"})
     assert get(lab, f"all/{METADATA}").status_code == 500
@@ -102,6 +129,7 @@ def test_a_member_without_read_permission_turns_a_404_into_a_403(lab: Lab, java:
     assert get(lab, "all/com/example/nothing/1/nothing-1.jar").status_code == 403
 
 
+@pytest.mark.usefixtures("strict")
 def test_python(lab: Lab, remote: CreateRemote) -> None:
     remote("plain", "libraries.python.pull", PYPI)
     remote("remediated", "libraries.python.pull", {**PYPI, "pyPIRepositorySuffix": "python-remediated/simple"})
@@ -110,10 +138,13 @@ def test_python(lab: Lab, remote: CreateRemote) -> None:
     assert [name.split("-")[1] for name in merged] == ["1.0.0+cgr.1", "1.0.0", "1.1.0"]
     for target in merged.values():
         assert "/api/pypi/all/packages/" in target and client(lab, "puller").get(target).status_code == 200
+    change(lab, "remediated", priorityResolution=True)
+    assert [name.split("-")[1] for name in links(index(lab, key="all"))] == ["1.0.0+cgr.1"]
     assert links(index(lab, "lab-upstream", "all"))
     assert envelope(index(lab, "nothing", "all")) == MISSING
 
 
+@pytest.mark.usefixtures("strict")
 def test_npm(lab: Lab, remote: CreateRemote) -> None:
     remote("first", "libraries.javascript.pull", NPM)
     remote("second", "libraries.javascript.pull", NPM)
@@ -123,8 +154,15 @@ def test_npm(lab: Lab, remote: CreateRemote) -> None:
     tarball = get(lab, dist(document)["tarball"].partition("/artifactory/")[2])
     assert "/api/npm/all/" in dist(document)["tarball"] and integrity(tarball) == dist(document)["integrity"]
     assert lab.control("GET", "/artifactory/cache/second") == [".npm/lab-greeting/package.json"]
+    lab.control("POST", "/chainguard/packages", {"repository": "javascript", "version": "1.2.0"})
+    lab.control("DELETE", "/artifactory/cache/second")
+    change(lab, "first", priorityResolution=True)
+    assert "1.2.0" not in get(lab, "api/npm/all/lab-greeting").json()["versions"]
+    change(lab, "first", priorityResolution=False)
+    assert "1.2.0" in get(lab, "api/npm/all/lab-greeting").json()["versions"]
 
 
+@pytest.mark.usefixtures("strict")
 def test_alpine(lab: Lab, remote: CreateRemote) -> None:
     remote("private", "apk.pull", {**ALPINE, "url": "https://apk.cgr.dev/example.com"})
     for repository in ("chainguard", "extra-packages"):
@@ -133,6 +171,8 @@ def test_alpine(lab: Lab, remote: CreateRemote) -> None:
     merged = entries(get(lab, "all/x86_64/APKINDEX.tar.gz").content)
     names = ["ca-certificates-bundle", "lab-extra", "lab-greeting", "lab-private"]
     assert sorted(entry["P"] for entry in merged) == sorted(names * 2)
+    change(lab, "private", priorityResolution=True)
+    assert {entry["P"] for entry in entries(get(lab, "all/x86_64/APKINDEX.tar.gz").content)} == {"lab-private"}
     for entry in merged:
         response = get(lab, f"all/x86_64/{entry['P']}-{entry['V']}.apk")
         assert str(len(response.content)) == entry["S"]
@@ -146,6 +186,7 @@ def test_an_invalid_index_cannot_be_merged(lab: Lab, remote: CreateRemote) -> No
     assert get(lab, "all/x86_64/APKINDEX.tar.gz").status_code == 500
 
 
+@pytest.mark.usefixtures("strict")
 def test_go(lab: Lab, remote: CreateRemote) -> None:
     remote("first", "libraries.go.pull", GO)
     get(lab, f"first/{MODULE}/@v/list")
@@ -153,14 +194,35 @@ def test_go(lab: Lab, remote: CreateRemote) -> None:
     remote("second", "libraries.go.pull", GO)
     virtual(lab, "go", "first", "second")
     assert get(lab, f"api/go/all/{MODULE}/@v/list").text == "v1.0.0\nv1.1.0\nv1.2.0\n"
+    change(lab, "first", priorityResolution=True)
+    assert get(lab, f"api/go/all/{MODULE}/@v/list").text == "v1.0.0\nv1.1.0\n"
     assert get(lab, f"api/go/all/{MODULE}/@v/v1.2.0.zip").status_code == 200
 
 
 def test_nuget(lab: Lab, remote: CreateRemote) -> None:
-    remote("wrong", "libraries.dotnet.pull", {**NUGET, "url": "https://libraries.cgr.dev/dotnet/"})
+    remote("wrong", "libraries.dotnet.pull", {**NUGET, "v3FeedUrl": "https://libraries.cgr.dev/dotnet/"})
     remote("right", "libraries.dotnet.pull", NUGET)
     virtual(lab, "nuget", "wrong", "right")
     api = "api/nuget/v3/all"
     assert "/api/nuget/v3/all/" in get(lab, f"{api}/index.json").text
     assert get(lab, f"{api}/lab.greeting/index.json").json() == {"versions": ["1.0.0", "1.1.0"]}
     assert get(lab, f"{api}/lab.greeting/1.0.0/lab.greeting.1.0.0.nupkg").status_code == 200
+
+
+@pytest.mark.usefixtures("strict")
+def test_nuget_documents_are_merged(lab: Lab, remote: CreateRemote) -> None:
+    remote("first", "libraries.dotnet.pull", NUGET)
+    for document in ("lab.greeting/index.json", "registration-semver2/lab.greeting/index.json"):
+        get(lab, f"api/nuget/v3/first/{document}")
+    lab.control("POST", "/chainguard/packages", {"repository": "dotnet", "version": "1.2.0"})
+    remote("second", "libraries.dotnet.pull", NUGET)
+    virtual(lab, "nuget", "first", "second")
+
+    def versions() -> tuple[list[str], list[str]]:
+        pages = get(lab, "api/nuget/v3/all/registration-semver2/lab.greeting/index.json").json()["items"]
+        leaves = [leaf["catalogEntry"]["version"] for page in pages for leaf in page["items"]]
+        return get(lab, "api/nuget/v3/all/lab.greeting/index.json").json()["versions"], leaves
+
+    assert versions() == (["1.0.0", "1.1.0", "1.2.0"],) * 2
+    change(lab, "first", priorityResolution=True)
+    assert versions() == (["1.0.0", "1.1.0"],) * 2
