@@ -1,0 +1,42 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A playbook that would do nothing, or only a part of its work, fails before it does anything."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.lab_client import Json, LabClient
+from support.playbook_runner import PlaybookRunner
+
+PLAYBOOKS = ("setup", "rotate", "verify", "warm", "remove")
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+@pytest.mark.parametrize("option", ["--tags", "--skip-tags"])
+def test_tags_are_rejected(run_playbook: PlaybookRunner, playbook: str, option: str) -> None:
+    run = run_playbook(f"cgr.pull_through.{playbook}", {}, option, "verify")
+    assert run.code == 2
+    assert "The playbooks of cgr.pull_through have no tags" in run.failure() and "pull_through_only" in run.failure()
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_hosts_that_the_inventory_does_not_have_are_rejected(run_playbook: PlaybookRunner, playbook: str) -> None:
+    variables = {"pull_through_hosts": "artifactorys"}
+    run = run_playbook(f"cgr.pull_through.{playbook}", variables, inventory={"europe": {}})
+    assert run.code == 2
+    assert "pull_through_hosts is artifactorys, but the inventory has no such host or group" in run.failure()
+
+
+@pytest.mark.parametrize(
+    ("hosts", "arguments"), [("europe", ("--limit", "america")), ("all", ("--limit", "europe")), ("eur*", ())]
+)
+def test_a_limit_or_a_pattern_is_no_mistake(
+    run_playbook: PlaybookRunner, lab: LabClient, hosts: str, arguments: tuple[str, ...]
+) -> None:
+    inventory: Json = {"europe": {}, "america": {}}
+    variables = {**lab.variables("containers_public"), "pull_through_hosts": hosts}
+    run = run_playbook("cgr.pull_through.setup", variables, *arguments, "--check", inventory=inventory)
+    assert run.code == 0, run.output
