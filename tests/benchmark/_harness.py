@@ -9,12 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import gzip
 import hashlib
 import json
 import multiprocessing
 import os
+import re
+import resource
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,6 +26,7 @@ import time
 import typing as t
 from pathlib import Path
 
+import psutil
 import trustme
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -43,9 +48,11 @@ with patch_module_args(json.loads(sys.argv[1])):
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A finished program."""
+    """A finished program. processor, servers: seconds of processor time that it and the benchmark's servers used."""
 
     seconds: float
+    processor: float
+    servers: float
     output: str
 
     @property
@@ -61,12 +68,32 @@ class Run:
 
 def run(command: t.Sequence[str | Path]) -> Run:
     """Run a program and measure it. End the benchmark if it fails."""
-    start = time.monotonic()
+    start, used, used_by_servers = time.monotonic(), _processor_seconds(), _server_seconds()
     process = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     seconds = time.monotonic() - start
     if process.returncode != 0:
         sys.exit(f"{command[0]} failed:\n{(process.stdout + process.stderr)[-2000:]}")
-    return Run(seconds, process.stdout)
+    return Run(seconds, _processor_seconds() - used, _server_seconds() - used_by_servers, process.stdout)
+
+
+def _processor_seconds() -> float:
+    """Return the processor time of all programs that ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _server_seconds() -> float:
+    """Return the processor time of the programs that still run: the registries and the delay."""
+    usages = [server.cpu_times() for server in psutil.Process().children()]
+    return float(sum(usage.user + usage.system for usage in usages))
+
+
+def print_processor_time(name: str, runs: t.Sequence[Run]) -> None:
+    """Print the median processor time of runs of a program, and the wall time that it needs at least on this machine."""
+    program = statistics.median(run.processor for run in runs)
+    servers = statistics.median(run.servers for run in runs)
+    least = (program + servers) / (os.cpu_count() or 1)
+    print(f"{name}: {program:.2f} s of processor time, and {servers:.2f} s of the servers: at least {least:.2f} s")
 
 
 def registry_pull(**options: t.Any) -> Run:
@@ -75,12 +102,26 @@ def registry_pull(**options: t.Any) -> Run:
 
 
 def find_program(name: str, flag: str = "--version") -> tuple[Path | None, str]:
-    """Return the path of a program and its version, or None and a reason if it is not installed."""
-    path = shutil.which(name, path=f"{os.environ['PATH']}:{Path.home() / 'go/bin'}")
+    """Return the path of a program, and its name with the version; None and only the name if it is not installed.
+
+    It is searched in the folders of the environment variable PEERS, and then on PATH.
+    """
+    path = shutil.which(name, path=os.pathsep.join(filter(None, (os.environ.get("PEERS"), os.environ["PATH"]))))
     if path is None:
-        return None, f"{name} is not installed"
-    version = subprocess.run([path, flag], capture_output=True, text=True, check=True).stdout
-    return Path(path), " ".join(version.splitlines()[0].split()[:3])
+        return None, name
+    output = subprocess.run([path, flag], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"\d+\.\d[\w.+-]*", output)
+    # Programs that a distribution builds do not always know their version.
+    return Path(path), f"{name} {version[0] if version else _read_package_version(Path(path))}"
+
+
+def _read_package_version(program: Path) -> str:
+    """Return the version of the Debian package that a program was unpacked or installed from."""
+    changelog = program.parents[1] / "share" / "doc" / program.name / "changelog.Debian.gz"
+    if not changelog.exists():
+        return "(version unknown)"
+    with gzip.open(changelog, "rt", encoding="utf-8") as lines:
+        return next(lines).partition("(")[2].partition(")")[0]
 
 
 def find_free_port() -> int:

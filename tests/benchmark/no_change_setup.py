@@ -14,29 +14,22 @@ that Artifactory sends itself, and the round with the most requests counts.
 
 from __future__ import annotations
 
-import collections
-import json
-import os
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
 import typing as t
 from pathlib import Path
 from urllib.parse import urlencode
 
-from _metrics import ROOT, Figure, print_figures
+from _metrics import Figure, print_figures
+from _playbooks import SETUP, Bench, create_setup_variables, create_trivial_play, start_bench
 
-from lab.client import started
-from support.lab_client import LabClient
+from support.lab_client import Json, LabClient
 from support.rotation_harness import USER_AGENT
-from support.sources import SOURCE_PULLS, SOURCES, VIRTUALS
+from support.sources import SOURCES, VIRTUALS
 
 ROUNDS = 5
 HOPS = 2
-PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
-SETUP = "cgr.pull_through.setup"
+MAX_UNVERIFIED_RATIO, MAX_VERIFIED_RATIO, MAX_PEER_RATIO = 4.5, 7.5, 0.2
+MAX_UNVERIFIED_REQUESTS, MAX_VERIFIED_REQUESTS, MAX_REQUESTS_PER_HOP = 8, 126, 3
 PEER = Path(__file__).with_name("uri_peer.yml")
 PERMISSION = "cgr-pull"
 
@@ -46,58 +39,17 @@ TRIVIAL, UNVERIFIED, VERIFIED, PEER_PLAYBOOK = "trivial task", "setup, unverifie
 _PULLS = {"docker.manifest", "files.get", "pypi.index", "pypi.file", "npm.get", "nuget.get", "go.get"}
 _DIRECT_PULLS = {"registry.manifest", "virtualapk.get", "platform.repo.list", "platform.tag.list"}
 
-Json = dict[str, t.Any]
-Requests = collections.Counter[str]
 Pull = tuple[str, str]  # the service, and its path with the query
 
 
-class Bench:
-    """Runs playbooks, and counts their requests."""
-
-    def __init__(self, lab: LabClient, folder: Path) -> None:
-        self._lab = lab
-        self._folder = folder
-        collections_path = str(ROOT / ".cache" / "collections")
-        self._environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": collections_path, "ANSIBLE_NOCOLOR": "1"}
-
-    def write(self, name: str, content: t.Any) -> Path:
-        """Write a file that may hold secrets."""
-        path = self._folder / name
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(content), encoding="utf-8")
-        return path
-
-    def run_playbook(self, playbook: str | Path, variables: Path, *, changes: bool = False) -> float:
-        """Return the wall time of a playbook in seconds. End the benchmark if it fails or changes something unexpectedly."""
-        command = [str(PLAYBOOK), str(playbook), "-e", f"@{variables}"]
-        start = time.monotonic()
-        process = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
-        seconds = time.monotonic() - start
-        if process.returncode != 0 or ("changed=0 " not in process.stdout and not changes):
-            sys.exit(f"{playbook}:\n{process.stdout[-1500:]}{process.stderr[-500:]}")
-        return seconds
-
-    def list_pulls(self, playbook: str | Path, variables: Path) -> list[Pull]:
-        """Return what a playbook pulls every time. Content that is in no cache is left out, since it differs each time."""
-        runs = []
-        for _run in range(2):
-            mark = self._lab.log_position()
-            self.run_playbook(playbook, variables)
-            runs.append(dict.fromkeys(filter(None, map(_parse_pull, self._lab.request_log(mark)))))
-        return [pull for pull in runs[0] if pull in runs[1]]
-
-    def count_requests(self, playbook: str | Path, variables: Path) -> tuple[float, Requests]:
-        """Return the wall time of a playbook in seconds, and the number of requests by service."""
-        mark = self._lab.log_position()
-        seconds = self.run_playbook(playbook, variables)
-        return seconds, collections.Counter(entry["service"] for entry in self._lab.request_log(mark))
-
-
-def create_trivial_play() -> list[Json]:
-    """Return a play with one task, which runs the smallest module."""
-    variables = {"ansible_python_interpreter": "{{ ansible_playbook_python }}", "ansible_pipelining": True}
-    header = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables}
-    return [{**header, "tasks": [{"name": "Do nothing", "ansible.builtin.ping": {}}]}]
+def list_pulls(bench: Bench, playbook: str | Path, variables: Path) -> list[Pull]:
+    """Return what a playbook pulls every time. Content that is in no cache is left out, since it differs each time."""
+    runs = []
+    for _run in range(2):
+        mark = bench.lab.log_position()
+        bench.run_playbook(playbook, variables)
+        runs.append(dict.fromkeys(filter(None, map(_parse_pull, bench.lab.request_log(mark)))))
+    return [pull for pull in runs[0] if pull in runs[1]]
 
 
 def _parse_pull(entry: Json) -> Pull | None:
@@ -141,13 +93,12 @@ def count_pulls() -> int:
     return sum(counts.values()) + sum(counts[key] for _key, _type, keys in VIRTUALS.values() for key in keys)
 
 
-def measure(bench: Bench, lab: LabClient) -> list[Figure]:
+def measure(bench: Bench) -> list[Figure]:
     """Set up everything, and run the playbooks in turns."""
-    variables = {"source_overrides": SOURCE_PULLS, "virtuals": list(VIRTUALS), "users": ["reader"], "depth": "manifest"}
-    verified = bench.write("verified.json", lab.variables(*SOURCES, **variables))
-    unverified = bench.write("unverified.json", lab.variables(*SOURCES, **variables, verify_unchanged=False))
-    print(f"setup of an empty Artifactory: {bench.run_playbook(SETUP, verified, changes=True):.1f} s", flush=True)
-    peer = bench.write("peer.json", peer_variables(lab, bench.list_pulls(SETUP, verified)))
+    verified = bench.write("verified.json", create_setup_variables(bench.lab))
+    unverified = bench.write("unverified.json", create_setup_variables(bench.lab, verify_unchanged=False))
+    bench.run_playbook(SETUP, verified, changes=True)
+    peer = bench.write("peer.json", peer_variables(bench.lab, list_pulls(bench, SETUP, verified)))
     runs: dict[str, tuple[str | Path, Path]] = {
         TRIVIAL: (bench.write("trivial.json", create_trivial_play()), peer),
         UNVERIFIED: (SETUP, unverified),
@@ -161,20 +112,28 @@ def measure(bench: Bench, lab: LabClient) -> list[Figure]:
     }
     for name in runs:
         print(f"{name:21} {seconds[name]:6.2f} s, {requests[name].total():4} requests: {dict(requests[name])}")
+    return create_figures(seconds, {name: counter.total() for name, counter in requests.items()})
+
+
+def create_figures(seconds: t.Mapping[str, float], requests: t.Mapping[str, int]) -> list[Figure]:
+    """Return the figures of the medians, and of the round with the most requests."""
     pulls = count_pulls()
-    more = requests[VERIFIED].total() - requests[UNVERIFIED].total()
+    more = requests[VERIFIED] - requests[UNVERIFIED]
     return [
-        Figure("without verification, times one trivial task", seconds[UNVERIFIED] / seconds[TRIVIAL], 5),
-        Figure("without verification, requests", requests[UNVERIFIED].total(), 16),
-        Figure(f"requests per pull and hop ({pulls} pulls, {HOPS} hops)", more / (pulls * HOPS), 3),
-        Figure("with verification, times uri_peer.yml", seconds[VERIFIED] / seconds[PEER_PLAYBOOK], 0.2),
+        Figure(
+            "without verification, times one trivial task", seconds[UNVERIFIED] / seconds[TRIVIAL], MAX_UNVERIFIED_RATIO
+        ),
+        Figure("with verification, times one trivial task", seconds[VERIFIED] / seconds[TRIVIAL], MAX_VERIFIED_RATIO),
+        Figure("with verification, times uri_peer.yml", seconds[VERIFIED] / seconds[PEER_PLAYBOOK], MAX_PEER_RATIO),
+        Figure("without verification, requests", requests[UNVERIFIED], MAX_UNVERIFIED_REQUESTS),
+        Figure("with verification, requests", requests[VERIFIED], MAX_VERIFIED_REQUESTS),
+        Figure(f"requests per pull and hop ({pulls} pulls, {HOPS} hops)", more / (pulls * HOPS), MAX_REQUESTS_PER_HOP),
     ]
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as name, started() as process:
-        lab = LabClient(process.state)
-        print_figures(measure(Bench(lab, Path(name)), lab))
+    with start_bench() as bench:
+        print_figures(measure(bench))
 
 
 if __name__ == "__main__":

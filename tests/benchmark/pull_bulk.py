@@ -10,6 +10,7 @@ skopeo writes what it pulls to memory. The module keeps nothing.
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import hashlib
 import os
 import shutil
@@ -18,14 +19,25 @@ import time
 import typing as t
 from pathlib import Path
 
-from _harness import Store, create_memory_folder, find_program, registry_pull, run, run_registry, write_certificate
+from _harness import (
+    Run,
+    Store,
+    create_memory_folder,
+    find_program,
+    print_processor_time,
+    registry_pull,
+    run,
+    run_registry,
+    write_certificate,
+)
 from _metrics import Figure, print_figures
 
 ROUNDS = 5
 LAYERS = 12
 SIZE = 64 << 20
 THREADS = 8
-MAX_SKOPEO_RATIO, MAX_CURL_RATIO, MAX_MEMORY = 0.85, 1.3, 96
+MAX_SKOPEO_RATIO = {"HTTP": 0.85, "HTTPS": 1.0}
+MAX_CURL_RATIO, MAX_MEMORY = 1.3, 96
 
 
 def hash_seconds() -> float:
@@ -37,35 +49,44 @@ def hash_seconds() -> float:
     return time.monotonic() - start
 
 
-def measure(url: str, digests: t.Sequence[str], folder: Path, ca: str, skopeo: Path | None) -> list[Figure]:
-    """Return the figures of one kind of connection."""
-    host, kind = url.partition("://")[2], url.partition(":")[0].upper()
+def measure(url: str, digests: t.Sequence[str], folder: Path, ca: str, skopeo: Path | None) -> dict[str, list[Run]]:
+    """Return the runs of one kind of connection."""
+    host = url.partition("://")[2]
     blobs = [part for digest in digests for part in ("-o", "/dev/null", f"{url}/v2/org/bulk/blobs/{digest}")]
-    seconds, memories, skopeo_seconds, curl_seconds = [], [], [], []
+    runs: dict[str, list[Run]] = {"module": [], "curl": [], "skopeo": []}
     for _round in range(ROUNDS):
-        pull = registry_pull(registry_url=url, images=["org/bulk"], ca_path=ca, threads=THREADS)
-        seconds.append(pull.seconds)
-        memories.append(pull.memory)
-        curl_seconds.append(run(["curl", "-sSf", "--cacert", ca, *blobs]).seconds + hash_seconds())
+        runs["module"].append(registry_pull(registry_url=url, images=["org/bulk"], ca_path=ca, threads=THREADS))
+        curl = run(["curl", "-sSf", "--cacert", ca, *blobs])
+        runs["curl"].append(dataclasses.replace(curl, seconds=curl.seconds + hash_seconds()))
         if skopeo:
             target = folder / "pulled"
             source = ["--src-tls-verify=false", f"docker://{host}/org/bulk:latest"]
             platform = ["--override-os", "linux", "--override-arch", "amd64"]
-            skopeo_seconds.append(run([skopeo, *platform, "copy", "-q", *source, f"dir:{target}"]).seconds)
+            runs["skopeo"].append(run([skopeo, *platform, "copy", "-q", *source, f"dir:{target}"]))
             shutil.rmtree(target)
-    median, curl = statistics.median(seconds), statistics.median(curl_seconds)
-    ratio = median / statistics.median(skopeo_seconds) if skopeo_seconds else None
-    print(f"{kind}: {median:.2f} s, that is {LAYERS * SIZE / median / 1e6:.0f} MB/s")
+    return runs
+
+
+def create_figures(kind: str, runs: t.Mapping[str, t.Sequence[Run]], versions: t.Mapping[str, str]) -> list[Figure]:
+    """Print the medians and return the figures."""
+    median = {name: statistics.median(run.seconds for run in each) for name, each in runs.items() if each}
+    print(f"{kind}: {median['module']:.2f} s, that is {LAYERS * SIZE / median['module'] / 1e6:.0f} MB/s")
+    for name in ("module", "skopeo"):
+        if runs[name]:
+            print_processor_time(f"{kind}, {name}", runs[name])
+    ratio = median["module"] / median["skopeo"] if "skopeo" in median else None
+    curl = median["module"] / median["curl"]
+    memory = max(run.memory for run in runs["module"])
     return [
-        Figure(f"{kind}, wall against skopeo's", ratio, MAX_SKOPEO_RATIO, reason="skopeo is not installed"),
-        Figure(f"{kind}, wall against curl's and a hash on {THREADS} threads", median / curl, MAX_CURL_RATIO),
-        Figure(f"{kind}, memory in MiB", max(memories), MAX_MEMORY),
+        Figure(f"{kind}, wall against {versions['skopeo']}", ratio, MAX_SKOPEO_RATIO[kind], reason="not installed"),
+        Figure(f"{kind}, wall against {versions['curl']} and a hash on {THREADS} threads", curl, MAX_CURL_RATIO),
+        Figure(f"{kind}, memory in MiB", memory, MAX_MEMORY),
     ]
 
 
 def main() -> None:
-    skopeo, version = find_program("skopeo")
-    print(f"peers: {version}, {find_program('curl')[1]}")
+    (skopeo, skopeo_version), (_curl, curl_version) = find_program("skopeo"), find_program("curl")
+    versions = {"skopeo": skopeo_version, "curl": curl_version}
     with create_memory_folder() as folder:
         layers = [os.urandom(SIZE) for _layer in range(LAYERS)]
         digests = ["sha256:" + hashlib.sha256(layer).hexdigest() for layer in layers]
@@ -73,9 +94,9 @@ def main() -> None:
         layers.clear()
         tls = write_certificate(folder)
         with run_registry(folder / "store") as plain, run_registry(folder / "store", tls) as secure:
-            figures = measure(f"http://{plain}", digests, folder, tls["ca"], skopeo)
-            figures += measure(f"https://{secure}", digests, folder, tls["ca"], skopeo)
-    print_figures(figures)
+            urls = {"HTTP": f"http://{plain}", "HTTPS": f"https://{secure}"}
+            runs = {kind: measure(url, digests, folder, tls["ca"], skopeo) for kind, url in urls.items()}
+    print_figures([figure for kind, each in runs.items() for figure in create_figures(kind, each, versions)])
 
 
 if __name__ == "__main__":
