@@ -43,7 +43,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versio
 
 _ACCEPT = "application/gzip, application/octet-stream"
 _INDEX = "APKINDEX"
-_MAX_LINES = 16_000_000
+_MAX_LINES = 8_000_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,254}")
 _VERSION = re.compile(r"[A-Za-z0-9._+~-]{1,255}")
 _SIZE = re.compile(r"[0-9]{1,18}", re.ASCII)

@@ -97,6 +97,7 @@ def test_pip_downloads_a_wheel(shell: Shell, remote: Create, where: str) -> None
     index = shell.authenticated_url(f"api/pypi/{where}/simple")
     pip(shell, index, "lab-greeting==1.0.0")
     assert (shell.folder / WHEEL.rpartition("/")[2]).read_bytes() == fetch(shell.lab, f"/{WHEEL}", token)
+    pip(shell, index, "urllib3==2.5.0")
     pip(shell, index, "lab-upstream")
     assert (shell.folder / "lab_upstream-2.0.0-py3-none-any.whl").exists()
 
@@ -141,6 +142,16 @@ def test_npm_packs_a_package(shell: Shell, remote: Create, npm: Callable[..., st
         (packed,) = json.loads(npm(where, "pack", f"{name}@1.0.0", "--json"))
         upstream = fetch(shell.lab, f"/javascript/{name}/-/{name.rpartition('/')[2]}-1.0.0.tgz", token)
         assert packed["filename"] == file and (shell.folder / file).read_bytes() == upstream
+
+
+@pytest.mark.parametrize("where", ["direct", "all"])
+def test_npm_packs_a_tarball_from_outside_of_the_url(
+    shell: Shell, remote: Create, npm: Callable[..., str], where: str
+) -> None:
+    token = remote("libraries.javascript.pull", NPM)
+    npm(where, "pack", "picocolors@1.1.1")
+    upstream = fetch(shell.lab, "/javascript-upstream/picocolors/-/picocolors-1.1.1.tgz", token)
+    assert (shell.folder / "picocolors-1.1.1.tgz").read_bytes() == upstream
 
 
 def test_npm_rejects_an_html_page(shell: Shell, remote: Create, npm: Callable[..., str]) -> None:
@@ -230,7 +241,9 @@ def test_go_downloads_a_module(shell: Shell, remote: Create, go: Callable[..., s
     report = json.loads(go(where, "mod", "download", "-json", f"{MODULE}@v1.0.0"))
     assert report["Version"] == "v1.0.0" and report["Sum"].startswith("h1:")
     assert Path(report["Zip"]).read_bytes() == fetch(shell.lab, f"/go/{ZIP}", token)
-    assert "v1.1.0" in go(where, "list", "-m", "-versions", MODULE)
+    versions = go(where, "list", "-m", "-versions", MODULE)
+    assert "v1.1.0" in versions and "v0.9.0" not in versions
+    assert json.loads(go(where, "mod", "download", "-json", "rsc.io/quote@v1.5.2"))["Version"] == "v1.5.2"
 
 
 def test_go_rejects_an_html_page(shell: Shell, remote: Create, go: Callable[..., str]) -> None:
