@@ -64,10 +64,13 @@ class CircuitBreaker:
 
     def _count(self, error: PullThroughError) -> None:
         if isinstance(error, HTTPStatusError):
+            if error.asks_for_long_delay:
+                cause = f"status {error.status} with a long Retry-After"
             # An anonymous request gets 401 for all private content, which does not affect other downloads.
-            if error.status != 401 or self._credentials.is_anonymous:
+            elif error.status == 401 and not self._credentials.is_anonymous:
+                cause = error.response_message
+            else:
                 return
-            cause = error.response_message
         elif isinstance(error, TransportError):
             cause = error.message.partition(": ")[2]
         else:

@@ -16,32 +16,45 @@ Other files derive more errors from these, next to the code that raises them.
 
 from __future__ import annotations
 
-import re
+import email.utils
+import time
+import traceback
 import typing as t
+from pathlib import PurePath
 
-_TOKEN = re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}(\.[\w-]*)?")
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import MAX_TEXT, clean_text, redact
+
+# A longer delay that a service asks for is an error.
+MAX_RETRY_AFTER = 60.0
 _MAX_RESPONSE_MESSAGE = 300
 
 # html_cached: the cache of Artifactory holds the page. outside_repository: an index leads out of the repository.
 ContentProblem = t.Literal["digest", "size", "html", "html_cached", "schema1", "content", "outside_repository"]
 
 
-def redact_tokens(text: str) -> str:
-    """Return the text without anything that looks like a JSON web token."""
-    return _TOKEN.sub("(token removed)", text)
-
-
 class PullThroughError(Exception):
     """An error for the user. message: what failed. hint: how to fix it; can be empty."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        self.message = redact_tokens(message)
-        self.hint = hint
+        self.message = redact(clean_text(message))
+        self.hint = redact(clean_text(hint))
         super().__init__(" ".join(filter(None, (self.message, hint))))
 
     def details(self) -> dict[str, t.Any]:
         """Return the value of a module's C(error) result."""
         return {"message": self.message, "hint": self.hint}
+
+
+class InternalError(PullThroughError):
+    """An exception that the code does not expect. Its own message can contain a secret and is not shown."""
+
+    def __init__(self, exc: BaseException) -> None:
+        frames = traceback.extract_tb(exc.__traceback__)
+        position = f" in {PurePath(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+        super().__init__(
+            f"This is a bug in cgr.pull_through: {type(exc).__name__}{position}.",
+            hint="Report it with this message and the task.",
+        )
 
 
 class InputError(PullThroughError):
@@ -92,12 +105,31 @@ class HTTPStatusError(RequestError):
         unprocessed: bool = False,
     ) -> None:
         self.status = status
-        self.response_message = redact_tokens(" ".join(response_message.split()))[:_MAX_RESPONSE_MESSAGE]
+        text = redact(clean_text(" ".join(response_message[:MAX_TEXT].split())))
+        self.response_message = text[:_MAX_RESPONSE_MESSAGE]
         self.headers = headers or {}
         self.unprocessed = unprocessed
         self.has_unknown_effect = status >= 500
         message = f"status {status}" + (f": {self.response_message}" if self.response_message else " without a message")
+        if self.asks_for_long_delay:
+            hint = f"{hint} The service asks to wait for {self.retry_after:.0f} seconds.".lstrip()
         super().__init__(message if message[-1] in ".!?" else f"{message}.", method=method, url=url, hint=hint)
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds in Retry-After, which can also have a date; None without a valid one."""
+        value = self.headers.get("Retry-After", "").strip()
+        if value.isascii() and value.isdigit():
+            return float(value[:9])
+        try:
+            return max(0.0, email.utils.parsedate_to_datetime(value[:100]).timestamp() - time.time())
+        except (TypeError, ValueError, OverflowError):
+            return None
+
+    @property
+    def asks_for_long_delay(self) -> bool:
+        """Whether Retry-After is longer than a run waits."""
+        return (self.retry_after or 0.0) > MAX_RETRY_AFTER
 
     def details(self) -> dict[str, t.Any]:
         return {**super().details(), "status": self.status, "response_message": self.response_message}
@@ -116,4 +148,7 @@ def capture_failure(function: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.A
     try:
         return {"failed": False, **function()}
     except PullThroughError as exc:
-        return {"failed": True, "changed": False, "msg": str(exc), "error": exc.details()}
+        error = exc
+    except Exception as exc:  # pylint: disable=broad-exception-caught
+        error = InternalError(exc)
+    return {"failed": True, "changed": False, "msg": str(error), "error": error.details()}

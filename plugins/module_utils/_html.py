@@ -11,7 +11,7 @@ import typing as t
 
 # Servers begin the body of a redirect with the link. A cache can hold that body instead of the file.
 _HTML = re.compile(r"\s*<(!doctype html|html\b|head\b|body\b|a href=)", re.IGNORECASE)
-_TITLE = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_MAX_HTML = 8192
 
 
 def is_html(headers: t.Mapping[str, str], text: str = "") -> bool:
@@ -21,5 +21,10 @@ def is_html(headers: t.Mapping[str, str], text: str = "") -> bool:
 
 def describe_html(text: str) -> str:
     """Return a phrase with the title of a page, which is all that its reader needs."""
-    title = _TITLE.search(text)
-    return f"an HTML page{f' titled {title[1].strip()!r}' if title else ''}"
+    text = text[:_MAX_HTML]
+    # str.lower() can change the length of a text.
+    lower = "".join(character.lower() if character.isascii() else character for character in text)
+    start = lower.find("<title>")
+    end = lower.find("</title>", start)
+    title = " ".join(text[start + len("<title>") : end].split()) if 0 <= start < end else ""
+    return f"an HTML page{f' titled {title!r}' if title else ''}"

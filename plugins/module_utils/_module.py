@@ -24,6 +24,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
 from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import ClientCert, load_client_cert
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     InputError,
+    InternalError,
     PullThroughError,
     capture_failure,
 )
@@ -53,8 +54,13 @@ def run(module: AnsibleModule, function: t.Callable[[AnsibleModule], dict[str, t
         clean_secrets(module)
         result = function(module)
     except PullThroughError as exc:
-        module.fail_json(msg=str(exc), error=exc.details())
-    module.exit_json(**result)
+        error = exc
+    except Exception as exc:  # pylint: disable=broad-exception-caught
+        error = InternalError(exc)
+    else:
+        module.exit_json(**result)
+    # Outside of the handlers, where Ansible would add the traceback.
+    module.fail_json(msg=str(error), error=error.details())
 
 
 def read_items(module: AnsibleModule, list_option: str, id_option: str) -> list[Item]:

@@ -26,7 +26,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker 
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Stage
 from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError, PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    InternalError,
+    InvalidContentError,
+    PullThroughError,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._retry import retry_until
 from ansible_collections.cgr.pull_through.plugins.module_utils._transfer_stats import TransferStats
 
@@ -85,11 +89,15 @@ class StageError(Exception):
 
 @contextlib.contextmanager
 def at_stage(stage: Stage) -> t.Iterator[None]:
-    """Raise each PullThroughError of the block as a StageError."""
+    """Raise each error of the block as a StageError, so that the other pulls continue."""
     try:
         yield
     except PullThroughError as exc:
         raise StageError(stage, exc) from exc
+    except StageError:
+        raise
+    except Exception as exc:
+        raise StageError(stage, InternalError(exc)) from exc
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)

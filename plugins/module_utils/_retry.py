@@ -23,7 +23,8 @@ How often
 
 Delays
     Before each new try: 1, 2, 4, ... seconds, with 20 percent of jitter. Retry-After takes precedence.
-    Neither is longer than MAX_BACKOFF. retry_until() starts at half a second and does not exceed MAX_PROPAGATION_BACKOFF.
+    It has seconds or a date. A service that asks for more than MAX_BACKOFF is not asked again: the error names the time,
+    and three of them stop the downloads from that server. retry_until() starts at half a second and does not exceed MAX_PROPAGATION_BACKOFF.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ import time
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    MAX_RETRY_AFTER,
     HTTPStatusError,
     InvalidContentError,
     PullThroughError,
@@ -41,7 +43,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
 
 MAX_TRIES = 4
 MAX_DOWNLOAD_TRIES = 3
-MAX_BACKOFF = 60.0
+MAX_BACKOFF = MAX_RETRY_AFTER
 MAX_PROPAGATION_BACKOFF = 4.0
 RETRYABLE_STATUSES = frozenset({408, 429, 502, 503, 504})
 
@@ -53,6 +55,8 @@ Sleep = t.Callable[[float], None]
 def is_retryable(error: PullThroughError, *, idempotent: bool = True) -> bool:
     """Return whether sending the same request again is safe and can succeed."""
     if isinstance(error, HTTPStatusError):
+        if error.asks_for_long_delay:
+            return False
         return error.unprocessed or (idempotent and error.status in RETRYABLE_STATUSES)
     return isinstance(error, TransportError) and idempotent and error.transient
 
@@ -61,9 +65,8 @@ def backoff(
     attempt: int, error: PullThroughError | None = None, *, first: float = 1.0, maximum: float = MAX_BACKOFF
 ) -> float:
     """Return the seconds to wait after a failed attempt. Attempts count from 1. error: its Retry-After takes precedence."""
-    retry_after = error.headers.get("Retry-After", "") if isinstance(error, HTTPStatusError) else ""
-    if retry_after.isdigit():
-        return min(float(retry_after), MAX_BACKOFF)
+    if isinstance(error, HTTPStatusError) and error.retry_after is not None:
+        return min(error.retry_after, MAX_BACKOFF)
     return min(first * 2.0 ** (attempt - 1), maximum) * random.uniform(0.8, 1.2)
 
 
@@ -79,7 +82,7 @@ def retry(
         try:
             return work()
         except PullThroughError as exc:
-            if not retryable(exc):
+            if not retryable(exc) or (isinstance(exc, HTTPStatusError) and exc.asks_for_long_delay):
                 raise
             sleep(backoff(attempt, exc))
     return work()

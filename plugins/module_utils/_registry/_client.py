@@ -46,7 +46,7 @@ _MAX_MANIFEST_SIZE = 4 << 20
 _MAX_PAGES = 20
 # How registries and proxies respond to requests for an API that they do not have.
 _MISSING_API_STATUSES = (400, 403, 404, 405, 406, 501)
-_NEXT_LINK = re.compile(r'<([^>]*)>\s*;[^,]*rel="?next"?')
+_MAX_LINK = 8192
 
 Result = t.TypeVar("Result")
 
@@ -108,7 +108,7 @@ class Registry:
         Raises the same exceptions as get_manifest().
         """
         referrers: list[Descriptor] = []
-        query = ""
+        query, queries = "", {""}
         for _page in range(_MAX_PAGES):
             page = self._call_with_retry(functools.partial(self._read_referrers, name, digest, query))
             if page is None:
@@ -116,8 +116,11 @@ class Registry:
             referrers += page[0].entries
             query = page[1]
             if not query:
-                break
-        return referrers
+                return referrers
+            if query in queries:
+                raise self._endless_list(name, digest, "the list of referrers repeats a page.")
+            queries.add(query)
+        raise self._endless_list(name, digest, f"the list of referrers has more than {_MAX_PAGES} pages.")
 
     def download_blob(self, name: str, blob: Descriptor) -> None:
         """Download and verify a blob, and discard it. Raises the same exceptions as get_manifest()."""
@@ -134,6 +137,9 @@ class Registry:
         except ValueError:
             document = None
         return document if isinstance(document, dict) else {}
+
+    def _endless_list(self, name: str, digest: str, message: str) -> InvalidContentError:
+        return InvalidContentError("content", message, url=self._url(name, "referrers", digest))
 
     def _call_with_retry(self, work: t.Callable[[], Result]) -> Result:
         return self._breaker.run(lambda: retry_download(work, self._sleep))
@@ -185,8 +191,7 @@ class Registry:
         body = response.read(_MAX_MANIFEST_SIZE)
         self.stats.add(received=len(body))
         # Some proxies return a link with a wrong path, so only its query is used.
-        link = _NEXT_LINK.search(response.headers.get("Link", ""))
-        next_query = urlsplit(link[1]).query if link else ""
+        next_query = _next_query(response.headers.get("Link", ""))
         page = parse_manifest(body, OCI_INDEX, digest=digest_of(body), url=redact_url(final_url))
         return page, f"?{next_query}" if next_query else ""
 
@@ -232,6 +237,18 @@ class Registry:
         body = bytearray()
         self._stream_blob(name, blob, body.extend)
         return bytes(body)
+
+
+def _next_query(header: str) -> str:
+    """Return the query of the next page in a Link header. Empty without one."""
+    for link in header[:_MAX_LINK].split("<")[1:]:
+        target, bracket, parameters = link.partition(">")
+        if bracket and re.search(r'\brel="?next\b', parameters.partition(",")[0]):
+            try:
+                return urlsplit(target).query
+            except ValueError:
+                return ""
+    return ""
 
 
 def _mismatch(response: StreamedResponse, url: str, reason: ContentProblem, message: str) -> InvalidContentError:

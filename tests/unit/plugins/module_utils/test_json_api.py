@@ -161,14 +161,14 @@ def test_an_api_request_is_sent_at_most_four_times():
 
 def test_retry_after_is_respected_up_to_a_minute():
     delays = []
-    api, _transport = session(
+    api, transport = session(
         ScriptedResponse(429, "", {"Retry-After": "7"}),
         ScriptedResponse(429, "", {"Retry-After": "7200"}),
-        OK,
         delays=delays,
     )
-    api.call("GET", "/x")
-    assert delays == [7.0, 60.0]
+    with pytest.raises(HTTPStatusError, match="asks to wait for 7200 seconds"):
+        api.call("GET", "/x")
+    assert delays == [7.0] and len(transport.requests) == 2
 
 
 def test_a_redirect_is_an_error_with_its_target():

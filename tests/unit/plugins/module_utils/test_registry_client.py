@@ -249,13 +249,36 @@ def test_retry_succeeds():
     assert delays[1] == 7.0
 
 
-def test_long_retry_after_is_limited():
-    registry, _transport, delays = open_registry(
+def test_long_retry_after_ends_the_downloads_from_the_server():
+    registry, transport, delays = open_registry(
         registry_with_manifest(ScriptedResponse(429, "", {"Retry-After": "3600"}))
     )
-    with pytest.raises(DownloadError):
+    for _number in range(3):
+        with pytest.raises(DownloadError, match="asks to wait for 3600 seconds"):
+            registry.get_manifest("a/b", "1")
+    with pytest.raises(SkippedError):
         registry.get_manifest("a/b", "1")
-    assert delays == [60.0, 60.0]
+    assert delays == [] and manifest_requests(transport) == 3
+
+
+@pytest.mark.parametrize(
+    ("link", "message"),
+    [
+        pytest.param('</v2/x?n=1>; rel="next"', "repeats a page", id="repeated"),
+        pytest.param(None, "more than 20 pages", id="endless"),
+    ],
+)
+def test_endless_list_of_referrers_is_an_error(link, message):
+    numbers = iter(range(100))
+
+    def respond(request):
+        if "/referrers/" not in request.url:
+            return ScriptedResponse(200, {})
+        return ScriptedResponse(200, {"manifests": []}, {"Link": link or f"<?page={next(numbers)}>; rel=next"})
+
+    registry = Registry(BASE, Credentials(), transport=ScriptedTransport(respond=respond))
+    with pytest.raises(InvalidContentError, match=message):
+        registry.list_referrers("a/b", sha256(b""))
 
 
 def test_permanent_connection_failure_is_not_retried():

@@ -1,0 +1,78 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes texts of servers safe to show: no control characters, no secrets of this run. Private to the collection."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import typing as t
+from urllib.parse import quote, quote_plus
+
+# Longer texts are cut before they are searched.
+MAX_TEXT = 4096
+_MIN_SECRET = 8
+_MAX_SECRETS = 10_000
+
+# Control, format and bidirectional characters, line separators and surrogates. Line feeds and tabs stay.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
+)
+# A run is matched once and split then, so the time is linear.
+_WORDS = re.compile(r"[\w.-]+")
+
+_secrets: dict[str, None] = {}
+
+
+def clean_text(text: str) -> str:
+    """Return the text with a replacement for each character that could change how a terminal shows it."""
+    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def remember_secret(secret: str) -> None:
+    """Remove a secret, and its Base64 and URL encodings, from all texts of this run."""
+    if secret and f"{secret}" not in _secrets and len(_secrets) < _MAX_SECRETS:
+        encoded = base64.b64encode(secret.encode())
+        forms = (secret, encoded.decode(), encoded.decode().rstrip("="), quote(secret, safe=""), quote_plus(secret))
+        urlsafe = base64.urlsafe_b64encode(secret.encode()).decode()
+        for form in (*forms, urlsafe, urlsafe.rstrip("=")):
+            _secrets[form] = None
+
+
+def remember_authorization(header: str) -> None:
+    """Remember the secrets of an Authorization header."""
+    scheme, _space, value = header.partition(" ")
+    remember_secret(value)
+    if scheme == "Basic":
+        try:
+            decoded = base64.b64decode(value).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            return
+        remember_secret(decoded.partition(":")[2])
+
+
+def redact(text: str) -> str:
+    """Return the text without JSON web tokens and without secrets that this run sent."""
+    for secret in sorted((secret for secret in list(_secrets) if secret in text), key=len, reverse=True):
+        text = text.replace(secret, "(secret removed)") if len(secret) >= _MIN_SECRET else _redact_short(text, secret)
+    return _WORDS.sub(_redact_token, text)
+
+
+def _redact_short(text: str, secret: str) -> str:
+    """Remove a short secret where credentials are. Elsewhere, it can be a part of any word."""
+    before = r"((?:\b(?:basic|bearer)\s{1,9}|://[^\s/@:]{0,99}:|(?:password|token|secret)[\"']?[:=]\s{0,9}[\"']?))"
+    return re.sub(rf"{before}{re.escape(secret)}(?!\w)", r"\1(secret removed)", text, flags=re.IGNORECASE)
+
+
+def _redact_token(match: t.Match[str]) -> str:
+    """Replace the part of a run of words that looks like a JSON web token."""
+    run = match[0]
+    start = run.find("eyJ")
+    parts = run[start:].split(".") if start >= 0 else []
+    is_token = any("eyJ" in part and len(following) >= 8 for part, following in zip(parts, parts[1:]))
+    return f"{run[:start]}(token removed)" if is_token else run
