@@ -23,6 +23,7 @@ TITLES = {
     11: "Restricted Chainguard roles",
     12: "Grace period",
     13: "Removal",
+    14: "Cached tokens of the upstream",
 }
 
 # Records the result of a scenario, and fails the test if there are failures: number, cases, failures.

@@ -36,6 +36,7 @@ DEFAULTS: dict[str, Any] = {
     "library_entitlements": list(roles.LIBRARIES),  # the ecosystems that organizations are entitled to
     "library_cooldown_days": 7,  # until a new version of upstream is served
     "registry_blob_head": "redirected",  # or "served"
+    "registry_checks_identity": False,  # reject the bearer tokens of an identity that was deleted
 }
 
 

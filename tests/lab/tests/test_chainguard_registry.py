@@ -110,6 +110,18 @@ def test_pull_token_expires(lab: Lab, pull_token: CreatePullToken) -> None:
     assert_error(log_in(lab, "", token.credentials), 403, "FORBIDDEN", "Forbidden")
 
 
+@pytest.mark.parametrize(("checks_identity", "status"), [(False, 200), (True, 401)])
+def test_bearer_token_of_a_deleted_identity(
+    lab: Lab, pull_token: CreatePullToken, checks_identity: bool, status: int
+) -> None:
+    lab.configure(registry_checks_identity=checks_identity)
+    token = pull_token()
+    headers = bearer(log_in(lab, "example.com/nginx", token.credentials))
+    assert lab.registry.get("/v2/example.com/nginx/tags/list", headers=headers).status_code == 200
+    assert lab.api().delete(f"/iam/v2/identities/{token.username}").status_code == 200
+    assert lab.registry.get("/v2/example.com/nginx/tags/list", headers=headers).status_code == status
+
+
 def test_pull_token_and_identity_with_different_expiry(lab: Lab, pull_token: CreatePullToken) -> None:
     now = int(lab.simulator.clock.now())
     long_token, short_token = pull_token(exp=now + 9 * HOUR), pull_token(exp=now + 60)
