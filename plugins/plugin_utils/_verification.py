@@ -62,6 +62,8 @@ def _short(pull: Facts) -> str:
         return "not verified in check mode"
     first = items[0]
     label = first["image"].partition("@")[0] if "image" in first else f"{first['artifact']} {first['version']}"
+    withheld = ", ".join(version["version"] for version in first.get("withheld", []))
+    label += f" (the upstream withholds {withheld})" if withheld else ""
     origins = {item["from_upstream"] for item in items}
     origin = _ORIGINS[True in origins if len(origins) > 1 else origins.pop()]
     more = f" and {len(items) - 1} more" if len(items) > 1 else ""

@@ -140,6 +140,14 @@ def test_several_results_are_counted():
     assert verify(source, SKIPPED, result).verification["summary"] == "verified: busybox 1.37 and 2 more"
 
 
+def test_a_withheld_version_is_named():
+    source, _tokens = verified_source("apk")
+    result = artifact_pull("cgr-apk")
+    result["pulls"][0]["artifacts"][0]["withheld"] = [{"version": "1.38", "reason": "POLICY_COOLDOWN"}]
+    summary = verify(source, SKIPPED, result).verification["summary"]
+    assert summary == "verified: busybox 1.37 (the upstream withholds 1.38)"
+
+
 def test_what_was_not_requested_is_not_verified():
     source, _tokens = verified_source("private", PINNED_IMAGE)
     assert verify(source, {"msg": "crash"}, SKIPPED, requested=False) == source
