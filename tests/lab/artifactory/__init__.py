@@ -50,8 +50,11 @@ def build(simulator: Simulator) -> dict[str, Starlette]:
     return {"artifactory": app}
 
 
-async def _on_http_exception(_request: Request, error: Exception) -> Response:
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    """The error of a request without a route, which must not read as a missing repository or item."""
     assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return envelope(404, f"The lab does not simulate the endpoint {request.method} {request.url.path}")
     return envelope(error.status_code, error.detail)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
 from .auth import SCOPE_ADMIN, SCOPE_USER, Caller, Token, parse_groups
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from .state import Artifactory
 
 
-async def ping(_artifactory: Artifactory, _caller: Caller, _request: Request) -> Response:
+async def ping(artifactory: Artifactory, _caller: Caller, _request: Request) -> Response:
+    if artifactory.settings["artifactory_access_ping"] == "text":
+        return PlainTextResponse("OK")
     return compact({"status": "UP"})
 
 

@@ -193,15 +193,17 @@ async def manifest(context: RequestContext) -> Response:
             "Docker-Content-Digest": file.digest,
             "Last-Modified": formatdate(file.modified, usegmt=True),
             "X-Artifactory-Docker-Registry": context.repository.key,
-            "Content-Length": str(file.length),
         }
-        return Response(headers=headers)
+        response = Response(headers=headers)
+        del response.headers["content-length"]  # without it and a type, containerd sends a GET
+        return response
     origin = {"X-Artifactory-Filename": file.name, "X-Artifactory-Origin-Remote-Path": file.remote_url}
     return _serve_file(context, file, origin)
 
 
 async def blob(context: RequestContext) -> Response:
-    digest, fetch = context.request.path_params["digest"], context.request.method == "GET"
+    digest = context.request.path_params["digest"]
+    fetch = context.request.method == "GET" or context.artifactory.settings["artifactory_blob_head_fills_cache"]
     attempts = (remote.blob(context.pull, digest, fetch=fetch) for remote in context.members())
     file = await _try_members(context, attempts, UnknownItem.for_blob(digest))
     return _serve_file(context, file, {})

@@ -21,12 +21,22 @@ from starlette.routing import BaseRoute
 from . import alpine, golang, maven
 from .auth import Caller
 from .cache import Cache, CachedFile
+from .docker_remote import DOCKER_TYPES
 from .file_response import serve
 from .files import FileRemote, MismatchError, RemoteFile
-from .remote import DeniedError, NotFoundError, UnreadableError, attempts_in_order, choose_more_severe, resolve_first
+from .remote import (
+    DeniedError,
+    NotFoundError,
+    Remote,
+    UnreadableError,
+    attempts_in_order,
+    choose_more_severe,
+    resolve_first,
+)
 from .responses import BASIC_CHALLENGE, ApiError, route
 from .responses import Endpoint as ArtifactoryEndpoint
 from .store import Repository
+from .trace import record, recording
 
 if TYPE_CHECKING:
     from .state import Artifactory
@@ -173,6 +183,19 @@ async def download(context: RequestContext) -> Response:
     return context.serve(await _find(context, context.path))
 
 
+async def trace(context: RequestContext) -> Response:
+    """Print the steps of a download instead of the file. The upstream is contacted as for the download."""
+    head = [f"Repo Path: {context.repository.key}:{context.path}", f"User: {context.caller.label}", "Steps:"]
+    with recording() as steps:
+        try:
+            await _find(context, context.path)
+            record("The file was found")
+        except (NotFoundError, DeniedError, UnreadableError) as error:
+            record(f"The file was not found. {error}".rstrip())
+    clock = context.artifactory.simulator.clock
+    return PlainTextResponse("\n".join([*head, *(f"{clock.rfc3339()} {step}" for step in steps)]) + "\n")
+
+
 async def _find(context: RequestContext, path: str) -> CachedFile:
     async def locate(remote: FileRemote) -> RemoteFile:
         return remote.below(path)
@@ -186,18 +209,37 @@ async def _find(context: RequestContext, path: str) -> CachedFile:
 
 
 async def _download_cached(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
-    """Serve a file of `<key>-cache` without contacting the upstream."""
+    """Serve a file of `<key>-cache` without contacting the upstream. An expired copy is not found."""
     owner = artifactory.cache_owner(request.path_params["key"])
     with _errors_as_responses(artifactory, caller):
         context = RequestContext(artifactory, caller, owner, request)
-        return context.serve(artifactory.remote(owner).get_cached(caller, context.path))
+        return context.serve(artifactory.remote(owner).get_valid(caller, context.path))
 
 
-_download = make_endpoint("", download)
+async def _cached_image_file(context: RequestContext) -> Response:
+    """Serve a manifest or layer by its path in the cache of the first member that has it."""
+    attempts = (_get_valid(context, remote) for remote in context.artifactory.members(context.repository))
+    return context.serve(await resolve_first(attempts))
+
+
+async def _get_valid(context: RequestContext, remote: Remote[Any, Any]) -> CachedFile:
+    return remote.get_valid(context.caller, context.path)
+
+
+async def _download_or_trace(context: RequestContext) -> Response:
+    if context.repository.package_type in DOCKER_TYPES:
+        return await _cached_image_file(context)
+    return await (trace if "trace" in context.request.query_params else download)(context)
+
+
+_download = make_endpoint("", _download_or_trace)
 
 
 async def _any(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
+    """A file at a path. Raises ApiError 404 for an endpoint that the lab does not have, which is no repository."""
     key = request.path_params["key"]
+    if key in ("api", "ui", "webapp"):
+        raise ApiError(404, f"The lab does not simulate the endpoint {request.method} {request.url.path}")
     is_cache = artifactory.store.get(key) is None and key.endswith("-cache")
     return await (_download_cached if is_cache else _download)(artifactory, caller, request)
 

@@ -34,12 +34,15 @@ def serve(
         "X-Checksum-Sha1": content.sha1,
         "X-Checksum-Sha256": content.sha256,
     }
-    conditions = request.headers
-    if (
-        conditions.get("if-none-match", "").strip('"') == content.sha1
-        or conditions.get("if-modified-since") == modified
-    ):
+    if request.method == "GET" and _is_unchanged(request, content.sha1, modified):
         return Response(status_code=304, headers=headers)
     if request.method == "GET":
         file.count_download(artifactory.simulator.clock.now(), caller.name)
     return FileResponse(artifactory.files.path(content), headers=headers)
+
+
+def _is_unchanged(request: Request, etag: str, modified: str) -> bool:
+    """Whether the conditions of a request allow 304. If-None-Match overrules If-Modified-Since."""
+    if "if-none-match" in request.headers:
+        return request.headers["if-none-match"].strip('"') == etag
+    return request.headers.get("if-modified-since") == modified

@@ -22,6 +22,7 @@ from . import maven
 from .auth import Caller
 from .cache import Cache, CachedFile
 from .remote import MISMATCHING, NotFoundError, Remote
+from .trace import record
 from .upstream import REDIRECTS, Upstream
 
 if TYPE_CHECKING:
@@ -110,20 +111,20 @@ class FileRemote(Remote[Cache, FileUpstream]):
         async with self._locks[remote_file.path]:
             cached = self.cache.files.get(remote_file.path)
             if cached is not None and self._is_valid(cached):
+                record(f"{self.key} has '{remote_file.path}' in its cache")
                 return cached
+            record(f"{self.key} retrieves '{remote_file.path}' from its upstream")
             try:
                 return await self._fetch(caller, remote_file, cached)
             except NotFoundError:
                 if cached is None:
                     raise
+                record(f"{self.key} serves its expired copy")
                 return cached
 
     async def cached(self, caller: Caller, remote_file: RemoteFile) -> CachedFile:
         """The file, but only from the cache and if not expired."""
-        file = self.get_cached(caller, remote_file.path)
-        if not self._is_valid(file):
-            raise NotFoundError
-        return file
+        return self.get_valid(caller, remote_file.path)
 
     # --- rules --------------------------------------------------------------------------------------------------------
     def _require_access(self, caller: Caller, path: str) -> None:

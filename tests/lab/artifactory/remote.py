@@ -18,6 +18,7 @@ from .auth import Caller
 from .cache import Cache, CachedFile
 from .patterns import accepts
 from .store import Repository
+from .trace import record
 from .upstream import UnreachableError, Upstream
 
 if TYPE_CHECKING:
@@ -87,6 +88,14 @@ class Remote(Generic[CacheT, UpstreamT]):
             raise NotFoundError
         return file
 
+    def get_valid(self, caller: Caller, path: str) -> CachedFile:
+        """The cached file at a path if it has not expired. Raises NotFoundError, DeniedError."""
+        file = self.get_cached(caller, path)
+        if not self._is_valid(file):
+            raise NotFoundError
+        record(f"{self.key} has '{path}' in its cache")
+        return file
+
     # --- administration -----------------------------------------------------------------------------------------------
     def restart(self) -> None:
         """Apply a saved configuration."""
@@ -108,10 +117,12 @@ class Remote(Generic[CacheT, UpstreamT]):
     # --- rules --------------------------------------------------------------------------------------------------------
     def _require_access(self, caller: Caller, path: str) -> None:
         if not self._artifactory.permissions.allows(caller, "READ", self._repository, path):
+            record(f"{self.key} is skipped: {caller.label} may not read '{path}'")
             request = f"Download request for repo:path '{self.key}-cache:{path}'"
             raise DeniedError(f"{request} is forbidden for user: '{caller.label}'.")
         included, excluded = self.fields["includesPattern"].split(","), self.fields["excludesPattern"].split(",")
         if self.fields["blackedOut"] or not accepts(included, excluded, path):
+            record(f"{self.key} does not accept '{path}'")
             raise NotFoundError
 
     def _require_deploy(self, caller: Caller, path: str) -> None:
@@ -153,9 +164,14 @@ class Remote(Generic[CacheT, UpstreamT]):
 
         Without `cache_miss` the negative cache does not apply, because there is a copy to fall back on.
         """
-        if self.fields["offline"] or (cache_miss and self._is_negatively_cached(path)):
+        if self.fields["offline"]:
+            record(f"{self.key} is offline")
+            raise NotFoundError
+        if cache_miss and self._is_negatively_cached(path):
+            record(f"{self.key} has '{path}' in the cache of missing items")
             raise NotFoundError
         if self._is_assumed_offline():
+            record(f"{self.key} is assumed offline")
             raise NotFoundError(f"The repository '{self.key}' is assumed offline, '{path}' is not found.")
         try:
             yield

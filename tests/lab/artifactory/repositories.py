@@ -39,6 +39,7 @@ def _set_fields(artifactory: Artifactory, repository: Repository) -> dict[str, A
         return fields
     if not artifactory.settings["artifactory_returns_nuget_urls"]:
         fields = {name: value for name, value in fields.items() if name not in NUGET_DEFAULTS}
+    fields["contentSynchronisation"] = {**fields["contentSynchronisation"], "enabled": False}  # whatever was stored
     if artifactory.settings["artifactory_encrypt_passwords"]:
         fields["password"] = repository.password_cipher
     if artifactory.settings["artifactory_description_suffix"]:

@@ -26,6 +26,9 @@ DEFAULTS: dict[str, Any] = {
     "artifactory_environments_without_project": False,  # on: stored although the repository is in no project
     "artifactory_returns_nuget_urls": True,  # off: v3FeedUrl and symbolServerUrl are never in a response
     "artifactory_access_api_rejects_unknown_grantees": False,  # as the classic API always does
+    "artifactory_access_ping": "json",  # or "text": OK
+    "artifactory_blob_head_fills_cache": False,  # whether HEAD of a blob of which there is a marker downloads it
+    "artifactory_small_cache_period": "stored",  # below 30 s: stored, rejected, or raised to 30
     "artifactory_save_seconds": 0.0,  # duration of each save of a configuration; saves do not overlap
     "artifactory_save_clears_negative_cache": False,
     "artifactory_deploy_denied_status": 403,  # 403 or 404 for a caller who may read but not cache

@@ -17,6 +17,7 @@ from ..clock import Clock
 from .auth import Caller
 from .cache import Cache, CachedFile
 from .responses import ApiError, compact, route
+from .store import Repository
 
 if TYPE_CHECKING:
     from .state import Artifactory
@@ -28,7 +29,7 @@ _NOT_FOUND = "Unable to find item"
 async def info(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
     """Information about a file or a folder, also with ?list, ?stats or ?lastModified."""
     key, path = request.path_params["key"], request.path_params.get("path", "").strip("/")
-    owner = artifactory.cache_owner(key)
+    key, owner = _resolve(artifactory, key, path)
     if not artifactory.permissions.allows(caller, "READ", owner, path):
         raise ApiError(403, "Forbidden")
     cache = artifactory.remote(owner).cache
@@ -36,7 +37,11 @@ async def info(artifactory: Artifactory, caller: Caller, request: Request) -> Re
         raise ApiError(404, _NOT_FOUND)
     base = f"{request.url.scheme}://{request.url.netloc}/artifactory"
     uri = f"{base}/api/storage/{key}/{path}".rstrip("/")
+    if "properties" in request.query_params:
+        raise ApiError(404, "No properties could be found.")
     if "list" in request.query_params:
+        if path in cache.files:
+            raise ApiError(400, f"Expected a folder but found a file, at: {key}/{path}")
         return compact(_listing(artifactory.simulator.clock, cache, path, uri, request.query_params))
     if "stats" in request.query_params:
         return compact(_stats(cache, path, uri))
@@ -45,6 +50,17 @@ async def info(artifactory: Artifactory, caller: Caller, request: Request) -> Re
         return compact({"uri": uri, "lastModified": artifactory.simulator.clock.rfc3339(newest)})
     item = cache.files.get(path)
     return compact(_file(artifactory, key, item, base, uri) if item else _folder(artifactory, key, cache, path, uri))
+
+
+def _resolve(artifactory: Artifactory, key: str, path: str) -> tuple[str, Repository]:
+    """Key and owner of the cache that has a path: of the key itself, or of the first member of a virtual repository."""
+    virtual = artifactory.store.get(key)
+    if virtual is None or virtual.rclass != "virtual":
+        return key, artifactory.cache_owner(key)
+    for member in artifactory.store.members(key):
+        if member.rclass == "remote" and artifactory.remote(member).cache.has(path):
+            return f"{member.key}-cache", member
+    raise ApiError(404, _NOT_FOUND)
 
 
 def _file(artifactory: Artifactory, key: str, file: CachedFile, base: str, uri: str) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from .settings import Settings
 _RESERVED_KEYS = frozenset({"api", "list", "repo", "ui", "webapp"})
 _ILLEGAL_CHARACTERS = re.compile(r'[/\\:|?<>*"]')
 _XML_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+_MIN_CACHE_PERIOD = 30  # seconds, of SaaS
 _IDENTITY = ("key", "rclass", "packageType")
 
 
@@ -180,7 +181,16 @@ class RepositoryStore:
             fields.update({name: fields[name] or default for name, default in NUGET_DEFAULTS.items()})
         if repository.package_type in ALWAYS_BYPASS_HEAD:
             fields["bypassHeadRequests"] = True
+        self._apply_min_cache_period(fields)
         fields["customHttpHeaders"] = [self._stored_header(header) for header in fields["customHttpHeaders"]]
+
+    def _apply_min_cache_period(self, fields: dict[str, Any]) -> None:
+        rule = self._settings["artifactory_small_cache_period"]
+        if rule == "stored" or fields["retrievalCachePeriodSecs"] >= _MIN_CACHE_PERIOD:
+            return
+        if rule == "rejected":
+            raise ApiError(400, f"retrievalCachePeriodSecs must be at least {_MIN_CACHE_PERIOD}")
+        fields["retrievalCachePeriodSecs"] = _MIN_CACHE_PERIOD
 
     def _stored_header(self, header: dict[str, Any]) -> dict[str, Any]:
         """A header with its value encrypted if it is sensitive; the value can be cipher text already."""

@@ -19,6 +19,8 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from .trace import record
+
 _GATEWAY_ERRORS = frozenset({502, 503, 504, 505})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
@@ -93,7 +95,9 @@ class Upstream:
             request = self._http.build_request(method, url, headers=headers, timeout=timeout)
             response = await self._http.send(request, stream=True, follow_redirects=False)
         except httpx.TransportError as error:
+            record(f"{method} {url}: {error}")
             raise UnreachableError(str(error)) from error
+        record(f"{method} {url}: received status {response.status_code} {response.reason_phrase}".rstrip())
         if response.status_code in _GATEWAY_ERRORS:
             await response.aclose()
             raise UnreachableError(f"{method} {urlsplit(url).netloc}: {response.status_code}")

@@ -214,6 +214,24 @@ def test_zap_needs_the_key_of_a_cache(lab: Lab, cached: str) -> None:
     assert zap(lab, "no-cache").status_code == 404
 
 
+# --- variants of storage info ---
+
+
+def test_a_file_cannot_be_listed(lab: Lab, cached: str) -> None:
+    assert client(lab).get(f"{STORAGE}/{LATEST}?list").status_code == 400
+
+
+def test_there_are_no_properties(lab: Lab, cached: str) -> None:
+    assert envelope(client(lab).get(f"{STORAGE}/{LATEST}?properties")) == (404, "No properties could be found.")
+
+
+def test_storage_info_through_a_virtual_repository(lab: Lab, cached: str) -> None:
+    create(lab, "all", {"rclass": "virtual", "packageType": "docker", "repositories": ["cgr"]})
+    virtual = f"/artifactory/api/storage/all/{PUBLIC}/latest"
+    assert client(lab).get(f"{virtual}/list.manifest.json").json()["repo"] == "cgr-cache"
+    assert client(lab).get(f"{virtual}/missing").status_code == 404
+
+
 # --- searches ---
 
 
@@ -232,6 +250,11 @@ def test_a_search_finds_markers(lab: Lab, cached: str) -> None:
         ('{"name":{"$eq":"list.manifest.json"}}', 1),
         ('{"path":{"$match":"chainguard/*/latest"}}', 1),
         ('{"repo":"cgr"}', 0),
+        ('{"name":{"$ne":"list.manifest.json"}}', 4),
+        ('{"name":{"$nmatch":"*.marker"}}', 3),
+        ('{"$or":[{"name":"manifest.json"},{"name":{"$match":"list.*"}}]}', 2),
+        ('{"$and":[{"name":{"$match":"sha256__*"}},{"name":{"$match":"*.marker"}}]}', 2),
+        ('{"name":{"$match":"*.json","$ne":"manifest.json"}}', 1),
         ("", 5),
     ],
 )
@@ -241,7 +264,40 @@ def test_search_criteria(lab: Lab, cached: str, criteria: str, count: int) -> No
     assert all({"repo", "path", "name", "type", "size", "created"} <= row.keys() for row in files)
 
 
-@pytest.mark.parametrize("query", ["", "builds.find()", "items.find({)", 'items.find({"name":{"$ne":"x"}})'])
+def test_search_results_are_sorted_and_limited(lab: Lab, cached: str) -> None:
+    def names(steps: str) -> list[str]:
+        return [row["name"] for row in search(lab, f"items.find(){steps}").json()["results"]]
+
+    ascending = names('.include("name").sort({"$asc":["name"]})')
+    assert ascending == sorted(ascending) and len(ascending) == 5
+    assert names('.sort({"$desc":["name"]}).offset(1).limit(2)') == ascending[::-1][1:3]
+    assert search(lab, "items.find().limit(2)").json()["range"] == {
+        "start_pos": 0,
+        "end_pos": 2,
+        "total": 2,
+        "limit": 2,
+    }
+
+
+def test_checksums_are_returned_if_they_are_included(lab: Lab, cached: str) -> None:
+    (row,) = search(lab, 'items.find({"name":"list.manifest.json"}).include("name","sha256")').json()["results"]
+    assert row == {"name": "list.manifest.json", "sha256": info(lab, LATEST)["checksums"]["sha256"]}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "builds.find()",
+        "items.find({)",
+        'items.find({"name":{"$gt":"x"}})',
+        'items.find({"$msp":[{"name":"x"}]})',
+        'items.find({"stat.downloads":1})',
+        'items.find({"type":"folder"})',
+        'items.find().include("archive")',
+        "items.find().distinct(true)",
+    ],
+)
 def test_invalid_searches(lab: Lab, public: str, query: str) -> None:
     status, message = envelope(search(lab, query))
     assert status == 400 and message.startswith("Failed to parse query")

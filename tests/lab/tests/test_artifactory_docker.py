@@ -643,3 +643,30 @@ def test_which_types_request_tokens_without_the_field(
     assert manifest(lab, "charts", name, "1.0.0").status_code == 404
     lab.configure(artifactory_oci_token_authentication="always")
     assert manifest(lab, "charts", name, "1.1.0").status_code == status
+
+
+def test_head_of_a_digest_has_neither_length_nor_type(lab: Lab, public: str) -> None:
+    digest = manifest(lab, public).headers["docker-content-digest"]
+    response = client(lab, "puller").head(f"/v2/{public}/{PUBLIC}/manifests/{digest}")
+    assert response.status_code == 200 and response.headers["docker-content-digest"] == digest
+    assert "content-length" not in response.headers and "content-type" not in response.headers
+
+
+@pytest.mark.parametrize(("fills", "requests"), [(False, 0), (True, 1)])
+def test_head_of_a_blob_can_fill_the_cache(lab: Lab, public: str, fills: bool, requests: int) -> None:
+    lab.configure(artifactory_blob_head_fills_cache=fills)
+    digest = layers(lab, public)[0]
+    lab.control("DELETE", "/request_log")
+    response = client(lab, "puller").head(f"/v2/{public}/{PUBLIC}/blobs/{digest}")
+    assert response.status_code == 200 and int(response.headers["content-length"]) > 0
+    assert len(lab.request_log("registry.blob")) == requests
+
+
+def test_image_files_by_path(lab: Lab, public: str) -> None:
+    """Through the keys of the remote repository, of its cache, and of a virtual one."""
+    create(lab, "all", {**VIRTUAL, "repositories": [public]})
+    index = manifest(lab, public)
+    for key in (public, f"{public}-cache", "all"):
+        response = client(lab, "puller").get(f"/artifactory/{key}/{PUBLIC}/latest/list.manifest.json")
+        assert response.content == index.content and response.headers["etag"] == index.headers["etag"]
+        assert client(lab, "puller").get(f"/artifactory/{key}/{PUBLIC}/other/manifest.json").status_code == 404

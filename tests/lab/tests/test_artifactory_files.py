@@ -231,3 +231,64 @@ def test_keys_without_files(lab: Lab) -> None:
     create(lab, "cgr", {"rclass": "remote", "packageType": "docker", "url": "https://cgr.dev/"})
     assert get(lab, f"nothing/{JAR}").status_code == get(lab, f"nothing-cache/{JAR}").status_code == 404
     assert envelope(get(lab, f"cgr/{JAR}")) == MISSING
+
+
+# --- trace ---
+
+
+def steps(lab: Lab, path: str, user: str = "puller") -> str:
+    response = client(lab, user).get(f"/artifactory/{path}?trace")
+    assert response.status_code == 200 and response.headers["content-type"].startswith("text/plain")
+    return response.text
+
+
+def test_a_trace_names_the_status_of_the_upstream(lab: Lab, java: str) -> None:
+    missing = f"java/{FOLDER}/9/lab-greeting-9.jar"
+    text = steps(lab, missing)
+    assert "GET https://libraries.cgr.dev/java/" in text and "received status 404" in text
+    assert count_requests(lab, "java") == {"GET": 1}
+    assert "in the cache of missing items" in steps(lab, missing)
+    assert count_requests(lab, "java") == {"GET": 1}
+    change(lab, "java", password="wrong", missedRetrievalCachePeriodSecs=0)
+    assert "received status 401" in steps(lab, missing)
+
+
+def test_a_trace_of_a_file_that_is_served(lab: Lab, java: str) -> None:
+    assert "received status 200" in steps(lab, f"java/{JAR}")
+    assert "in its cache" in steps(lab, f"java/{JAR}")
+
+
+def test_a_trace_names_a_repository_that_is_offline(lab: Lab, java: str) -> None:
+    lab.inject_fault(service="libraries", times=2, action={"status": 503})
+    for expected in ("received status 503", "received status 503", "java is assumed offline"):
+        assert expected in steps(lab, f"java/{JAR}")
+    change(lab, "java", offline=True)
+    assert "java is offline" in steps(lab, f"java/{JAR}")
+
+
+def test_a_trace_needs_the_permissions_of_a_download(lab: Lab, java: str) -> None:
+    client(lab).delete("/access/api/v2/permissions/pullers")
+    assert "may not read" in steps(lab, f"java/{JAR}")
+
+
+@pytest.mark.parametrize("path", ["/artifactory/api/builds/any", "/access/api/v1/projects", "/v2/_catalog"])
+def test_an_unknown_endpoint_is_no_missing_repository(lab: Lab, path: str) -> None:
+    status, message = envelope(client(lab).get(path))
+    assert status == 404 and f"does not simulate the endpoint GET {path}" in message
+
+
+def test_an_expired_copy_is_not_served_from_the_cache_repository(lab: Lab, java: str) -> None:
+    get(lab, f"java/{METADATA}")
+    assert get(lab, f"java-cache/{METADATA}").status_code == 200
+    lab.advance(7200)
+    assert get(lab, f"java-cache/{METADATA}").status_code == 404
+
+
+def test_conditions(lab: Lab, java: str) -> None:
+    """HEAD is never 304, and If-None-Match overrules If-Modified-Since."""
+    sent, http, url = get(lab, f"java/{JAR}").headers, client(lab, "puller"), f"/artifactory/java/{JAR}"
+    modified = {"If-Modified-Since": sent["last-modified"]}
+    assert http.get(url, headers=modified).status_code == 304
+    assert http.get(url, headers={"If-None-Match": f'"{sent["etag"]}"'}).status_code == 304
+    assert http.get(url, headers={**modified, "If-None-Match": "other"}).status_code == 200
+    assert http.head(url, headers=modified).status_code == 200

@@ -58,6 +58,8 @@ def test_every_response_names_version_and_node(lab: Lab) -> None:
 def test_system(lab: Lab) -> None:
     assert client(lab, "").get("/artifactory/api/system/ping").text == "OK"
     assert client(lab, "").get("/access/api/v1/system/ping").json() == {"status": "UP"}
+    lab.configure(artifactory_access_ping="text")
+    assert client(lab, "").get("/access/api/v1/system/ping").text == "OK"
     lab.configure(artifactory_version="7.12.8", artifactory_edition="jcr")
     version = client(lab, "reader").get("/artifactory/api/system/version").json()
     assert (version["version"], version["revision"]) == ("7.12.8", "71208900")
@@ -518,3 +520,9 @@ def test_users_and_groups(lab: Lab, kind: str) -> None:
 def test_the_list_of_repositories_with_a_slash(lab: Lab) -> None:
     create(lab, "cgr", REMOTE)
     assert [row["key"] for row in client(lab).get(f"{V1}/").json()] == ["cgr"]
+
+
+def test_content_sync_is_never_returned_as_enabled(lab: Lab) -> None:
+    create(lab, "cgr", {**REMOTE, "contentSynchronisation": {"enabled": True, "statistics": {"enabled": True}}})
+    stored = client(lab).get(f"{V1}/cgr").json()["contentSynchronisation"]
+    assert stored["enabled"] is False and stored["statistics"]["enabled"] is True

@@ -335,3 +335,17 @@ def test_only_an_unknown_key_clears_the_deployment_repository(store: RepositoryS
     assert store.create("all", body).fields["defaultDeploymentRepo"] == "local"
     assert store.update("all", {"defaultDeploymentRepo": empty}).fields["defaultDeploymentRepo"] == "local"
     assert store.update("all", {"defaultDeploymentRepo": "missing"}).fields["defaultDeploymentRepo"] is None
+
+
+@pytest.mark.parametrize(("rule", "stored"), [("stored", 29), ("raised", 30)])
+def test_a_small_cache_period(store: RepositoryStore, settings: dict[str, Any], rule: str, stored: int) -> None:
+    settings["artifactory_small_cache_period"] = rule
+    body = {**REMOTE, "retrievalCachePeriodSecs": 29}
+    assert store.create("cgr", body).fields["retrievalCachePeriodSecs"] == stored
+
+
+def test_a_small_cache_period_can_be_rejected(store: RepositoryStore, settings: dict[str, Any]) -> None:
+    settings["artifactory_small_cache_period"] = "rejected"
+    with pytest.raises(ApiError):
+        store.create("cgr", {**REMOTE, "retrievalCachePeriodSecs": 29})
+    assert store.create("cgr", {**REMOTE, "retrievalCachePeriodSecs": 30}).fields["retrievalCachePeriodSecs"] == 30
