@@ -4,7 +4,7 @@
 # Everything that make creates is below .cache/. To use another Python: make PYTHON=python3.12 …
 PYTHON ?= python3
 VENV := .cache/venv/bin
-STAGES := unit lab-test lint sanity integration system rotation
+STAGES := unit lab-test hostile lint sanity integration system rotation
 
 .PHONY: help demo test $(STAGES) bench build clean environment
 .DEFAULT_GOAL := help
@@ -15,11 +15,12 @@ help: ## list the targets
 demo: environment ## run the playbooks against a simulated Artifactory and Chainguard
 	@$(VENV)/python tests/demo
 
-test: environment ## run the following seven targets and count the checks
+test: environment ## run the following eight targets and count the checks
 	@$(VENV)/python tests/tools/run_tests.py
 
 unit: ## unit tests of plugins/ with coverage, and once on each supported ansible-core
 lab-test: ## tests of the simulated services
+hostile: ## the transport and its clients against a server that misbehaves
 lint: ## licenses, glossary, black, ruff, mypy, ansible-lint, antsibull, galaxy-importer
 sanity: ## ansible-test sanity on the oldest, a middle, and the newest ansible-core
 integration: ## ansible-test integration against the simulated services; TARGET=name for one target

@@ -35,6 +35,7 @@ class DownloadClient:
 
     def __init__(self, base_url: str, transport: Transport, stats: TransferStats, limits: Limits | None = None) -> None:
         self.origin = Origin.from_url(base_url)
+        self._base_url = base_url
         self._transport = transport
         self._stats = stats
         self._limits = limits or Limits()
@@ -68,7 +69,9 @@ class DownloadClient:
         self._limits.acquire()
         headers = {"Accept": accept, **({"Authorization": authorization} if authorization else {})}
         self._stats.add(requests=1)
-        return self._transport.send(Request(method, url, headers))
+        named_by = "" if Origin.from_url(url) == self.origin else self._base_url
+        max_seconds = self._limits.remaining_seconds()
+        return self._transport.send(Request(method, url, headers, named_by=named_by, max_seconds=max_seconds))
 
     def _redirect_target(self, url: str, response: StreamedResponse) -> str:
         target = urljoin(url, response.headers.get("Location", ""))

@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError
 from ansible_collections.cgr.pull_through.plugins.module_utils._html import describe_html, is_html
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import StreamedResponse, redact_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_document import parse_json
 
 MAX_ERROR_SIZE = 64 << 10
 
@@ -79,7 +79,7 @@ def parse_error_response(response: StreamedResponse, url: str, *, by_token_servi
 
 def _json_errors(text: str) -> list[dict[str, t.Any]]:
     try:
-        errors = json.loads(text)["errors"]
+        errors = parse_json(text)["errors"]
     except (ValueError, KeyError, TypeError):
         return []
     return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
@@ -88,7 +88,7 @@ def _json_errors(text: str) -> list[dict[str, t.Any]]:
 def _json_block(text: str) -> tuple[str, str] | None:
     """Return the policy and the message of a blocked version; None for another response."""
     try:
-        body = json.loads(text)
+        body = parse_json(text)
     except (ValueError, RecursionError):
         return None
     if not isinstance(body, dict) or not isinstance(body.get("reason"), str) or not body["reason"]:

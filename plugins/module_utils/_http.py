@@ -7,39 +7,63 @@
 from __future__ import annotations
 
 import dataclasses
+import http.client
 import threading
+import time
 import typing as t
+import zlib
 from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import ClientCert
+from ansible_collections.cgr.pull_through.plugins.module_utils._connection import (
+    Exchange,
+    ForbiddenAddressError,
+    create_session,
+    in_exchange,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._connection_errors import (
     ConnectionFailure,
     Proxy,
     explain_exception,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, TransportError
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import remember_authorization
 
 try:
     import requests
     import urllib3.exceptions
 
     REQUESTS_MISSING: str | None = None
+    _ERRORS: tuple[type[Exception], ...] = (
+        requests.RequestException,
+        urllib3.exceptions.HTTPError,
+        http.client.HTTPException,
+        OSError,
+        ValueError,
+        ForbiddenAddressError,
+    )
 except ImportError as exc:
     REQUESTS_MISSING = str(exc)
 
 CHUNK = 1 << 20
 USER_AGENT = "cgr.pull_through (Ansible collection)"
+MAX_RESPONSE_SECONDS = 300.0
 _MAX_BODY_SIZE = 64 << 20
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """A request. Its repr hides the headers, which contain credentials, and the body."""
+    """A request. Its repr hides the headers, which contain credentials, and the body.
+
+    named_by: the URL of the user whose server named this URL; empty if the user did. max_seconds: for the whole response.
+    """
 
     method: str
     url: str
     headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     body: bytes | None = dataclasses.field(default=None, repr=False)
+    named_by: str = ""
+    max_seconds: float | None = None
 
 
 class StreamedResponse(t.Protocol):
@@ -98,47 +122,88 @@ def validate_base_url(url: str, option: str) -> str:
 
 
 class _RequestsResponse:
-    def __init__(self, response: requests.Response, request: Request) -> None:
+    def __init__(self, response: requests.Response, request: Request, exchange: Exchange, max_seconds: float) -> None:
         self._response = response
         self._request = request
+        self._exchange = exchange
+        self._end = time.monotonic() + (request.max_seconds if request.max_seconds is not None else float("inf"))
+        self._max_seconds = max_seconds
         self.status = response.status_code
         self.headers: t.Mapping[str, str] = response.headers
 
-    def _stream(self, size: int, *, decode: bool) -> t.Iterator[bytes]:
+    def _stream(self, size: int) -> t.Iterator[bytes]:
+        raw = self._response.raw
         try:
-            yield from self._response.raw.stream(size, decode_content=decode)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
-            raise _transport_error(explain_exception(exc, self._request.url), self._request) from exc
+            # Not raw.stream(), which reads the lines of a chunked body without a limit.
+            while chunk := raw.read(size, decode_content=False):
+                yield chunk
+            if raw.length_remaining or self._exchange.is_expired:
+                raise http.client.HTTPException("IncompleteRead")
+        except _ERRORS as exc:
+            raise _explain(exc, self._request, self._exchange) from exc
         finally:
             self.close()
 
     def read(self, limit: int = _MAX_BODY_SIZE) -> bytes:
         body = bytearray()
-        for chunk in self._stream(CHUNK, decode=True):
+        for chunk in self._decode(self._stream(CHUNK)):
             body += chunk
             if len(body) >= limit:
                 break
+        self.close()
         return bytes(body[:limit])
 
     def chunks(self, size: int = CHUNK) -> t.Iterator[bytes]:
-        return self._stream(size, decode=False)
+        for chunk in self._stream(size):
+            yield chunk
+            self._exchange.deadline = min(self._end, time.monotonic() + self._max_seconds)
+
+    def _decode(self, chunks: t.Iterator[bytes]) -> t.Iterator[bytes]:
+        """Yield the body without its content encoding, in bounded pieces. Only a faulty proxy encodes it."""
+        encoding = self.headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding in ("", "identity"):
+            yield from chunks
+            return
+        decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib
+        for chunk in chunks:
+            if encoding not in ("gzip", "deflate"):
+                raise self._encoding_error(f"the response has the encoding {encoding[:20]}, which was not requested.")
+            while chunk and not decoder.eof:
+                try:
+                    yield decoder.decompress(chunk, CHUNK)
+                except zlib.error as exc:
+                    raise self._encoding_error(f"the response is not valid {encoding}.") from exc
+                chunk = decoder.unconsumed_tail
+
+    def _encoding_error(self, message: str) -> TransportError:
+        self.close()
+        return _transport_error(ConnectionFailure(message, "Disable the encoding in the proxy.", False), self._request)
 
     def close(self) -> None:
         self._response.close()
+        self._exchange.close()
 
 
 class RequestsTransport:
     """Sends with one requests.Session per thread, because a session is not thread-safe. Uses the proxies of the environment.
 
-    timeout: seconds to wait for a connection, and between two reads.
+    timeout: seconds to wait for a connection, and between two reads. max_seconds: for a whole response, and for each
+    MiB of one that is read in chunks.
     verify: True, False, or the path of a PEM bundle.
     client_cert: sent only to the origins that it names.
     """
 
     def __init__(
-        self, *, timeout: float = 30, verify: bool | str = True, client_cert: ClientCert | None = None
+        self,
+        *,
+        timeout: float = 30,
+        verify: bool | str = True,
+        client_cert: ClientCert | None = None,
+        max_seconds: float = MAX_RESPONSE_SECONDS,
     ) -> None:
         self._timeout = timeout
+        self._max_seconds = max_seconds
+        self._inside: set[str] = set()
         self._verify = verify
         self._client_cert = client_cert
         self._local = threading.local()
@@ -146,7 +211,7 @@ class RequestsTransport:
 
     def _session(self) -> requests.Session:
         if not hasattr(self._local, "session"):
-            self._local.session = requests.Session()
+            self._local.session = create_session()
         return t.cast("requests.Session", self._local.session)
 
     def _settings(self, session: requests.Session, url: str) -> t.Mapping[str, t.Any]:
@@ -162,20 +227,48 @@ class RequestsTransport:
     def send(self, request: Request) -> StreamedResponse:
         # The digest of a compressed body would differ from the expected one.
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **request.headers}
-        session = self._session()
+        remember_authorization(headers.get("Authorization", ""))
+        seconds = min(self._max_seconds, request.max_seconds or self._max_seconds)
+        is_inside_allowed = not request.named_by or _netloc(request.named_by) in self._inside
+        exchange = Exchange(time.monotonic() + seconds, is_inside_allowed=is_inside_allowed)
         try:
-            prepared = session.prepare_request(
-                requests.Request(request.method, request.url, headers, data=request.body, auth=_no_netrc_auth)
-            )
-            settings = self._settings(session, request.url)
-            response = session.send(prepared, allow_redirects=False, timeout=self._timeout, **settings)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
-            raise _transport_error(explain_exception(exc, request.url), request) from exc
+            with in_exchange(exchange):
+                response = self._send(request, headers, min(self._timeout, seconds))
+        except BaseException as exc:
+            exchange.close()
+            if isinstance(exc, _ERRORS):
+                raise _explain(exc, request, exchange) from exc
+            raise
+        if exchange.is_inside and not request.named_by:
+            self._inside.add(_netloc(request.url))
+        result = _RequestsResponse(response, request, exchange, self._max_seconds)
         # Without TLS there is no tunnel, so an error of the proxy arrives as a response.
         if response.status_code == 407 and (proxy := Proxy.from_environment(request.url)):
-            response.close()
-            raise _transport_error(proxy.explain_status(urlsplit(request.url).netloc.rpartition("@")[2], 407), request)
-        return _RequestsResponse(response, request)
+            result.close()
+            raise _transport_error(proxy.explain_status(_netloc(request.url), 407), request)
+        return result
+
+    def _send(self, request: Request, headers: t.Mapping[str, str], timeout: float) -> requests.Response:
+        session = self._session()
+        prepared = session.prepare_request(
+            requests.Request(request.method, request.url, dict(headers), data=request.body, auth=_no_netrc_auth)
+        )
+        settings = self._settings(session, request.url)
+        return session.send(prepared, allow_redirects=False, timeout=timeout, **settings)
+
+
+def _netloc(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _explain(exc: BaseException, request: Request, exchange: Exchange) -> TransportError:
+    """Return the error for an exception of an exchange."""
+    if isinstance(exc, ForbiddenAddressError):
+        return _transport_error(ConnectionFailure(str(exc), "", False), request)
+    if exchange.is_expired:
+        message = f"the response of {_netloc(request.url)} was not complete in time."
+        return _transport_error(ConnectionFailure(message, "", True), request)
+    return _transport_error(explain_exception(exc, request.url), request)
 
 
 def _no_netrc_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -20,6 +20,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._html import describe_html, is_html
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Request, Transport, redact_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_document import parse_json
 from ansible_collections.cgr.pull_through.plugins.module_utils._retry import is_retryable, retry
 
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "DELETE"})
@@ -36,7 +37,7 @@ class Response:
     def json(self) -> t.Any:
         """Return the decoded body. None if it is not JSON."""
         try:
-            return json.loads(self.text)
+            return parse_json(self.text)
         except ValueError:
             return None
 

@@ -6,11 +6,47 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import socket
 import typing as t
 from urllib.parse import urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+# Of AWS, Azure, Google, Alibaba and Oracle.
+_METADATA = frozenset(
+    map(
+        ipaddress.ip_address,
+        ("169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200", "192.0.0.192")
+        + ("fd00:ec2::254", "fd20:ce::254"),
+    )
+)
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def _parse_address(text: str) -> Address:
+    """Return an address; the IPv4 address inside an IPv6 address. Raises ValueError."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in _NAT64:
+            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        return address.ipv4_mapped or address.sixtofour or address
+    return address
+
+
+def is_metadata(address: str) -> bool:
+    """Return whether an address is that of a cloud's metadata service."""
+    return _parse_address(address) in _METADATA
+
+
+def is_inside(address: str) -> bool:
+    """Return whether an address is not of the public internet. The shared address space of RFC 6598 is not."""
+    parsed = _parse_address(address)
+    return not parsed.is_global or parsed.is_multicast
 
 
 class Origin(t.NamedTuple):
@@ -31,10 +67,14 @@ class Origin(t.NamedTuple):
     @property
     def is_private(self) -> bool:
         """Whether the host is localhost or an address of a private network."""
+        host = self.host.rstrip(".")
+        with contextlib.suppress(OSError):
+            # Also 127.1, 0x7f000001 and 017700000001, which the resolver accepts.
+            host = socket.inet_ntoa(socket.inet_aton(host))
         try:
-            return ipaddress.ip_address(self.host).is_private
+            return is_inside(host)
         except ValueError:
-            return self.host == "localhost"
+            return host == "localhost" or host.endswith(".localhost")
 
 
 def redirect_error(server: Origin, url: str) -> str:

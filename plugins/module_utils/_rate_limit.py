@@ -63,6 +63,12 @@ class Limits:
         """Whether a limit can end the run early."""
         return self._max_bytes is not None or self._max_seconds is not None
 
+    def remaining_seconds(self) -> float | None:
+        """Return the seconds until max_seconds is reached, at least a tenth; None without that limit."""
+        if self._max_seconds is None:
+            return None
+        return max(0.1, self._started + self._max_seconds - self._clock())
+
     def reserve(self, size: int = 0) -> None:
         """Count a download of this size. Raises LimitExceededError if it must not start."""
         with self._lock:

@@ -48,6 +48,10 @@ def lab_test(stage: Stage) -> None:
     _pytest(stage, VENV, "pytest", "tests/lab/tests")
 
 
+def hostile(stage: Stage) -> None:
+    _pytest(stage, VENV, "pytest", "tests/hostile")
+
+
 def system(stage: Stage) -> None:
     _pytest(stage, VENV, "pytest", "tests/system")
 
@@ -159,6 +163,7 @@ STAGES: dict[str, t.Callable[[Stage], None]] = {
     "sanity": sanity,
     "integration": integration,
     "lint": lint,
+    "hostile": hostile,
     "lab-test": lab_test,
     "unit": unit,
 }

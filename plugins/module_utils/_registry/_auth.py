@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import threading
 import time
@@ -17,6 +16,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._download import DownloadClient
 from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import MAX_ERROR_SIZE, DownloadError
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_document import parse_json
 from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin, redirect_error
 
 _MIN_TOKEN_LIFETIME = 60.0
@@ -160,7 +160,7 @@ class Authorizer:
         url = parts._replace(query=urlencode(query)).geturl()
         body = self._client.get_token(url, authorization=self._credentials.basic)
         try:
-            document = json.loads(body)
+            document = parse_json(body)
             token = document.get("token") or document["access_token"]
             lifetime = float(document.get("expires_in") or _MIN_TOKEN_LIFETIME)
         except (ValueError, TypeError, KeyError, AttributeError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import re
 import time
 import typing as t
@@ -24,6 +23,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import ContentProblem, InvalidContentError
 from ansible_collections.cgr.pull_through.plugins.module_utils._html import is_html
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import StreamedResponse, Transport, redact_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_document import parse_json
 from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import Limits
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import Authorizer
@@ -133,7 +133,7 @@ class Registry:
             raise InvalidContentError("content", message, url=self._url(name, "blobs", blob.digest))
         body = self._call_with_retry(lambda: self._read_blob(name, blob))
         try:
-            document = json.loads(body)
+            document = parse_json(body)
         except ValueError:
             document = None
         return document if isinstance(document, dict) else {}

@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
-import json
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_document import parse_json
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import Platform
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import digest_of, is_digest
 
@@ -84,7 +84,7 @@ def parse_manifest(body: bytes, content_type: str, *, digest: str, url: str) -> 
     Its media type is in its field mediaType, else in the Content-Type, else it follows from its fields.
     """
     try:
-        document = json.loads(body)
+        document = parse_json(body)
     except ValueError:
         document = None
     if not isinstance(document, dict):
@@ -95,7 +95,7 @@ def parse_manifest(body: bytes, content_type: str, *, digest: str, url: str) -> 
         )
     try:
         return _parse(document, content_type.partition(";")[0].strip(), digest, len(body))
-    except (KeyError, TypeError, ValueError) as exc:
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
         raise InvalidContentError("content", f"the manifest is not valid ({exc}).", url=url) from exc
 
 

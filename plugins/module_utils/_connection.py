@@ -1,0 +1,260 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Connections that a server cannot keep busy forever, and that lead only where requests may go. Private to the collection.
+
+The time of a whole exchange is limited, as the timeout of a socket is that between two reads only. The address is checked
+after the name is resolved, and exactly that address is connected to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import http.client
+import os
+import socket
+import threading
+import time
+import typing as t
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._origin import is_inside, is_metadata
+
+try:
+    import requests
+    from requests.adapters import HTTPAdapter
+    from requests.cookies import RequestsCookieJar
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+except ImportError:  # reported with _http.REQUESTS_MISSING
+    HTTPAdapter = HTTPConnection = HTTPSConnection = object  # type: ignore[assignment,misc]
+    HTTPConnectionPool = HTTPSConnectionPool = RequestsCookieJar = object  # type: ignore[assignment,misc]
+
+_Base: t.Any = object
+
+_MAX_INFORMATIONAL = 16
+_WATCH_INTERVAL = 0.2
+
+
+class ForbiddenAddressError(Exception):
+    """A connection to an address that the request must not go to. The message is a clause."""
+
+
+class Exchange:
+    """A request and its response. The connection is shut down when its deadline has passed.
+
+    is_inside_allowed: whether it may go to a private address.
+    """
+
+    def __init__(self, deadline: float, *, is_inside_allowed: bool) -> None:
+        self.deadline = deadline
+        self.is_inside_allowed = is_inside_allowed
+        self.is_inside = False
+        self.is_expired = False
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        _WATCHDOG.add(self)
+
+    def attach(self, connected: socket.socket) -> None:
+        """Watch a connected socket. A duplicate, because TLS and a response that ends with the connection detach it."""
+        duplicate = socket.socket(fileno=os.dup(connected.fileno()))
+        with self._lock:
+            previous, self._socket = self._socket, duplicate
+        if previous is not None:
+            previous.close()
+
+    def validate_address(self, host: str, address: str) -> None:
+        """Raise ForbiddenAddressError if the request must not go to the address of a host."""
+        if is_metadata(address):
+            raise ForbiddenAddressError(f"{host} has the address {address} of a cloud's metadata service.")
+        inside = is_inside(address)
+        if inside and not self.is_inside_allowed:
+            raise ForbiddenAddressError(
+                f"{host} has the private address {address}, but the server that names it is public."
+            )
+        self.is_inside = self.is_inside or inside
+
+    def expire(self) -> None:
+        """Shut the connection down, so that a blocked read ends."""
+        self.is_expired = True
+        with self._lock, contextlib.suppress(OSError):
+            if self._socket is not None:
+                self._socket.shutdown(socket.SHUT_RDWR)
+                self._socket.close()
+
+    def close(self) -> None:
+        _WATCHDOG.remove(self)
+        with self._lock:
+            duplicate, self._socket = self._socket, None
+        if duplicate is not None:
+            duplicate.close()
+
+
+class _Watchdog:
+    """One thread that ends the exchanges of all transports."""
+
+    def __init__(self) -> None:
+        self._exchanges: set[Exchange] = set()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def add(self, exchange: Exchange) -> None:
+        with self._changed:
+            self._exchanges.add(exchange)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def remove(self, exchange: Exchange) -> None:
+        with self._changed:
+            self._exchanges.discard(exchange)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._exchanges:
+                    self._changed.wait()
+                now = time.monotonic()
+                expired = [exchange for exchange in self._exchanges if exchange.deadline < now]
+                self._exchanges.difference_update(expired)
+            for exchange in expired:
+                exchange.expire()
+            time.sleep(_WATCH_INTERVAL)
+
+
+_WATCHDOG = _Watchdog()
+_EXCHANGE: contextvars.ContextVar[Exchange | None] = contextvars.ContextVar("exchange", default=None)
+
+
+@contextlib.contextmanager
+def in_exchange(exchange: Exchange) -> t.Iterator[None]:
+    """Send the requests of the block in an exchange."""
+    token = _EXCHANGE.set(exchange)
+    try:
+        yield
+    finally:
+        _EXCHANGE.reset(token)
+
+
+class _Response(http.client.HTTPResponse):
+    """Skips a few informational responses. Rejects chunks with a negative size, which would be read without a limit."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _number in range(_MAX_INFORMATIONAL):
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if status >= 200 or status == http.client.SWITCHING_PROTOCOLS:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException("too many informational responses")
+
+    def _read_next_chunk_size(self) -> int:
+        size: int = super()._read_next_chunk_size()  # type: ignore[misc]
+        if size < 0:
+            raise http.client.HTTPException("a chunk with a negative size")
+        return size
+
+
+class _Connection(_Base):  # type: ignore[misc]
+    """What the connections for both schemes share. checks_addresses: not for a proxy, which resolves names itself."""
+
+    response_class: t.Any = _Response
+    _dns_host: t.Any
+    checks_addresses = True
+
+    def _new_conn(self) -> socket.socket:
+        exchange = _EXCHANGE.get()
+        connected = (
+            self._connect_to_checked_address(exchange) if exchange and self.checks_addresses else super()._new_conn()
+        )
+        if exchange is not None:
+            exchange.attach(connected)
+        return t.cast("socket.socket", connected)
+
+    def _connect_to_checked_address(self, exchange: Exchange) -> socket.socket:
+        host, port = self._dns_host, self.port
+        try:
+            infos = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+            addresses = list(dict.fromkeys(str(info[4][0]) for info in infos))
+        except (OSError, UnicodeError):
+            addresses = []
+        for address in addresses:
+            exchange.validate_address(host, address)
+        try:
+            for number, address in enumerate(addresses, 1):
+                self._dns_host = address
+                try:
+                    return t.cast("socket.socket", super()._new_conn())
+                except Exception:
+                    if number == len(addresses):
+                        raise
+        finally:
+            self._dns_host = host
+        return t.cast("socket.socket", super()._new_conn())
+
+    def putrequest(self, *args: t.Any, **options: t.Any) -> None:
+        exchange = _EXCHANGE.get()
+        if exchange is not None and self.sock is not None:
+            exchange.attach(self.sock)
+        super().putrequest(*args, **options)
+
+
+class _HTTPConnection(_Connection, HTTPConnection):
+    pass
+
+
+class _HTTPSConnection(_Connection, HTTPSConnection):
+    pass
+
+
+class _HTTPProxyConnection(_HTTPConnection):
+    checks_addresses = False
+
+
+class _HTTPSProxyConnection(_HTTPSConnection):
+    checks_addresses = False
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+class _HTTPProxyPool(HTTPConnectionPool):
+    ConnectionCls = _HTTPProxyConnection
+
+
+class _HTTPSProxyPool(HTTPSConnectionPool):
+    ConnectionCls = _HTTPSProxyConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: t.Any, **options: t.Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+    def proxy_manager_for(self, proxy: str, **options: t.Any) -> t.Any:
+        manager = super().proxy_manager_for(proxy, **options)
+        if not proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = {"http": _HTTPProxyPool, "https": _HTTPSProxyPool}
+        return manager
+
+
+class _NoCookies(RequestsCookieJar):
+    def set_cookie(self, cookie: t.Any, *args: t.Any, **options: t.Any) -> None:
+        pass
+
+
+def create_session() -> requests.Session:
+    """Return a session that keeps no cookies and does not read the bodies of redirects."""
+    session = requests.Session()
+    session.cookies = _NoCookies()
+    # requests follows redirects only to a target, and reads the body first, without a limit.
+    session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Adapter())
+    return session

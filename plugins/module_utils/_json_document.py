@@ -1,0 +1,56 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""JSON of a server, parsed with bounds on memory and nesting. No I/O. Private to the collection."""
+
+from __future__ import annotations
+
+import json
+import math
+import typing as t
+
+_MAX_VALUES = 4_000_000
+_MAX_DIGITS = 100
+
+
+def parse_json(text: str | bytes) -> t.Any:
+    """Return the value of a JSON document. Raises ValueError with a clause for messages."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8")
+    # A dense document needs many times its size as Python objects.
+    if sum(text.count(separator) for separator in ",[{") > _MAX_VALUES:
+        raise ValueError(f"it has more than {_MAX_VALUES} values")
+    try:
+        return json.loads(
+            text,
+            parse_int=_parse_int,
+            parse_float=_parse_float,
+            parse_constant=_reject_constant,
+            object_pairs_hook=_build_object,
+        )
+    except RecursionError as exc:
+        raise ValueError("it is nested too deeply") from exc
+
+
+def _parse_int(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"it has a number with more than {_MAX_DIGITS} digits")
+    return int(digits)
+
+
+def _parse_float(text: str) -> float:
+    if len(text) > _MAX_DIGITS or math.isinf(number := float(text)):
+        raise ValueError("it has a number that is too large")
+    return number
+
+
+def _reject_constant(name: str) -> t.NoReturn:
+    raise ValueError(f"it has the number {name}")
+
+
+def _build_object(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("an object in it has a key twice")
+    return result
