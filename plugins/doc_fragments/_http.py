@@ -24,11 +24,14 @@ options:
   timeout:
     description:
       - Seconds to wait for a connection, and for each part of a response.
+      - A response that is not complete after five minutes is an error, whatever this option is. For downloads, this applies to each MiB.
     type: int
     default: 30
 notes:
   - Requests use the proxy in the environment variables E(HTTPS_PROXY), E(HTTP_PROXY) or E(ALL_PROXY), except for the hosts in
     E(NO_PROXY). Set credentials in the URL of the proxy, as C(http://USER:PASSWORD@HOST:PORT). Percent-encode special characters.
+  - No request goes to the metadata service of a cloud. A server with a public address cannot send requests to a private address.
+    Behind a proxy, which resolves the names, only addresses in URLs are checked.
 requirements:
   - requests >= 2.25
 """
