@@ -36,18 +36,16 @@ Result = dict[str, t.Any]
 Stage = t.Literal["manifest", "blob", "referrer", "index", "file", "upstream", "outdated", "pinned", "from_upstream"]
 
 # What is wrong with a download. A ContentProblem is the reason of an InvalidContentError.
-Problem = (
-    ContentProblem
-    | t.Literal[
-        "other",
-        "error_response",
-        "no_response",
-        "served_from_cache",
-        "platform_missing",
-        "version_missing",
-        "upstream_checksum_mismatch",
-    ]
-)
+DownloadProblem = t.Literal[
+    "other",
+    "error_response",
+    "no_response",
+    "served_from_cache",
+    "platform_missing",
+    "version_missing",
+    "upstream_checksum_mismatch",
+]
+Problem: t.TypeAlias = "ContentProblem | DownloadProblem"
 
 ConfigState = t.Literal["not_read", "unreadable", "missing", "read"]
 UpstreamState = t.Literal["not_queried", "available", "error_response", "failed"]

@@ -50,6 +50,7 @@ def require_libraries(module: AnsibleModule, *more: tuple[str, str | None]) -> N
 
 def run(module: AnsibleModule, function: t.Callable[[AnsibleModule], dict[str, t.Any]]) -> None:
     """Call function and end the module with its result, or with the PullThroughError that it raised."""
+    error: PullThroughError
     try:
         clean_secrets(module)
         result = function(module)
@@ -59,6 +60,7 @@ def run(module: AnsibleModule, function: t.Callable[[AnsibleModule], dict[str, t
         error = InternalError(exc)
     else:
         module.exit_json(**result)
+        return
     # Outside of the handlers, where Ansible would add the traceback.
     module.fail_json(msg=str(error), error=error.details())
 

@@ -25,7 +25,7 @@ _METADATA = frozenset(
 )
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Address: t.TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
 
 
 def _parse_address(text: str) -> Address:

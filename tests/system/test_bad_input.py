@@ -55,7 +55,9 @@ MISTAKES = {
     ),
     "no-organization": Mistake(("pull_through_organization",), variables={"organization": ""}),
     "unknown-private-image": Mistake(("example.com has no nonsense",), "private", private={"images": ["nonsense"]}),
-    "unknown-public-image": Mistake(("chainguard/nonsense",), "public", public={"images": ["chainguard/nonsense:latest"]}),
+    "unknown-public-image": Mistake(
+        ("chainguard/nonsense",), "public", public={"images": ["chainguard/nonsense:latest"]}
+    ),
     "long-ttl": Mistake(("ttl", "at most 8760h", "'9000h'"), variables={"token_ttl": "9000h"}),
     "unreadable-ttl": Mistake(("ttl is not a duration", "'a month'", "720h"), variables={"token_ttl": "a month"}),
     "early-rotation": Mistake(("renew_before (30d)", "less than ttl (720h)"), variables={"token_renew_before": "30d"}),

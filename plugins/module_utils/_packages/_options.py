@@ -43,7 +43,8 @@ ECOSYSTEMS: dict[str, Ecosystem] = {
 class Connect(t.Protocol):
     """Creates a client for a package repository. Parameters: see RepositoryClient."""
 
-    def __call__(self, base_url: str, credentials: Credentials, *, repository_url: str = "") -> RepositoryClient: ...
+    def __call__(self, base_url: str, credentials: Credentials, *, repository_url: str = "") -> RepositoryClient:
+        """Return the client."""
 
 
 def build_job(module: AnsibleModule, params: Params, connect: Connect) -> ArtifactPullJob:

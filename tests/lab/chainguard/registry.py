@@ -133,9 +133,9 @@ def _authorize(request: Request, scope: str) -> dict[str, Any]:
         raise _challenge(request, scope)
     claims = _verify(state, encoded, _challenge(request, scope, "invalid_token"))
     request.state.user = claims["sub"]
-    if state.simulator.settings["registry_checks_identity"] and "/" in claims["sub"]:
-        if claims["sub"] not in state.identities:
-            raise _challenge(request, scope, "invalid_token")
+    identity_checked = state.simulator.settings["registry_checks_identity"] and "/" in claims["sub"]
+    if identity_checked and claims["sub"] not in state.identities:
+        raise _challenge(request, scope, "invalid_token")
     if REGISTRY_AUDIENCE not in audiences(claims):
         raise FORBIDDEN
     granted = [f"{grant['type']}:{grant['name']}:{grant['actions'][0]}" for grant in claims.get("access", [])]

@@ -85,7 +85,8 @@ def test_the_backoff_doubles_up_to_a_maximum():
 
 
 @pytest.mark.parametrize(
-    ("retry_after", "delay"), [("7", 7.0), ("0", 0.0), ("7200", 60.0), ("Wed, 01 Jan 2031 00:00:00 GMT", 60.0), ("soon", 1.0)]
+    ("retry_after", "delay"),
+    [("7", 7.0), ("0", 0.0), ("7200", 60.0), ("Wed, 01 Jan 2031 00:00:00 GMT", 60.0), ("soon", 1.0)],
 )
 def test_retry_after_takes_precedence_over_the_backoff(retry_after, delay):
     assert _retry.backoff(1, status_error(429, headers={"Retry-After": retry_after})) == delay

@@ -92,9 +92,10 @@ def test_tags_of_organizations_are_resolved_again():
     ]
 
 
-def report(pull, *, plan=PLAN, caches=CACHES, planned=False, **fields):
+def report(pull, *, plan=None, caches=None, planned=False, **fields):
     private, public, _other = image_sources()
-    return cache_warming_report([dataclasses.replace(private, **fields), public], plan, pull, caches, planned)
+    images = [dataclasses.replace(private, **fields), public]
+    return cache_warming_report(images, plan or PLAN, pull, caches or CACHES, planned)
 
 
 def test_what_was_warmed():

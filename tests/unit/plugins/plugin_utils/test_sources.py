@@ -27,10 +27,9 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._virtual_reposito
 VIRTUALS = {"all": {"key": "all", "package_type": "docker", "members": ["private", "public"], "settings": {"b": 1}}}
 
 
-def errors_of(
-    names, catalog=CATALOG, organization="example.com", virtuals=(), virtual_catalog=VIRTUALS, grace="5m", only=()
-):
-    return validate_variables(names, catalog, organization, list(virtuals), virtual_catalog, grace, list(only))
+def errors_of(names, catalog=None, organization="example.com", virtuals=(), virtual_catalog=None, grace="5m", only=()):
+    catalogs = (CATALOG if catalog is None else catalog, VIRTUALS if virtual_catalog is None else virtual_catalog)
+    return validate_variables(names, catalogs[0], organization, list(virtuals), catalogs[1], grace, list(only))
 
 
 @pytest.mark.parametrize(
