@@ -10,6 +10,7 @@ import dataclasses
 import os
 import shlex
 import subprocess
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -29,7 +30,7 @@ events_logger = "file"
 """
 # podman accepts docker's commands, and Debian's podman-docker installs it as `docker`.
 DOCKER = """#!/bin/sh
-exec podman --root "$HOME/storage" --runroot "$HOME/run" --storage-driver vfs "$@"
+exec podman --root "$HOME/storage" --runroot "$RUNROOT" --storage-driver vfs "$@"
 """
 
 
@@ -90,6 +91,8 @@ class Developer:
     def __init__(self, lab: LabClient, home: Path) -> None:
         home.mkdir()
         self._lab, self._home = lab, home
+        # podman rejects a path of more than 50 characters.
+        self._runroot = tempfile.TemporaryDirectory(prefix="podman-")
         (home / "bin").mkdir()
         (home / "bin" / "docker").write_text(DOCKER, encoding="utf-8")
         (home / "bin" / "docker").chmod(0o755)
@@ -111,6 +114,7 @@ class Developer:
         return {
             "PATH": os.pathsep.join([f"{home}/bin", str(PROGRAMS), os.environ["PATH"]]),
             "HOME": str(home),
+            "RUNROOT": self._runroot.name,
             "PIP_CERT": ca_path,
             "npm_config_cafile": ca_path,
             "SSL_CERT_FILE": ca_path,
