@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timezone
 from email.utils import formatdate
 
@@ -15,6 +18,10 @@ class Clock:
 
     def __init__(self) -> None:
         self._offset = 0.0
+        self._holders = 0
+        self._is_free, self._may_hold = asyncio.Event(), asyncio.Event()
+        self._is_free.set()
+        self._may_hold.set()
 
     def now(self) -> float:
         """Epoch seconds."""
@@ -22,6 +29,28 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self._offset += seconds
+
+    @asynccontextmanager
+    async def hold(self) -> AsyncIterator[None]:
+        """Keep advance_when_free() waiting, because what happens inside takes no time that a token could expire in."""
+        await self._may_hold.wait()
+        self._holders += 1
+        self._is_free.clear()
+        try:
+            yield
+        finally:
+            self._holders -= 1
+            if not self._holders:
+                self._is_free.set()
+
+    async def advance_when_free(self, seconds: float) -> None:
+        """Advance the clock when nobody holds it. New holders wait."""
+        self._may_hold.clear()
+        try:
+            await self._is_free.wait()
+            self.advance(seconds)
+        finally:
+            self._may_hold.set()
 
     def set(self, epoch: float) -> None:
         self._offset = epoch - time.time()

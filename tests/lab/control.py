@@ -67,7 +67,7 @@ class ControlApi:
         if "set" in body:
             self._simulator.clock.set(float(body["set"]))
         else:
-            self._simulator.clock.advance(float(body["advance"]))
+            await self._simulator.clock.advance_when_free(float(body["advance"]))
         return await self.read_clock(request)
 
     async def list_faults(self, _request: Request) -> JSONResponse:

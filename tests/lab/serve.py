@@ -9,7 +9,7 @@ import asyncio
 import socket
 import traceback
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 
 import uvicorn
@@ -62,7 +62,10 @@ class Service:
         app: ASGIApp = _make_fault_response(action) if "status" in action else self._app
         if self._name == "artifactory" and self._simulator.client_cert_path and not scope["state"]["certificate"]:
             app = HTMLResponse(_NO_CERTIFICATE, 400)
-        await self._run(app, scope, receive, self._recording(scope, send))
+        # A token of the upstream must not expire between the requests that Artifactory sends for one of its client.
+        is_client_request = self._name == "artifactory"
+        async with self._simulator.clock.hold() if is_client_request else nullcontext():
+            await self._run(app, scope, receive, self._recording(scope, send))
 
     async def _run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         try:
