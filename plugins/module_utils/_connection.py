@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import http.client
 import os
 import socket
@@ -44,11 +45,14 @@ class ForbiddenAddressError(Exception):
 class Exchange:
     """A request and its response. The connection is shut down when its deadline has passed.
 
-    is_inside_allowed: whether it may go to a private address.
+    deadline: on the clock. is_inside_allowed: whether it may go to a private address.
     """
 
-    def __init__(self, deadline: float, *, is_inside_allowed: bool) -> None:
+    def __init__(
+        self, deadline: float, *, is_inside_allowed: bool, clock: t.Callable[[], float] = time.monotonic
+    ) -> None:
         self.deadline = deadline
+        self.clock = clock
         self.is_inside_allowed = is_inside_allowed
         self.is_inside = False
         self.is_expired = False
@@ -74,6 +78,11 @@ class Exchange:
                 f"{host} has the private address {address}, but the server that names it is public."
             )
         self.is_inside = self.is_inside or inside
+
+    @property
+    def remaining_seconds(self) -> float:
+        """The seconds until the deadline, at least a tenth."""
+        return max(0.1, self.deadline - self.clock())
 
     def expire(self) -> None:
         """Shut the connection down, so that a blocked read ends."""
@@ -116,8 +125,7 @@ class _Watchdog:
             with self._changed:
                 while not self._exchanges:
                     self._changed.wait()
-                now = time.monotonic()
-                expired = [exchange for exchange in self._exchanges if exchange.deadline < now]
+                expired = [exchange for exchange in self._exchanges if exchange.deadline < exchange.clock()]
                 self._exchanges.difference_update(expired)
             for exchange in expired:
                 exchange.expire()
@@ -136,6 +144,29 @@ def in_exchange(exchange: Exchange) -> t.Iterator[None]:
         yield
     finally:
         _EXCHANGE.reset(token)
+
+
+def _resolve(host: str, port: int, seconds: float) -> list[str]:
+    """Return the addresses of a host. Raises OSError, also if the resolver does not respond in time."""
+    addresses: list[str] = []
+    errors: list[Exception] = []
+
+    def resolve() -> None:
+        try:
+            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses.extend(dict.fromkeys(str(info[4][0]) for info in infos))
+        except (OSError, UnicodeError) as exc:
+            errors.append(exc)
+
+    # The resolver has no timeout, so it gets a thread that can be left behind.
+    thread = threading.Thread(target=resolve, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise TimeoutError("the resolver does not respond")
+    if errors:
+        raise socket.gaierror(socket.EAI_NONAME, f"Name or service not known: {errors[0]}")
+    return addresses
 
 
 class _Response(http.client.HTTPResponse):
@@ -161,6 +192,7 @@ class _Connection(_Base):  # type: ignore[misc]
 
     response_class: t.Any = _Response
     _dns_host: t.Any
+    timeout: t.Any
     checks_addresses = True
 
     def _new_conn(self) -> socket.socket:
@@ -173,25 +205,22 @@ class _Connection(_Base):  # type: ignore[misc]
         return t.cast("socket.socket", connected)
 
     def _connect_to_checked_address(self, exchange: Exchange) -> socket.socket:
-        host, port = self._dns_host, self.port
-        try:
-            infos = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-            addresses = list(dict.fromkeys(str(info[4][0]) for info in infos))
-        except (OSError, UnicodeError):
-            addresses = []
+        host = self._dns_host
+        addresses = _resolve(host.strip("[]"), self.port, exchange.remaining_seconds)
         for address in addresses:
             exchange.validate_address(host, address)
         try:
             for number, address in enumerate(addresses, 1):
                 self._dns_host = address
+                self.timeout = min(self.timeout, exchange.remaining_seconds)
                 try:
                     return t.cast("socket.socket", super()._new_conn())
                 except Exception:
-                    if number == len(addresses):
+                    if number == len(addresses) or exchange.is_expired:
                         raise
         finally:
             self._dns_host = host
-        return t.cast("socket.socket", super()._new_conn())
+        raise OSError(f"{host} has no address")
 
     def putrequest(self, *args: t.Any, **options: t.Any) -> None:
         exchange = _EXCHANGE.get()
@@ -208,14 +237,6 @@ class _HTTPSConnection(_Connection, HTTPSConnection):
     pass
 
 
-class _HTTPProxyConnection(_HTTPConnection):
-    checks_addresses = False
-
-
-class _HTTPSProxyConnection(_HTTPSConnection):
-    checks_addresses = False
-
-
 class _HTTPPool(HTTPConnectionPool):
     ConnectionCls = _HTTPConnection
 
@@ -224,12 +245,15 @@ class _HTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _HTTPSConnection
 
 
-class _HTTPProxyPool(HTTPConnectionPool):
-    ConnectionCls = _HTTPProxyConnection
+class _ProxyConnection(_Connection):
+    checks_addresses = False
 
 
-class _HTTPSProxyPool(HTTPSConnectionPool):
-    ConnectionCls = _HTTPSProxyConnection
+@functools.cache
+def _proxy_pool(pool: t.Any) -> t.Any:
+    """Return the class of pools for a proxy, which can also be one of SOCKS."""
+    connection = type(f"_Proxy{pool.ConnectionCls.__name__}", (_ProxyConnection, pool.ConnectionCls), {})
+    return type(f"_Proxy{pool.__name__}", (pool,), {"ConnectionCls": connection})
 
 
 class _Adapter(HTTPAdapter):
@@ -238,9 +262,11 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
     def proxy_manager_for(self, proxy: str, **options: t.Any) -> t.Any:
+        is_new = proxy not in self.proxy_manager
         manager = super().proxy_manager_for(proxy, **options)
-        if not proxy.lower().startswith("socks"):
-            manager.pool_classes_by_scheme = {"http": _HTTPProxyPool, "https": _HTTPSProxyPool}
+        if is_new:
+            pools = manager.pool_classes_by_scheme
+            manager.pool_classes_by_scheme = {scheme: _proxy_pool(pool) for scheme, pool in pools.items()}
         return manager
 
 

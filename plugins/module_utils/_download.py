@@ -12,11 +12,11 @@ from __future__ import annotations
 from urllib.parse import urljoin
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import (
-    MAX_ERROR_SIZE,
     DownloadError,
     parse_error_response,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import (
+    MAX_ERROR_SIZE,
     Request,
     StreamedResponse,
     Transport,
@@ -51,7 +51,7 @@ class DownloadClient:
             response = self._send(method, url, accept, authorization if Origin.from_url(url) == self.origin else "")
             if response.status not in _REDIRECT_STATUSES:
                 return response, url
-            response.read(MAX_ERROR_SIZE)  # only then the connection can be reused
+            response.close()
             url = self._redirect_target(url, response)
         raise DownloadError(response.status, f"more than {_MAX_REDIRECTS} redirects", url=url, headers=response.headers)
 
@@ -61,6 +61,11 @@ class DownloadClient:
         Raises TransportError, and DownloadError for a status other than 200.
         """
         response = self._send("GET", url, "application/json", authorization)
+        if response.status in _REDIRECT_STATUSES:
+            response.close()
+            target = redact_url(urljoin(url, response.headers.get("Location", "")))
+            message = f"a redirect of the token service to {target}, which is not followed"
+            raise DownloadError(response.status, message, url=url, headers={}, by_token_service=True)
         if response.status != 200:
             raise parse_error_response(response, url, by_token_service=True)
         return response.read(MAX_ERROR_SIZE)
@@ -74,8 +79,13 @@ class DownloadClient:
         return self._transport.send(Request(method, url, headers, named_by=named_by, max_seconds=max_seconds))
 
     def _redirect_target(self, url: str, response: StreamedResponse) -> str:
-        target = urljoin(url, response.headers.get("Location", ""))
+        try:
+            target = urljoin(url, response.headers.get("Location", ""))
+        except ValueError:
+            target = ""
         error = redirect_error(self.origin, target) or redirect_error(Origin.from_url(url), target)
+        if not error and self.origin.scheme == "http" and Origin.from_url(target) == self.origin.with_tls(target):
+            error = "the server requires https, so set the URL to https"
         if error:
             message = f"a redirect to {redact_url(target)}, which is not followed: {error}"
             raise DownloadError(response.status, message, url=url, headers=response.headers)

@@ -10,10 +10,8 @@ import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError
 from ansible_collections.cgr.pull_through.plugins.module_utils._html import describe_html, is_html
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import StreamedResponse, redact_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import MAX_ERROR_SIZE, StreamedResponse, redact_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_document import parse_json
-
-MAX_ERROR_SIZE = 64 << 10
 
 # The policies of Chainguard Libraries, such as POLICY_COOLDOWN.
 _BLOCK_CODES = ("POLICY_", "MALWARE_")
@@ -55,7 +53,11 @@ class DownloadError(HTTPStatusError):
 
 def parse_error_response(response: StreamedResponse, url: str, *, by_token_service: bool = False) -> DownloadError:
     """Return the error for a response without success. Its message is read from a JSON form, or is the text."""
-    text = response.read(MAX_ERROR_SIZE).decode("utf-8", "replace")
+    text = ""
+    if 300 <= response.status < 400:
+        response.close()  # the body of a redirect is not read
+    else:
+        text = response.read_start(MAX_ERROR_SIZE).decode("utf-8", "replace")
     html, code = is_html(response.headers, text), ""
     if html:
         response_message = describe_html(text)

@@ -105,8 +105,8 @@ class HTTPStatusError(RequestError):
         unprocessed: bool = False,
     ) -> None:
         self.status = status
-        text = redact(clean_text(" ".join(response_message[:MAX_TEXT].split())))
-        self.response_message = text[:_MAX_RESPONSE_MESSAGE]
+        text = redact(clean_text(response_message[:MAX_TEXT]))
+        self.response_message = " ".join(text.split())[:_MAX_RESPONSE_MESSAGE]
         self.headers = headers or {}
         self.unprocessed = unprocessed
         self.has_unknown_effect = status >= 500
@@ -138,8 +138,10 @@ class HTTPStatusError(RequestError):
 class InvalidContentError(RequestError):
     """A successful response with other content than expected. reason: a code for the diagnosis, such as digest, size or html."""
 
-    def __init__(self, reason: ContentProblem, message: str, *, url: str, hint: str = "") -> None:
-        super().__init__(message, method="GET", url=url, hint=hint)
+    has_unknown_effect = True
+
+    def __init__(self, reason: ContentProblem, message: str, *, url: str, method: str = "GET", hint: str = "") -> None:
+        super().__init__(message, method=method, url=url, hint=hint)
         self.reason = reason
 
 

@@ -26,7 +26,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._connection_error
     Proxy,
     explain_exception,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, TransportError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    InputError,
+    InvalidContentError,
+    TransportError,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._text import remember_authorization
 
 try:
@@ -48,6 +52,7 @@ except ImportError as exc:
 CHUNK = 1 << 20
 USER_AGENT = "cgr.pull_through (Ansible collection)"
 MAX_RESPONSE_SECONDS = 300.0
+MAX_ERROR_SIZE = 64 << 10
 _MAX_BODY_SIZE = 64 << 20
 
 
@@ -73,6 +78,12 @@ class StreamedResponse(t.Protocol):
     headers: t.Mapping[str, str]
 
     def read(self, limit: int = _MAX_BODY_SIZE) -> bytes:
+        """Return the body without its content encoding, and close the response.
+
+        Raises InvalidContentError if it has more than limit bytes.
+        """
+
+    def read_start(self, limit: int) -> bytes:
         """Return at most limit bytes of the body without its content encoding, and close the response."""
 
     def chunks(self, size: int = CHUNK) -> t.Iterator[bytes]:
@@ -126,7 +137,7 @@ class _RequestsResponse:
         self._response = response
         self._request = request
         self._exchange = exchange
-        self._end = time.monotonic() + (request.max_seconds if request.max_seconds is not None else float("inf"))
+        self._end = exchange.clock() + (request.max_seconds if request.max_seconds is not None else float("inf"))
         self._max_seconds = max_seconds
         self.status = response.status_code
         self.headers: t.Mapping[str, str] = response.headers
@@ -145,18 +156,25 @@ class _RequestsResponse:
             self.close()
 
     def read(self, limit: int = _MAX_BODY_SIZE) -> bytes:
+        body = self.read_start(limit + 1)
+        if len(body) > limit:
+            raise oversize_error(self._request, limit)
+        return body
+
+    def read_start(self, limit: int) -> bytes:
         body = bytearray()
         for chunk in self._decode(self._stream(CHUNK)):
             body += chunk
             if len(body) >= limit:
+                del body[limit:]
                 break
         self.close()
-        return bytes(body[:limit])
+        return bytes(body)
 
     def chunks(self, size: int = CHUNK) -> t.Iterator[bytes]:
         for chunk in self._stream(size):
             yield chunk
-            self._exchange.deadline = min(self._end, time.monotonic() + self._max_seconds)
+            self._exchange.deadline = min(self._end, self._exchange.clock() + self._max_seconds)
 
     def _decode(self, chunks: t.Iterator[bytes]) -> t.Iterator[bytes]:
         """Yield the body without its content encoding, in bounded pieces. Only a faulty proxy encodes it."""
@@ -180,6 +198,8 @@ class _RequestsResponse:
         return _transport_error(ConnectionFailure(message, "Disable the encoding in the proxy.", False), self._request)
 
     def close(self) -> None:
+        if self._response.raw.length_remaining == 0:
+            self._response.raw.release_conn()
         self._response.close()
         self._exchange.close()
 
@@ -188,7 +208,7 @@ class RequestsTransport:
     """Sends with one requests.Session per thread, because a session is not thread-safe. Uses the proxies of the environment.
 
     timeout: seconds to wait for a connection, and between two reads. max_seconds: for a whole response, and for each
-    MiB of one that is read in chunks.
+    MiB of one that is read in chunks. end: of the whole run, on the clock.
     verify: True, False, or the path of a PEM bundle.
     client_cert: sent only to the origins that it names.
     """
@@ -200,7 +220,11 @@ class RequestsTransport:
         verify: bool | str = True,
         client_cert: ClientCert | None = None,
         max_seconds: float = MAX_RESPONSE_SECONDS,
+        end: float = float("inf"),
+        clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
+        self._end = end
+        self._clock = clock
         self._timeout = timeout
         self._max_seconds = max_seconds
         self._inside: set[str] = set()
@@ -228,9 +252,14 @@ class RequestsTransport:
         # The digest of a compressed body would differ from the expected one.
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **request.headers}
         remember_authorization(headers.get("Authorization", ""))
-        seconds = min(self._max_seconds, request.max_seconds or self._max_seconds)
+        now = self._clock()
+        seconds = min(self._max_seconds, request.max_seconds or self._max_seconds, self._end - now)
+        if seconds <= 0:
+            raise _transport_error(
+                ConnectionFailure("not sent, because the time of the run is over.", "", False), request
+            )
         is_inside_allowed = not request.named_by or _netloc(request.named_by) in self._inside
-        exchange = Exchange(time.monotonic() + seconds, is_inside_allowed=is_inside_allowed)
+        exchange = Exchange(now + seconds, is_inside_allowed=is_inside_allowed, clock=self._clock)
         try:
             with in_exchange(exchange):
                 response = self._send(request, headers, min(self._timeout, seconds))
@@ -269,6 +298,13 @@ def _explain(exc: BaseException, request: Request, exchange: Exchange) -> Transp
         message = f"the response of {_netloc(request.url)} was not complete in time."
         return _transport_error(ConnectionFailure(message, "", True), request)
     return _transport_error(explain_exception(exc, request.url), request)
+
+
+def oversize_error(request: Request, limit: int) -> InvalidContentError:
+    """Return the error for a response that has more than limit bytes."""
+    size = f"{limit >> 20} MiB" if limit >> 20 else f"{limit >> 10} KiB"
+    url = redact_url(request.url)
+    return InvalidContentError("content", f"the response has more than {size}.", method=request.method, url=url)
 
 
 def _no_netrc_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:

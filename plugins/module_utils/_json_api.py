@@ -16,12 +16,20 @@ from urllib.parse import urlencode, urljoin
 from ansible_collections.cgr.pull_through.plugins.module_utils._connection_errors import SET_CLIENT_CERT
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     HTTPStatusError,
+    InvalidContentError,
     RequestError,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._html import describe_html, is_html
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import Request, Transport, redact_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import (
+    MAX_ERROR_SIZE,
+    Request,
+    StreamedResponse,
+    Transport,
+    redact_url,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_document import parse_json
 from ansible_collections.cgr.pull_through.plugins.module_utils._retry import is_retryable, retry
+from ansible_collections.cgr.pull_through.plugins.module_utils._shape import ShapeError, validate_shape
 
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "DELETE"})
 
@@ -74,6 +82,15 @@ class ApiErrorParser(t.Protocol):
         """Return whether the service did nothing and accepts any request again, as with status 429."""
 
 
+def _read_text(response: StreamedResponse) -> str:
+    """Return the body of a success, and the start of that of an error. The body of a redirect is not read."""
+    if 300 <= response.status < 400:
+        response.close()
+        return ""
+    body = response.read() if response.status < 300 else response.read_start(MAX_ERROR_SIZE)
+    return body.decode("utf-8", "replace")
+
+
 def is_not_found(response: Response) -> bool:
     """Return whether the status is 404."""
     return response.status == 404
@@ -111,13 +128,15 @@ class ApiSession:
         body: t.Any = None,
         idempotent: bool | None = None,
         absent: t.Callable[[Response], bool] | None = None,
+        shape: t.Any = None,
     ) -> t.Any:
         """Send a request and return the decoded body. Retries it by the policy of _retry.py.
 
         body: sent as JSON, unless it is an EncodedBody.
         idempotent: whether the request can be repeated. By default, GET, HEAD and DELETE can.
         absent: tells which error response means that the object does not exist. The result is None then.
-        Raises HTTPStatusError, and TransportError if there is no response.
+        shape: the documented shape of the body, see _shape.py.
+        Raises HTTPStatusError, InvalidContentError, and TransportError if there is no response.
         """
         url = self.base_url + path + (f"?{urlencode(query, doseq=True)}" if query else "")
         request = self._request(method, url, body)
@@ -135,7 +154,14 @@ class ApiSession:
         response = retry(send, lambda error: is_retryable(error, idempotent=idempotent), sleep=self._sleep)
         # Writes may return plain text.
         needs_json = method == "GET" or isinstance(body, EncodedBody)
-        return None if response is None else self._decode(request, response, needs_json=needs_json)
+        if response is None:
+            return None
+        decoded = self._decode(request, response, needs_json=needs_json)
+        try:
+            validate_shape(decoded, shape)
+        except ShapeError as exc:
+            raise self._shape_error(request, str(exc)) from exc
+        return decoded
 
     def create(self, method: str, path: str, body: t.Any, *, exists: t.Callable[[], bool]) -> None:
         """Send a creation once. If its effect is unknown after an error, exists() decides whether it succeeded."""
@@ -154,7 +180,7 @@ class ApiSession:
 
     def _send(self, request: Request) -> Response:
         streamed = self._transport.send(request)
-        response = Response(streamed.status, streamed.headers, streamed.read().decode("utf-8", "replace"))
+        response = Response(streamed.status, streamed.headers, _read_text(streamed))
         self._update_clock_skew(response)
         return response
 
@@ -166,7 +192,13 @@ class ApiSession:
         self._clock_skew = server_time - time.time()
 
     def _decode(self, request: Request, response: Response, *, needs_json: bool) -> t.Any:
-        decoded, html = response.json(), is_html(response.headers)
+        html, problem = is_html(response.headers), ""
+        try:
+            decoded = None if html else parse_json(response.text)
+        except ValueError as exc:
+            decoded, problem = None, str(exc)
+        if problem.startswith("it "):
+            raise self._shape_error(request, problem)
         if html or (decoded is None and needs_json):
             raise HTTPStatusError(
                 response.status,
@@ -176,6 +208,15 @@ class ApiSession:
                 hint=f"This is not a response of the {self.service.name} API. Check the URL, and whether a login page or a proxy responds instead.",
             )
         return decoded
+
+    def _shape_error(self, request: Request, problem: str) -> InvalidContentError:
+        return InvalidContentError(
+            "content",
+            f"the response is something else than documented: {problem}.",
+            method=request.method,
+            url=redact_url(request.url),
+            hint=f"Check that this is the URL of {self.service.name}, and whether a proxy changes responses.",
+        )
 
     def _error(self, request: Request, response: Response) -> HTTPStatusError:
         response_message, hint = self._explain(request, response)

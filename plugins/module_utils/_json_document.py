@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import sys
 import typing as t
 
-_MAX_VALUES = 4_000_000
+# Of the text and of all values. A dense document needs many times its size as Python objects.
+_MAX_MEMORY = 400 << 20
+# An object with one field needs the most for its two separators.
+_MEMORY_PER_SEPARATOR = 120
 _MAX_DIGITS = 100
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse_json(text: str | bytes) -> t.Any:
     """Return the value of a JSON document. Raises ValueError with a clause for messages."""
     if isinstance(text, bytes):
         text = text.decode("utf-8")
-    # A dense document needs many times its size as Python objects.
-    if sum(text.count(separator) for separator in ",[{") > _MAX_VALUES:
-        raise ValueError(f"it has more than {_MAX_VALUES} values")
+    separators = sum(text.count(separator) for separator in ",[{")
+    if sys.getsizeof(text) + separators * _MEMORY_PER_SEPARATOR > _MAX_MEMORY:
+        raise ValueError(f"it needs more than {_MAX_MEMORY >> 20} MiB of memory")
     try:
-        return json.loads(
+        value = json.loads(
             text,
             parse_int=_parse_int,
             parse_float=_parse_float,
@@ -31,6 +37,9 @@ def parse_json(text: str | bytes) -> t.Any:
         )
     except RecursionError as exc:
         raise ValueError("it is nested too deeply") from exc
+    if _SURROGATE.search(text):
+        _validate_unicode(value)
+    return value
 
 
 def _parse_int(digits: str) -> int:
@@ -54,3 +63,11 @@ def _build_object(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
     if len(result) != len(pairs):
         raise ValueError("an object in it has a key twice")
     return result
+
+
+def _validate_unicode(value: t.Any) -> None:
+    """Raise ValueError for half of a surrogate pair, which cannot be encoded in a result."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as exc:
+        raise ValueError("it has a text that is not valid Unicode") from exc

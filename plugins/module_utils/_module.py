@@ -10,6 +10,7 @@ Only this file and _pull_module.py depend on both Ansible and the sessions.
 from __future__ import annotations
 
 import concurrent.futures
+import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -30,7 +31,12 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import validate_unique
-from ansible_collections.cgr.pull_through.plugins.module_utils._secrets import clean_secrets
+from ansible_collections.cgr.pull_through.plugins.module_utils._secrets import clean_secrets, validate_visible_results
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import (
+    clean_result,
+    forget_secrets,
+    remember_secret,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import Sts
@@ -39,6 +45,8 @@ Item = dict[str, t.Any]
 
 # Artifactory serializes most writes, so more threads would only wait.
 THREADS = 4
+# Results that are secrets, for the next task.
+SECRET_RESULTS = frozenset({"password", "access_token"})
 
 
 def require_libraries(module: AnsibleModule, *more: tuple[str, str | None]) -> None:
@@ -48,21 +56,39 @@ def require_libraries(module: AnsibleModule, *more: tuple[str, str | None]) -> N
             module.fail_json(msg=missing_required_lib(name), exception=error)
 
 
-def run(module: AnsibleModule, function: t.Callable[[AnsibleModule], dict[str, t.Any]]) -> None:
-    """Call function and end the module with its result, or with the PullThroughError that it raised."""
+def run(
+    module: AnsibleModule,
+    function: t.Callable[[AnsibleModule], dict[str, t.Any]],
+    *,
+    needs_visible_results: bool = True,
+) -> None:
+    """Call function and end the module with its result, or with the PullThroughError that it raised.
+
+    needs_visible_results: whether other tasks compare texts of the result.
+    """
     error: PullThroughError
+    forget_secrets()
     try:
         clean_secrets(module)
+        for secret in module.no_log_values:
+            remember_secret(str(secret))
+        if needs_visible_results:
+            validate_visible_results(module)
         result = function(module)
     except PullThroughError as exc:
         error = exc
     except Exception as exc:  # pylint: disable=broad-exception-caught
         error = InternalError(exc)
     else:
-        module.exit_json(**result)
+        module.exit_json(**clean_result(result, SECRET_RESULTS))
         return
     # Outside of the handlers, where Ansible would add the traceback.
     module.fail_json(msg=str(error), error=error.details())
+
+
+def fail_with_result(module: AnsibleModule, **result: t.Any) -> None:
+    """End the module with an error and with what it has done."""
+    module.fail_json(**clean_result(result, SECRET_RESULTS))
 
 
 def read_items(module: AnsibleModule, list_option: str, id_option: str) -> list[Item]:
@@ -100,7 +126,7 @@ def exit_bulk(
     """
     if module.params[list_option] is None:
         if results[0]["failed"]:
-            module.fail_json(**results[0])
+            fail_with_result(module, **results[0])
         return results[0]
     diffs = [
         {"before_header": name, "after_header": name, **result["diff"]}
@@ -114,20 +140,26 @@ def exit_bulk(
     }
     failures = [f"{name}: {result['msg']}" for name, result in zip(names, results) if result["failed"]]
     if failures:
-        module.fail_json(msg="\n".join(failures), **summary)
+        fail_with_result(module, msg="\n".join(failures), **summary)
     return summary
 
 
-def make_transport(module: AnsibleModule, *artifactory_urls: str) -> _http.Transport:
+def make_transport(
+    module: AnsibleModule, *artifactory_urls: str, max_run_seconds: float = float("inf")
+) -> _http.Transport:
     """Return the transport that all sessions of this module share. Raises InputError.
 
     artifactory_urls: other URLs of Artifactory. The client certificate is sent only to these and to artifactory_url.
+    max_run_seconds: from now on. No request is sent later, and those that are not finished end.
     """
     verify: bool | str = module.params["validate_certs"]
     if verify and module.params["ca_path"]:
         verify = module.params["ca_path"]
     return _http.RequestsTransport(
-        timeout=module.params["timeout"], verify=verify, client_cert=_client_cert(module, *artifactory_urls)
+        timeout=module.params["timeout"],
+        verify=verify,
+        client_cert=_client_cert(module, *artifactory_urls),
+        end=time.monotonic() + max_run_seconds,
     )
 
 
@@ -147,7 +179,12 @@ def artifactory_base_url(module: AnsibleModule) -> str:
     return _http.validate_base_url(parse_base_url(module.params["artifactory_url"]), "artifactory_url")
 
 
-def create_artifactory_session(module: AnsibleModule, transport: _http.Transport | None = None) -> ApiSession:
+def create_artifactory_session(
+    module: AnsibleModule,
+    transport: _http.Transport | None = None,
+    *,
+    sleep: t.Callable[[float], None] = time.sleep,
+) -> ApiSession:
     """Return a session with Artifactory. Sends no requests; raises InputError if credentials are missing."""
     params = module.params
     if params["artifactory_access_token"]:
@@ -165,6 +202,7 @@ def create_artifactory_session(module: AnsibleModule, transport: _http.Transport
         ArtifactoryService(credentials),
         transport=transport or make_transport(module),
         authorization=lambda: credentials.authorization,
+        sleep=sleep,
     )
 
 

@@ -60,9 +60,13 @@ class Origin(t.NamedTuple):
     def from_url(cls, url: str) -> Origin:
         """Return the origin of a URL. Raises ValueError if it is not an http or https URL with a host."""
         parts = urlsplit(url)
-        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.port == 0:
             raise ValueError(url)
         return cls(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
+
+    def with_tls(self, url: str) -> Origin:
+        """Return the same host with https, at the port of a URL."""
+        return Origin("https", self.host, Origin.from_url(url).port)
 
     @property
     def is_private(self) -> bool:

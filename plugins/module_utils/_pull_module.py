@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -25,13 +26,17 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._credentials impo
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import RepositoryConfig, Result
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
-from ansible_collections.cgr.pull_through.plugins.module_utils._module import create_artifactory_session
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    create_artifactory_session,
+    fail_with_result,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_engine import PullJob, PullResult
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import failure_message
 
 _MAX_THREADS = 32
 
 Params = dict[str, t.Any]
+Sleep = t.Callable[[float], None]
 JobT = t.TypeVar("JobT", bound=PullJob[t.Any])
 
 # How a pull is verified.
@@ -138,7 +143,7 @@ def exit_with_results(module: AnsibleModule, job_results: list[Result], seconds:
             "totals": {**totals, "seconds": round(seconds, 3)},
         }
     if messages:
-        module.fail_json(msg="\n".join(messages), **returned, **more)
+        fail_with_result(module, msg="\n".join(messages), **returned, **more)
     return {"changed": False, **returned, **more}
 
 
@@ -189,9 +194,10 @@ class RepositoryConfigCache:
     failure that the configuration is to explain.
     """
 
-    def __init__(self, module: AnsibleModule, transport: Transport) -> None:
+    def __init__(self, module: AnsibleModule, transport: Transport, *, sleep: Sleep = time.sleep) -> None:
         self._module = module
         self._transport = transport
+        self._sleep = sleep
         self._has_many = len(module.params["pulls"] or ()) > 1
         self._all_settings: dict[str, t.Any] | None = None
         self._configs: dict[str, RepositoryConfig] = {}
@@ -206,7 +212,7 @@ class RepositoryConfigCache:
         return self._configs[key]
 
     def _read(self, key: str) -> RepositoryConfig:
-        api = RepositoriesApi(create_artifactory_session(self._module, self._transport))
+        api = RepositoriesApi(create_artifactory_session(self._module, self._transport, sleep=self._sleep))
         if self._has_many and self._all_settings is None:
             try:
                 self._all_settings = api.list_proxied() or {}
@@ -220,17 +226,22 @@ class RepositoryConfigCache:
 
 
 def add_cache_probes(
-    module: AnsibleModule, transport: Transport, jobs: t.Iterable[tuple[Params, JobT]], configs: RepositoryConfigCache
+    module: AnsibleModule,
+    transport: Transport,
+    jobs: t.Iterable[tuple[Params, JobT]],
+    configs: RepositoryConfigCache,
+    *,
+    sleep: Sleep = time.sleep,
 ) -> list[JobT]:
     """Return the jobs, with access to the cache where from_upstream needs it."""
     return [
-        dataclasses.replace(job, cache_probe=_create_cache_probe(module, transport, params, configs))
+        dataclasses.replace(job, cache_probe=_create_cache_probe(module, transport, params, configs, sleep))
         for params, job in jobs
     ]
 
 
 def _create_cache_probe(
-    module: AnsibleModule, transport: Transport, params: Params, configs: RepositoryConfigCache
+    module: AnsibleModule, transport: Transport, params: Params, configs: RepositoryConfigCache, sleep: Sleep
 ) -> CacheProbe | None:
     if params["from_upstream"] == "ignored" or not has_artifactory_credentials(params):
         return None
@@ -238,4 +249,5 @@ def _create_cache_probe(
     unable = ""
     if rclass != "remote":
         unable = f"{key} is not a remote repository that these credentials may read, so its cache cannot be read."
-    return CacheProbe(CacheApi(create_artifactory_session(module, transport)), key, unable=unable)
+    session = create_artifactory_session(module, transport, sleep=sleep)
+    return CacheProbe(CacheApi(session), key, unable=unable, sleep=sleep)

@@ -69,6 +69,11 @@ class Limits:
             return None
         return max(0.1, self._started + self._max_seconds - self._clock())
 
+    def shorten(self, seconds: float) -> float:
+        """Return the seconds to wait, which do not exceed those until max_seconds is reached."""
+        remaining = self.remaining_seconds()
+        return seconds if remaining is None else min(seconds, remaining)
+
     def reserve(self, size: int = 0) -> None:
         """Count a download of this size. Raises LimitExceededError if it must not start."""
         with self._lock:

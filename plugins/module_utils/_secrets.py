@@ -14,6 +14,27 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import In
 
 Params = dict[str, t.Any]
 
+# Words of results that the role and playbooks compare with.
+_RESULT_WORDS = (
+    *(
+        "local",
+        "remote",
+        "virtual",
+        "federated",
+        "alpine",
+        "docker",
+        "generic",
+        "go",
+        "helm",
+        "helmoci",
+        "maven",
+        "npm",
+    ),
+    *("nuget", "oci", "pypi", "pulled", "failed", "skipped", "present", "absent"),
+)
+_MIN_DIGITS = 8
+# They are not in results.
+_LOGIN_OPTIONS = ("artifactory_username", "username", "upstream_username", "chainctl", "client_cert", "client_key")
 _USERNAMES = ("artifactory_username", "username")
 
 
@@ -23,6 +44,45 @@ def clean_secrets(module: AnsibleModule) -> None:
     Raises InputError for a token that contains white space.
     """
     _clean(module, module.argument_spec, module.params)
+
+
+def validate_visible_results(module: AnsibleModule) -> None:
+    """Raise InputError if a secret is part of what a result names. Ansible hides it there, and a run cannot see its results.
+
+    The message does not tell what contains the secret.
+    """
+    texts = [*_RESULT_WORDS, *_visible_texts(module.argument_spec, module.params)]
+    for name, secret in _secret_options(module.argument_spec, module.params):
+        is_number = secret.isdigit() and len(secret) < _MIN_DIGITS
+        if is_number or any(secret in text for text in texts):
+            raise InputError(
+                f"{name} is also a part of a key, a URL, a type or a number, which Ansible would hide in all results.",
+                hint="Use a longer secret, which occurs nowhere else.",
+            )
+
+
+def _secret_options(spec: Params, params: Params) -> t.Iterator[tuple[str, str]]:
+    """Yield name and value of each secret that is set."""
+    for name, option, value in _options(spec, params):
+        if option.get("no_log") and isinstance(value, str) and value:
+            yield name, value
+
+
+def _visible_texts(spec: Params, params: Params) -> t.Iterator[str]:
+    for name, option, value in _options(spec, params):
+        if not option.get("no_log") and name not in _LOGIN_OPTIONS:
+            values = value if isinstance(value, list) else [value]
+            yield from (text for text in values if isinstance(text, str))
+
+
+def _options(spec: Params, params: Params) -> t.Iterator[tuple[str, Params, t.Any]]:
+    """Yield name, specification and value of each option, and of the options of its items."""
+    for name, option in spec.items():
+        value = params.get(name)
+        yield name, option, value
+        if isinstance(value, (dict, list)) and option.get("options"):
+            for item in value if isinstance(value, list) else [value]:
+                yield from _options(option["options"], item)
 
 
 def _clean(module: AnsibleModule, spec: Params, params: Params) -> None:

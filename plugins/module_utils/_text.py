@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import html
+import json
 import re
 import typing as t
 from urllib.parse import quote, quote_plus
@@ -34,14 +36,39 @@ def clean_text(text: str) -> str:
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def _is_safe(text: str) -> bool:
+    """Return whether there is nothing to replace, which is so for almost all of the many texts in large results."""
+    return text.isascii() and text.isprintable() and "eyJ" not in text and not any(map(text.__contains__, _secrets))
+
+
+def forget_secrets() -> None:
+    """Forget the secrets of an earlier run in the same process."""
+    _secrets.clear()
+
+
 def remember_secret(secret: str) -> None:
     """Remove a secret, and its Base64 and URL encodings, from all texts of this run."""
     if secret and f"{secret}" not in _secrets and len(_secrets) < _MAX_SECRETS:
         encoded = base64.b64encode(secret.encode())
         forms = (secret, encoded.decode(), encoded.decode().rstrip("="), quote(secret, safe=""), quote_plus(secret))
         urlsafe = base64.urlsafe_b64encode(secret.encode()).decode()
-        for form in (*forms, urlsafe, urlsafe.rstrip("=")):
+        escaped = (json.dumps(secret)[1:-1], html.escape(secret))
+        for form in (*forms, urlsafe, urlsafe.rstrip("="), *escaped):
             _secrets[form] = None
+
+
+def clean_result(value: t.Any, secret_names: t.Collection[str] = ()) -> t.Any:
+    """Return a result of a module with safe texts. secret_names: keys whose values are secrets to return."""
+    if isinstance(value, str):
+        return value if _is_safe(value) else redact(clean_text(value))
+    if isinstance(value, dict):
+        return {
+            clean_result(name): item if name in secret_names else clean_result(item, secret_names)
+            for name, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [clean_result(item, secret_names) for item in value]
+    return value
 
 
 def remember_authorization(header: str) -> None:

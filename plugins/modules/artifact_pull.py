@@ -531,7 +531,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
 def main() -> None:
     module = AnsibleModule(**ARGUMENTS)
     require_libraries(module)
-    run(module, execute)
+    run(module, execute, needs_visible_results=False)
 
 
 if __name__ == "__main__":

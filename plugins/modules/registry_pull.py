@@ -175,6 +175,16 @@ options:
   password:
     description: Password of O(username).
     type: str
+  token_service_hosts:
+    description:
+      - Other hosts that get the credentials if the registry names them as its token service, as V(host) or V(host:port).
+        Docker Hub, for example, uses V(auth.docker.io).
+      - By default, the credentials are sent only to the scheme, host and port that they were set for. A token service on
+        another host gets an anonymous request.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
   propagation_timeout:
     description:
       - How many seconds to repeat a direct pull that the registry or its token service denies. A direct pull has
@@ -539,6 +549,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._pull_module impo
     pull_arguments,
     read_pulls,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import Limits
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._checkpoint import Checkpoint
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._options import (
@@ -546,6 +557,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._option
     build_limits,
     build_settings,
     is_artifactory,
+    parse_token_service_hosts,
     registry_url,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._puller import ImagePuller
@@ -565,6 +577,7 @@ SPEC: Spec = {"images": {"type": "list", "elements": "str"}, **_REGISTRY_SPEC, *
 RUN_SPEC: Spec = {
     **_REGISTRY_SPEC,
     "registry_url": {"type": "str", "fallback": (env_fallback, ["REGISTRY_URL"])},
+    "token_service_hosts": {"type": "list", "elements": "str", "default": []},
     "depth": {"type": "str", "choices": ["resolve", "manifest", "image"], "default": "image"},
     "platforms": {"type": "list", "elements": "str", "default": ["linux/amd64"]},
     "threads": {"type": "int", "default": 12},
@@ -577,13 +590,20 @@ RUN_SPEC: Spec = {
     "resume_file": {"type": "path"},
     "progress_file": {"type": "path"},
 }
+# After max_seconds, to read what explains a failure.
+_END_SECONDS = 3
 ARGUMENTS = pull_arguments(SPEC, "images", common=RUN_SPEC, together=[("username", "password")])
 
 
 def create_transport(module: AnsibleModule) -> Transport:
     """Return the transport. It sends the client certificate for Artifactory to Artifactory's registry too."""
     urls = [(item, registry_url(item)) for item in read_pulls(module)]
-    return make_transport(module, *dict.fromkeys(url for item, url in urls if is_artifactory(item, url)))
+    max_seconds = float("inf") if module.params["max_seconds"] is None else module.params["max_seconds"]
+    return make_transport(
+        module,
+        *dict.fromkeys(url for item, url in urls if is_artifactory(item, url)),
+        max_run_seconds=max_seconds + _END_SECONDS,
+    )
 
 
 def image_job_result(
@@ -619,11 +639,19 @@ def plan_pull(puller: ImagePuller, jobs: list[ImagePullJob], depth: str) -> tupl
 
 
 def pull(
-    module: AnsibleModule, puller: ImagePuller, jobs: list[tuple[Params, ImagePullJob]], transport: Transport
+    module: AnsibleModule,
+    puller: ImagePuller,
+    jobs: list[tuple[Params, ImagePullJob]],
+    transport: Transport,
+    limits: Limits,
 ) -> list[Result]:
     """Pull the images and return the result of each job."""
-    configs = RepositoryConfigCache(module, transport)
-    probed_jobs = add_cache_probes(module, transport, jobs, configs)
+
+    def sleep(seconds: float) -> None:
+        time.sleep(limits.shorten(seconds))
+
+    configs = RepositoryConfigCache(module, transport, sleep=sleep)
+    probed_jobs = add_cache_probes(module, transport, jobs, configs, sleep=sleep)
     path = module.params["progress_file"]
     with ProgressFile(path, puller.progress) if path else contextlib.nullcontext():
         pulled = puller.pull(probed_jobs)
@@ -638,11 +666,18 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Validate the options, pull, and return the results."""
     started, params = time.monotonic(), module.params
     settings, limits, transport = build_settings(params), build_limits(params), create_transport(module)
-    breakers = CircuitBreakers()
+    breakers, token_service_hosts = CircuitBreakers(), parse_token_service_hosts(params)
 
     def connect(url: str, credentials: Credentials) -> Registry:
         breaker = breakers.get(url, credentials)
-        return Registry(url, credentials, transport=transport, breaker=breaker, limits=limits)
+        return Registry(
+            url,
+            credentials,
+            transport=transport,
+            breaker=breaker,
+            limits=limits,
+            token_service_hosts=token_service_hosts,
+        )
 
     jobs = build_jobs(module, lambda item: build_job(item, connect))
     with contextlib.closing(Checkpoint(params["resume_file"], writable=not module.check_mode)) as checkpoint:
@@ -650,7 +685,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
         if module.check_mode:
             job_results, plan = plan_pull(puller, [job for _params, job in jobs], params["depth"])
             return exit_with_results(module, job_results, time.monotonic() - started, plan=plan)
-        job_results = pull(module, puller, jobs, transport)
+        job_results = pull(module, puller, jobs, transport, limits)
     if limits.reached:
         skipped = sum(image["status"] == "skipped" for result in job_results for image in result["images"])
         module.warn(f"The run ended because {limits.reached} was reached. Images that were not pulled: {skipped}.")
@@ -660,7 +695,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
 def main() -> None:
     module = AnsibleModule(**ARGUMENTS)
     require_libraries(module)
-    run(module, execute)
+    run(module, execute, needs_visible_results=False)
 
 
 if __name__ == "__main__":

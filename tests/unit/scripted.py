@@ -11,7 +11,7 @@ import typing as t
 
 from requests.structures import CaseInsensitiveDict
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import CHUNK, Request
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import CHUNK, Request, oversize_error
 
 
 class ScriptedResponse:
@@ -21,12 +21,19 @@ class ScriptedResponse:
         self.status = status
         self.headers: t.Mapping[str, str] = CaseInsensitiveDict(headers or {})
         self.closed = False
+        self.request = Request("GET", "https://scripted.example.com/")
         if isinstance(body, str):
             self.body = body.encode()
         else:
             self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
 
-    def read(self, limit: int = 1 << 30) -> bytes:
+    def read(self, limit: int = 64 << 20) -> bytes:
+        self.close()
+        if len(self.body) > limit:
+            raise oversize_error(self.request, limit)
+        return self.body
+
+    def read_start(self, limit: int) -> bytes:
         self.close()
         return self.body[:limit]
 
@@ -59,6 +66,7 @@ class ScriptedTransport:
             play = self._plays.pop(0)
         if isinstance(play, Exception):
             raise play
+        play.request = request
         return play
 
     @property

@@ -12,10 +12,16 @@ import typing as t
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, is_not_found
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
+from ansible_collections.cgr.pull_through.plugins.module_utils._shape import WORD, has_shape
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import remember_secret
 
 USER_SCOPE = "applied-permissions/user"
 
 _TOKENS = "/access/api/v1/tokens"
+_TOKEN = {
+    **dict.fromkeys(("token_id?", "token_type?", "scope?", "subject?", "description?"), str),
+    "expires_in?": int,
+}
 _GROUPS_SCOPE = "applied-permissions/groups:"
 _MAX_SCOPE_LENGTH = 500
 _PLAIN_NAME = re.compile(r"[\w.-]+")
@@ -31,17 +37,18 @@ class TokensApi:
 
     def get(self, token_id: str) -> Config | None:
         """Return the metadata of a token, or None if it is revoked, expired or not stored."""
-        token: Config | None = self._session.call("GET", f"{_TOKENS}/{token_id}", absent=is_not_found)
+        token: Config | None = self._session.call("GET", f"{_TOKENS}/{token_id}", absent=is_not_found, shape=_TOKEN)
         return token
 
     def create(self, desired: Config) -> Config:
         """Create a token. Not retried, because a second request could create a second token."""
-        token = self._session.call("POST", _TOKENS, body=desired, idempotent=False)
-        if not isinstance(token, dict) or not token.get("access_token"):
+        token: Config = self._session.call("POST", _TOKENS, body=desired, idempotent=False)
+        if not has_shape(token, {**_TOKEN, "access_token": WORD}):
             raise PullThroughError(
                 "Artifactory accepted the request for a token, but the response contains no token.",
                 hint="Check artifactory_url, and whether a proxy changes responses.",
             )
+        remember_secret(token["access_token"])
         return token
 
     def revoke(self, token_id: str) -> None:

@@ -18,6 +18,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HT
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, EncodedBody, is_not_found
 
 _MARKER = ".marker"
+_SEARCH_RESULT = {"results?": [{"path": str, "name": str, "size?": int}]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,8 +54,13 @@ class CacheApi:
 
     def list_root(self, key: str) -> list[str]:
         """Return the names of all files and folders in the root of the cache."""
-        root = self._session.call("GET", f"/artifactory/api/storage/{_cache_path(key, '')}", absent=is_not_found)
-        return [child["uri"].strip("/") for child in (root or {}).get("children", [])]
+        root = self._session.call(
+            "GET",
+            f"/artifactory/api/storage/{_cache_path(key, '')}",
+            absent=is_not_found,
+            shape={"children?": [{"uri": str}]},
+        )
+        return [child["uri"].strip("/") for child in (root or {}).get("children") or []]
 
     def files(self, key: str, *, only_markers: bool) -> tuple[list[CachedFile], bool]:
         """Return the cached files, sorted by path, and whether they come from a search.
@@ -77,16 +83,19 @@ class CacheApi:
         fields = ["repo", "path", "name"] + ([] if only_markers else ["size"])
         query = f"items.find({json.dumps(criteria)}).include({','.join(map(json.dumps, fields))})"
         response = self._session.call(
-            "POST", "/artifactory/api/search/aql", body=EncodedBody.text(query), idempotent=True
+            "POST", "/artifactory/api/search/aql", body=EncodedBody.text(query), idempotent=True, shape=_SEARCH_RESULT
         )
-        return [CachedFile(_file_path(item), item.get("size")) for item in _rows(response, "results")]
+        return [CachedFile(_file_path(item), item.get("size")) for item in response.get("results") or []]
 
     def _list_files(self, key: str) -> list[CachedFile]:
         query = {"list": "", "deep": "1"}
         response = self._session.call(
-            "GET", f"/artifactory/api/storage/{_cache_path(key, '').rstrip('/')}", query=query
+            "GET",
+            f"/artifactory/api/storage/{_cache_path(key, '').rstrip('/')}",
+            query=query,
+            shape={"files?": [{"uri": str, "size?": int}]},
         )
-        return [CachedFile(item["uri"].lstrip("/"), item.get("size")) for item in _rows(response, "files")]
+        return [CachedFile(item["uri"].lstrip("/"), item.get("size")) for item in response.get("files") or []]
 
     def evict(self, key: str, path: str) -> None:
         """Delete a file or folder from the cache. A path that is not cached is not an error."""
@@ -99,10 +108,6 @@ class CacheApi:
 
 def _cache_path(key: str, path: str) -> str:
     return quote(f"{key}-cache/{path}")
-
-
-def _rows(response: t.Any, name: str) -> list[dict[str, t.Any]]:
-    return list(response.get(name) or []) if isinstance(response, dict) else []
 
 
 def _file_path(item: t.Mapping[str, t.Any]) -> str:

@@ -10,12 +10,12 @@ A permission can also concern builds and release bundles. Those parts are not ch
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing as t
 from urllib.parse import quote
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._grantees import missing_grantees
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError, PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, is_not_found
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 
@@ -23,6 +23,15 @@ _ACCESS_SINCE = (7, 72, 0)
 _DEFAULTS: dict[str, list[str]] = {"include_patterns": ["**"], "exclude_patterns": []}
 _CLASSIC = {"include_patterns": "include-patterns", "exclude_patterns": "exclude-patterns"}
 _GRANTEE_KINDS = ("users", "groups")
+_ACTIONS = {f"{kind}?": {"*": [str]} for kind in _GRANTEE_KINDS}
+_TARGET = {"include_patterns?": [str], "exclude_patterns?": [str]}
+_ACCESS = {"resources?": {"artifact?": {"actions?": _ACTIONS, "targets?": {"*": _TARGET}}}}
+_CLASSIC_PERMISSION = {
+    "repo?": {
+        "actions?": _ACTIONS,
+        **dict.fromkeys(("repositories?", "include-patterns?", "exclude-patterns?"), [str]),
+    }
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,16 +66,8 @@ class PermissionsApi(t.Protocol):
 
 
 def permissions_api(session: ApiSession) -> PermissionsApi:
-    """Return the API for the version of the server. Raises PullThroughError if the server does not return a version."""
-    response = session.call("GET", "/artifactory/api/system/version")
-    version = str(response.get("version")) if isinstance(response, dict) else ""
-    match = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
-    if not match:
-        raise PullThroughError(
-            f"Artifactory returned an invalid version: {version!r}.",
-            hint="Check that artifactory_url is the URL of Artifactory.",
-        )
-    has_access_api = tuple(int(part) for part in match.groups()) >= _ACCESS_SINCE
+    """Return the API for the version of the server. Raises RequestError."""
+    has_access_api = RepositoriesApi(session).version() >= _ACCESS_SINCE
     return AccessPermissions(session) if has_access_api else ClassicPermissions(session)
 
 
@@ -96,7 +97,7 @@ class AccessPermissions(_Permissions):
 
     def get(self, name: str) -> Permission | None:
         try:
-            permission = self._session.call("GET", self._path(name), absent=is_not_found)
+            permission = self._session.call("GET", self._path(name), absent=is_not_found, shape=_ACCESS)
         except HTTPStatusError as exc:
             if exc.status == 401:
                 raise HTTPStatusError(
@@ -152,7 +153,7 @@ class ClassicPermissions(_Permissions):
     _grantees_path = "/artifactory/api/security"
 
     def get(self, name: str) -> Permission | None:
-        permission = self._session.call("GET", self._path(name), absent=is_not_found)
+        permission = self._session.call("GET", self._path(name), absent=is_not_found, shape=_CLASSIC_PERMISSION)
         if permission is None:
             return None
         parts = {kind: part for kind, part in permission.items() if part and isinstance(part, dict)}

@@ -21,6 +21,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, Response
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
+from ansible_collections.cgr.pull_through.plugins.module_utils._shape import WORD, has_shape
 
 # A key has at most 64 characters, and the cache of a remote repository has the key "<key>-cache".
 MAX_REMOTE_KEY_LENGTH = 58
@@ -29,11 +30,18 @@ MAX_KEY_LENGTH = 64
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CACHE_SUFFIX = " (local file cache)"
 _WRITE_CONFLICTS = ("could not merge and save new descriptor", "could not update configuration")
+_MAX_ERRORS = 20
 _NO_EDITION = "available only in Artifactory Pro"
 _SMART_REMOTE = "/artifactory/api/docker/"
 _BATCH_PATH = "/artifactory/api/v2/repositories/batch"
 SECRETS = ("password",)
 # The settings that every user can read.
+VERSION = re.compile(r"\d{1,6}(?:[.-]\w{1,20}){1,5}", re.ASCII)
+_CONFIG = {
+    "key?": WORD,
+    **dict.fromkeys(("rclass?", "type?", "packageType?", "url?", "username?", "description?", "projectKey?"), str),
+    "repositories?": [WORD],
+}
 PARTIAL = frozenset({"key", "packageType", "description", "rclass", "url", "repositories"})
 
 
@@ -50,8 +58,8 @@ class ArtifactoryService:
         decoded = response.json()
         if not isinstance(decoded, dict):
             return response.text
-        if isinstance(decoded.get("errors"), list):
-            return "; ".join(_error_text(error) or str(error) for error in decoded["errors"] if isinstance(error, dict))
+        if has_shape(decoded.get("errors"), [dict]):
+            return "; ".join(_error_text(error) or str(error) for error in decoded["errors"][:_MAX_ERRORS])
         return _error_text(decoded) or response.text
 
     def hint(self, response: Response) -> str:
@@ -123,10 +131,11 @@ class RepositoriesApi:
 
     def __init__(self, session: ApiSession) -> None:
         self._session = session
+        self.base_url = session.base_url
 
     def get(self, key: str) -> Config | None:
         """Return the configuration of a repository without secrets, or None if it does not exist."""
-        config = self._session.call("GET", _path(key), absent=no_such_repository)
+        config = self._session.call("GET", _path(key), absent=no_such_repository, shape=_CONFIG)
         return None if config is None else normalize_config(config)
 
     def list_by_keys(self, keys: t.Iterable[str]) -> list[Config]:
@@ -155,7 +164,7 @@ class RepositoriesApi:
         if configs is not None:
             return sorted(configs, key=lambda config: str(config["key"]))
         self.require_admin()
-        rows = self._session.call("GET", "/artifactory/api/repositories")
+        rows = self._session.call("GET", "/artifactory/api/repositories", shape=[{"key": WORD}])
         optional_configs = (self.get(row["key"]) for row in sorted(rows, key=lambda row: str(row["key"])))
         return [config for config in optional_configs if config is not None]
 
@@ -182,13 +191,16 @@ class RepositoriesApi:
 
     def configurations(self, **query: str) -> list[Config] | None:
         """Return all configurations with one request, or None if the server is older than 7.61.3."""
-        grouped = self._session.call("GET", _path("configurations"), query=query, absent=no_such_repository)
+        shape = {"*": [{**_CONFIG, "key": WORD}]}
+        grouped = self._session.call(
+            "GET", _path("configurations"), query=query, absent=no_such_repository, shape=shape
+        )
         if grouped is None:
             return None
         return [
             normalize_config({**config, "rclass": group.lower()})
             for group, configs in grouped.items()
-            for config in configs
+            for config in configs or ()
         ]
 
     def require_admin(self) -> None:
@@ -197,8 +209,8 @@ class RepositoriesApi:
 
     def version(self) -> tuple[int, ...]:
         """Return the version of the server, such as (7, 104, 2)."""
-        response = self._session.call("GET", "/artifactory/api/system/version")
-        return tuple(int(part) for part in re.findall(r"\d+", str(response.get("version"))))
+        response = self._session.call("GET", "/artifactory/api/system/version", shape={"version": VERSION})
+        return tuple(int(part) for part in re.findall(r"\d+", response["version"]))
 
     def exists(self, key: str) -> bool:
         """Return whether a repository exists."""

@@ -10,6 +10,9 @@ import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
+from ansible_collections.cgr.pull_through.plugins.module_utils._shape import Listing
+
+_MAX_MEMBERS = 20_000
 
 
 class RepositorySnapshot:
@@ -32,13 +35,18 @@ class RepositorySnapshot:
     def resolve_members(self, keys: t.Iterable[str]) -> dict[str, Config]:
         """Return the configurations of the repositories that exist, and of all direct and indirect members, by key."""
         configs: dict[str, Config] = {}
-        pending = list(keys)
+        pending = list(dict.fromkeys(keys))
+        seen = set(pending)
+        members = Listing("members", self.api.base_url, max_entries=_MAX_MEMBERS)
         while pending:
             key = pending.pop(0)
-            config = None if key in configs else self._read_all(key)
+            config = self._read_all(key)
             if config is not None:
                 configs[key] = config
-                pending += config.get("repositories") or []
+                new = [member for member in config.get("repositories") or [] if member not in seen]
+                members.add(len(new))
+                seen.update(new)
+                pending += dict.fromkeys(new)
         return configs
 
     def require_admin(self) -> None:

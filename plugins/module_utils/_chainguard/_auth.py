@@ -12,8 +12,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, EncodedBody, Response
+from ansible_collections.cgr.pull_through.plugins.module_utils._shape import WORD, has_shape
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import remember_secret
 
 API_AUDIENCE = "https://console-api.enforce.dev"
+_ERROR = {"message?": str, "details?": [{"fieldViolations?": [{"field?": str, "description?": str}]}]}
 _ROLE_HELP = (
     "Ask an owner of the organization to bind a role with this capability, or to create one: "
     "chainctl iam roles create NAME --parent ORGANIZATION --capabilities CAPABILITY,…"
@@ -28,7 +31,7 @@ class ChainguardService:
 
     def response_message(self, response: Response) -> str:
         decoded = response.json()
-        if not isinstance(decoded, dict):
+        if not has_shape(decoded, _ERROR):
             return response.text
         violations = [
             f"{violation.get('field')}: {violation.get('description')}"
@@ -62,7 +65,8 @@ class Sts:
         )
         # The API gateway ignores parameters in a JSON body.
         form = EncodedBody.form({"aud": audience, "identity": identity})
-        response = session.call("POST", "/sts/exchange", body=form, idempotent=True)
+        response = session.call("POST", "/sts/exchange", body=form, idempotent=True, shape={"token": WORD})
+        remember_secret(response["token"])
         return str(response["token"])
 
 

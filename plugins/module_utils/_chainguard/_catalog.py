@@ -14,15 +14,23 @@ from urllib.parse import quote
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam, Resource, paginate
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import (
+    TIMESTAMP,
     format_timestamp,
     parse_timestamp,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, is_not_found
+from ansible_collections.cgr.pull_through.plugins.module_utils._shape import NUMBER, WORD, Listing
 
 DEFAULT_TAG = "latest"
 
+_REPO = {"uid": WORD, "name": str, "updateTime?": TIMESTAMP}
+_TAG = {**_REPO, "digest": WORD}
+_HISTORY = {"items?": [{"digest": WORD, "updateTimestamp?": TIMESTAMP}]}
+_SIZE = {"size?": (int, NUMBER)}
+
 # For at most this many images, listing the tags of each image is shorter than listing all tags.
 _PER_IMAGE_LISTING_LIMIT = 10
+_MAX_ARCHITECTURES = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +58,7 @@ class ImageCatalog:
         self._names: dict[str, str] = {}
         self._changed: dict[str, float] = {}
         for uid, prefix in ({organization["uid"]: ""} if kind == "image" else self._chart_prefixes()).items():
-            for repo in paginate(session, "/registry/v2/repos", "repos", {"uidp.childrenOf": uid}):
+            for repo in paginate(session, "/registry/v2/repos", "repos", {"uidp.childrenOf": uid}, _REPO):
                 self._names[repo["uid"]] = prefix + repo["name"]
                 self._changed[repo["uid"]] = parse_timestamp(repo.get("updateTime"))
 
@@ -110,18 +118,26 @@ class ImageCatalog:
         """Return the digests of a tag with the epoch seconds of each change, oldest first. Empty if there is no history."""
         # Only v1 of the API has the history, so it may be removed.
         path = f"/registry/v1/tags/{quote(image['uid'])}/history"
-        items = (self._session.call("GET", path, absent=is_not_found) or {}).get("items") or []
+        history = self._session.call("GET", path, absent=is_not_found, shape=_HISTORY)
+        items = (history or {}).get("items") or []
         return sorted((parse_timestamp(item.get("updateTimestamp")), item["digest"]) for item in items)
 
     def size(self, image: Resource, platforms: t.Collection[str]) -> int:
         """Return the bytes of the layers and configurations of an image. platforms: os/architecture, or only "all"."""
         digest = f"/registry/v2/repos/{quote(_repo_uid(image))}/digests/{image['digest']}"
         if "all" in platforms:
-            architectures = self._session.call("GET", f"{digest}/architectures").get("architectures") or []
+            listed = self._session.call("GET", f"{digest}/architectures", shape={"architectures?": [str]})
+            architectures = listed.get("architectures") or []
+            Listing("architectures", self._session.base_url + digest, max_entries=_MAX_ARCHITECTURES).add(
+                len(architectures)
+            )
         else:
             architectures = sorted({platform.split("/")[1] for platform in platforms})
         sizes = [
-            self._session.call("GET", f"{digest}/size", query={"architecture": architecture}, absent=is_not_found) or {}
+            self._session.call(
+                "GET", f"{digest}/size", query={"architecture": architecture}, absent=is_not_found, shape=_SIZE
+            )
+            or {}
             for architecture in architectures
         ]
         return sum(int(size.get("size") or 0) for size in sizes)
@@ -145,7 +161,7 @@ class ImageCatalog:
                 yield from (tag for tag in self._list_tags({**parent, **changed}) if _matches(tag["name"], wildcards))
 
     def _list_tags(self, query: dict[str, str]) -> t.Iterator[Resource]:
-        return paginate(self._session, "/registry/v2/tags", "tags", {**query, "includeReferrers": "false"})
+        return paginate(self._session, "/registry/v2/tags", "tags", {**query, "includeReferrers": "false"}, _TAG)
 
     def _image(self, tag: Resource) -> Resource:
         name = self._names.get(_repo_uid(tag), "")

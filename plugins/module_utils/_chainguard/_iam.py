@@ -11,12 +11,27 @@ import typing as t
 from urllib.parse import quote
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._capabilities import capability_name
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import TIMESTAMP
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, is_not_found
+from ansible_collections.cgr.pull_through.plugins.module_utils._shape import WORD, Listing
 
 Resource = dict[str, t.Any]
 
 _PAGE_SIZE = 200
+_NAMED = {"uid": WORD, "name": str}
+_SHAPES = {
+    "groups": _NAMED,
+    "roles": {**_NAMED, "capabilities?": [str]},
+    "identities": {
+        **_NAMED,
+        "description?": str,
+        "createTime?": TIMESTAMP,
+        "staticKeys?": {"issuer?": str, "subject?": str, "issuerKeys?": str, "expirationTime?": TIMESTAMP},
+    },
+    "roleBindings": {"identity?": {"uid?": str}, "role?": {"name?": str}},
+}
+_CAPABILITIES = {"capabilities?": [{"group?": str, "capabilities?": [str]}]}
 _ORGANIZATION_UID = re.compile(r"[0-9a-f]{40}")
 _IDENTITY_UID = re.compile(r"[0-9a-f]{40}/[0-9a-f]{16}")
 
@@ -72,13 +87,15 @@ class Iam:
 
     def identity(self, uid: str) -> Resource | None:
         """Return an identity; None if it does not exist."""
-        identity: Resource | None = self._session.call("GET", _path("identities", uid), absent=is_not_found)
+        identity: Resource | None = self._session.call(
+            "GET", _path("identities", uid), absent=is_not_found, shape=_SHAPES["identities"]
+        )
         return identity
 
     def create_identity(self, organization: str, identity: Resource) -> Resource:
         """Create an identity and return it. Not retried: after an error with unknown effect, find it by its subject."""
         created: Resource = self._session.call(
-            "POST", _path("identities", organization), body=identity, idempotent=False
+            "POST", _path("identities", organization), body=identity, idempotent=False, shape=_SHAPES["identities"]
         )
         return created
 
@@ -113,7 +130,7 @@ class Iam:
 
     def granted_capabilities(self, organization: str) -> frozenset[str]:
         """Return the capabilities of the credentials in the organization. Empty if Chainguard does not report them."""
-        response = self._session.call("GET", "/auth/v1/ok")
+        response = self._session.call("GET", "/auth/v1/ok", shape=_CAPABILITIES)
         return frozenset(
             capability_name(capability)
             for grant in response.get("capabilities") or []
@@ -122,7 +139,7 @@ class Iam:
         )
 
     def _list(self, collection: str, query: Resource) -> t.Iterator[Resource]:
-        return paginate(self._session, f"/iam/v2/{collection}", collection, query)
+        return paginate(self._session, f"/iam/v2/{collection}", collection, query, _SHAPES[collection])
 
 
 def _path(collection: str, uid: str) -> str:
@@ -132,13 +149,17 @@ def _path(collection: str, uid: str) -> str:
     return f"/iam/v2/{collection}/{quote(uid, safe='/')}"
 
 
-def paginate(session: ApiSession, path: str, key: str, query: Resource) -> t.Iterator[Resource]:
-    """Yield the items of a listing, page by page. key: where the response has the list."""
+def paginate(session: ApiSession, path: str, key: str, query: Resource, shape: t.Any) -> t.Iterator[Resource]:
+    """Yield the items of a listing, page by page. key: where the response has the list. shape: of an item."""
+    listing = Listing(key, session.base_url + path)
     token = ""
     while True:
         page = {"pageSize": _PAGE_SIZE, **({"pageToken": token} if token else {})}
-        response = session.call("GET", path, query={**query, **page})
-        yield from response.get(key) or []
+        page_shape = {f"{key}?": [shape], "nextPageToken?": str}
+        response = session.call("GET", path, query={**query, **page}, shape=page_shape)
+        items = response.get(key) or []
         token = response.get("nextPageToken") or ""
+        listing.add(len(items), token)
+        yield from items
         if not token:
             return

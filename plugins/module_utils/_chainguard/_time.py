@@ -14,7 +14,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import In
 DAY = 86400.0
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z")
+# Empty for a time that is not set. Times of the year 9999 and later would exceed the limits of arithmetic.
+TIMESTAMP = re.compile(
+    r"(?:((?:19|2\d)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)(\.\d{1,12})?Z)?",
+    re.ASCII,
+)
 
 
 def parse_duration(text: str, option: str) -> int:
@@ -30,11 +34,12 @@ def parse_timestamp(text: str | None) -> float:
     """Return the epoch seconds of an RFC 3339 time in UTC; 0 for an empty text. Raises PullThroughError."""
     if not text:
         return 0.0
-    match = _TIMESTAMP.fullmatch(text)
-    if not match:
-        raise PullThroughError(f"Chainguard returned a time that cannot be read: {text!r}.")
-    # Python's parser does not accept fractions of nine digits.
-    return datetime.datetime.fromisoformat(f"{match[1]}+00:00").timestamp() + float(match[2] or 0)
+    match = TIMESTAMP.fullmatch(text)
+    try:
+        # Python's parser does not accept fractions of nine digits.
+        return datetime.datetime.fromisoformat(f"{match[1]}+00:00").timestamp() + float(match[2] or 0)  # type: ignore[index]
+    except (TypeError, ValueError):  # also February 31
+        raise PullThroughError(f"Chainguard returned a time that cannot be read: {text[:40]!r}.") from None
 
 
 def format_timestamp(epoch: float) -> str:

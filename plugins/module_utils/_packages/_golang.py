@@ -22,10 +22,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model 
     match_artifact,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._parsing import MAX_VERSIONS
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import (
-    JSON,
-    RepositoryClient,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import RepositoryClient
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._urls import ApiLayout
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import (
     newest,
@@ -67,7 +64,8 @@ class GoProxy(ApiLayout):
 
 def _latest(client: RepositoryClient, module: str, withheld: t.Collection[str]) -> str:
     """Return the version of a module without tags, whose list is empty."""
-    version = str(client.get_json(f"{client.base_url}/{quote(module)}/@latest", JSON).get("Version"))
+    latest = client.get_json(f"{client.base_url}/{quote(module)}/@latest", {"Version?": str})
+    version: str = latest.get("Version") or ""
     if not _VERSION.fullmatch(version) or not older_than([version], withheld):
         raise VersionNotFoundError(f"version of {module}", "")
     return version

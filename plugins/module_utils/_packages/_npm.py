@@ -11,6 +11,7 @@ import typing as t
 from urllib.parse import quote
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import redact_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
     MAX_FALLBACK_FILES,
     ArtifactSpec,
@@ -31,10 +32,13 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versio
     older_than,
     valid_versions,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._shape import WORD, validate_shape
 
 # The abbreviated document of a package is sufficient.
 _ACCEPT = f"application/vnd.npm.install-v1+json, {JSON};q=0.8"
 _VERSION = r"[0-9][A-Za-z0-9.+-]*"
+_PACKAGE = {"versions?": dict, "dist-tags?": {"latest?": str}}
+_MANIFEST = {"dist": {"tarball": WORD, "integrity?": str, "shasum?": str}}
 _WORD = r"[A-Za-z0-9~_-][A-Za-z0-9._~-]*"
 
 
@@ -53,15 +57,16 @@ class Npm(ApiLayout):
         """Return the release. Raises the exceptions of Ecosystem.find()."""
         # npm also encodes the slash after a scope.
         url = f"{client.base_url}/{quote(artifact.name, safe='@')}"
-        document = client.get_json(url, _ACCEPT)
+        document = client.get_json(url, _PACKAGE, _ACCEPT)
+        manifests, tags = document.get("versions") or {}, document.get("dist-tags") or {}
         try:
-            manifests, tags = document.get("versions") or {}, document.get("dist-tags") or {}
             versions = older_than(valid_versions(manifests, _VERSION), withheld)
             return _release(
                 client, artifact, {version: manifests[version] for version in versions}, {} if withheld else tags
             )
-        except (KeyError, TypeError, AttributeError, ValueError) as exc:
-            raise InvalidContentError("content", f"the document of the package is not valid ({exc}).", url=url) from exc
+        except ValueError as exc:
+            message = f"the document of the package is something else than documented: {exc}."
+            raise InvalidContentError("content", message, url=redact_url(url)) from exc
 
 
 def _release(
@@ -72,12 +77,15 @@ def _release(
         raise VersionNotFoundError(artifact.text, ", ".join(newest_first(versions)[:3]))
     others = [other for other in newest_first(versions) if other != version]
     file, *fallback_files = (
-        _file(client, artifact.name, each, versions[each]["dist"]) for each in (version, *others[:MAX_FALLBACK_FILES])
+        _file(client, artifact.name, each, versions[each]) for each in (version, *others[:MAX_FALLBACK_FILES])
     )
     return Release(version, (file,), tuple(fallback_files))
 
 
-def _file(client: RepositoryClient, name: str, version: str, dist: t.Mapping[str, t.Any]) -> RemoteFile:
+def _file(client: RepositoryClient, name: str, version: str, manifest: t.Mapping[str, t.Any]) -> RemoteFile:
+    # Only of the versions that are used, as a document can have thousands.
+    validate_shape(manifest, _MANIFEST, f"versions.{version}")
+    dist = manifest["dist"]
     url = client.rewrite_url(dist["tarball"])
     default_path = f"{name}/-/{name}-{version}.tgz"
     paths = (client.relative_path(url), default_path)

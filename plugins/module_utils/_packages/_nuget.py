@@ -32,8 +32,15 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versio
     older_than,
     valid_versions,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._shape import WORD, Listing
 
 _MAX_PAGES = 500
+_INDEX = {"resources": [{"@type": None, "@id": str}]}
+_LEAF = {
+    "catalogEntry": {"version": str, "packageHash?": str, "packageHashAlgorithm?": str},
+    "packageContent": WORD,
+}
+_PAGE = {"@id?": str, "items?": [_LEAF]}
 _VERSION = r"[0-9][A-Za-z0-9.+-]*"
 _FLAT = "PackageBaseAddress/"
 _REGISTRATION = "RegistrationsBaseUrl"
@@ -77,21 +84,20 @@ def _packages(client: RepositoryClient, name: str) -> dict[str, _Package]:
     try:
         resources = {
             str(resource["@type"]): str(resource["@id"]).rstrip("/")
-            for resource in client.get_json(client.base_url)["resources"]
+            for resource in client.get_json(client.base_url, _INDEX)["resources"]
         }
         if flat := _resource(resources, _FLAT):
             url = client.rewrite_url(f"{flat}/{name}")
-            versions = valid_versions(client.get_json(f"{url}/index.json")["versions"], _VERSION)
+            versions = valid_versions(client.get_json(f"{url}/index.json", {"versions": [str]})["versions"], _VERSION)
             return {
                 version: _Package(f"{url}/{version}/{name}.{version}.nupkg") for version in map(str.lower, versions)
             }
         if registration := _resource(resources, _REGISTRATION):
             packages = dict(_registered_packages(client, client.rewrite_url(f"{registration}/{name}/index.json")))
             return {version: packages[version] for version in valid_versions(packages, _VERSION)}
-    except (KeyError, TypeError, AttributeError, ValueError) as exc:
-        raise InvalidContentError(
-            "content", f"the feed is not valid ({exc}).", url=redact_url(client.base_url)
-        ) from exc
+    except ValueError as exc:
+        message = f"the feed is something else than documented: {exc}."
+        raise InvalidContentError("content", message, url=redact_url(client.base_url)) from exc
     raise InvalidContentError("content", "the feed has no resource for packages.", url=redact_url(client.base_url))
 
 
@@ -102,14 +108,17 @@ def _resource(resources: t.Mapping[str, str], kind: str) -> str:
 
 def _registered_packages(client: RepositoryClient, url: str) -> t.Iterator[tuple[str, _Package]]:
     """Yield the version and the package of each entry of a registration. Its pages can be separate documents."""
-    for number, page in enumerate(client.get_json(url)["items"]):
-        if number == _MAX_PAGES:
-            raise ValueError(f"it has more than {_MAX_PAGES} pages")
-        leaves = page["items"] if page.get("items") else client.get_json(client.rewrite_url(page["@id"]))["items"]
+    listing = Listing("versions", redact_url(url), max_pages=_MAX_PAGES)
+    for page in client.get_json(url, {"items": [_PAGE]})["items"]:
+        leaves = page.get("items")
+        if not leaves:
+            page_url = client.rewrite_url(page.get("@id") or "")
+            leaves = client.get_json(page_url, {"items": [_LEAF]})["items"]
+        listing.add(len(leaves), page.get("@id") or "")
         for leaf in leaves:
             entry = leaf["catalogEntry"]
-            version = str(entry["version"]).partition("+")[0].lower()
-            yield version, _Package(str(leaf["packageContent"]), _checksum(entry))
+            version = entry["version"].partition("+")[0].lower()
+            yield version, _Package(leaf["packageContent"], _checksum(entry))
 
 
 def _checksum(entry: t.Mapping[str, t.Any]) -> Checksum | None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import html
 import io
-import json
 import re
 import typing as t
 import zlib
@@ -23,8 +22,6 @@ MAX_APK_INDEX_SIZE = 64 * MIB
 MAX_UNPACKED_SIZE = 512 * MIB
 MAX_VERSIONS = 100_000
 
-_MAX_JSON_VALUES = 2_000_000
-_MAX_DIGITS = 100
 _MAX_XML_ELEMENTS = 4 * MAX_VERSIONS
 _MAX_XML_ATTRIBUTES = 1_000_000
 _MAX_NESTING = 100
@@ -40,27 +37,6 @@ _LINK = re.compile(r"<a(?=\s)", re.IGNORECASE)
 # The alternatives begin with different characters, so the pattern takes linear time.
 _TAG_END = re.compile(r"""(?:[^<>"']|"[^"]*"|'[^']*')*>""")
 _ATTRIBUTE = re.compile(r"""([^\s=<>"'/]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s<>"']+)))?""")
-
-
-def parse_json(body: bytes) -> t.Any:
-    """Return the value of a JSON document."""
-    # A dense document needs many times its size as Python objects.
-    if sum(body.count(separator) for separator in (b",", b"[", b"{")) > _MAX_JSON_VALUES:
-        raise ValueError(f"it has more than {_MAX_JSON_VALUES} values")
-    try:
-        return json.loads(body, parse_int=_parse_int, parse_constant=_reject_constant)
-    except RecursionError as exc:
-        raise ValueError("it is nested too deeply") from exc
-
-
-def _parse_int(digits: str) -> int:
-    if len(digits) > _MAX_DIGITS:
-        raise ValueError(f"it has a number with more than {_MAX_DIGITS} digits")
-    return int(digits)
-
-
-def _reject_constant(name: str) -> t.NoReturn:
-    raise ValueError(f"it has the number {name}")
 
 
 class _BoundedBuilder(ElementTree.TreeBuilder):

@@ -27,14 +27,16 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import ContentProblem, InvalidContentError
 from ansible_collections.cgr.pull_through.plugins.module_utils._html import is_html
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import StreamedResponse, Transport, redact_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_document import parse_json
 from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin, redirect_error
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
     Checksum,
     DownloadedFile,
     RemoteFile,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._parsing import MAX_DOCUMENT_SIZE, parse_json
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._parsing import MAX_DOCUMENT_SIZE
 from ansible_collections.cgr.pull_through.plugins.module_utils._retry import retry_download
+from ansible_collections.cgr.pull_through.plugins.module_utils._shape import ShapeError, validate_shape
 from ansible_collections.cgr.pull_through.plugins.module_utils._transfer_stats import TransferStats
 
 JSON = "application/json"
@@ -138,15 +140,17 @@ class RepositoryClient:
         """
         return self._call_with_retry(lambda: self._read_document(url, accept, allow_html, limit))
 
-    def get_json(self, url: str, accept: str = JSON) -> dict[str, t.Any]:
-        """Return a JSON object. Raises the same exceptions as get_document()."""
+    def get_json(self, url: str, shape: t.Any, accept: str = JSON) -> dict[str, t.Any]:
+        """Return a JSON object. shape: see _shape.py. Raises the same exceptions as get_document()."""
         document = self.get_document(url, accept)
         try:
-            content = parse_json(document.body)
+            content: dict[str, t.Any] = parse_json(document.body)
         except ValueError as exc:
             raise document.error(f"the index is not a valid JSON document ({exc}).") from exc
-        if not isinstance(content, dict):
-            raise document.error("the index is not a JSON object.")
+        try:
+            validate_shape(content, shape)
+        except ShapeError as exc:
+            raise document.error(f"the index is something else than documented: {exc}.") from exc
         return content
 
     def get_document_or_none(self, url: str, accept: str, *, limit: int = MAX_DOCUMENT_SIZE) -> Document | None:
@@ -180,14 +184,11 @@ class RepositoryClient:
 
     def _read_document(self, url: str, accept: str, allow_html: bool, limit: int) -> Document:
         response, final_url = self._get(url, accept)
-        body = response.read(limit + 1)
+        body = response.read(limit)
         self.stats.add(received=len(body))
         if not allow_html:
             self._reject_html(response, body, final_url)
-        document = Document(body, final_url)
-        if len(body) > limit:
-            raise document.error(f"the document has more than {limit >> 10} KiB.")
-        return document
+        return Document(body, final_url)
 
     def _read_file(self, file: RemoteFile) -> DownloadedFile:
         response, final_url = self._get(file.url, _ANY_FILE)

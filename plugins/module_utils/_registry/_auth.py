@@ -15,11 +15,19 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._download import DownloadClient
-from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import MAX_ERROR_SIZE, DownloadError
+from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import MAX_ERROR_SIZE, redact_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_document import parse_json
 from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin, redirect_error
+from ansible_collections.cgr.pull_through.plugins.module_utils._shape import TOKEN, validate_shape
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import remember_secret
 
+CREDENTIALS_WITHHELD = "CREDENTIALS_WITHHELD"
+_TOKEN = {"token?": TOKEN, "access_token?": TOKEN, "expires_in?": (int, float)}
+_MAX_REALM = 200
+_MAX_HEADER = 8192
 _MIN_TOKEN_LIFETIME = 60.0
+_MAX_TOKEN_LIFETIME = 86400.0
 _REFRESH_FRACTION = 0.8
 
 _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*(?=\s*(?:,|$))")
@@ -41,6 +49,7 @@ def parse_challenges(header: str) -> list[Challenge]:
 
     Quoted parameters can contain commas and escapes. The list ends before text that is not valid.
     """
+    header = header[:_MAX_HEADER]
     challenges: list[Challenge] = []
     position = 0
     while scheme := _SCHEME.match(header, position):
@@ -70,6 +79,7 @@ class Authorizer:
 
     Each repository has its own, because cgr.dev rejects a token of another repository with 403. Threads that need the
     same authorization wait for one token request.
+    token_service_hosts: other hosts that get the credentials if the registry names them as its token service.
     """
 
     def __init__(
@@ -78,8 +88,11 @@ class Authorizer:
         credentials: Credentials,
         client: DownloadClient,
         *,
+        token_service_hosts: t.Collection[str] = (),
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
+        self._token_service_hosts = token_service_hosts
+        self._withheld_from = ""
         self._ping_url = f"{base_url}/v2/"
         self._credentials = credentials
         self._client = client
@@ -117,6 +130,13 @@ class Authorizer:
             authorization = self._authenticate(name, _select_challenge(header))
         return "" if authorization == rejected else authorization
 
+    def denied_error(self, status: int, url: str) -> DownloadError | None:
+        """Return the error for a denied request if the token service did not get the credentials; else None."""
+        if not self._withheld_from:
+            return None
+        message = f"the token service is on {self._withheld_from}, another host, which did not get the credentials"
+        return DownloadError(status, message, url=url, headers={}, code=CREDENTIALS_WITHHELD)
+
     def _lock(self, name: str) -> threading.Lock:
         return self._locks.setdefault(name, threading.Lock())
 
@@ -124,7 +144,7 @@ class Authorizer:
         with self._ping_lock:
             if not self._is_pinged:
                 response, url = self._client.get(self._ping_url, accept="application/json")
-                response.read(MAX_ERROR_SIZE)
+                response.read_start(MAX_ERROR_SIZE)
                 if response.status == 401 and Origin.from_url(url) == self._client.origin:
                     self._ping_challenge = _select_challenge(response.headers.get("WWW-Authenticate", ""))
                 self._is_pinged = True
@@ -147,8 +167,9 @@ class Authorizer:
         """Return a token and its lifetime in seconds. Uses GET, because Artifactory rejects POST with 401."""
         realm = challenge.parameters["realm"]
         if error := redirect_error(self._client.origin, realm):
-            message = f"a challenge with the token service {realm.partition('?')[0]}: {error}"
-            raise DownloadError(401, message, url=self._ping_url, headers={})
+            message = f"a challenge with the token service {redact_url(realm)[:_MAX_REALM]}: {error}"
+            hint = _realm_hint(self._client.origin, realm)
+            raise DownloadError(401, message, url=self._ping_url, headers={}, hint=hint)
         parts = urlsplit(realm)
         # Artifactory's scope does not have the repository key, so the scope of the challenge takes precedence.
         query = {
@@ -158,15 +179,44 @@ class Authorizer:
         if "service" in challenge.parameters:
             query["service"] = challenge.parameters["service"]
         url = parts._replace(query=urlencode(query)).geturl()
-        body = self._client.get_token(url, authorization=self._credentials.basic)
+        body = self._client.get_token(url, authorization=self._realm_authorization(realm))
         try:
             document = parse_json(body)
-            token = document.get("token") or document["access_token"]
-            lifetime = float(document.get("expires_in") or _MIN_TOKEN_LIFETIME)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            message = "the token service's response has no token"
-            raise DownloadError(200, message, url=url, headers={}) from None
-        return str(token), max(lifetime, _MIN_TOKEN_LIFETIME)
+            validate_shape(document, _TOKEN)
+        except ValueError as exc:
+            message = f"the token service returned something else than documented: {exc}"
+            raise DownloadError(200, message, url=url, headers={}, by_token_service=True) from None
+        token = str(document.get("token") or document.get("access_token") or "")
+        if not token:
+            message = "the token service accepted the request, but returned no token"
+            raise DownloadError(200, message, url=url, headers={}, by_token_service=True)
+        remember_secret(token)
+        lifetime = min(float(document.get("expires_in") or 0), _MAX_TOKEN_LIFETIME)
+        return token, max(lifetime, _MIN_TOKEN_LIFETIME)
+
+    def _realm_authorization(self, realm: str) -> str:
+        """Return the credentials for a token service; empty for one on another host that the user did not name."""
+        origin = Origin.from_url(realm)
+        names = {origin.host, f"{origin.host}:{origin.port}"}
+        if origin == self._client.origin or not names.isdisjoint(self._token_service_hosts):
+            return self._credentials.basic
+        if not self._credentials.is_anonymous:
+            self._withheld_from = urlsplit(realm).netloc.rpartition("@")[2]
+        return ""
+
+
+def _realm_hint(registry: Origin, realm: str) -> str:
+    """Return how to fix a realm that cannot be used."""
+    try:
+        target = Origin.from_url(realm)
+    except ValueError:
+        return ""
+    if (registry.scheme, target.scheme) == ("https", "http") and target.host == registry.host:
+        return (
+            "A proxy ends TLS, and the registry does not know that clients use https. Let the proxy send "
+            "X-Forwarded-Proto, or set the URL of the registry (in Artifactory, the Custom Base URL)."
+        )
+    return "Set the public URL of the registry in its configuration (in Artifactory, the Custom Base URL)."
 
 
 def _select_challenge(header: str) -> Challenge | None:

@@ -13,7 +13,7 @@ import typing as t
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Stage
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InternalError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import LimitExceededError, Limits
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._checkpoint import Checkpoint, CheckpointEntry
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
@@ -100,11 +100,12 @@ class BlobQueue:
         try:
             self._limits.reserve(blob.descriptor.size)
             blob.registry.download_blob(blob.name, blob.descriptor)
-        except PullThroughError as exc:
-            error = exc
-        else:
             for entry in blob.entries():
                 self._checkpoint.add(entry)
+        except PullThroughError as exc:
+            error = exc
+        except Exception as exc:  # pylint: disable=broad-exception-caught  # the other images have their results
+            error = InternalError(exc)
         with self._lock:
             self._done += 1
             self._bytes += blob.descriptor.size if error is None else 0

@@ -16,13 +16,15 @@ from urllib.parse import urlsplit
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import CircuitBreaker
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._download import DownloadClient
-from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import (
-    MAX_ERROR_SIZE,
-    parse_error_response,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import parse_error_response
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import ContentProblem, InvalidContentError
 from ansible_collections.cgr.pull_through.plugins.module_utils._html import is_html
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import StreamedResponse, Transport, redact_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import (
+    MAX_ERROR_SIZE,
+    StreamedResponse,
+    Transport,
+    redact_url,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_document import parse_json
 from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import Limits
@@ -30,6 +32,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth i
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import (
     ACCEPT,
     OCI_INDEX,
+    PLATFORM,
     Descriptor,
     Manifest,
     parse_manifest,
@@ -40,10 +43,12 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._refere
     is_digest,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._retry import retry_download
+from ansible_collections.cgr.pull_through.plugins.module_utils._shape import NUMBER, Listing, has_shape
 from ansible_collections.cgr.pull_through.plugins.module_utils._transfer_stats import TransferStats
 
 _MAX_MANIFEST_SIZE = 4 << 20
 _MAX_PAGES = 20
+_MAX_REFERRERS = 10_000
 # How registries and proxies respond to requests for an API that they do not have.
 _MISSING_API_STATUSES = (400, 403, 404, 405, 406, 501)
 _MAX_LINK = 8192
@@ -55,6 +60,7 @@ class Registry:
     """A registry at the URL that container clients use, which has no path. Thread-safe.
 
     breaker: shared by all clients with the same server and credentials. limits: shared by the whole run.
+    token_service_hosts: see Authorizer.
     """
 
     def __init__(
@@ -65,6 +71,7 @@ class Registry:
         transport: Transport,
         breaker: CircuitBreaker | None = None,
         limits: Limits | None = None,
+        token_service_hosts: t.Collection[str] = (),
         sleep: t.Callable[[float], None] = time.sleep,
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
@@ -75,8 +82,10 @@ class Registry:
         self.stats = TransferStats()
         self._limits = limits or Limits()
         self._client = DownloadClient(base_url, transport, self.stats, self._limits)
-        self._clock = clock
-        self._authorizer = Authorizer(base_url, credentials, self._client, clock=clock)
+        self._create_authorizer = functools.partial(
+            Authorizer, base_url, credentials, self._client, token_service_hosts=token_service_hosts, clock=clock
+        )
+        self._authorizer = self._create_authorizer()
         self._breaker = breaker or CircuitBreaker(credentials)
         self._sleep = sleep
 
@@ -87,7 +96,7 @@ class Registry:
 
     def reset(self) -> None:
         """Drop tokens and counted failures, so that the next request logs in again."""
-        self._authorizer = Authorizer(self.base_url, self.credentials, self._client, clock=self._clock)
+        self._authorizer = self._create_authorizer()
         self._breaker.reset()
 
     def get_manifest(self, name: str, reference: str, expected: Descriptor | None = None) -> Manifest:
@@ -108,19 +117,18 @@ class Registry:
         Raises the same exceptions as get_manifest().
         """
         referrers: list[Descriptor] = []
-        query, queries = "", {""}
-        for _page in range(_MAX_PAGES):
+        url = self._url(name, "referrers", digest)
+        listing = Listing("referrers", url, max_pages=_MAX_PAGES, max_entries=_MAX_REFERRERS)
+        query = ""
+        while True:
             page = self._call_with_retry(functools.partial(self._read_referrers, name, digest, query))
             if page is None:
                 return None
             referrers += page[0].entries
             query = page[1]
+            listing.add(len(page[0].entries), query)
             if not query:
                 return referrers
-            if query in queries:
-                raise self._endless_list(name, digest, "the list of referrers repeats a page.")
-            queries.add(query)
-        raise self._endless_list(name, digest, f"the list of referrers has more than {_MAX_PAGES} pages.")
 
     def download_blob(self, name: str, blob: Descriptor) -> None:
         """Download and verify a blob, and discard it. Raises the same exceptions as get_manifest()."""
@@ -136,13 +144,14 @@ class Registry:
             document = parse_json(body)
         except ValueError:
             document = None
-        return document if isinstance(document, dict) else {}
-
-    def _endless_list(self, name: str, digest: str, message: str) -> InvalidContentError:
-        return InvalidContentError("content", message, url=self._url(name, "referrers", digest))
+        return document if has_shape(document, PLATFORM) else {}
 
     def _call_with_retry(self, work: t.Callable[[], Result]) -> Result:
-        return self._breaker.run(lambda: retry_download(work, self._sleep))
+        return self._breaker.run(lambda: retry_download(work, self._wait))
+
+    def _wait(self, seconds: float) -> None:
+        """Wait before a retry, but not longer than the run may take."""
+        self._sleep(self._limits.shorten(seconds))
 
     def _url(self, name: str, kind: str, reference: str) -> str:
         return f"{self.base_url}/v2/{name}/{kind}/{reference}"
@@ -155,13 +164,16 @@ class Registry:
             header = response.headers.get("WWW-Authenticate", "")
             refreshed = self._authorizer.refresh(name, header, rejected=authorization)
             if refreshed:
-                response.read(MAX_ERROR_SIZE)  # only then the connection can be reused
+                response.read_start(MAX_ERROR_SIZE)  # only then the connection can be reused
                 response, final_url = self._client.get(url, accept=accept, authorization=refreshed, method=method)
         return response, final_url
 
     def _get(self, name: str, kind: str, reference: str, accept: str) -> tuple[StreamedResponse, str]:
         """Return a response with status 200, and its URL after redirects."""
         response, final_url = self._send(name, self._url(name, kind, reference), accept)
+        if response.status in (401, 403) and (error := self._authorizer.denied_error(response.status, final_url)):
+            response.close()
+            raise error
         if response.status != 200:
             raise parse_error_response(response, final_url)
         return response, final_url
@@ -172,13 +184,13 @@ class Registry:
         An error response without a body has no message, so the caller sends GET then.
         """
         response, _final_url = self._send(name, self._url(name, "manifests", reference), ACCEPT, "HEAD")
-        response.read(MAX_ERROR_SIZE)  # only then the connection can be reused
+        response.read_start(MAX_ERROR_SIZE)  # only then the connection can be reused
         digest, size = response.headers.get("Docker-Content-Digest", ""), response.headers.get("Content-Length", "")
         # A digest that differs from the requested one is not verified, as there is no content.
         if response.status != 200 or not is_digest(digest) or (is_digest(reference) and digest != reference):
             return None
         media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
-        return Manifest(digest, int(size) if size.isdigit() else 0, media_type)
+        return Manifest(digest, int(size) if NUMBER.fullmatch(size) else 0, media_type)
 
     def _read_referrers(self, name: str, digest: str, query: str) -> tuple[Manifest, str] | None:
         """Return a page of the referrers and the query of the next page; None if the API is missing."""
@@ -198,13 +210,10 @@ class Registry:
     def _read_manifest(self, name: str, reference: str, expected: Descriptor | None) -> Manifest:
         response, final_url = self._get(name, "manifests", reference, ACCEPT)
         url = redact_url(final_url)
-        body = response.read(_MAX_MANIFEST_SIZE + 1)
+        body = response.read(_MAX_MANIFEST_SIZE)
         self.stats.add(received=len(body))
         if is_html(response.headers, body[:80].decode("utf-8", "replace")):
             raise InvalidContentError("html", "the response is an HTML page instead of a manifest.", url=url)
-        if len(body) > _MAX_MANIFEST_SIZE:
-            message = f"the manifest is larger than {_MAX_MANIFEST_SIZE >> 20} MiB."
-            raise InvalidContentError("content", message, url=url)
         if expected is not None and len(body) != expected.size:
             message = f"the manifest has {len(body)} bytes instead of {expected.size}."
             raise InvalidContentError("size", message, url=url)

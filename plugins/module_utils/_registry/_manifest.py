@@ -15,6 +15,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import In
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_document import parse_json
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import Platform
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import digest_of, is_digest
+from ansible_collections.cgr.pull_through.plugins.module_utils._shape import validate_shape
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -25,6 +26,25 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 # Artifactory's blocking of MIME types.
 ACCEPT = ", ".join((OCI_INDEX, DOCKER_INDEX, OCI_MANIFEST, DOCKER_MANIFEST))
 
+_MAX_TYPE = 100
+_MAX_SIZE = 1 << 62
+PLATFORM = dict.fromkeys(("os?", "architecture?", "variant?", "os.version?"), str)
+_DESCRIPTOR = {
+    "mediaType?": str,
+    "digest": str,
+    "size": int,
+    "data?": str,
+    "artifactType?": str,
+    "annotations?": {"*": str},
+    "platform?": PLATFORM,
+}
+_DOCUMENT = {
+    "mediaType?": str,
+    "artifactType?": str,
+    "manifests?": [_DESCRIPTOR],
+    "config?": _DESCRIPTOR,
+    "layers?": [_DESCRIPTOR],
+}
 _INDEXES = (OCI_INDEX, DOCKER_INDEX)
 _IMAGE_CONFIGS = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
 
@@ -95,19 +115,22 @@ def parse_manifest(body: bytes, content_type: str, *, digest: str, url: str) -> 
         )
     try:
         return _parse(document, content_type.partition(";")[0].strip(), digest, len(body))
-    except (AttributeError, KeyError, TypeError, ValueError) as exc:
-        raise InvalidContentError("content", f"the manifest is not valid ({exc}).", url=url) from exc
+    except ValueError as exc:
+        raise InvalidContentError("content", f"the manifest is not valid: {exc}.", url=url) from exc
 
 
 def _parse(document: dict[str, t.Any], content_type: str, digest: str, size: int) -> Manifest:
+    validate_shape(document, _DOCUMENT)
     is_index = "manifests" in document
     supported = ACCEPT.split(", ")
     media_types = [media_type for media_type in (document.get("mediaType"), content_type) if media_type in supported]
     if not media_types and not is_index and "layers" not in document:
-        raise ValueError(f"unsupported media type: {document.get('mediaType') or content_type}")
+        raise ValueError(f"unsupported media type {(document.get('mediaType') or content_type)[:_MAX_TYPE]!r}")
     media_type = media_types[0] if media_types else (OCI_INDEX if is_index else OCI_MANIFEST)
     if media_type in _INDEXES:
+        validate_shape(document, {"manifests": list})
         return Manifest(digest, size, media_type, entries=tuple(map(_descriptor, document["manifests"])))
+    validate_shape(document, {"config": dict, "layers": list})
     config, layers = _descriptor(document["config"]), tuple(map(_descriptor, document["layers"]))
     artifact_type = "" if config.is_image_config else str(document.get("artifactType") or config.media_type)
     return Manifest(digest, size, media_type, config=config, layers=layers, artifact_type=artifact_type)
@@ -116,13 +139,13 @@ def _parse(document: dict[str, t.Any], content_type: str, digest: str, size: int
 def _descriptor(document: dict[str, t.Any]) -> Descriptor:
     digest, size = document["digest"], document["size"]
     if not is_digest(digest):
-        raise ValueError(f"unsupported digest: {digest[:20]!r}")
-    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
-        raise ValueError(f"size {size!r}")
+        raise ValueError(f"unsupported digest {digest[:20]!r}")
+    if not 0 <= size <= _MAX_SIZE:
+        raise ValueError("a size is not valid")
     if document.get("data"):
         _validate_data(document["data"], digest, size)
     platform = Platform.from_document(document["platform"]) if document.get("platform") else None
-    return Descriptor(document.get("mediaType", ""), digest, size, platform, _is_runnable(document, platform))
+    return Descriptor(document.get("mediaType") or "", digest, size, platform, _is_runnable(document, platform))
 
 
 def _validate_data(data: str, digest: str, size: int) -> None:

@@ -20,6 +20,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._result
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._work_queue import SingleFlight
 
 _MAX_INDEX_DEPTH = 4
+_MAX_INDEX_ENTRIES = 10_000
 
 _Endpoint = tuple[str, Credentials]
 
@@ -125,18 +126,24 @@ class ManifestReader:
     ) -> list[Descriptor]:
         """Return the entries of an index. A nested index is replaced by its entries."""
         if depth > _MAX_INDEX_DEPTH:
-            url = f"{result.registry.base_url}/v2/{result.name}/manifests/{index.digest}"
-            raise InvalidContentError("content", f"indexes are nested more than {_MAX_INDEX_DEPTH} deep.", url=url)
+            raise self._bound_error(result, index, f"indexes are nested more than {_MAX_INDEX_DEPTH} deep.")
         children: list[Descriptor] = []
         for entry in index.entries:
             if entry.digest in seen:
                 continue
             seen.add(entry.digest)
+            if len(seen) > _MAX_INDEX_ENTRIES:
+                raise self._bound_error(result, index, f"the index has more than {_MAX_INDEX_ENTRIES} entries.")
             if entry.is_index:
                 children += self._read_children(result, self.read(result, entry.digest, entry), seen, depth + 1)
             else:
                 children.append(entry)
         return children
+
+    @staticmethod
+    def _bound_error(result: ImagePullResult, index: Manifest, message: str) -> InvalidContentError:
+        url = f"{result.registry.base_url}/v2/{result.name}/manifests/{index.digest}"
+        return InvalidContentError("content", message, url=url)
 
 
 def all_blobs(manifests: t.Iterable[Manifest]) -> tuple[Descriptor, ...]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
@@ -26,6 +27,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._refere
     validate_name,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._result import ImagePullJob, Settings
+
+_HOST = re.compile(r"[\w.-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 
 Connect = t.Callable[[str, Credentials], Registry]
 
@@ -52,6 +55,16 @@ def build_limits(params: Params) -> Limits:
         if value is not None and value <= 0:
             raise InputError(f"{name} is {value:g}.", hint="Set it to more than 0, or omit it for no limit.")
     return Limits(**limits)
+
+
+def parse_token_service_hosts(params: Params) -> frozenset[str]:
+    """Return the hosts in lower case, each with an optional port. Raises InputError."""
+    for host in params["token_service_hosts"]:
+        if not _HOST.fullmatch(host):
+            raise InputError(
+                f"token_service_hosts has {host!r}, which is not a host.", hint="Write it as host or host:port."
+            )
+    return frozenset(map(str.lower, params["token_service_hosts"]))
 
 
 def registry_url(params: Params) -> str:

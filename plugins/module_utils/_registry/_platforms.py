@@ -52,8 +52,8 @@ class Platform:
     @classmethod
     def from_document(cls, document: t.Mapping[str, t.Any]) -> Platform:
         """Return the platform in an entry of an index, or in the configuration of an image."""
-        architecture, variant = _normalize(str(document.get("architecture", "")), str(document.get("variant") or ""))
-        return cls(str(document.get("os", "")), architecture, variant, str(document.get("os.version") or ""))
+        architecture, variant = _normalize(str(document.get("architecture") or ""), str(document.get("variant") or ""))
+        return cls(str(document.get("os") or ""), architecture, variant, str(document.get("os.version") or ""))
 
     def __str__(self) -> str:
         system = f"{self.os}({self.os_version})" if self.os_version else self.os

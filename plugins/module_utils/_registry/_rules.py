@@ -40,6 +40,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import
     upstream_has_status,
     with_config,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import CREDENTIALS_WITHHELD
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -121,6 +122,12 @@ RULES: tuple[Rule[ImageEvidence], ...] = (
         "Check for a proxy that modifies the request, and compare the clocks: signed links expire after minutes",
     ),
     *CONNECTION_RULES,
+    Rule(
+        "credentials_withheld",
+        lambda e: e.failure.code == CREDENTIALS_WITHHELD,
+        "{e.host} requires credentials (status {failure.status}), but {failure.response_message}",
+        "If that host is the token service of {e.host}, add it to token_service_hosts",
+    ),
     # Responses that are not from a registry.
     Rule(
         "redirect_rejected",

@@ -17,7 +17,6 @@ import pytest
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages import _parsing
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._parsing import (
     open_tar_member,
-    parse_json,
     parse_links,
     parse_xml,
 )
@@ -33,29 +32,6 @@ def tar(*files, form=tarfile.USTAR_FORMAT):
             member.size = len(body)
             archive.addfile(member, io.BytesIO(body))
     return buffer.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (b"[" * 100_000, "nested too deeply"),
-        (b'{"a":' * 100_000, "nested too deeply"),
-        (b"[" + b"[]," * 1_000_000 + b"[]]", "more than 2000000 values"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "more than 100 digits"),
-        (b'{"a": NaN}', "the number NaN"),
-        (b'{"a": -Infinity}', "the number -Infinity"),
-        (b'{"a": 1', "delimiter"),
-        (b"\xff\xfe\xfd", "codec"),
-        (b"", "Expecting value"),
-    ],
-)
-def test_invalid_json(body, message):
-    with pytest.raises(ValueError, match=message):
-        parse_json(body)
-
-
-def test_valid_json():
-    assert parse_json(b'{"a": [1, 1.5, null, "x,[{"]}') == {"a": [1, 1.5, None, "x,[{"]}
 
 
 @pytest.mark.parametrize(

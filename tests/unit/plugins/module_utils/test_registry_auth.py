@@ -256,9 +256,9 @@ def test_local_registry_may_have_a_token_service_on_another_host():
     [
         (ScriptedResponse(401, {"errors": [{"status": 401, "message": "Bad Credentials"}]}), 401, "Bad Credentials"),
         (ScriptedResponse(403, {"errors": [{"code": "FORBIDDEN", "message": "Forbidden"}]}), 403, "Forbidden"),
-        (ScriptedResponse(200, {"tokens": []}), 200, "has no token"),
-        (ScriptedResponse(200, "[]"), 200, "has no token"),
-        (ScriptedResponse(200, {"token": "x", "expires_in": "soon"}), 200, "has no token"),
+        (ScriptedResponse(200, {"tokens": []}), 200, "returned no token"),
+        (ScriptedResponse(200, "[]"), 200, "a list instead of an object"),
+        (ScriptedResponse(200, {"token": "x", "expires_in": "soon"}), 200, "field expires_in"),
     ],
 )
 def test_token_service_errors(play, status, response_message):

@@ -180,7 +180,7 @@ def test_manifest_with_another_size_than_its_descriptor():
 
 def test_huge_manifest_is_not_read_completely():
     registry, _transport, _pauses = open_registry(registry_with_manifest(ScriptedResponse(200, b" " * (5 << 20))))
-    with pytest.raises(InvalidContentError, match="larger than 4 MiB"):
+    with pytest.raises(InvalidContentError, match="more than 4 MiB"):
         registry.get_manifest("a/b", "1")
 
 

@@ -98,6 +98,7 @@ CASES = [
     ("unreachable", evidence(failure("no_response", "The connection was closed."), stage="blob")),
     ("unreachable", evidence(failure("no_response", "The connection was closed."), stage="from_upstream")),
     ("blob_host_denied", evidence(response(403, "<?xml?><Code>AccessDenied</Code>", host=STORAGE), stage="blob")),
+    ("credentials_withheld", evidence(response(401, "another host", code="CREDENTIALS_WITHHELD"))),
     ("redirect_rejected", evidence(response(302, "a redirect to http://elsewhere: it is not encrypted"))),
     ("redirect_rejected", evidence(response(302, "a redirect to http://elsewhere"), stage="pinned")),
     ("html_from_upstream", evidence(failure("html"), config={"blockMismatchingMimeTypes": False})),

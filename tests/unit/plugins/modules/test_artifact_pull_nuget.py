@@ -105,7 +105,7 @@ def test_a_version_that_does_not_exist(servers, pull):
 @pytest.mark.parametrize(
     ("index", "message"),
     [
-        ("{}", "the feed is not valid"),
+        ("{}", "field resources is missing"),
         (feed(), "has no resource for packages"),
         (feed(RegistrationsBaseUrl="no"), "bypasses Artifactory"),
         (feed(**{"PackageBaseAddress/3.0.0": "https://api.nuget.example.org/flat"}), "bypasses Artifactory"),

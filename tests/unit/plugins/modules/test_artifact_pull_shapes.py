@@ -76,14 +76,14 @@ def test_no_shape_of_a_document_is_a_traceback(run_module, package_type, documen
 @pytest.mark.parametrize(
     ("package_type", "path", "artifact", "body", "message"),
     [
-        ("npm", f"{PATHS['npm']}/lab", "lab", b" " * ((32 << 20) + 1), "more than 32768 KiB"),
+        ("npm", f"{PATHS['npm']}/lab", "lab", b" " * ((32 << 20) + 1), "more than 32 MiB"),
         ("npm", f"{PATHS['npm']}/lab", "lab", b'{"a":' * 100_000, "nested too deeply"),
-        ("npm", f"{PATHS['npm']}/lab", "lab", b"[]", "not a JSON object"),
+        ("npm", f"{PATHS['npm']}/lab", "lab", b"[]", "a list instead of an object"),
         ("go", f"/artifactory/api/go/{KEY}/lab.example/a/@v/list", "lab.example/a", b"v1.0.0\n" * 100_001, "versions"),
         ("maven", f"/artifactory/{KEY}/a/b/maven-metadata.xml", "a:b", b"<!DOCTYPE m><metadata/>", "document type"),
         ("pypi", f"/artifactory/api/pypi/{KEY}/simple/lab/", "lab", b"<a href='x", "a link that is not complete"),
         ("alpine", f"/artifactory/{KEY}/x86_64/APKINDEX.tar.gz", "lab", b"xxxx", "not a valid gzip file"),
-        ("alpine", f"/artifactory/{KEY}/x86_64/APKINDEX.tar.gz", "lab", b"x" * ((64 << 20) + 1), "more than 65536 KiB"),
+        ("alpine", f"/artifactory/{KEY}/x86_64/APKINDEX.tar.gz", "lab", b"x" * ((64 << 20) + 1), "more than 64 MiB"),
     ],
 )
 def test_a_bound_is_an_error_with_the_url(run_module, package_type, path, artifact, body, message):

@@ -272,8 +272,10 @@ def test_a_name_that_is_not_stored_is_an_error(run_module):
 @pytest.mark.parametrize(
     ("plays", "changes", "message"),
     [
-        pytest.param([ScriptedResponse(200, {"version": "dev"})], {}, "invalid version: 'dev'", id="version"),
-        pytest.param([ScriptedResponse(200, [])], {}, "invalid version", id="no-version"),
+        pytest.param(
+            [ScriptedResponse(200, {"version": "dev"})], {}, "field version has a text that is not valid", id="version"
+        ),
+        pytest.param([ScriptedResponse(200, [])], {}, "it is a list instead of an object", id="no-version"),
         pytest.param([NEW, FORBIDDEN], {}, "token of an administrator", id="no-administrator"),
         pytest.param([NEW, ABSENT], {"repositories": None}, "creating one needs repositories", id="nothing-to-create"),
         pytest.param(
@@ -519,7 +521,12 @@ def test_only_names_that_are_added_are_checked(run_module):
 
 def test_the_access_api_requires_an_access_token(run_module):
     rejected = ScriptedResponse(401, {"errors": [{"code": "UNAUTHORIZED", "message": "HTTP 401 Unauthorized"}]})
-    options = {**OPTIONS, "artifactory_access_token": None, "artifactory_username": "a", "artifactory_password": "b"}
+    options = {
+        **OPTIONS,
+        "artifactory_access_token": None,
+        "artifactory_username": "a",
+        "artifactory_password": "pass-phrase",
+    }
     result = run_module(module, ScriptedTransport(NEW, rejected), **options)
     assert result["error"]["status"] == 401
     assert "The Access API manages permissions, and requires the access token" in result["msg"]

@@ -388,7 +388,7 @@ def test_reports_the_missing_capability_to_revoke(run_module):
         ({"renew_before": "720h"}, "must be less than ttl"),
         ({"name": "Pull"}, "name is not valid"),
         ({"consumer": "a\nb"}, "consumer"),
-        ({"chainguard_api_token": "x"}, "not a JSON Web Token"),
+        ({"chainguard_api_token": "not-one"}, "not a JSON Web Token"),
         ({"chainguard_api_token": f"x.{encoded({'aud': 'https://issuer.enforce.dev'})}.y"}, "password of a pull token"),
         ({"chainguard_api_token": None, "chainctl": "/nowhere/chainctl"}, "no credentials for Chainguard"),
         ({"chainguard_api_token": None, "chainguard_identity": OLD}, "needs its OIDC token"),
