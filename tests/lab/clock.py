@@ -44,7 +44,7 @@ class Clock:
                 self._is_free.set()
 
     async def advance_when_free(self, seconds: float) -> None:
-        """Advance the clock when nobody holds it. New holders wait."""
+        """Advance the clock when it has no holders. New holders wait."""
         self._may_hold.clear()
         try:
             await self._is_free.wait()
