@@ -19,6 +19,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils import (
     _sources,
     _summary,
     _token_lifetime,
+    _token_ownership,
     _verification,
     _virtual_repositories,
 )
@@ -33,6 +34,7 @@ _ARGUMENTS_OF_SOURCES: dict[str, t.Callable[..., t.Any]] = {
     "public_image_pulls": _requests.public_image_pulls,
     "removed_repositories": _requests.removed_repositories,
     "removed_tokens": _requests.removed_tokens,
+    "organizations_to_list": _requests.organizations_to_list,
     "repositories": _requests.repository_specs,
     "superseded_tokens": _requests.superseded_tokens,
     "unused_tokens": _requests.unused_tokens,
@@ -111,6 +113,7 @@ class FilterModule:
             "resolve_virtual_repositories": resolve_virtual_repositories,
             "grace_period_to_wait": _sources.grace_period_to_wait,
             "module_arguments": module_arguments,
+            "notices_of_unlisted_tokens": _token_ownership.notices_of_unlisted_tokens,
             "add_results": add_results,
             "lifetime_errors": _token_lifetime.lifetime_errors,
             "module_failures": _phases.module_failures,

@@ -117,12 +117,14 @@ def exit_bulk(
     names: t.Sequence[str],
     *,
     result_name: str = "",
+    more: Item | None = None,
 ) -> Item:
     """Return the result of a module with a list form, or end the module with an error when an item failed.
 
     results: one per item, with "failed" as capture_failure sets it. names: what messages and diffs call the items.
     The single form returns the result of its only item. result_name: the name of the list of results, list_option by
-    default. Never "results": Ansible takes that for the results of a loop, and does not apply no_log to it.
+    default. Never "results": Ansible takes that for the results of a loop, and does not apply no_log to it. more: other
+    results of the list form.
     """
     if module.params[list_option] is None:
         if results[0]["failed"]:
@@ -137,6 +139,7 @@ def exit_bulk(
         "changed": any(result.get("changed") for result in results),
         result_name or list_option: list(results),
         "diff": diffs,
+        **(more or {}),
     }
     failures = [f"{name}: {result['msg']}" for name, result in zip(names, results) if result["failed"]]
     if failures:

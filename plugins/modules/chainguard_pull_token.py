@@ -67,6 +67,23 @@ options:
       - What uses the token, for example the URL of the repository in Artifactory.
       - The module writes it into the description of the identity, as part of a marker. It manages only tokens with exactly this marker.
     type: str
+  previous_consumers:
+    version_added: 0.2.0
+    description:
+      - Earlier values of O(consumer). Tokens with these markers are also managed, so that they are revoked when they are superseded.
+    type: list
+    elements: str
+    default: []
+  site:
+    version_added: 0.2.0
+    description:
+      - Who issues the token, if several teams or controllers share an organization. It is also a part of the marker. Up to 40 letters,
+        digits, dashes, underscores and dots.
+      - Tokens of another site are never revoked. One that is in use is kept until it is no longer valid, even when it is due, except
+        with O(force_rotation=true).
+      - A token whose marker names no site is kept while it remains valid for long enough, and is never revoked by a site.
+    type: str
+    default: ""
   active_identities:
     description:
       - UIDs of the identities that are in use, usually the current username of the remote repository. The module ignores values
@@ -138,7 +155,8 @@ options:
   unmanaged:
     version_added: 0.2.0
     description:
-      - With O(state=absent) and O(identities), also revoke tokens that do not carry the marker, such as tokens that were created manually.
+      - With O(state=absent) and O(identities), also revoke tokens that carry no marker, such as tokens that were created manually.
+        Tokens that carry the marker of another consumer or site are never revoked.
     type: bool
     default: false
   tokens:
@@ -171,6 +189,17 @@ options:
       consumer:
         description: See O(consumer).
         type: str
+      previous_consumers:
+        version_added: 0.2.0
+        description: See O(previous_consumers).
+        type: list
+        elements: str
+        default: []
+      site:
+        version_added: 0.2.0
+        description: See O(site).
+        type: str
+        default: ""
       active_identities:
         description: See O(active_identities).
         type: list
@@ -303,6 +332,7 @@ token:
     name: pull cgr-private
     managed: true
     consumer: https://artifactory.example.com/cgr-private
+    site: ""
     expires: "2026-12-23T00:00:00Z"
     days_left: 30.0
     seconds_left: 2592000
@@ -334,6 +364,16 @@ tokens:
       failed: false
       changed: false
       username: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
+unlisted:
+  version_added: 0.2.0
+  description:
+    - The managed tokens in the organizations of O(tokens) that are of the same O(tokens[].site), and whose consumer none of O(tokens) has.
+      They were issued for a consumer that is no longer configured, or for one of another task.
+    - Tokens have the form of RV(token).
+  returned: with O(tokens)
+  type: list
+  elements: dict
+  sample: []
 """
 
 import dataclasses
@@ -354,9 +394,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import (
     TOKEN_TYPES,
     TokenSpec,
+    list_unlisted,
     parse_lifetime,
     validate_consumer,
     validate_name,
+    validate_site,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._rotation import (
     RotationPlan,
@@ -388,6 +430,8 @@ TOKEN_SPEC: dict[str, dict[str, t.Any]] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "ecosystem": {"type": "str", "choices": list(TOKEN_TYPES), "default": "oci"},
     "consumer": {"type": "str"},
+    "previous_consumers": {"type": "list", "elements": "str", "default": []},
+    "site": {"type": "str", "default": ""},
     "active_identities": {"type": "list", "elements": "str"},
     "identities": {"type": "list", "elements": "str"},
     "keep": {"type": "list", "elements": "str", "default": [], "no_log": False},
@@ -428,7 +472,8 @@ def execute(module: AnsibleModule) -> Result:
     results = process_items(items, "name", lambda item: ensure_state(context, item, snapshots[item["organization"]]))
     # Failed tokens have it too, so that a caller can join the results by it.
     joined = [{"consumer": item["consumer"] or "", **result} for item, result in zip(items, results)]
-    return exit_bulk(module, "tokens", joined, [item["name"] for item in items])
+    unlisted = describe_unlisted(context.iam, items, results, snapshots)
+    return exit_bulk(module, "tokens", joined, [item["name"] for item in items], more={"unlisted": unlisted})
 
 
 def validate_items(module: AnsibleModule) -> list[Item]:
@@ -438,7 +483,9 @@ def validate_items(module: AnsibleModule) -> list[Item]:
     items = [{**item, "organization": item["organization"] or params["organization"]} for item in options]
     for item in items:
         validate_name(item["name"])
-        validate_consumer(item["consumer"] or "")
+        for consumer in (item["consumer"] or "", *item["previous_consumers"]):
+            validate_consumer(consumer)
+        validate_site(item["site"] or "", "site")
         if item["organization"] is None:
             raise InputError(f"organization is missing for the token {item['name']!r}.")
     # Two items for the same token would both issue one, and a later run would revoke one of them.
@@ -502,12 +549,34 @@ def open_snapshots(iam: Iam, items: list[Item]) -> dict[str, OrganizationSnapsho
     return snapshots
 
 
+def create_spec(item: Item, organization: str) -> TokenSpec:
+    """Return the desired token of an item. organization: UID."""
+    previous = tuple(item["previous_consumers"])
+    token_type = TOKEN_TYPES[item["ecosystem"]]
+    return TokenSpec(organization, token_type, item["name"], item["consumer"] or "", item["site"] or "", previous)
+
+
+def describe_unlisted(
+    iam: Iam,
+    items: list[Item],
+    results: list[Result],
+    snapshots: dict[str, OrganizationSnapshot | PullThroughError],
+) -> list[Result]:
+    """Return the managed tokens that none of the items is for, in the organizations whose tokens were read."""
+    read = {item["organization"] for item, result in zip(items, results) if not result["failed"]}
+    unlisted = {}
+    for snapshot in (snapshots[name] for name in sorted(read)):
+        if not isinstance(snapshot, PullThroughError):
+            specs = [create_spec(item, snapshot.uid) for item in items]
+            unlisted.update({token.uid: token.to_result(iam.server_time()) for token in list_unlisted(snapshot, specs)})
+    return list(unlisted.values())
+
+
 def ensure_state(context: Context, item: Item, snapshot: OrganizationSnapshot | PullThroughError) -> Result:
     """Issue, keep or revoke one token and return its result. Raises PullThroughError."""
     if isinstance(snapshot, PullThroughError):
         raise snapshot
-    spec = TokenSpec(snapshot.uid, TOKEN_TYPES[item["ecosystem"]], item["name"], item["consumer"] or "")
-    rotation = TokenRotation(snapshot, context.sts, spec, context.policy, context.chainctl)
+    rotation = TokenRotation(snapshot, context.sts, create_spec(item, snapshot.uid), context.policy, context.chainctl)
     is_absent = item["state"] == "absent"
     try:
         result = (ensure_absent if is_absent else ensure_present)(context, item, rotation)

@@ -32,6 +32,12 @@ options:
   consumer:
     description: List only tokens that this collection issued for this consumer. See M(cgr.pull_through.chainguard_pull_token).
     type: str
+  site:
+    version_added: 0.2.0
+    description:
+      - List only tokens that this collection issued for this site. V("") is for those whose marker names no site.
+      - By default, the tokens of all sites are listed.
+    type: str
   remotes:
     version_added: 0.2.0
     description:
@@ -100,6 +106,11 @@ tokens:
       description: Consumer of the token. Empty for unmanaged tokens, and for tokens that were issued without one.
       type: str
       sample: https://artifactory.example.com/cgr-private
+    site:
+      version_added: 0.2.0
+      description: Site of the token. Empty for unmanaged tokens, and for tokens that were issued without one.
+      type: str
+      sample: ""
     expires:
       description: When the token expires.
       type: str
@@ -163,7 +174,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import (
     TOKEN_TYPES,
     PullToken,
-    build_marker,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import (
     format_days_left,
@@ -182,6 +192,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "organization": {"type": "str", "required": True},
     "name": {"type": "str"},
     "consumer": {"type": "str"},
+    "site": {"type": "str"},
     "remotes": {"type": "list", "elements": "dict"},
     "query": {"type": "str"},
 }
@@ -219,13 +230,19 @@ def repositories_using(uid: str, remotes: list[dict[str, t.Any]] | None) -> dict
     }
 
 
+def matches(token: PullToken, params: dict[str, t.Any]) -> bool:
+    """Return whether a token has the consumer and the site of the options."""
+    site = params["site"]
+    has_consumer = not params["consumer"] or token.consumer == params["consumer"]
+    return has_consumer and (site is None or (token.managed and token.site == site))
+
+
 def list_tokens(iam: Iam, organization: str, params: dict[str, t.Any]) -> list[dict[str, t.Any]]:
     """Return the matching pull tokens with their roles and repositories, sorted by expiration time."""
-    marker = build_marker(params["consumer"]) if params["consumer"] else None
     tokens = [
         token
         for token in map(PullToken.from_identity, iam.identities(organization, name=params["name"]))
-        if token is not None and marker in (None, token.description)
+        if token is not None and matches(token, params)
     ]
     roles = roles_by_identity(iam, organization)
     now = iam.server_time()

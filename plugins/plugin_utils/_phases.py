@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_ownership import replacement_notice
 
 _TOKEN_FIELDS = ("due", "valid", "username", "reason")
 NOT_REVOKED = (
@@ -125,28 +126,17 @@ def add_token_results(source: Source, result: Facts, revoke_unmanaged: bool) -> 
         token={
             **fields,
             "is_new": token["changed"],
-            "is_managed": (token.get("token") or {}).get("managed", True),
+            "kept": {} if token["changed"] else token.get("token") or {},
             "replaced": (token.get("replaces") or {}).get("uid", ""),
             "superseded": token.get("superseded") or [],
             "unmanaged": [replaced["uid"]] if revoke_unmanaged and not replaced["managed"] else [],
             "expires": (token.get("token") or {}).get("expires", ""),
             "days_left": (token.get("token") or {}).get("days_left"),
             "seconds_left": (token.get("token") or {}).get("seconds_left"),
-            "notice": _unmanaged_notice(replaced, revoke_unmanaged) if token["changed"] else "",
+            "notice": replacement_notice(source, token.get("replaces") or {}, revoke_unmanaged),
         },
     )
     return _with_changes(source, source.changes)
-
-
-def _unmanaged_notice(replaced: Facts, revoke_unmanaged: bool) -> str:
-    if replaced["managed"]:
-        return ""
-    if revoke_unmanaged:
-        return f"The pull token {replaced['uid']}, which this collection did not issue, is replaced and then revoked."
-    return (
-        f"The pull token {replaced['uid']}, which this collection did not issue, is replaced and remains valid until "
-        f"{replaced['expires']}. Set pull_through_revoke_unmanaged to true to revoke such tokens."
-    )
 
 
 def _with_changes(source: Source, changes: Facts) -> Source:

@@ -158,6 +158,19 @@ def _virtual_pull(virtual: Facts, sources: t.Sequence[Source]) -> Facts:
     return {"repository": virtual["key"], "package_type": virtual["package_type"], "artifacts": unique}
 
 
+def organizations_to_list(sources: t.Sequence[Source], reads_all: bool, organization: str) -> list[str]:
+    """Return the organizations whose pull tokens are listed when the current state is read.
+
+    reads_all: whether these are all. Otherwise what issues pull tokens lists those of its organizations. organization: that
+    of the role, which can have pull tokens of sources that are no longer listed.
+    """
+    names = [source.organization for source in sources if source.needs_organization]
+    issuing = {source.organization for source in sources if source.pull_token}
+    if organization and (reads_all or not issuing):
+        names.append(organization)
+    return [name for name in dict.fromkeys(names) if reads_all or name not in issuing]
+
+
 def unused_tokens(sources: t.Sequence[Source], repositories: list[Facts]) -> list[Facts]:
     """Return what chainguard_pull_token is asked to revoke: new pull tokens of sources that failed before Artifactory used them.
 
@@ -192,8 +205,7 @@ def superseded_tokens(sources: t.Sequence[Source], repositories: list[Facts], pl
 
 
 def _revocation(source: Source, identities: list[str]) -> Facts:
-    spec = {field: source.token_spec[field] for field in ("organization", "name", "consumer")}
-    return {**spec, "identities": identities, "state": "absent"}
+    return {**source.token_spec, "identities": identities, "state": "absent"}
 
 
 def removed_repositories(sources: t.Sequence[Source]) -> list[Facts]:

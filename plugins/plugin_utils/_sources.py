@@ -14,6 +14,8 @@ import difflib
 import re
 import typing as t
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import parse_base_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import validate_site
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import parse_duration
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._wait import MAX_SECONDS
@@ -146,12 +148,19 @@ def validate_variables(
     virtual_catalog: dict[str, Facts],
     grace_period: str,
     only: list[str],
+    site: str,
+    previous_urls: list[str],
 ) -> list[str]:
     """Return what is wrong with the variables of the role, a sentence each. The catalogs include the overrides.
 
-    only: the sources to which this run is limited; empty for all.
+    only: the sources to which this run is limited; empty for all. previous_urls: where Artifactory was before.
     """
-    errors = [*_duration_errors("pull_through_grace_period", grace_period)]
+    errors = [*_duration_errors("pull_through_grace_period", grace_period), *_site_errors(site)]
+    errors += [
+        f"pull_through_artifactory_previous_urls has {url!r}, which is not a URL such as https://artifactory.example.com."
+        for url in previous_urls
+        if not re.match("https?://[^/]", str(url))
+    ]
     outside = [name for name in only if name not in names]
     if outside:
         errors.append(f"pull_through_only names {', '.join(outside)}, but pull_through_sources are {', '.join(names)}.")
@@ -168,6 +177,13 @@ def validate_variables(
 def _duration_errors(variable: str, text: str) -> t.Iterator[str]:
     try:
         parse_duration(text, variable)
+    except InputError as exc:
+        yield str(exc)
+
+
+def _site_errors(site: str) -> t.Iterator[str]:
+    try:
+        validate_site(site, "pull_through_site")
     except InputError as exc:
         yield str(exc)
 
@@ -235,20 +251,40 @@ def resolve_sources(
     artifactory_url: str,
     registry_url: str,
     only_pull_tokens: bool,
+    site: str = "",
+    previous_urls: t.Sequence[str] = (),
 ) -> list[Source]:
     """Return the sources with these names, each once. registry_url: Chainguard's registry; empty if out of reach.
 
-    only_pull_tokens: leave out sources without a pull token.
+    only_pull_tokens: leave out sources without a pull token. site: who issues the pull tokens. previous_urls: where Artifactory
+    was before.
     """
+    urls = base_urls_of([artifactory_url, *previous_urls])
     return [
-        _resolve(name, catalog[name], overrides.get(name) or {}, organization, artifactory_url, registry_url)
+        _resolve(name, catalog[name], overrides.get(name) or {}, organization, registry_url, site, urls)
         for name in dict.fromkeys(names)
         if catalog[name].get("pull_token") or not only_pull_tokens
     ]
 
 
+def base_urls_of(artifactory_urls: t.Sequence[str]) -> list[str]:
+    """Return the base URLs that consumers of pull tokens begin with."""
+    return list(dict.fromkeys(parse_base_url(url) for url in artifactory_urls))
+
+
+def base_url_of(consumer: str) -> str:
+    """Return the base URL of Artifactory that a consumer begins with."""
+    return consumer.rpartition("/")[0]
+
+
 def _resolve(
-    name: str, entry: Facts, override: Facts, organization: str, artifactory_url: str, registry_url: str
+    name: str,
+    entry: Facts,
+    override: Facts,
+    organization: str,
+    registry_url: str,
+    site: str,
+    artifactory_urls: list[str],
 ) -> Source:
     fields = {field: entry[field] for field in (*REQUIRED_FIELDS, *OPTIONAL_FIELDS) if entry.get(field)}
     source = Source(name, **fields)
@@ -261,16 +297,18 @@ def _resolve(
     )
     if not source.pull_token:
         return source
-    return dataclasses.replace(source, token_spec=_token_spec(source, artifactory_url))
+    return dataclasses.replace(source, token_spec=_token_spec(source, site, artifactory_urls))
 
 
-def _token_spec(source: Source, artifactory_url: str) -> Facts:
+def _token_spec(source: Source, site: str, artifactory_urls: list[str]) -> Facts:
     """Return what is asked of a pull token. Its consumer, the repository, is unique among the tokens of a run."""
     token_name = re.sub(r"[^a-z0-9 ._-]", "-", f"pull {source.key}".lower())[:63]
-    base_url = re.sub(r"/+(artifactory/*)?$", "", artifactory_url)
+    consumer, *previous_consumers = (f"{base_url}/{source.key}" for base_url in artifactory_urls)
     return {
         "organization": source.organization,
         "name": token_name,
         "ecosystem": source.pull_token,
-        "consumer": f"{base_url}/{source.key}",
+        "consumer": consumer,
+        "previous_consumers": previous_consumers,
+        "site": site,
     }

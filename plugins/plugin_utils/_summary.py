@@ -16,6 +16,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import (
     is_left_to_later_run,
 )
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_lifetime import lifetime_notes
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_ownership import notices_of_kept_tokens
 
 _MAX_NAMED_CHANGES = 4
 _MAX_VALUE_LENGTH = 120
@@ -45,7 +46,7 @@ def summarize(
         "notes": [
             *(note for source in sources for note in _change_notes(source, planned)),
             *(source.token["notice"] for source in sources if source.token.get("notice")),
-            *(_unmanaged_note(source) for source in sources if not source.token.get("is_managed", True)),
+            *notices_of_kept_tokens(sources),
             *_rotation_notes(sources, grace_period),
             *lifetime_notes(sources, token_ttl),
             *(age["summary"] for source in sources for age in source.tag_age),
@@ -66,13 +67,6 @@ def _change_notes(source: Source, planned: bool) -> t.Iterator[str]:
         yield f"{source.key}: {name} {verb} from {before} to {after}."
     if "includesPattern" in source.changes:
         yield f"{source.key}: to keep another includesPattern, set it in the settings of pull_through_source_overrides.{source.name}."
-
-
-def _unmanaged_note(source: Source) -> str:
-    return (
-        f"{source.key} keeps the pull token {source.token['username']}, which this collection did not issue. "
-        f"It is valid until {source.token['expires'][:10]}, and is replaced when it is due."
-    )
 
 
 def _rotation_notes(sources: t.Sequence[Source], grace_period: str) -> t.Iterator[str]:

@@ -24,6 +24,8 @@ TITLES = {
     12: "Grace period",
     13: "Removal",
     14: "Cached tokens of the upstream",
+    15: "Sites",
+    16: "Another host name",
 }
 
 # Records the result of a scenario, and fails the test if there are failures: number, cases, failures.

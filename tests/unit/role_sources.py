@@ -43,13 +43,18 @@ def resolved(*names: str, **changes: dict[str, t.Any]) -> list[Source]:
 def token_result(source: Source, **fields: t.Any) -> dict[str, t.Any]:
     """Return the result of chainguard_pull_token for a token that is kept, unless the fields say otherwise."""
     kept = {"changed": False, "failed": False, "due": False, "username": OLD, "reason": "20 days are left"}
-    token = {"expires": "2031-01-21T00:00:00Z", "days_left": 20.0}
+    token = managed_token(source)
     identity = {"consumer": source.token_spec["consumer"], "organization": ORGANIZATION}
     return {**identity, **kept, "superseded": [], "replaces": {}, "token": token, **fields}
 
 
 def issued_result(source: Source, **fields: t.Any) -> dict[str, t.Any]:
     """Return the result for a token that was issued."""
-    replaced = {"uid": OLD, "managed": True}
     issued = {"changed": True, "due": True, "username": NEW, "password": "secret", "superseded": [OLD]}
-    return token_result(source, **{**issued, "replaces": replaced, **fields})
+    return token_result(source, **{**issued, "replaces": managed_token(source), **fields})
+
+
+def managed_token(source: Source, **fields: t.Any) -> dict[str, t.Any]:
+    """Return a pull token as the modules describe it, issued for the source unless the fields say otherwise."""
+    marker = {"managed": True, "consumer": source.token_spec["consumer"], "site": ""}
+    return {"uid": OLD, **marker, "expires": "2031-01-21T00:00:00Z", "days_left": 20.0, **fields}

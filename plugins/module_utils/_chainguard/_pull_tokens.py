@@ -32,8 +32,12 @@ MAX_TTL = 8760 * 3600
 
 _SUBJECT_PREFIX = "ansible-pull-token-"
 _MARKER = "Managed by cgr.pull_through"
+_SITE = r"[A-Za-z0-9._-]{1,40}"
+_MARKED = re.compile(rf"{re.escape(_MARKER)}(?: \(site (?P<site>{_SITE})\))?(?: for (?P<consumer>.*))?", re.DOTALL)
 _NAME = re.compile(r"[a-z0-9 ._-]{3,63}")
 _DESCRIPTION = re.compile(r"[\S ]{0,512}")
+# What a description has room for, besides the longest marker.
+_MAX_CONSUMER = 430
 # A younger token that is not in use may belong to a run that is about to use it.
 _CONCURRENT_RUN_WINDOW = 900.0
 
@@ -84,15 +88,25 @@ def validate_name(name: str) -> None:
 
 def validate_consumer(consumer: str) -> None:
     """Raise InputError if the description of an identity cannot contain this consumer."""
-    if not _DESCRIPTION.fullmatch(build_marker(consumer)):
+    if len(consumer) > _MAX_CONSUMER or not _DESCRIPTION.fullmatch(consumer):
         raise InputError(
-            "consumer is too long or contains control characters.", hint="Use up to 480 characters, in one line."
+            "consumer is too long or contains control characters.",
+            hint=f"Use up to {_MAX_CONSUMER} characters, in one line.",
         )
 
 
-def build_marker(consumer: str) -> str:
-    """Return the description of identities that this collection creates for a consumer."""
-    return f"{_MARKER} for {consumer}" if consumer else _MARKER
+def validate_site(site: str, option: str) -> None:
+    """Raise InputError if a marker cannot contain this site. option: where it was set."""
+    if site and not re.fullmatch(_SITE, site):
+        raise InputError(
+            f"{option} is not valid: {site!r}.", hint="Use up to 40 letters, digits, dashes, underscores and dots."
+        )
+
+
+def build_marker(consumer: str, site: str = "") -> str:
+    """Return the description of identities that this collection creates for a consumer of a site."""
+    marker = f"{_MARKER} (site {site})" if site else _MARKER
+    return f"{marker} for {consumer}" if consumer else marker
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +143,16 @@ class PullToken:
     @property
     def consumer(self) -> str:
         """The consumer of a managed token. Empty if the marker names none."""
-        return self.description.removeprefix(_MARKER).removeprefix(" for ") if self.managed else ""
+        return self._marker_part("consumer")
+
+    @property
+    def site(self) -> str:
+        """The site of a managed token. Empty if the marker names none."""
+        return self._marker_part("site")
+
+    def _marker_part(self, name: str) -> str:
+        marker = _MARKED.fullmatch(self.description)
+        return (marker and marker[name]) or ""
 
     def to_result(self, now: float) -> dict[str, t.Any]:
         """Return the token for the result of a module. now: epoch seconds."""
@@ -138,6 +161,7 @@ class PullToken:
             "name": self.name,
             "managed": self.managed,
             "consumer": self.consumer,
+            "site": self.site,
             "expires": format_timestamp(self.expires),
             "days_left": round((self.expires - now) / DAY, 1),
             "seconds_left": round(self.expires - now),
@@ -182,22 +206,33 @@ class TokenStatus:
 
 @dataclasses.dataclass(frozen=True)
 class TokenSpec:
-    """The desired token. organization: UID."""
+    """The desired token. organization: UID. previous_consumers: earlier names of the consumer, whose tokens are also its own."""
 
     organization: str
     token_type: TokenType
     name: str
     consumer: str
+    site: str = ""
+    previous_consumers: tuple[str, ...] = ()
 
     @property
     def description(self) -> str:
-        """Description of the identity: the marker with the consumer."""
-        return build_marker(self.consumer)
+        """Description of the identity: the marker with the site and the consumer."""
+        return build_marker(self.consumer, self.site)
+
+    def has_marker(self, token: PullToken) -> bool:
+        """Return whether a token carries the marker of this spec, or that of a previous consumer."""
+        consumers = (self.consumer, *self.previous_consumers)
+        return token.description in [build_marker(consumer, self.site) for consumer in consumers]
 
     def matches(self, token: PullToken) -> bool:
         """Return whether a token was issued for this spec. chainctl names the identity `NAME - registry`."""
         has_name = token.name == self.name or token.name.startswith(f"{self.name} - ")
-        return has_name and token.description == self.description
+        return has_name and self.has_marker(token)
+
+    def belongs_to_other_site(self, token: PullToken | None) -> bool:
+        """Return whether another site issued a token, so that only that site replaces it."""
+        return token is not None and token.site not in ("", self.site)
 
 
 class TokenStore:
@@ -284,18 +319,30 @@ class TokenStore:
     ) -> list[PullToken]:
         """Return the managed tokens, or the existing ones of `identities`, without those to keep.
 
-        Raises InputError if one of `identities` does not carry the marker, unless unmanaged is true.
+        Raises InputError if one of `identities` does not carry the marker, unless unmanaged is true and it carries none.
         """
         if identities is None:
             return [token for token in self.list_managed() if token.uid not in keep]
         tokens = self._find([uid for uid in identities if uid not in keep])
         for token in tokens:
-            if token.description != self._spec.description and not unmanaged:
+            if not self._spec.has_marker(token) and (token.managed or not unmanaged):
                 raise InputError(
                     f"The identity {token.uid} does not carry the marker {self._spec.description!r}, so it is not revoked.",
-                    hint="Check name and consumer. To revoke a token without this marker by its UID, set unmanaged to true.",
+                    hint="Check name, consumer and site. To revoke a token without any marker by its UID, set unmanaged to true.",
                 )
         return tokens
+
+
+def list_unlisted(snapshot: OrganizationSnapshot, specs: t.Sequence[TokenSpec]) -> list[PullToken]:
+    """Return the managed tokens of an organization that are of the sites of these specs, and for the consumer of none of them."""
+    sites = {spec.site for spec in specs}
+    consumers = {(spec.site, name) for spec in specs for name in (spec.consumer, *spec.previous_consumers)}
+    tokens = [token for token in map(PullToken.from_identity, snapshot.identities()) if token is not None]
+    return [
+        token
+        for token in tokens
+        if token.consumer and token.site in sites and (token.site, token.consumer) not in consumers
+    ]
 
 
 def _sort_by_expiry(tokens: t.Iterable[PullToken]) -> list[PullToken]:

@@ -96,6 +96,8 @@ class TokenRotation:
         status = self.store.evaluate(managed, active_identities, self._policy.renew_before)
         kept = None if force else status.keep
         reason = "rotation is forced" if force else _mention_unmanaged(status.reason, kept)
+        if status.valid and not force and self.spec.belongs_to_other_site(status.current):
+            kept, reason = status.current, f"{status.reason}; only its site rotates it"
         superseded: list[str] = []
         if self._policy.revoke:
             superseded = self.store.list_superseded(

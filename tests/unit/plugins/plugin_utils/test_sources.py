@@ -27,9 +27,12 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._virtual_reposito
 VIRTUALS = {"all": {"key": "all", "package_type": "docker", "members": ["private", "public"], "settings": {"b": 1}}}
 
 
-def errors_of(names, catalog=None, organization="example.com", virtuals=(), virtual_catalog=None, grace="5m", only=()):
+def errors_of(
+    names, catalog=None, organization="example.com", virtuals=(), virtual_catalog=None, grace="5m", only=(), **more
+):
     catalogs = (CATALOG if catalog is None else catalog, VIRTUALS if virtual_catalog is None else virtual_catalog)
-    return validate_variables(names, catalogs[0], organization, list(virtuals), catalogs[1], grace, list(only))
+    more = {"site": "", "previous_urls": [], **more}
+    return validate_variables(names, catalogs[0], organization, list(virtuals), catalogs[1], grace, list(only), **more)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +47,20 @@ def test_a_grace_period_that_is_no_duration():
     assert "pull_through_grace_period is not a duration: 'five minutes'" in error
 
 
+@pytest.mark.parametrize("site", ["team a", "ä", "a" * 41, "a\n", "{{ x }}"])
+def test_a_site_that_a_marker_cannot_hold(site):
+    (error,) = errors_of(["public"], site=site)
+    assert error.startswith("pull_through_site is not valid") and "letters, digits" in error
+
+
+@pytest.mark.parametrize("url", ["artifactory.example.com", "https://", 5])
+def test_a_previous_url_that_is_no_url(url):
+    (error,) = errors_of(["public"], previous_urls=[url])
+    assert error.startswith(f"pull_through_artifactory_previous_urls has {url!r}")
+
+
 def test_variables_without_errors():
+    assert errors_of(["public"], site="Team-1.a_b", previous_urls=["http://old.example.com/artifactory"]) == []
     assert errors_of(["public", "private"], virtuals=["all"]) == []
 
 
@@ -106,8 +122,21 @@ def test_a_pull_token_is_specified_by_its_consumer():
         "name": "pull cgr_private",
         "ecosystem": "oci",
         "consumer": "https://artifactory.example.com/CGR_private",
+        "previous_consumers": [],
+        "site": "",
     }
     assert public.token_spec == {}
+
+
+def test_a_pull_token_is_also_that_of_previous_urls_of_artifactory():
+    options: dict[str, t.Any] = {"overrides": {}, "organization": "o", "registry_url": "", "only_pull_tokens": True}
+    urls = ["https://old.example.com/ui/admin", "http://older.example.com/base/artifactory/", URL]
+    (source,) = resolve_sources(["apk"], CATALOG, artifactory_url=URL, site="a", previous_urls=urls, **options)
+    assert source.token_spec["previous_consumers"] == [
+        "https://old.example.com/cgr-apk",
+        "http://older.example.com/base/cgr-apk",
+    ]
+    assert source.token_spec["site"] == "a"
 
 
 def test_only_sources_with_a_pull_token():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from role_sources import NEW, OLD, ORGANIZATION, issued_result, resolved, token_result
+from role_sources import NEW, OLD, ORGANIZATION, issued_result, managed_token, resolved, token_result
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import NO_RESULT, NOT_REVOKED, add_token_results
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._requests import user_pulls, verification_pulls
@@ -286,7 +286,7 @@ def test_where_the_client_setup_commands_are(file, notes):
 
 def test_the_token_in_use_is_shown_where_nothing_was_planned():
     (source,) = resolved("private")
-    status = {"uid": OLD, "expires": "2031-01-21T00:00:00Z", "days_left": 20.0}
+    status = managed_token(source)
     assert (
         "pull token until 2031-01-21 (20 days)"
         in summary_of(dataclasses.replace(source, token_status=status))["lines"][0]
@@ -311,7 +311,7 @@ def test_what_follows_from_the_grace_period(grace, text):
 
 def test_a_kept_token_that_is_not_managed_is_named_with_its_end():
     (source,) = resolved("private")
-    token = {"managed": False, "expires": "2031-01-21T00:00:00Z", "days_left": 20.0}
+    token = managed_token(source, managed=False, consumer="")
     source = add_token_results(source, {"tokens": [token_result(source, token=token)]}, revoke_unmanaged=False)
     (note,) = summary_of(source)["notes"]
     assert OLD in note and "did not issue. It is valid until 2031-01-21" in note
