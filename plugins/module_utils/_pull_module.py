@@ -23,7 +23,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
 from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import CacheProbe
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import CircuitBreaker
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import RepositoryConfig, Result
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import RepositoryConfig, Result
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (

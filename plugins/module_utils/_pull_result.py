@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import (
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
     Diagnosis,
     Result,
     UpstreamResponse,

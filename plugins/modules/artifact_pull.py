@@ -451,7 +451,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import Spec
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Result
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Result
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import make_transport, require_libraries, run
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._options import ECOSYSTEMS, build_job

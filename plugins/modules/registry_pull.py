@@ -533,7 +533,7 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import Spec
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import RepositoryConfig, Result
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import RepositoryConfig, Result
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import make_transport, require_libraries, run
 from ansible_collections.cgr.pull_through.plugins.module_utils._progress_file import ProgressFile

@@ -14,7 +14,7 @@ import sys
 import typing as t
 from types import SimpleNamespace
 
-from ansible_collections.cgr.pull_through.plugins.module_utils import _diagnosis
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import _pull_rules
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages import _rules as _artifact_rules
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry import _rules as _image_rules
 from environments import ROOT
@@ -81,10 +81,10 @@ class Row(t.NamedTuple):
     fix: str
 
 
-def read_rows(rules: t.Iterable[_diagnosis.Rule[t.Any]]) -> list[Row]:
+def read_rows(rules: t.Iterable[_pull_rules.Rule[t.Any]]) -> list[Row]:
     rows = [Row(rule.code, rule.cause, rule.fix) for rule in rules]
-    skipped_cause = _diagnosis.SKIPPED_CAUSE.format(reason="*reason*", cause="*cause of the other failure*")
-    return [*rows, Row(_diagnosis.SKIPPED, skipped_cause, "*fix of the other failure*")]
+    skipped_cause = _pull_rules.SKIPPED_CAUSE.format(reason="*reason*", cause="*cause of the other failure*")
+    return [*rows, Row(_pull_rules.SKIPPED, skipped_cause, "*fix of the other failure*")]
 
 
 def describe(text: str) -> str:
@@ -99,7 +99,7 @@ def describe(text: str) -> str:
 
 def generate() -> str:
     images = read_rows((*_image_rules.RULES, _image_rules.OUTDATED))
-    images.append(Row(_diagnosis.LIMIT, "The limit max_bytes or max_seconds was reached", _diagnosis.LIMIT_FIX))
+    images.append(Row(_pull_rules.LIMIT, "The limit max_bytes or max_seconds was reached", _pull_rules.LIMIT_FIX))
     artifacts = read_rows((*_artifact_rules.RULES, _artifact_rules.OUTDATED))
     lines = []
     for row in sorted(dict.fromkeys((*images, *artifacts)), key=lambda row: row.code):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Diagnosis, Evidence, Rule
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Diagnosis, Evidence, Rule
 
 Rules = t.Sequence[Rule[t.Any]]
 Cases = t.Sequence[tuple[str, Evidence]]

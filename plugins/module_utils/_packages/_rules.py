@@ -4,7 +4,7 @@
 
 """Diagnosis rules for artifacts. No I/O. Private to the collection.
 
-Rules that images share are in _diagnosis.py.
+Rules that images share are in _diagnosis/_pull_rules.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from urllib.parse import urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import (
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
     CONNECTION_RULES,
     FALLBACK,
     FORBIDDEN,

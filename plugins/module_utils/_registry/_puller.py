@@ -19,7 +19,7 @@ import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import CacheProbe
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import Stage
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Stage
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_engine import (
     PullEngine,
     StageError,

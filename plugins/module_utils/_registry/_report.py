@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import (
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
     Diagnosis,
     Failure,
     RepositoryConfig,

@@ -5,7 +5,7 @@
 """Diagnosis rules for images. No I/O. Private to the collection.
 
 Artifactory returns the same 404 for a wrong URL, an expired pull token, disabled token authentication, an offline
-repository, a negative cache, and an image that does not exist. Rules that artifacts share are in _diagnosis.py.
+repository, a negative cache, and an image that does not exist. Rules that artifacts share are in _diagnosis/_pull_rules.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import dataclasses
 import fnmatch
 from urllib.parse import urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import (
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
     CONNECTION_RULES,
     FALLBACK,
     FORBIDDEN,

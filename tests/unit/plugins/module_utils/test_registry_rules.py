@@ -9,7 +9,7 @@ import requests
 from rule_checks import assert_is_text, movable_rules, untested_rules
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._connection_errors import explain_exception
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import (
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
     Failure,
     RepositoryConfig,
     UpstreamResponse,
