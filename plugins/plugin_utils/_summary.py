@@ -20,6 +20,15 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_ownership 
 
 _MAX_NAMED_CHANGES = 4
 _MAX_VALUE_LENGTH = 120
+# Settings that decide what is pulled, and from where, with Artifactory's defaults: other values are somebody's choice.
+_NOTABLE_DEFAULTS: dict[str, t.Any] = {
+    "excludesPattern": "",
+    "proxy": "",
+    "offline": False,
+    "blackedOut": False,
+    "storeArtifactsLocally": True,
+    "retrievalCachePeriodSecs": 7200,
+}
 
 
 def summarize(
@@ -58,8 +67,8 @@ def summarize(
 
 
 def _change_notes(source: Source, planned: bool) -> t.Iterator[str]:
-    """Yield the settings of an existing repository that the run overwrites: somebody may have set them on purpose."""
-    if source.is_missing or source.failure:
+    """Yield which settings of an existing repository the run overwrites, and what it keeps: somebody may have chosen them."""
+    if source.is_missing or source.failure or not source.changes:
         return
     verb = "would change" if planned else "changed"
     for name, value in source.changes.items():
@@ -67,6 +76,20 @@ def _change_notes(source: Source, planned: bool) -> t.Iterator[str]:
         yield f"{source.key}: {name} {verb} from {before} to {after}."
     if "includesPattern" in source.changes:
         yield f"{source.key}: to keep another includesPattern, set it in the settings of pull_through_source_overrides.{source.name}."
+    yield _kept_note(source, planned)
+
+
+def _kept_note(source: Source, planned: bool) -> str:
+    chosen = {name: source.current.get(name) for name in _NOTABLE_DEFAULTS if name not in source.settings}
+    kept = [
+        f"{name} {json.dumps(value)[:_MAX_VALUE_LENGTH]}"
+        for name, value in chosen.items()
+        if value is not None and value != _NOTABLE_DEFAULTS[name]
+    ]
+    verb = "would keep" if planned else "keeps"
+    # The cache that this setting filled is deleted.
+    content = "" if "bypassHeadRequests" in source.changes else "its cached content and "
+    return f"{source.key} {verb} {content}all other settings{', such as ' if kept else ''}{', '.join(kept)}."
 
 
 def _rotation_notes(sources: t.Sequence[Source], grace_period: str) -> t.Iterator[str]:

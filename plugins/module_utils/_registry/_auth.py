@@ -147,6 +147,9 @@ class Authorizer:
                 response.read_start(MAX_ERROR_SIZE)
                 if response.status == 401 and Origin.from_url(url) == self._client.origin:
                     self._ping_challenge = _select_challenge(response.headers.get("WWW-Authenticate", ""))
+                elif response.status == 200 and not self._credentials.is_anonymous:
+                    # With anonymous access on, Artifactory sends no challenge, and wrong credentials would not be noticed.
+                    self._ping_challenge = Challenge("basic", {})
                 self._is_pinged = True
             return self._ping_challenge
 

@@ -107,6 +107,26 @@ def test_anonymous_token_request():
     assert "Authorization" not in token_requests(transport)[0].headers
 
 
+@pytest.mark.parametrize("credentials", [USER, Credentials()])
+def test_credentials_are_sent_to_a_registry_with_anonymous_access(credentials):
+    fake = FakeRegistry(challenge="")
+    fake.add_image("a/b", "1")
+    registry, transport = open_registry(fake, credentials)
+    registry.get_manifest("a/b", "1")
+    assert transport.requests[-1].headers.get("Authorization", "") == credentials.basic
+
+
+def test_wrong_credentials_are_noticed_where_anonymous_access_is_on():
+    fake = FakeRegistry(challenge="")
+    fake.add_image("a/b", "1")
+    rejected = ScriptedResponse(401, {"errors": []}, {"WWW-Authenticate": 'Basic realm="Artifactory Realm"'})
+    fake.plays["/v2/a/b/manifests/1"] = [rejected]
+    registry, _transport = open_registry(fake)
+    with pytest.raises(DownloadError) as failure:
+        registry.get_manifest("a/b", "1")
+    assert failure.value.status == 401
+
+
 def test_scope_of_the_challenge_is_used():
     # Artifactory returns a scope without the repository key, and only for an image.
     fake = FakeRegistry(challenge=f'{BEARER},scope="repository:org/image:pull"')

@@ -328,4 +328,29 @@ def test_settings_that_are_overwritten_are_named_with_their_old_and_new_value():
     ]
     assert "pull_through_source_overrides.public" in notes[2]
     assert "would change" in summary_of(source, planned=True)["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "planned", "note"),
+    [
+        (
+            {"a": True},
+            False,
+            'keeps its cached content and all other settings, such as excludesPattern "x", offline true.',
+        ),
+        (
+            {"a": True},
+            True,
+            'would keep its cached content and all other settings, such as excludesPattern "x", offline true.',
+        ),
+        ({"bypassHeadRequests": True}, False, 'keeps all other settings, such as excludesPattern "x", offline true.'),
+    ],
+)
+def test_what_an_existing_repository_keeps_is_named(changes, planned, note):
+    (source,) = resolved("public")
+    current = {"excludesPattern": "x", "offline": True, "proxy": None, "storeArtifactsLocally": True, "a": False}
+    source = dataclasses.replace(source, changes=changes, current=current, needs_write=True)
+    assert summary_of(source, planned=planned)["notes"][-1] == f"cgr-public {note}"
+    assert summary_of(dataclasses.replace(source, changes={}))["notes"] == []
+    assert summary_of(dataclasses.replace(source, is_missing=True))["notes"] == []
     assert summary_of(dataclasses.replace(source, is_missing=True))["notes"] == [], "nothing was there to overwrite"
