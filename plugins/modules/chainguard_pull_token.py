@@ -391,11 +391,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._capa
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._issue import Chainctl, IssuedToken
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import CRYPTOGRAPHY_MISSING
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._lifetime import parse_lifetime
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import (
     TOKEN_TYPES,
     TokenSpec,
     list_unlisted,
-    parse_lifetime,
     validate_consumer,
     validate_name,
     validate_site,

@@ -23,7 +23,7 @@ options:
   grace_period:
     description: How long to wait, such as V(5m) or V(90s). At most ten minutes. Leave longer grace periods to a later run.
     type: str
-    default: 5m
+    required: true
 seealso:
   - module: cgr.pull_through.chainguard_pull_token
 """
@@ -31,6 +31,7 @@ seealso:
 EXAMPLES = r"""
 - name: Wait until Artifactory uses the new pull token
   cgr.pull_through.grace_period_wait:
+    grace_period: 5m
 
 - name: Revoke the previous pull token
   cgr.pull_through.chainguard_pull_token:
@@ -74,7 +75,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={"grace_period": {"type": "str", "default": "5m"}},
+        argument_spec={"grace_period": {"type": "str", "required": True}},
         supports_check_mode=True,
     )
     run(module, execute)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import parse_lifetime
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._lifetime import parse_lifetime
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import (
     DAY,
     format_timestamp,

@@ -22,13 +22,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time
     DAY,
     format_days_left,
     format_timestamp,
-    parse_duration,
     parse_timestamp,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 
 ISSUER = "https://pulltoken.issuer.chainguard.dev"
-MAX_TTL = 8760 * 3600
 
 _SUBJECT_PREFIX = "ansible-pull-token-"
 _MARKER = "Managed by cgr.pull_through"
@@ -63,19 +61,6 @@ TOKEN_TYPES = {
         ),
     )
 }
-
-
-def parse_lifetime(ttl: str, renew_before: str | None) -> tuple[int, int]:
-    """Return ttl and renew_before (half of ttl by default) in seconds. Raises InputError."""
-    lifetime = parse_duration(ttl, "ttl")
-    if not 0 < lifetime <= MAX_TTL:
-        raise InputError(f"ttl must be more than 0 and at most {MAX_TTL // 3600}h, not {ttl!r}.")
-    threshold = parse_duration(renew_before, "renew_before") if renew_before else lifetime // 2
-    if threshold >= lifetime:
-        raise InputError(
-            f"renew_before ({renew_before}) must be less than ttl ({ttl}): otherwise each run issues a new token."
-        )
-    return lifetime, threshold
 
 
 def validate_name(name: str) -> None:

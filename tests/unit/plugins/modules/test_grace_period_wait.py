@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The module grace_period_wait waits for as long as it is told, and not in check mode."""
+"""The module grace_period_wait waits for the grace period, and not in check mode."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def waits(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("options", "seconds"), [({}, 300), ({"grace_period": "90s"}, 90), ({"grace_period": "0s"}, 0)]
+    ("grace_period", "seconds"), [("5m", 300), ("90s", 90), ("0s", 0)]
 )
-def test_the_wait(run_module, waits, options, seconds):
-    result = run_module(grace_period_wait, ScriptedTransport(), **options)
+def test_the_wait(run_module, waits, grace_period, seconds):
+    result = run_module(grace_period_wait, ScriptedTransport(), grace_period=grace_period)
     assert (result["seconds"], result["changed"], waits) == (seconds, False, [seconds])
 
 
 def test_no_wait_in_check_mode(run_module, waits):
-    result = run_module(grace_period_wait, ScriptedTransport(), check=True)
+    result = run_module(grace_period_wait, ScriptedTransport(), check=True, grace_period="5m")
     assert (result["seconds"], waits) == (0, [0])
 
 
