@@ -82,7 +82,7 @@ SOURCES = {
     "java_remediated": Source(
         "cgr-java-remediated",
         "maven",
-        {**JAVA, "url": "https://libraries.cgr.dev/java-remediated/", "priorityResolution": True},
+        {**JAVA, "url": "https://libraries.cgr.dev/java-remediated/", "priorityResolution": False},
         {"artifacts": ["com.example:lab-greeting"]},
     ),
     "python": Source(
@@ -94,7 +94,7 @@ SOURCES = {
     "python_remediated": Source(
         "cgr-python-remediated",
         "pypi",
-        {**PYTHON, "pyPIRepositorySuffix": "python-remediated/simple", "priorityResolution": True},
+        {**PYTHON, "pyPIRepositorySuffix": "python-remediated/simple", "priorityResolution": False},
         {"artifacts": ["lab-greeting"]},
     ),
     "javascript": Source(

@@ -543,18 +543,6 @@ def test_artifactory_does_not_request_snapshots_from_upstream(drift: Drift) -> N
         assert count_upstream_requests(lab) > 0
 
 
-def test_a_remediated_member_needs_priority(drift: Drift) -> None:
-    members = ["cgr-java-remediated", "cgr-java"]
-    body = {"rclass": "virtual", "packageType": "maven", "repositories": members}
-    assert drift.lab.artifactory("PUT", "/repositories/java-of-both", body).status_code == 200
-    remediated, path = drift.lab.read_file(f"cgr-java-remediated/{JAR}"), f"java-of-both/{JAR}"
-    original = drift.lab.read_file(f"cgr-java/{JAR}")
-    with change_settings(drift, "java_remediated", priorityResolution=False) as lab:
-        lab.clear_cache("cgr-java-remediated")
-        assert lab.read_file(path) == original != remediated
-    assert drift.lab.read_file(path) == remediated
-
-
 @pytest.mark.parametrize("name", ["containers_public", "containers"])
 def test_the_html_page_of_a_captive_portal_is_not_cached_as_an_image(drift: Drift, name: str) -> None:
     """Artifactory caches the page only if it does not block mismatching MIME types."""

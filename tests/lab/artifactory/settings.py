@@ -13,8 +13,6 @@ from typing import Any
 
 # True: credentials are part of the key of a cached upstream token. The real service keys without them.
 UPSTREAM_TOKENS_BY_CREDENTIALS = True
-# False: documents of a virtual repository are merged from all members. The real service filters by priorityResolution.
-PRIORITY_FILTERS_DOCUMENTS = False
 
 DEFAULTS: dict[str, Any] = {
     "artifactory_version": "7.161.15",
@@ -39,7 +37,7 @@ DEFAULTS: dict[str, Any] = {
     "artifactory_npm_outside_tarballs": "rewritten",  # or "unchanged": links of a document that leave the remote's URL
     "artifactory_upstream_token_seconds": 240,  # how long a bearer token of an upstream is cached; 0 turns it off
     "artifactory_upstream_token_by_credentials": UPSTREAM_TOKENS_BY_CREDENTIALS,
-    "artifactory_priority_filters_documents": PRIORITY_FILTERS_DOCUMENTS,
+    "artifactory_priority_filters_documents": True,  # or merged from all members
     "artifactory_offline_after_failures": 2,  # failures in a row until a remote is assumed offline
     "artifactory_proxies_referrers": True,  # whether remotes request referrers from the upstream, since 7.90.1
 }
