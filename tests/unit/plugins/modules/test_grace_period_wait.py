@@ -20,9 +20,7 @@ def waits(monkeypatch):
     return seconds
 
 
-@pytest.mark.parametrize(
-    ("grace_period", "seconds"), [("5m", 300), ("90s", 90), ("0s", 0)]
-)
+@pytest.mark.parametrize(("grace_period", "seconds"), [("5m", 300), ("90s", 90), ("0s", 0)])
 def test_the_wait(run_module, waits, grace_period, seconds):
     result = run_module(grace_period_wait, ScriptedTransport(), grace_period=grace_period)
     assert (result["seconds"], result["changed"], waits) == (seconds, False, [seconds])
