@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
+import shutil
 import subprocess
 import tempfile
 import typing as t
@@ -92,7 +93,7 @@ class Developer:
         home.mkdir()
         self._lab, self._home = lab, home
         # podman rejects a path of more than 50 characters.
-        self._runroot = tempfile.TemporaryDirectory(prefix="podman-")
+        self._runroot = tempfile.mkdtemp(prefix="podman-")
         (home / "bin").mkdir()
         (home / "bin" / "docker").write_text(DOCKER, encoding="utf-8")
         (home / "bin" / "docker").chmod(0o755)
@@ -114,7 +115,7 @@ class Developer:
         return {
             "PATH": os.pathsep.join([f"{home}/bin", str(PROGRAMS), os.environ["PATH"]]),
             "HOME": str(home),
-            "RUNROOT": self._runroot.name,
+            "RUNROOT": self._runroot,
             "PIP_CERT": ca_path,
             "npm_config_cafile": ca_path,
             "SSL_CERT_FILE": ca_path,
@@ -134,7 +135,9 @@ class Developer:
         self._run(f"{keytool} {shlex.quote(str(self._lab.ca_path))}")
         (docker_login,) = (line for line in lines if line.startswith("docker login"))
         self._run(DOCKER_LOGIN.format(line=docker_login))
-        return {name: self._run(self._script(client, lines)) for name, client in CLIENTS.items()}
+        results = {name: self._run(self._script(client, lines)) for name, client in CLIENTS.items()}
+        shutil.rmtree(self._runroot, ignore_errors=True)
+        return results
 
     def _script(self, client: Client, lines: t.Sequence[str]) -> str:
         token = self._lab.users["puller"]["token"]
