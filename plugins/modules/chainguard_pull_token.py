@@ -391,14 +391,12 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._capa
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._issue import Chainctl, IssuedToken
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import CRYPTOGRAPHY_MISSING
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._lifetime import parse_lifetime
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import (
     TOKEN_TYPES,
     TokenSpec,
     list_unlisted,
     validate_consumer,
     validate_name,
-    validate_site,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._rotation import (
     RotationPlan,
@@ -407,6 +405,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._rota
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._snapshot import OrganizationSnapshot
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import parse_duration
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._token_options import (
+    parse_lifetime,
+    validate_site,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     HTTPStatusError,
     InputError,

@@ -15,8 +15,8 @@ import re
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import parse_base_url
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import validate_site
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import parse_duration
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._token_options import validate_site
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._wait import MAX_SECONDS
 

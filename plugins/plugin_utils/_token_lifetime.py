@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._lifetime import parse_lifetime
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import (
     DAY,
     format_timestamp,
     parse_duration,
     parse_timestamp,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._token_options import parse_lifetime
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import fail
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Source

@@ -24,14 +24,16 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time
     format_timestamp,
     parse_timestamp,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._token_options import SITE_PATTERN
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 
 ISSUER = "https://pulltoken.issuer.chainguard.dev"
 
 _SUBJECT_PREFIX = "ansible-pull-token-"
 _MARKER = "Managed by cgr.pull_through"
-_SITE = r"[A-Za-z0-9._-]{1,40}"
-_MARKED = re.compile(rf"{re.escape(_MARKER)}(?: \(site (?P<site>{_SITE})\))?(?: for (?P<consumer>.*))?", re.DOTALL)
+_MARKED = re.compile(
+    rf"{re.escape(_MARKER)}(?: \(site (?P<site>{SITE_PATTERN})\))?(?: for (?P<consumer>.*))?", re.DOTALL
+)
 _NAME = re.compile(r"[a-z0-9 ._-]{3,63}")
 _DESCRIPTION = re.compile(r"[\S ]{0,512}")
 # What a description has room for, besides the longest marker.
@@ -77,14 +79,6 @@ def validate_consumer(consumer: str) -> None:
         raise InputError(
             "consumer is too long or contains control characters.",
             hint=f"Use up to {_MAX_CONSUMER} characters, in one line.",
-        )
-
-
-def validate_site(site: str, option: str) -> None:
-    """Raise InputError if a marker cannot contain this site. option: where it was set."""
-    if site and not re.fullmatch(_SITE, site):
-        raise InputError(
-            f"{option} is not valid: {site!r}.", hint="Use up to 40 letters, digits, dashes, underscores and dots."
         )
 
 

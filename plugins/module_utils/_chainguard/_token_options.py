@@ -2,13 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The lifetime of new pull tokens, as options write it. Needs no HTTP client, so that filters load fast. Private to the collection."""
+"""Options of pull tokens that filters check too. Needs no HTTP client, so that filters load fast. Private to the collection."""
 
 from __future__ import annotations
+
+import re
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import parse_duration
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 
+SITE_PATTERN = r"[A-Za-z0-9._-]{1,40}"
 MAX_TTL = 8760 * 3600
 
 
@@ -23,3 +26,11 @@ def parse_lifetime(ttl: str, renew_before: str | None) -> tuple[int, int]:
             f"renew_before ({renew_before}) must be less than ttl ({ttl}): otherwise each run issues a new token."
         )
     return lifetime, threshold
+
+
+def validate_site(site: str, option: str) -> None:
+    """Raise InputError if a marker cannot contain this site. option: where it was set."""
+    if site and not re.fullmatch(SITE_PATTERN, site):
+        raise InputError(
+            f"{option} is not valid: {site!r}.", hint="Use up to 40 letters, digits, dashes, underscores and dots."
+        )
