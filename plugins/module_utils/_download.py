@@ -63,7 +63,7 @@ class DownloadClient:
         response = self._send("GET", url, "application/json", authorization)
         if response.status in _REDIRECT_STATUSES:
             response.close()
-            target = redact_url(urljoin(url, response.headers.get("Location", "")))
+            target = redact_url(_join(url, response))
             message = f"a redirect of the token service to {target}, which is not followed"
             raise DownloadError(response.status, message, url=url, headers={}, by_token_service=True)
         if response.status != 200:
@@ -79,10 +79,7 @@ class DownloadClient:
         return self._transport.send(Request(method, url, headers, named_by=named_by, max_seconds=max_seconds))
 
     def _redirect_target(self, url: str, response: StreamedResponse) -> str:
-        try:
-            target = urljoin(url, response.headers.get("Location", ""))
-        except ValueError:
-            target = ""
+        target = _join(url, response)
         error = redirect_error(self.origin, target) or redirect_error(Origin.from_url(url), target)
         if not error and self.origin.scheme == "http" and Origin.from_url(target) == self.origin.with_tls(target):
             error = "the server requires https, so set the URL to https"
@@ -90,3 +87,11 @@ class DownloadClient:
             message = f"a redirect to {redact_url(target)}, which is not followed: {error}"
             raise DownloadError(response.status, message, url=url, headers=response.headers)
         return target
+
+
+def _join(url: str, response: StreamedResponse) -> str:
+    """Return the absolute URL of a redirect; empty if it is not valid."""
+    try:
+        return urljoin(url, response.headers.get("Location", ""))
+    except ValueError:
+        return ""

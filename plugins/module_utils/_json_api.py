@@ -241,7 +241,11 @@ class ApiSession:
         return page, SET_CLIENT_CERT if "SSL certificate" in page else self.service.hint(response)
 
     def _explain_redirect(self, request: Request, response: Response) -> tuple[str, str]:
-        target = redact_url(urljoin(request.url, response.headers.get("Location", "")))
+        location = response.headers.get("Location", "")
+        try:
+            target = redact_url(urljoin(request.url, location))
+        except ValueError:
+            return "a redirect to a URL that is not valid", f"Check {self.service.url_option}."
         path = redact_url(request.url).removeprefix(self.base_url)
         # A target with another path is another page, such as a login page.
         has_same_path = target.endswith(path)

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import math
 import re
@@ -28,18 +30,31 @@ def parse_json(text: str | bytes) -> t.Any:
     if sys.getsizeof(text) + separators * _MEMORY_PER_SEPARATOR > _MAX_MEMORY:
         raise ValueError(f"it needs more than {_MAX_MEMORY >> 20} MiB of memory")
     try:
-        value = json.loads(
-            text,
-            parse_int=_parse_int,
-            parse_float=_parse_float,
-            parse_constant=_reject_constant,
-            object_pairs_hook=_build_object,
-        )
+        with _garbage_collection_off():
+            value = json.loads(
+                text,
+                parse_int=_parse_int,
+                parse_float=_parse_float,
+                parse_constant=_reject_constant,
+                object_pairs_hook=_build_object,
+            )
     except RecursionError as exc:
         raise ValueError("it is nested too deeply") from exc
     if _SURROGATE.search(text):
         _validate_unicode(value)
     return value
+
+
+@contextlib.contextmanager
+def _garbage_collection_off() -> t.Iterator[None]:
+    """Run no finalizers of other objects, which would fail inside of a document that is nested too deeply."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _parse_int(digits: str) -> int:

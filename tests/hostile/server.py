@@ -2,13 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A server that misbehaves. The path of a request names the behavior, and the server reports what it sent.
+"""A server that misbehaves. The first label of the host names the behavior, and the server reports what it sent.
 
 Usage: python server.py, which prints its port. It listens on the loopback interface only.
 """
 
 from __future__ import annotations
 
+import base64
+import functools
 import gzip
 import itertools
 import json
@@ -34,12 +36,75 @@ def _endless(start: bytes, piece: bytes) -> Chunks:
 def _drip(start: bytes, piece: bytes = b"x") -> Chunks:
     yield start
     for _number in range(100):
-        time.sleep(0.1)
+        time.sleep(0.02)
         yield piece
 
 
+@functools.cache
 def _bomb() -> bytes:
     return gzip.compress(b"0" * (256 * _MIB), 1)
+
+
+def _json(value: t.Any, headers: bytes = b"", status: bytes = b"200 OK") -> Chunks:
+    return _body(json.dumps(value).encode(), b"Content-Type: application/json\r\n" + headers, status)
+
+
+def _redirect(location: bytes) -> Chunks:
+    return _body(b"<a href=x>Found</a>", b"Location: %s\r\n" % location, b"302 Found")
+
+
+def _challenge(value: bytes) -> Chunks:
+    return _json({"errors": [{"code": "UNAUTHORIZED"}]}, b"WWW-Authenticate: %s\r\n" % value, b"401 Unauthorized")
+
+
+def _every_field(value: t.Any) -> t.Any:
+    """Return an object with all documented names, each with the same value."""
+    return dict.fromkeys(FIELDS, value)
+
+
+# Of all responses that are read.
+FIELDS = (
+    *(
+        "groups",
+        "identities",
+        "roles",
+        "roleBindings",
+        "repos",
+        "tags",
+        "items",
+        "capabilities",
+        "nextPageToken",
+        "uid",
+    ),
+    *(
+        "name",
+        "staticKeys",
+        "token",
+        "access_token",
+        "expires_in",
+        "size",
+        "architectures",
+        "version",
+        "results",
+        "files",
+    ),
+    *("children", "resources", "repo", "key", "rclass", "packageType", "repositories", "url", "versions", "dist-tags"),
+    *(
+        "schemaVersion",
+        "mediaType",
+        "manifests",
+        "config",
+        "layers",
+        "digest",
+        "Version",
+        "errors",
+        "message",
+        "details",
+    ),
+)
+UNSAFE = "\x1b[31mred\x07\x9b \u202e bidi \u200b\u2028"
+SECRET = "sent-secret/value"
+_numbers = itertools.count()
 
 
 CHUNKED = _OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -74,12 +139,68 @@ BEHAVIORS: dict[str, t.Callable[[], Chunks]] = {
     "error-endless": lambda: _endless(b"HTTP/1.1 500 Error\r\n\r\n", b"x" * 65536),
     "error-control-characters": lambda: _body(b"\x1b[31mred\x07 \xe2\x80\xae bidi", status=b"400 Bad"),
     "error-html": lambda: _body(b"<title>" * 9000, b"Content-Type: text/html\r\n", b"400 Bad"),
-    "error-token": lambda: _body(b"rejected sent-secret-value", status=b"400 Bad"),
-    "error-token-encoded": lambda: _body(b"rejected c2VudC1zZWNyZXQtdmFsdWU=", status=b"400 Bad"),
+    "error-secret": lambda: _body(b"rejected sent-secret/value", status=b"400 Bad"),
+    "error-secret-base64": lambda: _body(b"rejected " + base64.b64encode(SECRET.encode()), status=b"400 Bad"),
+    "error-secret-url": lambda: _body(b"rejected sent-secret%2Fvalue", status=b"400 Bad"),
+    "error-secret-json": lambda: _json({"errors": [{"message": f"no {SECRET}"}], "message": SECRET}, status=b"403 No"),
+    "error-secret-split": lambda: _body(b"x" * 290 + SECRET.encode(), status=b"400 Bad"),
+    "error-list": lambda: _json({"errors": [1, None, [], {"message": {"a": [1]}}], "details": [1]}, status=b"404 No"),
+    "error-details": lambda: _json({"message": 1, "details": [{"fieldViolations": [1]}]}, status=b"409 Conflict"),
+    "error-scalars": lambda: _json(_every_field(1), status=b"500 Error"),
+    "error-empty": lambda: _body(b"", status=b"403 Forbidden"),
+    "error-unsafe": lambda: _json(
+        {"errors": [{"message": UNSAFE, "code": UNSAFE}], "message": UNSAFE}, status=b"400 B"
+    ),
+    "error-status-unusual": lambda: _body(b"x", status=b"999 Unusual"),
+    "error-proxy": lambda: _body(b"x", status=b"407 Proxy Authentication Required"),
+    "redirect-metadata": lambda: _redirect(b"http://169.254.169.254/latest"),
+    "redirect-metadata-number": lambda: _redirect(b"http://2852039166/latest"),
+    "redirect-file": lambda: _redirect(b"file:///etc/passwd"),
+    "redirect-invalid": lambda: _redirect(b"http://[::1"),
+    "redirect-port": lambda: _redirect(b"http://x:99999/"),
+    "redirect-loop": lambda: _redirect(b"/again"),
+    "redirect-unsafe": lambda: _redirect(b"/\xe2\x80\xae\x9b"),
+    "redirect-without-target": lambda: _body(b"", status=b"301 Moved"),
+    "redirect-304": lambda: _body(b"", status=b"304 Not Modified"),
+    "challenge-metadata": lambda: _challenge(b'Bearer realm="http://169.254.169.254/token"'),
+    "challenge-file": lambda: _challenge(b'Bearer realm="file:///etc/passwd"'),
+    "challenge-invalid": lambda: _challenge(b'Bearer realm="http://[::1/token"'),
+    "challenge-port": lambda: _challenge(b'Bearer realm="http://x:0/token"'),
+    "challenge-empty": lambda: _challenge(b'Bearer realm=""'),
+    "challenge-long": lambda: _challenge(b"Bearer " + b'a="b",' * 8000),
+    "challenge-quotes": lambda: _challenge(b'Bearer realm="' + b"\\\\" * 20000),
+    "challenge-basic": lambda: _challenge(b"Basic"),
+    "shape-null": lambda: _json(None),
+    "shape-true": lambda: _json(True),
+    "shape-number": lambda: _json(17),
+    "shape-text": lambda: _json("text"),
+    "shape-list": lambda: _json([]),
+    "shape-list-of-lists": lambda: _json([[[]], None, 1]),
+    "shape-object": lambda: _json({}),
+    "shape-fields-null": lambda: _json(_every_field(None)),
+    "shape-fields-true": lambda: _json(_every_field(True)),
+    "shape-fields-number": lambda: _json(_every_field(-1)),
+    "shape-fields-text": lambda: _json(_every_field("x")),
+    "shape-fields-list": lambda: _json(_every_field([])),
+    "shape-fields-object": lambda: _json(_every_field({})),
+    "shape-entries-null": lambda: _json(_every_field([None])),
+    "shape-entries-text": lambda: _json(_every_field(["x"])),
+    "shape-entries-objects": lambda: _json(_every_field([_every_field(None)])),
+    "shape-entries-nested": lambda: _json(_every_field([_every_field([_every_field({})])])),
+    "shape-entries-unsafe": lambda: _json(_every_field([_every_field(UNSAFE)])),
+    "shape-entries-secret": lambda: _json(_every_field([_every_field(SECRET)])),
+    "shape-fields-unsafe": lambda: _json(_every_field(UNSAFE)),
+    "shape-fields-surrogate": lambda: _json(_every_field("\ud800")),
+    "shape-fields-huge": lambda: _json(_every_field("x" * 100_000)),
+    "shape-grouped": lambda: _json({"REMOTE": [_every_field(UNSAFE)], "LOCAL": [{"key": 1}], "x": None}),
+    "listing-repeats": lambda: _json({**_every_field([]), "nextPageToken": "again"}),
+    "listing-endless": lambda: _json({**_every_field([]), "nextPageToken": f"page-{next(_numbers)}"}),
     "retry-after-long": lambda: _body(b"", b"Retry-After: 7200\r\n", b"429 Wait"),
     "retry-after-date": lambda: _body(b"", b"Retry-After: Wed, 01 Jan 2099 00:00:00 GMT\r\n", b"503 Wait"),
     "json-deep": lambda: _body(b"[" * 200000),
     "json-dense": lambda: _body(b"[" + b"{}," * (5 * _MIB) + b"{}]"),
+    "json-dense-fields": lambda: _body(b"[" + b'{"a":0},' * 1_800_000 + b"{}]"),
+    "json-surrogate": lambda: _body(b'{"a": "\\ud800"}'),
     "json-nan": lambda: _body(b'{"a": NaN}'),
     "json-infinity": lambda: _body(b'{"a": 1e999}'),
     "json-digits": lambda: _body(b'{"a": ' + b"9" * 100000 + b"}"),
@@ -99,18 +220,26 @@ class _Handler(socketserver.StreamRequestHandler):
     cookies: t.ClassVar[list[str]] = []
 
     def handle(self) -> None:
-        while line := self.rfile.readline(65536):
-            path = line.split()[1].decode().strip("/").rpartition("/")[2].partition("?")[0]
+        while self.rfile.readline(65536):
+            name, length = "", 0
             while (header := self.rfile.readline(65536)) not in (b"\r\n", b""):
-                if header.lower().startswith(b"cookie:"):
-                    self.cookies.append(path)
-            if path == "report":
+                field, _colon, value = header.decode("latin-1").partition(":")
+                if field.lower() == "host":
+                    name = value.strip().partition(".")[0]
+                elif field.lower() == "content-length":
+                    length = int(value)
+                elif field.lower() == "cookie":
+                    self.cookies.append(name)
+            self.rfile.read(length)
+            if name == "report":
                 self.wfile.write(b"".join(_body(json.dumps([self.sent, self.cookies]).encode())))
-                continue
-            for piece in BEHAVIORS[path]():
-                self.wfile.write(piece)
-                self.sent[path] = self.sent.get(path, 0) + len(piece)
-            if not path.startswith("valid"):
+                self.sent.clear()
+                return
+            for piece in BEHAVIORS[name]():
+                for start in range(0, len(piece), 65536):
+                    self.wfile.write(piece[start : start + 65536])
+                    self.sent[name] = self.sent.get(name, 0) + len(piece[start : start + 65536])
+            if not name.startswith(("valid", "listing")):
                 return
 
 
