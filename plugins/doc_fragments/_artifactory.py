@@ -14,7 +14,7 @@ options:
       - Base URL of Artifactory, such as V(https://myproject.jfrog.io). The URL of a page of the UI is also accepted. The path from
         V(/artifactory) or V(/ui) on, the query and the fragment are ignored.
       - Use the final URL. Redirects are not followed, because they turn a write into a read. The error names the URL to use.
-      - Falls back to the environment variable E(ARTIFACTORY_URL).
+      - Falls back to the environment variable E(ARTIFACTORY_URL). Credentials from the environment are sent to no other URL if it is set.
     type: str
   artifactory_access_token:
     description:

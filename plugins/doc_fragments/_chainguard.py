@@ -44,7 +44,8 @@ options:
   chainguard_api_url:
     description:
       - URL of the Chainguard API.
-      - Falls back to the environment variable E(CHAINGUARD_API_URL).
+      - Falls back to the environment variable E(CHAINGUARD_API_URL). If it or E(CHAINGUARD_ISSUER_URL) is set, credentials from the
+        environment, those of C(chainctl) among them, are sent to no other URLs than these and the defaults.
     type: str
     default: https://console-api.enforce.dev
   chainguard_issuer_url:

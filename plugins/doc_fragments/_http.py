@@ -27,9 +27,17 @@ options:
       - A response that is not complete after five minutes is an error, whatever this option is. For downloads, this applies to each MiB.
     type: int
     default: 30
+  allow_plain_http:
+    description:
+      - Whether URLs may use plain http. Everyone on the way can then read the credentials.
+      - URLs of the same computer, such as V(http://localhost:8081), may always use it.
+    type: bool
+    default: false
+    version_added: 0.2.0
 notes:
   - Requests use the proxy in the environment variables E(HTTPS_PROXY), E(HTTP_PROXY) or E(ALL_PROXY), except for the hosts in
     E(NO_PROXY). Set credentials in the URL of the proxy, as C(http://USER:PASSWORD@HOST:PORT). Percent-encode special characters.
+  - Options for the connection, numbers, booleans and options with choices that are empty count as not set.
   - No request goes to the metadata service of a cloud. A server with a public address cannot send requests to a private address.
     Behind a proxy, which resolves the names, only addresses in URLs are checked.
 requirements:

@@ -6,40 +6,72 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
-from ansible.module_utils.basic import env_fallback
+from ansible.module_utils.common.parameters import AnsibleFallbackNotFound
 
 Spec = dict[str, dict[str, t.Any]]
 
+DEFAULT_API_URL = "https://console-api.enforce.dev"
+DEFAULT_ISSUER_URL = "https://issuer.enforce.dev"
+_TYPES_WITH_EMPTY = ("str", "path", "list", "dict", "raw", "json", "jsonarg")
 
-def _from_env(name: str, **option: t.Any) -> dict[str, t.Any]:
+
+def env_fallback(name: str) -> str:
+    """Return an environment variable. One that is empty is not set. Raises AnsibleFallbackNotFound."""
+    if not os.environ.get(name, "").strip():
+        raise AnsibleFallbackNotFound
+    return os.environ[name]
+
+
+def from_env(name: str, **option: t.Any) -> dict[str, t.Any]:
+    """Return an option that falls back to an environment variable."""
     return {"fallback": (env_fallback, [name]), **option}
 
 
+def drop_empty_options(spec: Spec, params: dict[str, t.Any]) -> None:
+    """Remove the options that are empty text or null where this cannot mean anything else than that they are not set.
+
+    These are the connection, choices, numbers and booleans. A question of a survey without an answer arrives like this.
+    """
+    connection = {**HTTP_SPEC, **ARTIFACTORY_SPEC, **CHAINGUARD_SPEC}
+    for name, option in spec.items():
+        value = params.get(name)
+        is_unset_when_empty = name in connection or "fallback" in option or "choices" in option
+        if name in params and (value is None or (isinstance(value, str) and not value.strip())):
+            if is_unset_when_empty or option.get("type", "str") not in _TYPES_WITH_EMPTY:
+                del params[name]
+        elif option.get("options") and isinstance(value, (list, dict)):
+            for item in value if isinstance(value, list) else [value]:
+                if isinstance(item, dict):
+                    drop_empty_options(option["options"], item)
+
+
 HTTP_SPEC: Spec = {
-    "ca_path": _from_env("PULL_THROUGH_CA_PATH", type="path"),
+    "ca_path": from_env("PULL_THROUGH_CA_PATH", type="path"),
     "validate_certs": {"type": "bool", "default": True},
     "timeout": {"type": "int", "default": 30},
+    "allow_plain_http": {"type": "bool", "default": False},
 }
 
 ARTIFACTORY_SPEC: Spec = {
-    "artifactory_url": _from_env("ARTIFACTORY_URL", type="str"),
-    "artifactory_access_token": _from_env("ARTIFACTORY_ACCESS_TOKEN", type="str", no_log=True),
-    "artifactory_username": _from_env("ARTIFACTORY_USERNAME", type="str"),
-    "artifactory_password": _from_env("ARTIFACTORY_PASSWORD", type="str", no_log=True),
-    "client_cert": _from_env("ARTIFACTORY_CLIENT_CERT", type="path"),
-    "client_key": _from_env("ARTIFACTORY_CLIENT_KEY", type="path", no_log=False),
+    "artifactory_url": from_env("ARTIFACTORY_URL", type="str"),
+    "artifactory_access_token": from_env("ARTIFACTORY_ACCESS_TOKEN", type="str", no_log=True),
+    "artifactory_username": from_env("ARTIFACTORY_USERNAME", type="str"),
+    "artifactory_password": from_env("ARTIFACTORY_PASSWORD", type="str", no_log=True),
+    "client_cert": from_env("ARTIFACTORY_CLIENT_CERT", type="path"),
+    "client_key": from_env("ARTIFACTORY_CLIENT_KEY", type="path", no_log=False),
 }
 
 CHAINGUARD_SPEC: Spec = {
-    "chainguard_api_url": _from_env("CHAINGUARD_API_URL", type="str", default="https://console-api.enforce.dev"),
-    "chainguard_issuer_url": _from_env("CHAINGUARD_ISSUER_URL", type="str", default="https://issuer.enforce.dev"),
-    "chainguard_api_token": _from_env("CHAINGUARD_API_TOKEN", type="str", no_log=True),
-    "chainguard_identity": _from_env("CHAINGUARD_IDENTITY", type="str"),
-    "chainguard_identity_token": _from_env("CHAINGUARD_IDENTITY_TOKEN", type="str", no_log=True),
-    "chainguard_identity_token_file": _from_env("CHAINGUARD_IDENTITY_TOKEN_FILE", type="path", no_log=False),
-    "chainctl": _from_env("CHAINCTL", type="str", default="chainctl"),
+    "chainguard_api_url": from_env("CHAINGUARD_API_URL", type="str", default=DEFAULT_API_URL),
+    "chainguard_issuer_url": from_env("CHAINGUARD_ISSUER_URL", type="str", default=DEFAULT_ISSUER_URL),
+    "chainguard_api_token": from_env("CHAINGUARD_API_TOKEN", type="str", no_log=True),
+    "chainguard_identity": from_env("CHAINGUARD_IDENTITY", type="str"),
+    "chainguard_identity_token": from_env("CHAINGUARD_IDENTITY_TOKEN", type="str", no_log=True),
+    "chainguard_identity_token_file": from_env("CHAINGUARD_IDENTITY_TOKEN_FILE", type="path", no_log=False),
+    "chainctl": from_env("CHAINCTL", type="str", default="chainctl"),
 }
 
 

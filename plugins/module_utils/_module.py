@@ -16,6 +16,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.cgr.pull_through.plugins.module_utils import _http
+from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import drop_empty_options
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import (
     ApiCredentials,
     parse_base_url,
@@ -23,6 +24,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._aut
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import ArtifactoryService
 from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import ClientCert, load_client_cert
+from ansible_collections.cgr.pull_through.plugins.module_utils._destinations import validate_destinations
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     InputError,
     InternalError,
@@ -47,6 +49,14 @@ Item = dict[str, t.Any]
 THREADS = 4
 # Results that are secrets, for the next task.
 SECRET_RESULTS = frozenset({"password", "access_token"})
+
+
+class PullThroughModule(AnsibleModule):  # type: ignore[misc]
+    """A module that takes empty options for ones that are not set, where nothing else can be meant."""
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        drop_empty_options(self.argument_spec, self.params)
 
 
 def require_libraries(module: AnsibleModule, *more: tuple[str, str | None]) -> None:
@@ -74,6 +84,7 @@ def run(
             remember_secret(str(secret))
         if needs_visible_results:
             validate_visible_results(module)
+        validate_destinations(module.params)
         result = function(module)
     except PullThroughError as exc:
         error = exc

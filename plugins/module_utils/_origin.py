@@ -71,12 +71,21 @@ class Origin(t.NamedTuple):
     @property
     def is_private(self) -> bool:
         """Whether the host is localhost or an address of a private network."""
+        return self._is_address(is_inside)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host is localhost or an address of this computer."""
+        return self._is_address(lambda address: _parse_address(address).is_loopback)
+
+    def _is_address(self, predicate: t.Callable[[str], bool]) -> bool:
+        """Return whether the host is localhost, or an address for which the predicate is true."""
         host = self.host.rstrip(".")
         with contextlib.suppress(OSError):
             # Also 127.1, 0x7f000001 and 017700000001, which the resolver accepts.
             host = socket.inet_ntoa(socket.inet_aton(host))
         try:
-            return is_inside(host)
+            return predicate(host)
         except ValueError:
             return host == "localhost" or host.endswith(".localhost")
 

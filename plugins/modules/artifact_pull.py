@@ -453,7 +453,12 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import S
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Result
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
-from ansible_collections.cgr.pull_through.plugins.module_utils._module import make_transport, require_libraries, run
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    PullThroughModule,
+    make_transport,
+    require_libraries,
+    run,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._options import ECOSYSTEMS, build_job
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._puller import ArtifactPuller
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._report import (
@@ -529,7 +534,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(**ARGUMENTS)
+    module = PullThroughModule(**ARGUMENTS)
     require_libraries(module)
     run(module, execute, needs_visible_results=False)
 

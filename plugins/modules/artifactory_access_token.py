@@ -150,6 +150,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._acc
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import decode_username
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    PullThroughModule,
     create_artifactory_session,
     require_libraries,
     run,
@@ -213,7 +214,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = PullThroughModule(
         argument_spec={**SPEC, **ARTIFACTORY_SPEC, **HTTP_SPEC},
         mutually_exclusive=[("scope", "groups")],
         required_if=[("state", "absent", ["token_id"])],

@@ -245,6 +245,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._snapshot import RepositorySnapshot
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._stored_values import nuget_warning
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    PullThroughModule,
     create_artifactory_session,
     exit_bulk,
     read_items,
@@ -311,7 +312,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
 def main() -> None:
     arguments = bulk_argument_spec(SPEC, "repositories", "key", required_by={"password": ["username"]})
     arguments["argument_spec"].update(**ARTIFACTORY_SPEC, **HTTP_SPEC)
-    module = AnsibleModule(**arguments, supports_check_mode=True)
+    module = PullThroughModule(**arguments, supports_check_mode=True)
     require_libraries(module)
     run(module, execute)
 

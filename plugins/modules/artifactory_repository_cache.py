@@ -172,6 +172,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    PullThroughModule,
     create_artifactory_session,
     exit_bulk,
     process_items,
@@ -241,7 +242,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
 def main() -> None:
     arguments = bulk_argument_spec(SPEC, "repositories", "key", mutually_exclusive=[("paths", "entire_cache")])
     arguments["argument_spec"].update(**ARTIFACTORY_SPEC, **HTTP_SPEC)
-    module = AnsibleModule(**arguments, supports_check_mode=True)
+    module = PullThroughModule(**arguments, supports_check_mode=True)
     require_libraries(module)
     run(module, execute)
 

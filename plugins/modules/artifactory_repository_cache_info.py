@@ -168,6 +168,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    PullThroughModule,
     create_artifactory_session,
     exit_bulk,
     process_items,
@@ -229,7 +230,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = PullThroughModule(
         argument_spec={**SPEC, **ARTIFACTORY_SPEC, **HTTP_SPEC},
         required_one_of=[("key", "repository_keys")],
         mutually_exclusive=[("key", "repository_keys")],

@@ -91,6 +91,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import A
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
 from ansible_collections.cgr.pull_through.plugins.module_utils._jmespath import JMESPATH_MISSING, compile_query
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    PullThroughModule,
     create_artifactory_session,
     require_libraries,
     run,
@@ -125,7 +126,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={**SPEC, **ARTIFACTORY_SPEC, **HTTP_SPEC}, supports_check_mode=True)
+    module = PullThroughModule(argument_spec={**SPEC, **ARTIFACTORY_SPEC, **HTTP_SPEC}, supports_check_mode=True)
     require_libraries(module, ("jmespath", JMESPATH_MISSING if module.params["query"] else None))
     run(module, execute)
 

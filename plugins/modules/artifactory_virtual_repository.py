@@ -249,6 +249,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._vir
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    PullThroughModule,
     create_artifactory_session,
     exit_bulk,
     read_items,
@@ -342,7 +343,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
 def main() -> None:
     arguments = bulk_argument_spec(SPEC, "virtual_repositories", "key")
     arguments["argument_spec"].update(**ARTIFACTORY_SPEC, **HTTP_SPEC)
-    module = AnsibleModule(**arguments, supports_check_mode=True)
+    module = PullThroughModule(**arguments, supports_check_mode=True)
     require_libraries(module)
     run(module, execute)
 

@@ -262,6 +262,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._jmespath import JMESPATH_MISSING, compile_query
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    PullThroughModule,
     create_chainguard_session,
     create_sts_client,
     make_transport,
@@ -359,7 +360,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = PullThroughModule(
         argument_spec={**SPEC, **CHAINGUARD_SPEC, **HTTP_SPEC},
         mutually_exclusive=[("images", "compare_images"), *itertools.product(("images", "compare_images"), FILTERS)],
         required_by={"cache_period": ["compare_images"]},

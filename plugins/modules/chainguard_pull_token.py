@@ -415,6 +415,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     PullThroughError,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    PullThroughModule,
     create_chainguard_session,
     create_sts_client,
     exit_bulk,
@@ -646,7 +647,7 @@ def main() -> None:
     )
     form["argument_spec"]["tokens"]["no_log"] = False
     form["argument_spec"].update(**CHAINGUARD_SPEC, **HTTP_SPEC)
-    module = AnsibleModule(**form, required_by={"name": ["organization"]}, supports_check_mode=True)
+    module = PullThroughModule(**form, required_by={"name": ["organization"]}, supports_check_mode=True)
     require_libraries(module, ("cryptography", CRYPTOGRAPHY_MISSING))
     run(module, execute)
 

@@ -181,6 +181,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._jmespath import JMESPATH_MISSING, compile_query
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    PullThroughModule,
     create_chainguard_session,
     create_sts_client,
     make_transport,
@@ -275,7 +276,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={**SPEC, **CHAINGUARD_SPEC, **HTTP_SPEC}, supports_check_mode=True)
+    module = PullThroughModule(argument_spec={**SPEC, **CHAINGUARD_SPEC, **HTTP_SPEC}, supports_check_mode=True)
     require_libraries(module, ("jmespath", JMESPATH_MISSING if module.params["query"] else None))
     run(module, execute)
 

@@ -122,7 +122,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._kubernetes._mani
     read_images,
     strip_prefix,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._module import require_libraries, run
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import PullThroughModule, require_libraries, run
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import parse_reference
 
 SPEC: dict[str, dict[str, t.Any]] = {
@@ -172,7 +172,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    module = PullThroughModule(argument_spec=SPEC, supports_check_mode=True)
     require_libraries(module, ("PyYAML", YAML_MISSING))
     run(module, execute)
 

@@ -529,13 +529,19 @@ import functools
 import time
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback
+from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import Spec
+from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import Spec, from_env
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
+from ansible_collections.cgr.pull_through.plugins.module_utils._destinations import validate_registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import RepositoryConfig, Result
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
-from ansible_collections.cgr.pull_through.plugins.module_utils._module import make_transport, require_libraries, run
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    PullThroughModule,
+    make_transport,
+    require_libraries,
+    run,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._progress_file import ProgressFile
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_module import (
     VERIFICATION_SPEC,
@@ -576,7 +582,7 @@ _REGISTRY_SPEC: Spec = {
 SPEC: Spec = {"images": {"type": "list", "elements": "str"}, **_REGISTRY_SPEC, **VERIFICATION_SPEC}
 RUN_SPEC: Spec = {
     **_REGISTRY_SPEC,
-    "registry_url": {"type": "str", "fallback": (env_fallback, ["REGISTRY_URL"])},
+    "registry_url": from_env("REGISTRY_URL", type="str"),
     "token_service_hosts": {"type": "list", "elements": "str", "default": []},
     "depth": {"type": "str", "choices": ["resolve", "manifest", "image"], "default": "image"},
     "platforms": {"type": "list", "elements": "str", "default": ["linux/amd64"]},
@@ -598,12 +604,11 @@ ARGUMENTS = pull_arguments(SPEC, "images", common=RUN_SPEC, together=[("username
 def create_transport(module: AnsibleModule) -> Transport:
     """Return the transport. It sends the client certificate for Artifactory to Artifactory's registry too."""
     urls = [(item, registry_url(item)) for item in read_pulls(module)]
+    artifactory_urls = list(dict.fromkeys(url for item, url in urls if is_artifactory(item, url)))
+    for url in artifactory_urls:
+        validate_registry(module.params, url)
     max_seconds = float("inf") if module.params["max_seconds"] is None else module.params["max_seconds"]
-    return make_transport(
-        module,
-        *dict.fromkeys(url for item, url in urls if is_artifactory(item, url)),
-        max_run_seconds=max_seconds + _END_SECONDS,
-    )
+    return make_transport(module, *artifactory_urls, max_run_seconds=max_seconds + _END_SECONDS)
 
 
 def image_job_result(
@@ -693,7 +698,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(**ARGUMENTS)
+    module = PullThroughModule(**ARGUMENTS)
     require_libraries(module)
     run(module, execute, needs_visible_results=False)
 

@@ -80,6 +80,7 @@ def test_an_unexpected_exception_of_an_item_is_a_failure_without_its_text():
 def test_an_unexpected_exception_of_a_module_is_a_failure_without_a_traceback(monkeypatch):
     class Module:
         no_log_values = frozenset({"another"})
+        params: dict[str, str] = {}
 
         def fail_json(self, **result):
             assert sys.exc_info()[0] is None
