@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils import (
     _cache_warming,
+    _client_setup,
     _input,
     _phases,
     _requests,
@@ -95,6 +96,10 @@ def summarize(sources: list[Facts], **options: t.Any) -> Facts:
     return _summary.summarize(_from_facts(sources), **options)
 
 
+def client_setup(sources: list[Facts], **options: t.Any) -> Facts:
+    return _client_setup.client_setup(_from_facts(sources), **options)
+
+
 def plan_cache_warming(sources: list[Facts], **options: t.Any) -> Facts:
     return _cache_warming.plan_cache_warming(_from_facts(sources), **options)
 
@@ -120,6 +125,7 @@ class FilterModule:
             "to_list": _input.to_list,
             "without_members": _virtual_repositories.without_members,
             "summarize": summarize,
+            "client_setup": client_setup,
             "plan_cache_warming": plan_cache_warming,
             "cache_warming_report": cache_warming_report,
         }

@@ -9,11 +9,11 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
-import shutil
 import subprocess
 import tempfile
 import typing as t
 from pathlib import Path
+from urllib.parse import quote
 
 from lab import archives
 from support.lab_client import LabClient
@@ -37,67 +37,87 @@ exec podman --root "$HOME/storage" --runroot "$RUNROOT" --storage-driver vfs "$@
 
 @dataclasses.dataclass(frozen=True)
 class Client:
-    """A program that downloads, set up by some of the printed commands.
+    """A program that downloads, set up by the printed commands of a section.
 
-    prefixes: how these commands begin. setup: what is run for each of them, with {line}, the {quoted} line or its {words[N]}.
-    command: what downloads afterward. programs: what has to be installed. output: a text that the script has to print.
+    section: its heading. command: what downloads afterward. programs: what has to be installed. output: a text that the
+    script has to print. setup: what is run for each line that begins with prefix, with {line}, the {quoted} line or its
+    {words[N]}.
     """
 
-    prefixes: tuple[str, ...]
+    section: str
     command: str
     programs: tuple[str, ...]
-    setup: str = "{line}"
     output: str = ""
+    setup: str = "{line}"
+    prefix: str = ""
 
 
-DOCKER_LOGIN = "{line} --username puller --password-stdin < token"
+USER = "ci@example.com"  # has a character that URLs encode
+DOCKER_LOGIN = "{line} --username {user} --password-stdin < token"
 CLIENTS = {
     "pip": Client(
-        ("pip ",),
+        "pip",
         "pip download --disable-pip-version-check --no-input --no-cache-dir --no-deps lab-greeting && ls",
         ("pip",),
         output="lab_greeting-1.1.0-py3-none-any.whl",
     ),
-    "npm": Client(("npm ",), "npm pack @example/greeting", ("npm",), output="example-greeting-1.1.0.tgz"),
+    "uv": Client(
+        "uv",
+        "uv pip install --quiet --no-deps --target uv lab-greeting && ls uv",
+        ("uv",),
+        output="lab_greeting-1.1.0.dist-info",
+    ),
+    "npm": Client("npm", "npm pack @example/greeting", ("npm",), output="example-greeting-1.1.0.tgz"),
     "mvn": Client(
-        ("<settings>",),
+        "mvn",
         "mvn --batch-mode --strict-checksums --settings settings.xml -Dmaven.repo.local=$HOME/m2 validate"
         " && ls m2/com/example/lab-greeting/1.0.0",
         ("mvn", "keytool"),
         setup="echo {quoted} > settings.xml",
         output="lab-greeting-1.0.0.jar",
     ),
-    "go": Client(
-        ("go ",), "go mod download -json example.com/lab/greeting@latest", ("go",), output='"Version": "v1.1.0"'
-    ),
+    "go": Client("go", "go mod download -json example.com/lab/greeting@latest", ("go",), output='"Version": "v1.1.0"'),
     "podman": Client(
-        ("docker pull",),
+        "docker",
         "docker images --no-trunc",
         ("podman",),
-        output="/cgr-containers-all/example.com/nginx",
+        prefix="docker pull",
+        output="/example.com/nginx",
     ),
     "skopeo": Client(
-        ("docker pull",),
+        "docker",
         "",
         ("skopeo",),
+        prefix="docker pull",
         setup="skopeo inspect docker://{words[2]}",
         output='"Name": ',
     ),
 }
 
 
+def section_lines(lines: t.Sequence[str], section: str) -> list[str]:
+    """Return the commands below a heading of the printed lines, without comments."""
+    begin = lines.index(f"# {section}") + 1
+    commands: list[str] = []
+    for line in lines[begin:]:
+        if not line.startswith("# "):
+            commands.append(line)
+        elif commands:
+            break
+    return commands
+
+
 class Developer:
     """A developer's account, with a home folder of its own and no settings of this machine."""
 
-    def __init__(self, lab: LabClient, home: Path) -> None:
+    def __init__(self, lab: LabClient, home: Path, token: str) -> None:
+        """token: an access token of USER."""
         home.mkdir()
-        self._lab, self._home = lab, home
-        # podman rejects a path of more than 50 characters.
-        self._runroot = tempfile.mkdtemp(prefix="podman-")
+        self._lab, self._home, self._token = lab, home, token
         (home / "bin").mkdir()
         (home / "bin" / "docker").write_text(DOCKER, encoding="utf-8")
         (home / "bin" / "docker").chmod(0o755)
-        write_private_json(home / "token", {}).write_text(lab.users["puller"]["token"], encoding="utf-8")
+        write_private_json(home / "token", {}).write_text(token, encoding="utf-8")
         containers = home / ".config" / "containers"
         containers.mkdir(parents=True)
         write_private_json(containers / "policy.json", {"default": [{"type": "insecureAcceptAnything"}]})
@@ -108,51 +128,56 @@ class Developer:
         plexus.mkdir(parents=True)
         (plexus / "plexus-utils-1.1.jar").write_bytes(archives.pack_zip({"empty": b""}))
 
-    @property
-    def _environment(self) -> dict[str, str]:
+    def _build_environment(self, runroot: str) -> dict[str, str]:
         ca_path, home = str(self._lab.ca_path), self._home
         java = f"-Djavax.net.ssl.trustStore={home}/trusted.p12 -Djavax.net.ssl.trustStorePassword=changeit"
         return {
             "PATH": os.pathsep.join([f"{home}/bin", str(PROGRAMS), os.environ["PATH"]]),
             "HOME": str(home),
-            "RUNROOT": self._runroot,
+            "RUNROOT": runroot,
             "PIP_CERT": ca_path,
             "npm_config_cafile": ca_path,
             "SSL_CERT_FILE": ca_path,
             "MAVEN_OPTS": java,
             "GOPATH": f"{home}/go",
-            "GONOSUMDB": "*",
             "GOFLAGS": "-mod=mod -modcacherw",
             "GOTOOLCHAIN": "local",
+            "UV_PYTHON": str(PROGRAMS / "python"),
             "CONTAINERS_CONF": f"{home}/containers.conf",
             "REGISTRY_AUTH_FILE": f"{home}/auth.json",
             "XDG_RUNTIME_DIR": f"{home}",
         }
 
-    def run_clients(self, lines: t.Sequence[str]) -> dict[str, subprocess.CompletedProcess[str]]:
+    def run_clients(
+        self, lines: t.Sequence[str], clients: t.Mapping[str, Client]
+    ) -> dict[str, subprocess.CompletedProcess[str]]:
         """Set up each client with the printed lines, download with it, and return the results by client."""
         keytool = "keytool -importcert -noprompt -alias lab -keystore trusted.p12 -storepass changeit -file"
-        self._run(f"{keytool} {shlex.quote(str(self._lab.ca_path))}")
-        (docker_login,) = (line for line in lines if line.startswith("docker login"))
-        self._run(DOCKER_LOGIN.format(line=docker_login))
-        results = {name: self._run(self._script(client, lines)) for name, client in CLIENTS.items()}
-        shutil.rmtree(self._runroot, ignore_errors=True)
-        return results
+        docker_login = section_lines(lines, "docker")[0]
+        # podman rejects a path of more than 50 characters.
+        with tempfile.TemporaryDirectory(prefix="podman-", ignore_cleanup_errors=True) as runroot:
+            environment = self._build_environment(runroot)
+            self._run(f"{keytool} {shlex.quote(str(self._lab.ca_path))}", environment)
+            self._run(DOCKER_LOGIN.format(line=docker_login, user=USER), environment)
+            return {name: self._run(self._script(client, lines), environment) for name, client in clients.items()}
 
     def _script(self, client: Client, lines: t.Sequence[str]) -> str:
-        token = self._lab.users["puller"]["token"]
-        printed = [
-            line.replace("USER", "puller").replace("TOKEN", token) for line in lines if line.startswith(client.prefixes)
-        ]
-        setup = [client.setup.format(line=line, quoted=shlex.quote(line), words=line.split()) for line in printed]
-        assert setup, f"no line begins with {client.prefixes}"
+        printed = [self._fill_in(line) for line in section_lines(lines, client.section)]
+        chosen = [line for line in printed if line.startswith(client.prefix)]
+        setup = [client.setup.format(line=line, quoted=shlex.quote(line), words=line.split()) for line in chosen]
+        assert setup, f"the section {client.section} has no line that begins with {client.prefix}"
         return "\n".join([*setup, client.command])
 
-    def _run(self, script: str) -> subprocess.CompletedProcess[str]:
+    def _fill_in(self, line: str) -> str:
+        """Return a line with credentials, as the comment above the printed lines says."""
+        in_url = f"{quote(USER, safe='')}:{self._token}@"
+        return line.replace("USER:TOKEN@", in_url).replace("USER", USER).replace("TOKEN", self._token)
+
+    def _run(self, script: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["sh", "-ec", script],
             cwd=self._home,
-            env=self._environment,
+            env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import secrets
 import typing as t
+from urllib.parse import quote
 
 import httpx
 
@@ -154,6 +156,17 @@ class LabClient(LabProcess):
 
     def _get_manifest(self, url: str, reference: str, headers: dict[str, str]) -> httpx.Response:
         return self.request("GET", f"{url}/manifests/{reference}", headers={**headers, "Accept": _MANIFESTS})
+
+    def create_user(self, name: str) -> str:
+        """Create a user of Artifactory, and return an access token of it."""
+        self.artifactory("PUT", f"/security/users/{quote(name)}", {"email": name, "password": secrets.token_urlsafe()})
+        response = self.request(
+            "POST",
+            f"{self.artifactory_url}/access/api/v1/tokens",
+            headers={"Authorization": f"Bearer {self.admin_token}"},
+            json={"username": name},
+        )
+        return str(response.json()["access_token"])
 
     # --- input of the collection --------------------------------------------------------------------------------------
     def variables(self, *sources: str, **overrides: t.Any) -> Json:

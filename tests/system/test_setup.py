@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from support.developer import section_lines
 from support.lab_client import Json, LabClient
 from support.playbook_runner import PlaybookRunner
 from support.scenario import PRIVATE, PUBLIC, Scenario, Step
@@ -157,7 +158,7 @@ def test_each_repository_is_verified_with_a_pull_from_upstream(setup: SetupScena
 def test_setup_shows_the_client_setup_commands(setup: SetupScenario, running_lab: LabClient) -> None:
     lines = setup.first.run.client_setup()
     name, tag = split_reference(setup.first.pull_result(PRIVATE)["image"])
-    assert lines[:3] == [
+    assert section_lines(lines, "docker") == [
         f"docker login {running_lab.host}",
         f"docker pull {running_lab.host}/{PUBLIC}/{PUBLIC_IMAGE}:latest",
         f"docker pull {running_lab.host}/{PRIVATE}/{name}:{tag}",

@@ -21,7 +21,7 @@ import yaml
 
 from lab.client import started
 from lab.packages.python import wheel_path
-from support.developer import CLIENTS, Developer
+from support.developer import CLIENTS, USER, Developer, section_lines
 from support.forked_ansible import open_forked_runner
 from support.lab_client import Json, LabClient
 from support.playbook_runner import MAX_RUN_SECONDS
@@ -116,18 +116,19 @@ def run_all_sources(scenario: Scenario, folder: Path) -> AllSources:
         *SOURCES,
         source_overrides=SOURCE_PULLS,
         virtuals=list(VIRTUALS),
-        users=["reader"],
+        users=["reader", USER],
         groups=["readers"],
         client_setup_file=str(file),
         depth="manifest",
     )
     permissions = lab.permissions()
+    token = lab.create_user(USER)
 
     predicted = scenario.run("setup", variables, "--check")
     first = scenario.run("setup", variables)
     granted, bindings = lab.permissions(), lab.bindings()
     jars = {key: lab.read_file(f"{key}/{JAR}") for key in ("cgr-java", "cgr-java-remediated", "cgr-java-all")}
-    clients = Developer(lab, folder / "developer").run_clients(first.run.client_setup())
+    clients = Developer(lab, folder / "developer", token).run_clients(first.run.client_setup(), CLIENTS)
     second = scenario.run("setup", variables)
     verify = scenario.run("verify", variables)
 
@@ -220,25 +221,27 @@ def test_a_remediated_library_precedes_a_cached_original(all_sources: AllSources
 def test_users_and_groups_may_read_and_deploy_to_the_remote_repositories(all_sources: AllSources) -> None:
     granted = all_sources.granted["cgr-pull"]["artifact"]
     assert set(granted["targets"]) == {source.key for source in SOURCES.values()}
-    assert granted["actions"] == {"users": {"reader": ["READ", "WRITE"]}, "groups": {"readers": ["READ", "WRITE"]}}
+    assert granted["actions"] == {
+        "users": {"reader": ["READ", "WRITE"], USER: ["READ", "WRITE"]},
+        "groups": {"readers": ["READ", "WRITE"]},
+    }
 
 
-def test_client_setup_is_printed_and_written_to_a_file_without_secrets(all_sources: AllSources) -> None:
+def test_client_setup_has_a_section_for_each_client_without_secrets(all_sources: AllSources) -> None:
+    printed, markdown = all_sources.first.run.client_setup(), all_sources.client_setup
+    for section in ("docker", "helm", "mvn", "pip", "uv", "npm", "yarn 1", "dotnet", "go"):
+        commands = section_lines(printed, section)
+        assert all("-all" in line or "login" in line for line in commands), section
+        assert f"## {section}\n" in markdown
+        assert [line for line in commands if line not in markdown.splitlines()] == []
+    assert not [secret for secret in all_sources.credentials if secret in markdown]
+
+
+def test_apk_is_set_up_for_repositories_with_a_signed_index(all_sources: AllSources) -> None:
     printed = all_sources.first.run.client_setup()
-    assert all_sources.client_setup.splitlines() == printed
-    prefixes = (
-        "docker pull",
-        "helm pull",
-        "echo https",
-        "<settings>",
-        "pip config",
-        "npm config",
-        "dotnet",
-        "go env",
-    )
-    for prefix in prefixes:
-        assert any(line.startswith(prefix) and "-all" in line for line in printed), prefix
-    assert not [secret for secret in all_sources.credentials if secret in all_sources.client_setup]
+    repositories = [line.split()[1].rpartition("/")[2] for line in section_lines(printed, "apk")]
+    assert repositories == ["cgr-apk", "cgr-apk-chainguard", "cgr-apk-extra"]
+    assert any("without primaryKeyPairRef" in line for line in printed)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
