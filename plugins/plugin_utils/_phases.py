@@ -20,6 +20,7 @@ NOT_REVOKED = (
     "Fix the cause and run this again: that finishes the rotation."
 )
 NO_RESULT = "A module ended without a result. Run this again with -vvv to see why."
+TOKEN_NOT_ISSUED = "No new pull token was issued, and Artifactory was not changed."
 NOT_USED = "The new pull token cannot pull from Chainguard, so it was revoked, and Artifactory was not changed."
 
 
@@ -117,7 +118,9 @@ def add_token_results(source: Source, result: Facts, revoke_unmanaged: bool) -> 
         return _with_organization(source, token["organization"]) if token is not None else source
     token = _by_key(result, "tokens", source.token_spec["consumer"], "consumer")
     if token is None or token["failed"]:
-        return fail(source, module_message(token or result))
+        previous = (token or {}).get("replaces") or source.token.get("previous") or {}
+        source = dataclasses.replace(source, token={"due": True, "is_new": False, "previous": previous})
+        return fail(source, f"{module_message(token or result)} {TOKEN_NOT_ISSUED}")
     source = _with_organization(source, token["organization"])
     replaced = token.get("replaces") or {"managed": True}
     fields = {field: token[field] for field in _TOKEN_FIELDS if field in token}
@@ -127,7 +130,8 @@ def add_token_results(source: Source, result: Facts, revoke_unmanaged: bool) -> 
             **fields,
             "is_new": token["changed"],
             "kept": {} if token["changed"] else token.get("token") or {},
-            "replaced": (token.get("replaces") or {}).get("uid", ""),
+            "replaced": replaced.get("uid", ""),
+            "previous": token.get("replaces") or {},
             "superseded": token.get("superseded") or [],
             "unmanaged": [replaced["uid"]] if revoke_unmanaged and not replaced["managed"] else [],
             "expires": (token.get("token") or {}).get("expires", ""),
@@ -252,4 +256,4 @@ def add_revocations(source: Source, result: Facts) -> Source:
         return source
     if item is None or item["failed"]:
         return fail(source, module_message(item or result))
-    return source
+    return dataclasses.replace(source, token={**source.token, "revoked": item.get("revoked") or []})

@@ -57,6 +57,7 @@ def summarize(
             *(source.token["notice"] for source in sources if source.token.get("notice")),
             *notices_of_kept_tokens(sources),
             *_rotation_notes(sources, grace_period),
+            *(note for source in sources for note in _revocation_notes(source, planned)),
             *lifetime_notes(sources, token_ttl),
             *(age["summary"] for source in sources for age in source.tag_age),
             *_client_setup_note(client_setup_file),
@@ -104,6 +105,14 @@ def _rotation_notes(sources: t.Sequence[Source], grace_period: str) -> t.Iterato
         )
 
 
+def _revocation_notes(source: Source, planned: bool) -> t.Iterator[str]:
+    """Yield how many pull tokens were revoked that a source used before."""
+    if count := len(source.token.get("revoked") or []):
+        tokens = "the previous pull token" if count == 1 else f"{count} previous pull tokens"
+        verb = "would be" if planned else "was" if count == 1 else "were"
+        yield f"{source.key}: {tokens} {verb} revoked."
+
+
 def _client_setup_note(file: str | None) -> list[str]:
     if file is None:
         return []
@@ -139,12 +148,19 @@ def _token(source: Source) -> str:
     if not source.pull_token:
         return "no pull token needed"
     token = source.token or source.token_status
+    if source.failure and not source.is_written and (token.get("due") or not token):
+        previous = token.get("previous") or {}
+        return f"previous pull token {_until(previous)}" if previous.get("expires") else "no new pull token"
     if source.has_new_token and not token.get("expires"):
         return "new pull token"
     if not token.get("expires"):
         return "no valid pull token"
     new = "new pull token" if source.has_new_token else "pull token"
-    return f"{new} until {token['expires'][:10]} ({token['days_left']:.0f} days)"
+    return f"{new} {_until(token)}"
+
+
+def _until(token: Facts) -> str:
+    return f"until {token['expires'][:10]} ({token['days_left']:.0f} days)"
 
 
 def _verified(source: Source) -> str:
@@ -175,6 +191,14 @@ def _details(key: str, verification: Facts) -> list[str]:
 
 def _failures(sources: t.Sequence[Source], virtual_repositories: t.Sequence[Facts], failures: list[str]) -> list[str]:
     """Return the failures, each once: what hit many sources in one request is one failure."""
-    messages = [*failures, *(source.failure for source in sources if source.failure)]
-    messages += [repository["failure"] for repository in virtual_repositories if repository["failure"]]
-    return list(dict.fromkeys(messages))
+    keys: dict[str, list[str]] = {message: [] for message in failures}
+    failed = [(source.key, source.failure) for source in sources]
+    failed += [(repository["key"], repository["failure"]) for repository in virtual_repositories]
+    for key, message in failed:
+        if message:
+            keys.setdefault(message, []).append(key)
+    return [_name_keys(message, [key for key in keys[message] if key not in message]) for message in keys]
+
+
+def _name_keys(message: str, keys: t.Sequence[str]) -> str:
+    return f"{', '.join(keys)}: {message}" if keys else message

@@ -15,6 +15,7 @@ from role_sources import NEW, OLD, ORGANIZATION, issued_result, resolved, token_
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import (
     NO_RESULT,
     NOT_USED,
+    TOKEN_NOT_ISSUED,
     add_cache_results,
     add_current_state,
     add_direct_results,
@@ -123,16 +124,24 @@ def test_what_an_earlier_run_left_is_a_change_without_a_write():
 @pytest.mark.parametrize(
     ("result", "failure"),
     [
-        (lambda source: {"tokens": [token_result(source, failed=True, msg="no role")]}, "no role"),
-        (lambda source: {"msg": "ttl is not a duration"}, "ttl is not a duration"),
+        (lambda source: {"tokens": [token_result(source, failed=True, msg="No role.")]}, "No role."),
+        (lambda source: {"msg": "ttl is not a duration."}, "ttl is not a duration."),
         (lambda source: {}, NO_RESULT),
     ],
 )
 def test_a_token_that_could_not_be_issued_fails_its_source(result, failure):
     (source,) = resolved("private")
     source = add_token_results(source, result(source), False)
-    assert (source.failure, source.has_changes) == (failure, False)
-    assert add_token_results(source, {"tokens": []}, False).failure == failure, "the first failure counts"
+    message = f"{failure} {TOKEN_NOT_ISSUED}"
+    assert (source.failure, source.has_changes) == (message, False)
+    assert add_token_results(source, {"tokens": []}, False).failure == message, "the first failure counts"
+
+
+def test_a_token_that_was_planned_and_not_issued_is_not_revoked():
+    (source,) = resolved("private")
+    planned = add_token_results(source, {"tokens": [token_result(source, changed=True)]}, False)
+    source = add_token_results(planned, {"tokens": [token_result(source, failed=True, msg="status 503")]}, False)
+    assert planned.has_new_token and not source.has_new_token and not source.has_unused_token
 
 
 @pytest.mark.parametrize(("revoke", "text"), [(True, "and then revoked"), (False, "remains valid until soon")])

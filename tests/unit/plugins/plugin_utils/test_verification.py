@@ -258,7 +258,7 @@ def test_a_line_for_each_repository():
         f"CGR_private: {PINNED}",
         "cgr-apk: The pull token is kept: 20 days are left.",
     ]
-    assert summary["failures"] == ["no busybox"]
+    assert summary["failures"] == ["cgr-apk: no busybox"]
 
 
 def test_check_mode_says_would():
@@ -269,7 +269,33 @@ def test_check_mode_says_would():
 
 def test_a_failure_that_hit_many_sources_is_told_once():
     sources = [verified_source(name, failure="no response")[0] for name in ("private", "apk")]
-    assert summary_of(*sources, failures=["no permission"])["failures"] == ["no permission", "no response"]
+    assert summary_of(*sources, failures=["no permission"])["failures"] == [
+        "no permission",
+        "CGR_private, cgr-apk: no response",
+    ]
+
+
+def test_the_previous_token_is_shown_where_no_new_one_was_issued():
+    (source,) = resolved("private")
+    failed = {"tokens": [token_result(source, failed=True, msg="status 503", replaces=managed_token(source))]}
+    line = summary_of(add_token_results(source, failed, False))["lines"][0]
+    assert "previous pull token until 2031-01-21 (20 days)" in line
+    failed = {"tokens": [token_result(source, failed=True, msg="status 503", replaces={})]}
+    assert "no new pull token" in summary_of(add_token_results(source, failed, False))["lines"][0]
+
+
+@pytest.mark.parametrize(
+    ("uids", "planned", "note"),
+    [
+        ([OLD], False, "CGR_private: the previous pull token was revoked."),
+        ([OLD], True, "CGR_private: the previous pull token would be revoked."),
+        ([OLD, NEW], False, "CGR_private: 2 previous pull tokens were revoked."),
+    ],
+)
+def test_revoked_tokens_are_counted(uids, planned, note):
+    source, _tokens = verified_source("private", PINNED_IMAGE, changed=True)
+    source = dataclasses.replace(source, token={**source.token, "revoked": uids})
+    assert note in summary_of(source, planned=planned)["notes"]
 
 
 @pytest.mark.parametrize(
