@@ -149,7 +149,7 @@ def _with_changes(source: Source, changes: Facts) -> Source:
         source,
         changes=changes,
         needs_write=needs_write,
-        has_changes=needs_write or bool(source.token.get("superseded")),
+        has_work=needs_write or bool(source.token.get("superseded")),
     )
 
 
@@ -240,7 +240,7 @@ def add_cache_results(source: Source, results: list[Facts]) -> Source:
         item = _by_key(result, "repositories", source.key)
         if item is not None and item["failed"]:
             return fail(source, item["msg"])
-        if source.has_changes and not source.is_missing and "repositories" not in result and not result.get("skipped"):
+        if source.has_work and not source.is_missing and "repositories" not in result and not result.get("skipped"):
             return fail(source, module_message(result))
     return source
 
@@ -248,7 +248,7 @@ def add_cache_results(source: Source, results: list[Facts]) -> Source:
 # --- revoke -----------------------------------------------------------------------------------------------------------
 def add_revocations(source: Source, result: Facts) -> Source:
     """Add a failure where superseded pull tokens could not be revoked. result: of chainguard_pull_token."""
-    if source.failure or not source.token_spec or not source.has_changes or result.get("skipped"):
+    if source.failure or not source.token_spec or not source.has_work or result.get("skipped"):
         return source
     consumer = source.token_spec["consumer"]
     item = _by_key(result, "tokens", consumer, "consumer")

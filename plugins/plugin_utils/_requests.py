@@ -52,12 +52,16 @@ def direct_pulls(sources: t.Sequence[Source], tokens: list[Facts]) -> dict[str, 
             continue
         username, password = credentials
         if source.is_registry:
-            login = {"registry_url": source.direct_url, "username": username, "password": password}
-            images.append({"name": source.name, "images": source.verify_images, **login})
+            connection = {"registry_url": source.direct_url, "username": username, "password": password}
+            images.append({"name": source.name, "images": source.verify_images, **connection})
         else:
-            login = {"upstream_url": source.direct_url, "upstream_username": username, "upstream_password": password}
+            connection = {
+                "upstream_url": source.direct_url,
+                "upstream_username": username,
+                "upstream_password": password,
+            }
             spec = {"name": source.name, "package_type": source.package_type, "artifacts": source.artifacts}
-            artifacts.append({**spec, **login})
+            artifacts.append({**spec, **connection})
     return {"images": images, "artifacts": artifacts}
 
 
@@ -70,7 +74,7 @@ def public_image_pulls(sources: t.Sequence[Source]) -> list[Facts]:
     ]
 
 
-def expired_caches(sources: t.Sequence[Source]) -> list[Facts]:
+def caches_to_expire(sources: t.Sequence[Source]) -> list[Facts]:
     """Return the caches to expire: what was wrong before this run has left failures in the negative cache."""
     return [{"key": source.key, "state": "expired"} for source in sources if _has_changed(source)]
 
@@ -85,7 +89,7 @@ def deleted_caches(sources: t.Sequence[Source]) -> list[Facts]:
 
 
 def _has_changed(source: Source) -> bool:
-    return source.has_changes and not source.is_missing and not source.failure
+    return source.has_work and not source.is_missing and not source.failure
 
 
 def verification_pulls(
@@ -130,7 +134,7 @@ def _unchanged_pull(source: Source) -> Facts:
 def _verification_pull(source: Source, tokens: list[Facts]) -> Facts:
     """Return what verifies a source in this run. After a change only content from upstream shows that it works."""
     pull = _unchanged_pull(source)
-    if not pull or not source.has_changes:
+    if not pull or not source.has_work:
         return pull
     pull.update(from_upstream="required", evict=True)
     credentials = _credentials(source, tokens) if tokens else None
@@ -198,7 +202,7 @@ def superseded_tokens(sources: t.Sequence[Source], repositories: list[Facts], pl
             "keep": [source.token["username"]] if planned else in_use,
         }
         for source in sources
-        if source.token_spec and source.has_changes and not source.failure
+        if source.token_spec and source.has_work and not source.failure
         # A run that left the rotation to another run leaves the revocation to it, too.
         and (source.has_new_token or source.token.get("superseded"))
     ]
@@ -208,11 +212,11 @@ def _revocation(source: Source, identities: list[str]) -> Facts:
     return {**source.token_spec, "identities": identities, "state": "absent"}
 
 
-def removed_repositories(sources: t.Sequence[Source]) -> list[Facts]:
+def repositories_to_remove(sources: t.Sequence[Source]) -> list[Facts]:
     """Return what artifactory_remote_repository is asked to delete."""
     return [{"key": source.key, "state": "absent"} for source in sources]
 
 
-def removed_tokens(sources: t.Sequence[Source]) -> list[Facts]:
+def tokens_to_remove(sources: t.Sequence[Source]) -> list[Facts]:
     """Return what chainguard_pull_token is asked to revoke, once the repositories are deleted: all managed tokens."""
     return [{**source.token_spec, "state": "absent"} for source in sources if source.token_spec]

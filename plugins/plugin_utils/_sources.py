@@ -57,14 +57,17 @@ class Source:
     is_missing: bool = False
     token_status: Facts = dataclasses.field(default_factory=dict)
 
-    # Plan and issue: what is asked of the pull token, and the result without its password; the settings to change, and
-    # what they were.
+    # Plan and issue: what is asked of the pull token, and the result without its password: whether it is `due`, and `is_new` (issued
+    # in this run, or planned), its `username`, `expires`, `days_left`, `seconds_left`, and the `reason`; `kept`, the token that stays;
+    # `previous`, the token that it replaces, with its UID in `replaced`; the UIDs to revoke in `superseded` (managed) and `unmanaged`;
+    # `revoked`; and a `notice`. Then the settings to change, and what they were. needs_write: whether Artifactory is written to.
+    # has_work: that, or that tokens remain to be revoked, so that it is verified first.
     token_spec: Facts = dataclasses.field(default_factory=dict)
     token: Facts = dataclasses.field(default_factory=dict)
     changes: Facts = dataclasses.field(default_factory=dict)
     previous: Facts = dataclasses.field(default_factory=dict)
     needs_write: bool = False
-    has_changes: bool = False
+    has_work: bool = False
 
     # Upstream: the images that a verification pulls, pinned to the digest that Chainguard serves now where it is known.
     verify_images: list[str] = dataclasses.field(default_factory=list)
@@ -108,7 +111,7 @@ class Source:
 
     @property
     def has_new_token(self) -> bool:
-        """Whether a pull token was issued for it in this run."""
+        """Whether a pull token was issued for it in this run, or will be."""
         return bool(self.token.get("is_new"))
 
     @property

@@ -110,7 +110,7 @@ def add_reason_not_verified(source: Source) -> Source:
 
 
 # --- the age of tags --------------------------------------------------------------------------------------------------
-def verified_tags(sources: t.Sequence[Source]) -> list[Facts]:
+def tags_to_resolve(sources: t.Sequence[Source]) -> list[Facts]:
     """Return what registry_pull resolves, to compare the tags of an organization's images with Chainguard."""
     return [
         {"repository": source.key, "images": [image.partition("@")[0] for image in source.verify_images]}

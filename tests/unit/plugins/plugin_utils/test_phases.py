@@ -30,10 +30,10 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._requests import 
     NOT_ISSUED,
     deleted_caches,
     direct_pulls,
-    expired_caches,
+    caches_to_expire,
     public_image_pulls,
-    removed_repositories,
-    removed_tokens,
+    repositories_to_remove,
+    tokens_to_remove,
     repository_specs,
     superseded_tokens,
     unused_tokens,
@@ -108,8 +108,8 @@ def test_results_are_joined_by_consumer_and_bring_no_password():
     result = {"tokens": [issued_result(apk), token_result(private)]}
     private, apk, public, other = (add_token_results(source, result, False) for source in (private, apk, public, other))
     assert other.url == "https://virtualapk.cgr.dev/0123/chainguard", "the other tokens bring the organization"
-    assert (private.token["username"], private.needs_write, private.has_changes) == (OLD, False, False)
-    assert (apk.token["username"], apk.needs_write, apk.has_changes) == (NEW, True, True)
+    assert (private.token["username"], private.needs_write, private.has_work) == (OLD, False, False)
+    assert (apk.token["username"], apk.needs_write, apk.has_work) == (NEW, True, True)
     assert apk.url == "https://apk.cgr.dev/example.com"
     assert public.token == {}
     assert "secret" not in str([private, apk])
@@ -118,7 +118,7 @@ def test_results_are_joined_by_consumer_and_bring_no_password():
 def test_what_an_earlier_run_left_is_a_change_without_a_write():
     (source,) = resolved("private")
     source = add_token_results(source, {"tokens": [token_result(source, superseded=[NEW])]}, False)
-    assert (source.needs_write, source.has_changes) == (False, True)
+    assert (source.needs_write, source.has_work) == (False, True)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_token_that_could_not_be_issued_fails_its_source(result, failure):
     (source,) = resolved("private")
     source = add_token_results(source, result(source), False)
     message = f"{failure} {TOKEN_NOT_ISSUED}"
-    assert (source.failure, source.has_changes) == (message, False)
+    assert (source.failure, source.has_work) == (message, False)
     assert add_token_results(source, {"tokens": []}, False).failure == message, "the first failure counts"
 
 
@@ -333,7 +333,7 @@ def test_caches_of_what_was_changed_are_expired():
     created = dataclasses.replace(changed, is_missing=True)
     failed = dataclasses.replace(changed, failure="no")
     sources = [changed, created, failed, *resolved("public")]
-    assert expired_caches(sources) == [{"key": "CGR_private", "state": "expired"}]
+    assert caches_to_expire(sources) == [{"key": "CGR_private", "state": "expired"}]
     assert deleted_caches(sources) == []
     assert deleted_caches([spoiled]) == [{"key": "CGR_private", "state": "absent", "entire_cache": True}]
 
@@ -403,11 +403,11 @@ def test_a_revocation_that_failed_fails_its_source(result, failure):
 
 def test_what_is_removed():
     sources = resolved("public", "private")
-    assert removed_repositories(sources) == [
+    assert repositories_to_remove(sources) == [
         {"key": "cgr-public", "state": "absent"},
         {"key": "CGR_private", "state": "absent"},
     ]
-    (token,) = removed_tokens(sources)
+    (token,) = tokens_to_remove(sources)
     assert (token["consumer"], token["state"]) == ("https://artifactory.example.com/CGR_private", "absent")
 
 

@@ -21,7 +21,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._verification imp
     add_verification,
     add_virtual_verification,
     images_to_compare,
-    verified_tags,
+    tags_to_resolve,
 )
 
 SKIPPED = {"skipped": True, "changed": False}
@@ -211,7 +211,7 @@ def test_a_virtual_repository():
 def test_tags_of_an_organization_are_compared_with_the_cache_period_of_their_repository():
     source, _tokens = verified_source("private", PINNED_IMAGE, current={"retrievalCachePeriodSecs": 3600})
     public, _tokens = verified_source("public", "chainguard/go")
-    assert verified_tags([source, public]) == [{"repository": "CGR_private", "images": ["example.com/jdk:latest"]}]
+    assert tags_to_resolve([source, public]) == [{"repository": "CGR_private", "images": ["example.com/jdk:latest"]}]
     result = image_pull("CGR_private")
     images = images_to_compare([source, public], result, "example.com")
     assert images == [{"image": PINNED_IMAGE, "digest": "sha256:2", "cache_period": 3600}]
