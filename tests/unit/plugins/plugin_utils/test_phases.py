@@ -28,14 +28,14 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import (
 )
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._requests import (
     NOT_ISSUED,
+    caches_to_expire,
     deleted_caches,
     direct_pulls,
-    caches_to_expire,
     public_image_pulls,
     repositories_to_remove,
-    tokens_to_remove,
     repository_specs,
     superseded_tokens,
+    tokens_to_remove,
     unused_tokens,
 )
 
