@@ -17,6 +17,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils import (
     _input,
     _phases,
     _requests,
+    _run_result,
     _sources,
     _summary,
     _token_lifetime,
@@ -100,6 +101,10 @@ def client_setup(sources: list[Facts], **options: t.Any) -> Facts:
     return _client_setup.client_setup(_from_facts(sources), **options)
 
 
+def run_result(sources: list[Facts], **options: t.Any) -> Facts:
+    return _run_result.run_result(_from_facts(sources), **options)
+
+
 def plan_cache_warming(sources: list[Facts], **options: t.Any) -> Facts:
     return _cache_warming.plan_cache_warming(_from_facts(sources), **options)
 
@@ -126,6 +131,7 @@ class FilterModule:
             "without_members": _virtual_repositories.without_members,
             "summarize": summarize,
             "client_setup": client_setup,
+            "run_result": run_result,
             "plan_cache_warming": plan_cache_warming,
             "cache_warming_report": cache_warming_report,
         }

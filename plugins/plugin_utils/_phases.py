@@ -24,9 +24,9 @@ TOKEN_NOT_ISSUED = "No new pull token was issued, and Artifactory was not change
 NOT_USED = "The new pull token cannot pull from Chainguard, so it was revoked, and Artifactory was not changed."
 
 
-def fail(source: Source, message: str) -> Source:
-    """Return a source that later phases leave out. The first failure counts."""
-    return source if source.failure else dataclasses.replace(source, failure=message)
+def fail(source: Source, message: str, code: str) -> Source:
+    """Return a source that later phases leave out. The first failure counts. code: of the cause."""
+    return source if source.failure else dataclasses.replace(source, failure=message, failure_code=code)
 
 
 def module_message(result: Facts) -> str:
@@ -37,6 +37,18 @@ def module_message(result: Facts) -> str:
 def pull_of(name: str, results: list[Facts], field: str = "repository") -> Facts | None:
     """Return the result for a repository, or for what else a field names, from those of the two pull modules."""
     return next(filter(None, (_by_key(result, "pulls", name, field) for result in results)), None)
+
+
+def diagnoses_of(pull: Facts) -> list[Facts]:
+    """Return the diagnosis of each failed image or artifact, each once. pull: a result of the two pull modules."""
+    items = [*(pull.get("images") or []), *(pull.get("artifacts") or [])]
+    diagnoses = [item["diagnosis"] for item in items if item["ok"] is False and item.get("diagnosis")]
+    return [diagnosis for number, diagnosis in enumerate(diagnoses) if diagnosis not in diagnoses[:number]]
+
+
+def code_of(pull: Facts, default: str) -> str:
+    """Return the code of the first diagnosis of a pull that failed."""
+    return next((str(diagnosis["code"]) for diagnosis in diagnoses_of(pull)), default)
 
 
 def module_failures(results: list[Facts], name: str) -> list[str]:
@@ -101,6 +113,7 @@ def _with_token_status(source: Source, tokens: list[Facts]) -> Source:
         f"The pull token that Artifactory uses for {source.key} does not work for {source.pull_token}: "
         f"{token['summary']}. Cached content is still served, everything else fails. "
         "The playbook cgr.pull_through.setup issues a new one.",
+        "pull_token_invalid",
     )
 
 
@@ -120,7 +133,8 @@ def add_token_results(source: Source, result: Facts, revoke_unmanaged: bool) -> 
     if token is None or token["failed"]:
         previous = (token or {}).get("replaces") or source.token.get("previous") or {}
         source = dataclasses.replace(source, token={"due": True, "is_new": False, "previous": previous})
-        return fail(source, f"{module_message(token or result)} {TOKEN_NOT_ISSUED}")
+        message = f"{module_message(token or result)} {TOKEN_NOT_ISSUED}"
+        return fail(source, message, "pull_token_not_issued")
     source = _with_organization(source, token["organization"])
     replaced = token.get("replaces") or {"managed": True}
     fields = {field: token[field] for field in _TOKEN_FIELDS if field in token}
@@ -159,7 +173,7 @@ def add_plan(source: Source, plans: Facts) -> Source:
         return source
     plan = _by_key(plans, "repositories", source.key)
     if plan is None or plan.get("failed"):
-        return fail(source, module_message(plan or plans))
+        return fail(source, module_message(plan or plans), "not_planned")
     diff = plan.get("diff") or {}
     source = dataclasses.replace(source, previous=diff.get("before") or {})
     return _with_changes(source, diff.get("after") or {})
@@ -181,11 +195,11 @@ def add_images(source: Source, images: list[Facts], charts: list[Facts], public:
         return dataclasses.replace(source, verify_images=newest)
     pull = _by_key(public, "pulls", source.name, "name")
     if pull is None and public and not public.get("skipped") and "pulls" not in public:
-        return fail(source, module_message(public))
+        return fail(source, module_message(public), "upstream_not_read")
     if pull is None:
         return dataclasses.replace(source, verify_images=source.images)
     if pull["failed"]:
-        return fail(source, pull["msg"])
+        return fail(source, pull["msg"], code_of(pull, "upstream_not_read"))
     return dataclasses.replace(
         source, verify_images=[f"{image['image']}@{image['digest']}" for image in pull["images"]]
     )
@@ -195,7 +209,11 @@ def _with_named_images(source: Source, listing: Facts) -> Source:
     missing = [image for image in source.images if image in (listing.get("not_found") or [])]
     if missing:
         owner = (listing.get("organization") or {}).get("name", source.organization)
-        return fail(source, f"{owner} has no {', '.join(missing)} at Chainguard. Check the names of the images.")
+        return fail(
+            source,
+            f"{owner} has no {', '.join(missing)} at Chainguard. Check the names of the images.",
+            "image_unknown",
+        )
     references = listing.get("references_by_name") or {}
     pinned = [references[image] for image in source.images if image in references]
     return dataclasses.replace(source, verify_images=pinned)
@@ -212,7 +230,8 @@ def add_direct_results(source: Source, results: list[Facts]) -> Source:
     pull = pull_of(source.name, results, "name")
     if pull is not None and not pull["failed"]:
         return source
-    return fail(source, f"{NOT_USED} {module_message(pull or results[0 if source.is_registry else 1])}")
+    message = f"{NOT_USED} {module_message(pull or results[0 if source.is_registry else 1])}"
+    return fail(source, message, code_of(pull or {}, "pull_token_not_usable"))
 
 
 def needs_direct_pull(source: Source) -> bool:
@@ -228,7 +247,7 @@ def add_write_results(source: Source, result: Facts) -> Source:
         return source
     item = _by_key(result, "repositories", source.key)
     if item is None or item["failed"]:
-        return fail(source, module_message(item or result))
+        return fail(source, module_message(item or result), "not_written")
     username = {"username": source.token["username"]} if source.has_new_token else {}
     current = {"key": source.key, **source.current, **source.settings, "url": source.url, **username}
     return dataclasses.replace(source, is_written=True, current=current)
@@ -239,9 +258,9 @@ def add_cache_results(source: Source, results: list[Facts]) -> Source:
     for result in results:
         item = _by_key(result, "repositories", source.key)
         if item is not None and item["failed"]:
-            return fail(source, item["msg"])
+            return fail(source, item["msg"], "cache_not_changed")
         if source.has_work and not source.is_missing and "repositories" not in result and not result.get("skipped"):
-            return fail(source, module_message(result))
+            return fail(source, module_message(result), "cache_not_changed")
     return source
 
 
@@ -255,5 +274,5 @@ def add_revocations(source: Source, result: Facts) -> Source:
     if item is None and "tokens" in result:
         return source
     if item is None or item["failed"]:
-        return fail(source, module_message(item or result))
+        return fail(source, module_message(item or result), "pull_token_not_revoked")
     return dataclasses.replace(source, token={**source.token, "revoked": item.get("revoked") or []})

@@ -72,12 +72,16 @@ class Source:
     # Upstream: the images that a verification pulls, pinned to the digest that Chainguard serves now where it is known.
     verify_images: list[str] = dataclasses.field(default_factory=list)
 
-    # Write, verify: whether Artifactory has it, and what was shown.
+    # Write, verify: whether Artifactory has it, what was shown, what was pulled, and why the rest was not.
     is_written: bool = False
     verification: Facts = dataclasses.field(default_factory=dict)
+    pulled: list[Facts] = dataclasses.field(default_factory=list)
+    diagnoses: list[Facts] = dataclasses.field(default_factory=list)
     user_verification: Facts = dataclasses.field(default_factory=dict)
     tag_age: list[Facts] = dataclasses.field(default_factory=list)
+    # The message of the first failure, and its code: docs/diagnosis-codes.md has those of pulls, _run_result.py the others.
     failure: str = ""
+    failure_code: str = ""
 
     @property
     def is_registry(self) -> bool:

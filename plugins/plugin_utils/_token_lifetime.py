@@ -48,6 +48,7 @@ def add_rotation_status(source: Source, ttl: str, renew_before: str, run_interva
         source,
         f"The rotation of the pull token of {source.key} is overdue since {due[:10]}, and the token expires on "
         f"{status['expires'][:10]}. Does the playbook cgr.pull_through.rotate run? It would have rotated the token.",
+        "rotation_overdue",
     )
 
 

@@ -12,6 +12,8 @@ import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import (
     NOT_REVOKED,
+    code_of,
+    diagnoses_of,
     fail,
     module_message,
     pull_of,
@@ -31,15 +33,34 @@ def add_verification(source: Source, results: list[Facts], requested: list[str],
         return source
     pull = pull_of(source.key, results)
     if pull is None:
-        return fail(source, module_message(results[0 if source.is_registry else 1]))
+        return fail(source, module_message(results[0 if source.is_registry else 1]), "not_verified")
+    source = dataclasses.replace(source, pulled=_pulled_items(pull), diagnoses=diagnoses_of(pull))
     if pull["failed"]:
         message = pull["msg"] + _default_hint(source, pull) + _drift(source)
         is_new = bool(source.has_new_token) and not user
-        return fail(source, f"{message} {NOT_REVOKED}" if is_new else message)
+        code = code_of(pull, "not_verified")
+        return fail(source, f"{message} {NOT_REVOKED}" if is_new else message, code)
     verification: Facts = {"summary": _short(pull), "details": [*pull["summary"], *_pinned_line(source)]}
     if user:
         return dataclasses.replace(source, user_verification={**verification, "user": user})
     return dataclasses.replace(source, verification=verification)
+
+
+def _pulled_items(pull: Facts) -> list[Facts]:
+    """Return the images and artifacts that were pulled: name, version, digest, and whether they came from upstream."""
+    pulled = [image for image in pull.get("images", []) if image["ok"]]
+    items = [(image, image["image"].partition("@")[0], "", image["digest"]) for image in pulled]
+    pulled = [artifact for artifact in pull.get("artifacts", []) if artifact["ok"]]
+    items += [(item, item["artifact"], item["version"], _last_digest(item.get("files"))) for item in pulled]
+    return [
+        {"name": name, "version": version, "digest": digest, "from_upstream": item["from_upstream"]}
+        for item, name, version, digest in items
+    ]
+
+
+def _last_digest(files: list[Facts] | None) -> str:
+    """Return the digest of the last file: the files that describe an artifact come before it."""
+    return f"sha256:{files[-1]['sha256']}" if files else ""
 
 
 def add_virtual_verification(repository: Facts, results: list[Facts], requested: list[str]) -> Facts:
@@ -142,7 +163,7 @@ def add_tag_age(source: Source, result: Facts, comparisons: list[Facts]) -> Sour
     if source.failure or pull is None:
         return source
     if pull["failed"]:
-        return fail(source, pull["msg"])
+        return fail(source, pull["msg"], code_of(pull, "not_verified"))
     images = {image["image"] for image in pull["images"]}
     ages = [
         age
@@ -153,4 +174,4 @@ def add_tag_age(source: Source, result: Facts, comparisons: list[Facts]) -> Sour
     ]
     source = dataclasses.replace(source, tag_age=ages)
     overdue = [age["summary"] for age in ages if age["overdue"]]
-    return fail(source, f"{source.key}: {' '.join(overdue)}") if overdue else source
+    return fail(source, f"{source.key}: {' '.join(overdue)}", "tag_overdue") if overdue else source

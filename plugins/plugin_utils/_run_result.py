@@ -1,0 +1,98 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The result of a run of the role pull_through for other programs, such as a workflow. No I/O.
+
+The README of the role documents it. It stays small, since AWX keeps it with each job.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import code_of, module_failures, pull_of
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
+
+SCHEMA_VERSION = 1
+STOPPED = "The run stopped before its end. The output of the run shows why."
+
+_MAX_MESSAGE = 300
+_MAX_MESSAGES = 5
+
+
+def run_result(
+    sources: t.Sequence[Source],
+    virtual_repositories: list[Facts],
+    failures: list[str],
+    entry_point: str,
+    site: str,
+    planned: bool,
+    has_ended: bool,
+    stopping_results: list[Facts],
+    warm_pull: Facts,
+) -> Facts:
+    """Return what a run showed and changed.
+
+    failures: those that belong to no single source. planned: whether the run was in check mode. has_ended: whether it reached its
+    end. stopping_results: of the tasks that can stop a run. warm_pull: the result of registry_pull that warmed the caches.
+    """
+    messages = [] if has_ended else [_stop_reason(stopping_results)]
+    messages += failures
+    messages += [repository["failure"] for repository in virtual_repositories if repository["failure"]]
+    messages += module_failures([warm_pull], "pulls") if warm_pull else []
+    records = [_source_record(source, entry_point, warm_pull) for source in sources]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "entry_point": entry_point,
+        "site": site,
+        "check_mode": planned,
+        "failed": bool(messages) or any(record["works"] is False for record in records),
+        "changed": any(record["changed"] for record in records) or _changes_virtuals(virtual_repositories),
+        "failures": [_shorten(message) for message in dict.fromkeys(messages)][:_MAX_MESSAGES],
+        "sources": records,
+    }
+
+
+def _stop_reason(results: list[Facts]) -> str:
+    """Return the message of the first task, or item of its loop, that failed."""
+    for result in results:
+        for item in (*(result.get("results") or []), result):
+            if item.get("failed") and item.get("msg"):
+                return str(item["msg"])
+    return STOPPED
+
+
+def _changes_virtuals(virtual_repositories: list[Facts]) -> bool:
+    return any(repository.get("state", "unchanged") != "unchanged" for repository in virtual_repositories)
+
+
+def _source_record(source: Source, entry_point: str, warm_pull: Facts) -> Facts:
+    warmed = pull_of(source.key, [warm_pull]) or {}
+    message = source.failure or (str(warmed["msg"]) if warmed.get("failed") else "")
+    token = source.token or source.token_status
+    return {
+        "name": source.name,
+        "repository": source.key,
+        "works": _works(source, warmed) if not message else False,
+        "cause": source.failure_code or (code_of(warmed, "not_verified") if message else ""),
+        "message": _shorten(message),
+        "expires": token.get("expires") or "",
+        "days_left": token.get("days_left"),
+        "changed": _is_changed(source, entry_point),
+    }
+
+
+def _works(source: Source, warmed: Facts) -> bool | None:
+    """Return whether something was pulled through the repository in this run; None if nothing was requested."""
+    return True if source.pulled or any(image["ok"] for image in warmed.get("images") or []) else None
+
+
+def _is_changed(source: Source, entry_point: str) -> bool:
+    if entry_point == "remove":
+        return bool(source.current)
+    return source.is_written if source.failure else source.needs_write or bool(source.token.get("revoked"))
+
+
+def _shorten(message: str) -> str:
+    return message if len(message) <= _MAX_MESSAGE else f"{message[: _MAX_MESSAGE - 1]}…"
