@@ -265,12 +265,14 @@ def pulls(
         skopeo("copy", "--all", *skopeo.certificates("src-"), "--dest-tls-verify=false", source, target)
         repository_lab.create_repository("remote-anonymous", url=anonymous)
         repository_lab.create_repository("remote-protected", url=protected, username=user, password=password)
+        hosts = {"token_service_hosts": [realm.split("/")[2]]}
         credentials = {"username": user, "password": password}
         verification = {"from_upstream": "required", "upstream_url": anonymous}
         cases: dict[str, Json] = {
             "anonymous": {"registry_url": anonymous, "platforms": ["all"]},
-            "protected": {"registry_url": protected, **credentials},
-            "protected, wrong password": {"registry_url": protected, "username": user, "password": "wrong"},
+            "protected": {"registry_url": protected, **credentials, **hosts},
+            "protected, wrong password": {"registry_url": protected, "username": user, "password": "wrong", **hosts},
+            "protected, unnamed host": {"registry_url": protected, **credentials},
             "protected, no credentials": {"registry_url": protected},
             "Artifactory, anonymous": {"repository": "remote-anonymous", **verification},
             "Artifactory, protected": {"repository": "remote-protected", **verification},
@@ -309,7 +311,11 @@ def test_from_upstream_is_null_without_artifactory(pulls: Pulls, case: str) -> N
 
 @pytest.mark.parametrize(
     ("case", "code"),
-    [("protected, wrong password", "credentials_rejected"), ("protected, no credentials", "unauthenticated")],
+    [
+        ("protected, wrong password", "credentials_rejected"),
+        ("protected, no credentials", "unauthenticated"),
+        ("protected, unnamed host", "credentials_withheld"),
+    ],
 )
 def test_rejected_credentials_and_missing_credentials_have_different_codes(pulls: Pulls, case: str, code: str) -> None:
     assert pulls.run.task(case).status == "failed"

@@ -182,7 +182,10 @@ class Authorizer:
         if "service" in challenge.parameters:
             query["service"] = challenge.parameters["service"]
         url = parts._replace(query=urlencode(query)).geturl()
-        body = self._client.get_token(url, authorization=self._realm_authorization(realm))
+        try:
+            body = self._client.get_token(url, authorization=self._realm_authorization(realm))
+        except DownloadError as exc:
+            raise (self.denied_error(exc.status, url) if exc.status in (401, 403) else None) or exc from None
         try:
             document = parse_json(body)
             validate_shape(document, _TOKEN)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
@@ -58,13 +59,17 @@ def build_limits(params: Params) -> Limits:
 
 
 def parse_token_service_hosts(params: Params) -> frozenset[str]:
-    """Return the hosts in lower case, each with an optional port. Raises InputError."""
+    """Return the hosts in lower case, each with an optional port. Raises InputError.
+
+    That of Artifactory is among them: with a sub-domain for each repository, its token service is on another host than the registry.
+    """
     for host in params["token_service_hosts"]:
         if not _HOST.fullmatch(host):
             raise InputError(
                 f"token_service_hosts has {host!r}, which is not a host.", hint="Write it as host or host:port."
             )
-    return frozenset(map(str.lower, params["token_service_hosts"]))
+    hosts = [*params["token_service_hosts"], urlsplit(params["artifactory_url"] or "").netloc]
+    return frozenset(host.lower() for host in hosts if host)
 
 
 def registry_url(params: Params) -> str:

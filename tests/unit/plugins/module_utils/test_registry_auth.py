@@ -13,7 +13,11 @@ from scripted import ScriptedResponse, ScriptedTransport
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials, basic_authorization
 from ansible_collections.cgr.pull_through.plugins.module_utils._download import DownloadClient
 from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import Authorizer, parse_challenges
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import (
+    CREDENTIALS_WITHHELD,
+    Authorizer,
+    parse_challenges,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._transfer_stats import TransferStats
 
@@ -269,6 +273,16 @@ def test_local_registry_may_have_a_token_service_on_another_host():
     fake.add_image("a/b", "1")
     registry, _transport = open_registry(fake)
     assert registry.get_manifest("a/b", "1").layers
+
+
+def test_a_token_service_that_did_not_get_the_credentials_is_named():
+    fake = FakeRegistry("http://127.0.0.1:5000", challenge='Bearer realm="http://127.0.0.1:5001/token",service="s"')
+    fake.plays["/token"] = [ScriptedResponse(401, {"details": "anonymous"})]
+    registry, transport = open_registry(fake)
+    with pytest.raises(DownloadError) as caught:
+        registry.get_manifest("a/b", "1")
+    assert caught.value.code == CREDENTIALS_WITHHELD and "127.0.0.1:5001" in caught.value.response_message
+    assert "Authorization" not in token_requests(transport)[0].headers
 
 
 @pytest.mark.parametrize(
