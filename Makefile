@@ -4,7 +4,7 @@
 # Everything that make creates is below .cache/. To use another Python: make PYTHON=python3.12 …
 PYTHON ?= python3
 VENV := .cache/venv/bin
-STAGES := unit lab-test hostile lint sanity integration system rotation
+STAGES := unit lab-test hostile lint sanity integration system rotation fuzz
 
 .PHONY: help demo test $(STAGES) bench build clean environment
 .DEFAULT_GOAL := help
@@ -23,6 +23,7 @@ lab-test: ## tests of the simulated services
 hostile: ## the transport and its clients against a server that misbehaves
 lint: ## licenses, glossary, black, ruff, mypy, ansible-lint, antsibull, galaxy-importer
 sanity: ## ansible-test sanity on the oldest, a middle, and the newest ansible-core
+fuzz: ## the property tests with 2,000 random examples for each call; takes about half an hour, and is not a part of make test
 integration: ## ansible-test integration against the simulated services; TARGET=name for one target
 system: ## the role, the playbooks, and real clients against the simulated services
 rotation: ## pull token rotation: hundreds of runs, with one line for each scenario

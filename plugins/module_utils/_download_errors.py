@@ -12,7 +12,9 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HT
 from ansible_collections.cgr.pull_through.plugins.module_utils._html import describe_html, is_html
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import MAX_ERROR_SIZE, StreamedResponse, redact_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_document import parse_json
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import clean_text, redact
 
+_MAX_CODE = 100
 # The policies of Chainguard Libraries, such as POLICY_COOLDOWN.
 _BLOCK_CODES = ("POLICY_", "MALWARE_")
 
@@ -38,7 +40,7 @@ class DownloadError(HTTPStatusError):
         by_token_service: bool = False,
     ) -> None:
         super().__init__(status, response_message, method="GET", url=redact_url(url), hint=hint, headers=headers)
-        self.code = code
+        self.code = redact(clean_text(code[:_MAX_CODE]))
         self.html = html
         self.by_token_service = by_token_service
 

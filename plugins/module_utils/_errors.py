@@ -27,6 +27,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._text import MAX_
 # A longer delay that a service asks for is an error.
 MAX_RETRY_AFTER = 60.0
 _MAX_RESPONSE_MESSAGE = 300
+_MAX_URL = 500
 
 # html_cached: the cache of Artifactory holds the page. outside_repository: an index leads out of the repository.
 ContentProblem = t.Literal["digest", "size", "html", "html_cached", "schema1", "content", "outside_repository"]
@@ -38,7 +39,7 @@ class PullThroughError(Exception):
     def __init__(self, message: str, *, hint: str = "") -> None:
         self.message = redact(clean_text(message))
         self.hint = redact(clean_text(hint))
-        super().__init__(" ".join(filter(None, (self.message, hint))))
+        super().__init__(" ".join(filter(None, (self.message, self.hint))))
 
     def details(self) -> dict[str, t.Any]:
         """Return the value of a module's C(error) result."""
@@ -68,9 +69,9 @@ class RequestError(PullThroughError):
     has_unknown_effect = False
 
     def __init__(self, message: str, *, method: str, url: str, hint: str = "") -> None:
-        super().__init__(f"{method} {url}: {message}", hint=hint)
         self.method = method
-        self.url = url
+        self.url = redact(clean_text(url[:_MAX_URL]))
+        super().__init__(f"{method} {self.url}: {message}", hint=hint)
 
     def details(self) -> dict[str, t.Any]:
         return {**super().details(), "method": self.method, "url": self.url, "status": None}

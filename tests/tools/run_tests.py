@@ -49,7 +49,18 @@ def lab_test(stage: Stage) -> None:
 
 
 def hostile(stage: Stage) -> None:
+    """Run the tests with hostile servers, and those of the transport also with the oldest HTTP libraries."""
     _pytest(stage, VENV, "pytest", "tests/hostile")
+    python_path = f"{CACHE / 'collections'}{os.pathsep}{ROOT / 'tests'}"
+    oldest = make_environment("oldest_http", "oldest_http")
+    # The oldest urllib3 does not close the sockets of a pool that is dropped.
+    warnings = ("-W", "ignore::ResourceWarning", "-W", "ignore::pytest.PytestUnraisableExceptionWarning")
+    _pytest(stage, oldest, "pytest", *warnings, "tests/hostile/test_transport.py", python_path=python_path)
+
+
+def fuzz(stage: Stage) -> None:
+    """Run the property tests with 2,000 random examples for each call. Not one of the stages of all tests."""
+    _pytest(stage, VENV, "pytest", "tests/hostile/test_properties.py", examples="2000")
 
 
 def system(stage: Stage) -> None:
@@ -123,12 +134,14 @@ def _describe(programs: Path) -> str:
     return f"ansible-core {release} on Python {python}"
 
 
-def _pytest(stage: Stage, programs: Path, *command: str, python_path: str = "") -> None:
+def _pytest(stage: Stage, programs: Path, *command: str, python_path: str = "", examples: str = "") -> None:
     """Run pytest, in the command line of a Python module, and count its tests from its report."""
     report = LOGS / f"{stage.name}.xml"
     report.unlink(missing_ok=True)
     command = ("-m", *command, f"--junit-xml={report}")
-    result = stage.run(programs / "python", *command, path=[programs], PYTHONPATH=python_path)
+    result = stage.run(
+        programs / "python", *command, path=[programs], PYTHONPATH=python_path, HOSTILE_EXAMPLES=examples
+    )
     counts = _read_junit(report) if report.exists() else Counts()
     if result.code != 0 and not counts.failed:
         counts += Counts(failed=1)  # pytest stopped before the tests, or found none
@@ -155,6 +168,8 @@ def _galaxy_importer(stage: Stage, programs: Path, tree: Path) -> None:
     stage.record("galaxy-importer", result, Counts(passed=1) if is_clean else Counts(failed=1))
 
 
+# Only run by name, because it takes long.
+BY_NAME: dict[str, t.Callable[[Stage], None]] = {"fuzz": fuzz}
 # Two stages run at a time, the longest first. The first of all runs alone, since it keeps two processors busy.
 ALONE = "rotation"
 STAGES: dict[str, t.Callable[[Stage], None]] = {
@@ -186,15 +201,16 @@ def main() -> int:
     parser.add_argument("--target", action="append", default=[], help="integration target to run; all by default")
     arguments = parser.parse_args()
     names = arguments.stages or list(STAGES)
-    if unknown := set(names) - set(STAGES):
+    if unknown := set(names) - set(STAGES) - set(BY_NAME):
         parser.error(f"no such stage: {', '.join(sorted(unknown))}")
 
     make_test_environment()
     functions: dict[str, t.Callable[[Stage], None]] = {
         **STAGES,
+        **BY_NAME,
         "integration": functools.partial(integration, chosen=arguments.target),
     }
-    stages = [Stage(name, verbose=len(names) == 1) for name in STAGES if name in names]
+    stages = [Stage(name, verbose=len(names) == 1) for name in functions if name in names]
     alone = [stage for stage in stages if stage.name == ALONE]
     others = [stage for stage in stages if stage.name != ALONE]
     seconds = [run_stage(stage, functions[stage.name]) for stage in alone]
