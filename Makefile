@@ -4,7 +4,7 @@
 # Everything that make creates is below .cache/. To use another Python: make PYTHON=python3.12 …
 PYTHON ?= python3
 VENV := .cache/venv/bin
-STAGES := unit lab-test hostile lint sanity integration system rotation fuzz
+STAGES := unit lab-test hostile lint sanity integration system report rotation fuzz
 
 .PHONY: help demo test $(STAGES) bench build clean environment
 .DEFAULT_GOAL := help
@@ -15,7 +15,7 @@ help: ## list the targets
 demo: environment ## run the playbooks against a simulated Artifactory and Chainguard
 	@$(VENV)/python tests/demo
 
-test: environment ## run the following eight targets and count the checks
+test: environment ## run the following nine targets and count the checks
 	@$(VENV)/python tests/tools/run_tests.py
 
 unit: ## unit tests of plugins/ with coverage, and once on each supported ansible-core
@@ -26,6 +26,7 @@ sanity: ## ansible-test sanity on the oldest, a middle, and the newest ansible-c
 fuzz: ## the property tests with 2,000 random examples for each call; takes about half an hour, and is not a part of make test
 integration: ## ansible-test integration against the simulated services; TARGET=name for one target
 system: ## the role, the playbooks, and real clients against the simulated services
+report: ## the report of the role: what it says, in a browser, and as metrics
 rotation: ## pull token rotation: hundreds of runs, with one line for each scenario
 $(STAGES): environment
 	@$(VENV)/python tests/tools/run_tests.py $@ $(addprefix --target ,$(TARGET))

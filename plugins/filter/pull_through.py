@@ -16,6 +16,8 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils import (
     _client_setup,
     _input,
     _phases,
+    _report,
+    _report_metrics,
     _requests,
     _run_result,
     _sources,
@@ -105,6 +107,10 @@ def run_result(sources: list[Facts], **options: t.Any) -> Facts:
     return _run_result.run_result(_from_facts(sources), **options)
 
 
+def report_of_host(sources: list[Facts], **options: t.Any) -> Facts:
+    return _report.report_of_host(_from_facts(sources), **options)
+
+
 def plan_cache_warming(sources: list[Facts], **options: t.Any) -> Facts:
     return _cache_warming.plan_cache_warming(_from_facts(sources), **options)
 
@@ -132,6 +138,9 @@ class FilterModule:
             "summarize": summarize,
             "client_setup": client_setup,
             "run_result": run_result,
+            "report_of_host": report_of_host,
+            "report_of_all_hosts": _report.report_of_all_hosts,
+            "report_metrics": _report_metrics.report_metrics,
             "plan_cache_warming": plan_cache_warming,
             "cache_warming_report": cache_warming_report,
         }

@@ -37,7 +37,7 @@ def run_result(
     failures: those that belong to no single source. planned: whether the run was in check mode. has_ended: whether it reached its
     end. stopping_results: of the tasks that can stop a run. warm_pull: the result of registry_pull that warmed the caches.
     """
-    messages = [] if has_ended else [_stop_reason(stopping_results)]
+    messages = [] if has_ended else [stop_reason(stopping_results)]
     messages += failures
     messages += [repository["failure"] for repository in virtual_repositories if repository["failure"]]
     messages += module_failures([warm_pull], "pulls") if warm_pull else []
@@ -54,7 +54,7 @@ def run_result(
     }
 
 
-def _stop_reason(results: list[Facts]) -> str:
+def stop_reason(results: list[Facts]) -> str:
     """Return the message of the first task, or item of its loop, that failed."""
     for result in results:
         for item in (*(result.get("results") or []), result):

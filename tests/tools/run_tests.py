@@ -67,6 +67,10 @@ def system(stage: Stage) -> None:
     _pytest(stage, VENV, "pytest", "tests/system")
 
 
+def report(stage: Stage) -> None:
+    _pytest(stage, VENV, "pytest", "tests/report")
+
+
 def rotation(stage: Stage) -> None:
     _pytest(stage, VENV, "pytest", "tests/rotation")
 
@@ -177,6 +181,7 @@ STAGES: dict[str, t.Callable[[Stage], None]] = {
     "system": system,
     "sanity": sanity,
     "integration": integration,
+    "report": report,
     "lint": lint,
     "hostile": hostile,
     "lab-test": lab_test,
