@@ -132,8 +132,10 @@ def serve(path: str, name: str) -> None:
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
+        # Clients wait for the path, and must not find it before the server listens.
+        listener.bind(f"{path}.new")
         listener.listen(64)
+        os.rename(f"{path}.new", path)
         while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
             connection, _address = listener.accept()
             request, files, _flags, _sender = socket.recv_fds(connection, _MAX_REQUEST, 3)
