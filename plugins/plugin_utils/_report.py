@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import json
 import typing as t
+from urllib.parse import urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import parse_lifetime
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import (
     DAY,
     format_timestamp,
     parse_timestamp,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._token_options import parse_lifetime
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import redact_url
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._run_result import stop_reason
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
 
@@ -57,7 +57,7 @@ def report_of_host(
     virtuals = [_virtual_record(repository) for repository in virtual_repositories]
     states = {record["state"] for record in (*records, *virtuals)}
     return {
-        "artifactory_url": redact_url(artifactory_url),
+        "artifactory_url": _without_credentials(artifactory_url),
         "entry_point": entry_point,
         "state": "failed" if messages or "failed" in states else "works",
         "time": time,
@@ -66,6 +66,15 @@ def report_of_host(
         "virtual_repositories": virtuals,
         "findings": findings,
     }
+
+
+def _without_credentials(url: str) -> str:
+    """Return a URL that people wrote without its user, password and query. It may be why the run stopped."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def _renew_before_seconds(ttl: str, renew_before: str) -> int:

@@ -15,7 +15,7 @@ from source_tree import source_files
 LINE = "SPDX-License-Identifier: GPL-3.0-or-later"
 HEAD = 6
 # These have no room for a comment, are prose under the LICENSE beside them, or are written by antsibull-changelog.
-WITHOUT = {".json", ".md"}
+WITHOUT = {".json", ".md", ".png"}
 GENERATED = {Path("changelogs/changelog.yaml")}
 
 

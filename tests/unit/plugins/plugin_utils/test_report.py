@@ -11,8 +11,8 @@ import typing as t
 import pytest
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._report import NOT_RUN
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._run_result import STOPPED
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._report_metrics import report_metrics
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._run_result import STOPPED
 from support.report_samples import NOW, healthy_part, mixed_report, page, part, report, source, token
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&lt; {{ 7 * 7 }} {% raw %}"
@@ -100,7 +100,9 @@ def test_a_host_whose_run_stopped_has_failed(results, message):
 
 
 def test_variables_that_are_not_valid_stop_the_run_and_not_the_report():
-    data = report(a=part(source("private"), ttl="soon", stopping_results=[{"failed": True, "msg": "ttl"}], has_ended=False))
+    data = report(
+        a=part(source("private"), ttl="soon", stopping_results=[{"failed": True, "msg": "ttl"}], has_ended=False)
+    )
     assert [finding["cause"] for finding in data["findings"]] == ["ttl"]
 
 
