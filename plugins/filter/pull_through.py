@@ -103,6 +103,10 @@ def client_setup(sources: list[Facts], **options: t.Any) -> Facts:
     return _client_setup.client_setup(_from_facts(sources), **options)
 
 
+def other_site_errors(sources: list[Facts], **options: t.Any) -> list[str]:
+    return _token_ownership.other_site_errors(_from_facts(sources), **options)
+
+
 def run_result(sources: list[Facts], **options: t.Any) -> Facts:
     return _run_result.run_result(_from_facts(sources), **options)
 
@@ -129,6 +133,7 @@ class FilterModule:
             "resolve_virtual_repositories": resolve_virtual_repositories,
             "grace_period_to_wait": _sources.grace_period_to_wait,
             "module_arguments": module_arguments,
+            "other_site_errors": other_site_errors,
             "notices_of_unlisted_tokens": _token_ownership.notices_of_unlisted_tokens,
             "add_results": add_results,
             "lifetime_errors": _token_lifetime.lifetime_errors,

@@ -58,6 +58,21 @@ def notices_of_kept_tokens(sources: t.Sequence[Source]) -> t.Iterator[str]:
             )
 
 
+def other_site_errors(sources: t.Sequence[Source], tokens: t.Sequence[Facts], site: str) -> list[str]:
+    """Return a sentence for each repository that must not be removed, since it uses the pull token of another site.
+
+    tokens: those of the organizations.
+    """
+    sites = {token["uid"]: token["site"] for token in tokens}
+    owners = {source.key: sites.get(source.current.get("username") or "", "") for source in sources}
+    return [
+        f"{key} uses a pull token of the site {owner}, so it is not removed. Leave its source out, or remove it with "
+        f"pull_through_site={owner}."
+        for key, owner in owners.items()
+        if owner not in ("", site)
+    ]
+
+
 def _kept_token(source: Source) -> Facts:
     """Return the pull token in use that this run did not replace; empty if there is none."""
     if source.has_new_token:

@@ -60,6 +60,9 @@ def test_two_sites_do_not_undo_each_other(harnesses: HarnessPool, report: Report
         kept = run_ok(harness, "rotate", **own)
         assert harness.username == of_other
         assert f"{KEY} keeps the pull token {of_other} of the site b" in kept
+        removal = harness.run("remove", **own, remove_confirmed=True)
+        assert removal.code == 2 and f"{KEY} uses a pull token of the site b, so it is not removed" in removal.output
+        assert KEY in harness.lab.repositories()
 
     harnesses.run(run)
     report(15, "a site without a name, and another one with a name", [])

@@ -71,9 +71,10 @@ def test_own_tasks_get_the_same_as_a_fact(
     variables = running_plain_lab.variables("containers_public", only=["unknown"])
     verify = {"name": "Verify", "ansible.builtin.include_role": role, "vars": variables}
     show = {"name": "Show the result", "ansible.builtin.debug": {"var": "pull_through_result"}}
-    play = {"hosts": "localhost", "gather_facts": False, "tasks": [{"block": [verify], "rescue": [show]}]}
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": [{"block": [verify], "rescue": [show]}] * 2}
     run = run_playbook(str(write_private_json(tmp_path / "playbook.json", [play])), {})
     assert run.code == 0, run.output
-    result = run.task("Show the result").result["pull_through_result"]
+    first, result = (task.result["pull_through_result"] for task in run.tasks if task.name == "Show the result")
+    assert result == first, "a second run in the same play is not confused by the first one"
     assert result["failed"] and "pull_through_only names unknown" in result["failures"][0]
     assert (result["entry_point"], result["sources"]) == ("verify", [])

@@ -16,6 +16,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._requests import 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_ownership import (
     notices_of_kept_tokens,
     notices_of_unlisted_tokens,
+    other_site_errors,
 )
 
 BEFORE = {"consumer": "https://old.example.com/CGR_private"}
@@ -106,6 +107,15 @@ def test_each_site_names_its_own():
     assert len(unlisted(token_of("cgr-apk", site="b"), token_of("cgr-open"), site="b")) == 1
     before = "https://old.example.com"
     assert len(unlisted(token_of("cgr-apk", base=before), urls=(URL, before))) == 1
+
+
+@pytest.mark.parametrize(("site", "owner", "count"), [("", "b", 1), ("a", "b", 1), ("b", "b", 0), ("a", "", 0)])
+def test_a_repository_with_a_token_of_another_site_is_not_removed(site, owner, count):
+    private, public = resolved("private", "public")
+    private = dataclasses.replace(private, current={"username": OLD})
+    errors = other_site_errors([private, public], [managed_token(private, site=owner)], site)
+    assert len(errors) == count
+    assert all("CGR_private uses a pull token of the site b" in error for error in errors)
 
 
 @pytest.mark.parametrize(
