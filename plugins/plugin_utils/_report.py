@@ -48,12 +48,12 @@ def report_of_host(
 ) -> Facts:
     """Return the part of one host.
 
-    failures: those that belong to no single source. stopping_results: of the tasks that can stop a run. has_ended: whether the run reached
-    its end. time: now. findings: those of a diagnosis.
+    failures: those that belong to no single source. stopping_results: of the tasks that can stop a run. has_ended: whether the run
+    reached its end. time: now. findings: those of artifactory_diagnosis.
     """
     stopped = [] if has_ended else [stop_reason(stopping_results)]
     messages = list(dict.fromkeys([*stopped, *failures]))
-    records = [source_record(source, _renew_before_seconds(ttl, renew_before), time) for source in sources]
+    records = [_source_record(source, _renew_before_seconds(ttl, renew_before), time, findings) for source in sources]
     virtuals = [_virtual_record(repository) for repository in virtual_repositories]
     states = {record["state"] for record in (*records, *virtuals)}
     return {
@@ -64,7 +64,7 @@ def report_of_host(
         "failures": messages,
         "sources": records,
         "virtual_repositories": virtuals,
-        "findings": findings,
+        "findings": [_diagnosis_finding(finding, sources) for finding in findings],
     }
 
 
@@ -85,10 +85,21 @@ def _renew_before_seconds(ttl: str, renew_before: str) -> int:
         return 0
 
 
-def source_record(source: Source, renew_before: int, time: str) -> Facts:
+def _diagnosis_finding(finding: Facts, sources: t.Sequence[Source]) -> Facts:
+    """Return a finding with the repository instead of the source, and its evidence as a list."""
+    repository = next((source.key for source in sources if source.name == finding["source"]), "")
+    texts = {name: finding[name] for name in _FINDING_TEXTS}
+    return {**texts, "evidence": [finding["evidence"]] if finding["evidence"] else [], "repository": repository}
+
+
+def _source_record(source: Source, renew_before: int, time: str, findings: list[Facts]) -> Facts:
     """Return what the run showed of a source. renew_before: seconds before a pull token expires. time: now."""
-    verified = bool(source.pulled) and not source.failure
-    state = "failed" if source.failure else "works" if verified else "not_verified"
+    is_failed = bool(source.failure) or any(
+        (finding["source"], finding["severity"], finding["certainty"]) == (source.name, "error", "known")
+        for finding in findings
+    )
+    verified = bool(source.pulled) and not is_failed
+    state = "failed" if is_failed else "works" if verified else "not_verified"
     return {
         "name": source.name,
         "title": source.title,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import typing as t
 from pathlib import Path
 
@@ -45,15 +46,16 @@ def run_scenario(create_folder: t.Callable[[str], Path]) -> t.Iterator[Scenario]
     """Set up three labs, break one of them, and write reports. The fourth host has no Artifactory."""
     with contextlib.ExitStack() as stack:
         labs = {name: LabClient(stack.enter_context(started("--http")).state) for name in LABS}
-        run_playbook = stack.enter_context(open_forked_runner(create_folder("runs"), timeout=MAX_RUN_SECONDS))
+        runs = create_folder("runs")
+        run_playbook = stack.enter_context(open_forked_runner(runs, timeout=MAX_RUN_SECONDS))
         folder = create_folder("reports")
         file = folder / "report.html"
         hosts = {name: lab.variables(*SOURCES, depth="manifest", source_overrides=IMAGES) for name, lab in labs.items()}
         hosts["denver"] = {**hosts["amsterdam"], "pull_through_artifactory_url": "http://127.0.0.1:9"}
         inventory = write_private_json(create_folder("inventory") / "hosts.json", {"all": {"hosts": hosts}})
 
-        def run(playbook: str, limit: str, *arguments: str) -> Run:
-            variables = {"pull_through_hosts": limit, "pull_through_report": str(file)}
+        def run(playbook: str, limit: str, *arguments: str, report: str = str(file)) -> Run:
+            variables = {"pull_through_hosts": limit, "pull_through_report": report}
             return run_playbook(f"cgr.pull_through.{playbook}", variables, "--inventory", str(inventory), *arguments)
 
         setup = run("setup", "all:!denver")
@@ -64,7 +66,7 @@ def run_scenario(create_folder: t.Callable[[str], Path]) -> t.Iterator[Scenario]
         verify = run("verify", "all")
         reports = {"verify": _copy(file, create_folder("verify")), "rotate": file}
         labs["chicago"].advance(days=16)
-        rotate = run("rotate", "amsterdam,chicago")
+        rotate = run("rotate", "amsterdam,chicago", report=os.path.relpath(file, runs / "home"))
         yield Scenario(labs, check, verify, rotate, files, reports)
 
 

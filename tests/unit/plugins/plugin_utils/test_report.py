@@ -117,18 +117,15 @@ def test_a_source_keeps_the_time_of_its_last_verification(broken):
     assert report(broken, a=unverified)["hosts"][0]["sources"][0]["verified"] == ""
 
 
-def test_findings_of_a_diagnosis_are_added():
-    finding = {
-        "severity": "error",
-        "code": "offline",
-        "cause": "It is offline.",
-        "fix": "Clear offline.",
-        "repository": "x",
-    }
-    data = report(a=part(findings=[{**finding, "certainty": "known", "evidence": ["offline is true"]}]))
-    (item,) = data["findings"]
-    assert (item["certainty"], item["evidence"]) == ("known", ["offline is true"])
-    assert item["affected"] == [{"host": "a", "repository": "x"}]
+@pytest.mark.parametrize(("certainty", "state"), [("known", "failed"), ("likely", "not_verified")])
+def test_findings_of_a_diagnosis_are_added(certainty, state):
+    texts = {"severity": "error", "code": "offline", "cause": "It is offline.", "fix": "Clear offline."}
+    finding = {**texts, "certainty": certainty, "evidence": "offline is true", "source": "private", "path": ""}
+    host = part(source("private", pulled=[], verification={}), source("public"), findings=[finding])
+    assert [record["state"] for record in host["sources"]] == [state, "works"]
+    (item,) = report(a=host)["findings"]
+    assert (item["code"], item["certainty"], item["evidence"]) == ("offline", certainty, ["offline is true"])
+    assert item["affected"] == [{"host": "a", "repository": "cgr-private"}]
 
 
 def test_no_credentials_of_a_url_are_in_the_report():
@@ -149,7 +146,8 @@ def hostile_report():
         "verification": {},
     }
     fields: dict[str, t.Any] = {"title": HOSTILE, "pulled": pulled, "tag_age": [tag]}
-    finding = {"severity": "error", "certainty": HOSTILE, "evidence": [HOSTILE], "cause": HOSTILE, "fix": HOSTILE}
+    texts = dict.fromkeys(("source", "code", "certainty", "evidence", "cause", "fix"), HOSTILE)
+    finding = {"severity": "error", **texts}
     broken = part(
         source("private", failure=HOSTILE, diagnoses=[diagnosis], **fields),
         source("apk", failure=HOSTILE, **fields),
