@@ -4,7 +4,7 @@
 # Everything that make creates is below .cache/. To use another Python: make PYTHON=python3.12 …
 PYTHON ?= python3
 VENV := .cache/venv/bin
-STAGES := unit lab-test hostile lint sanity integration system report rotation fuzz
+STAGES := unit lab-test hostile faults lint sanity integration system report rotation fuzz
 
 .PHONY: help demo test $(STAGES) bench build clean environment
 .DEFAULT_GOAL := help
@@ -21,6 +21,7 @@ test: environment ## run the following nine targets and count the checks
 unit: ## unit tests of plugins/ with coverage, and once on each supported ansible-core
 lab-test: ## tests of the simulated services
 hostile: ## the transport and its clients against a server that misbehaves
+faults: ## the diagnosis of each fault of a catalog, and a table of what was found
 lint: ## licenses, glossary, black, ruff, mypy, ansible-lint, antsibull, galaxy-importer
 sanity: ## ansible-test sanity on the oldest, a middle, and the newest ansible-core
 fuzz: ## the property tests with 2,000 random examples for each call; takes about half an hour, and is not a part of make test

@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.cgr.pull_through.plugins.plugin_utils import (
     _cache_warming,
     _client_setup,
+    _diagnosis,
     _input,
     _phases,
     _report,
@@ -32,12 +33,14 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import F
 # What the phases ask of the modules, as list options.
 _ARGUMENTS_OF_SOURCES: dict[str, t.Callable[..., t.Any]] = {
     "deleted_caches": _requests.deleted_caches,
+    "sources_to_diagnose": _diagnosis.sources_to_diagnose,
     "direct_pulls": _requests.direct_pulls,
     "caches_to_expire": _requests.caches_to_expire,
     "images_to_compare": _verification.images_to_compare,
     "public_image_pulls": _requests.public_image_pulls,
     "repositories_to_remove": _requests.repositories_to_remove,
     "tokens_to_remove": _requests.tokens_to_remove,
+    "repositories_to_repair": _diagnosis.repositories_to_repair,
     "organizations_to_list": _requests.organizations_to_list,
     "repositories": _requests.repository_specs,
     "superseded_tokens": _requests.superseded_tokens,
@@ -148,4 +151,6 @@ class FilterModule:
             "report_metrics": _report_metrics.report_metrics,
             "plan_cache_warming": plan_cache_warming,
             "cache_warming_report": cache_warming_report,
+            "diagnosis_report": _diagnosis.report_diagnosis,
+            "repaired_sources": _diagnosis.repaired_sources,
         }

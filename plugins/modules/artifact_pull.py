@@ -419,6 +419,11 @@ artifacts:
           description: What to do.
           type: str
           sample: In cgr-java, set bypassHeadRequests to true.
+        certainty:
+          version_added: 0.2.0
+          description: V(known) if the evidence shows the cause. V(likely) or V(possible) if other causes have the same evidence.
+          type: str
+          sample: known
 summary:
   description: A line of text for each artifact that did not fail.
   returned: with O(artifacts)

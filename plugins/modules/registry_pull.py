@@ -486,6 +486,11 @@ images:
           description: What to do.
           type: str
           sample: Set enableTokenAuthentication to true, then expire the cache of cgr-private or wait 1800 seconds.
+        certainty:
+          version_added: 0.2.0
+          description: V(known) if the evidence shows the cause. V(likely) or V(possible) if other causes have the same evidence.
+          type: str
+          sample: known
 summary:
   description: A line of text for each image that did not fail.
   returned: with O(images)

@@ -11,7 +11,7 @@ import pytest
 from support.lab_client import Json, LabClient
 from support.playbook_runner import PlaybookRunner
 
-PLAYBOOKS = ("setup", "rotate", "verify", "warm", "remove")
+PLAYBOOKS = ("setup", "rotate", "verify", "diagnose", "warm", "remove")
 
 
 @pytest.mark.parametrize(

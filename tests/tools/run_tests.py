@@ -63,6 +63,10 @@ def fuzz(stage: Stage) -> None:
     _pytest(stage, VENV, "pytest", "tests/hostile/test_properties.py", examples="2000")
 
 
+def faults(stage: Stage) -> None:
+    _pytest(stage, VENV, "pytest", "tests/faults")
+
+
 def system(stage: Stage) -> None:
     _pytest(stage, VENV, "pytest", "tests/system")
 
@@ -184,6 +188,7 @@ STAGES: dict[str, t.Callable[[Stage], None]] = {
     "report": report,
     "lint": lint,
     "hostile": hostile,
+    "faults": faults,
     "lab-test": lab_test,
     "unit": unit,
 }

@@ -33,7 +33,13 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit impor
 Result = dict[str, t.Any]
 
 # The step of a pull that failed, as the pull engines name their steps.
-Stage = t.Literal["manifest", "blob", "referrer", "index", "file", "upstream", "outdated", "pinned", "from_upstream"]
+# diagnosis: nothing was pulled.
+Stage = t.Literal[
+    "manifest", "blob", "referrer", "index", "file", "upstream", "outdated", "pinned", "from_upstream", "diagnosis"
+]
+
+# known: the evidence shows the cause. likely, possible: other causes have the same evidence.
+Certainty = t.Literal["known", "likely", "possible"]
 
 # What is wrong with a download. A ContentProblem is the reason of an InvalidContentError.
 DownloadProblem = t.Literal[
@@ -197,6 +203,7 @@ class Diagnosis:
     code: str
     cause: str
     fix: str
+    certainty: Certainty = "known"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,6 +214,7 @@ class Rule(t.Generic[EvidenceT_contra]):
     applies: Condition[EvidenceT_contra]
     cause: str
     fix: str
+    certainty: Certainty = "known"
 
     def diagnose(self, evidence: EvidenceT_contra) -> Diagnosis:
         """Return the diagnosis of one download."""
@@ -214,7 +222,7 @@ class Rule(t.Generic[EvidenceT_contra]):
             _sentence(text.format(e=evidence, failure=evidence.failure, upstream=evidence.upstream))
             for text in (self.cause, self.fix)
         )
-        return Diagnosis(self.code, cause, fix)
+        return Diagnosis(self.code, cause, fix, self.certainty)
 
 
 def first_match(rules: t.Iterable[Rule[EvidenceT]], evidence: EvidenceT) -> Diagnosis:
@@ -229,7 +237,9 @@ LIMIT, LIMIT_FIX = "limit", "Raise the limit, or run the task again for the rest
 
 def skipped_diagnosis(reason: str, diagnosis: Diagnosis) -> Diagnosis:
     """Return the diagnosis of a download that was skipped because of another failure. reason: a clause."""
-    return Diagnosis(SKIPPED, SKIPPED_CAUSE.format(reason=reason, cause=diagnosis.cause), diagnosis.fix)
+    return Diagnosis(
+        SKIPPED, SKIPPED_CAUSE.format(reason=reason, cause=diagnosis.cause), diagnosis.fix, diagnosis.certainty
+    )
 
 
 def limit_diagnosis(error: LimitExceededError) -> Diagnosis:
@@ -388,6 +398,7 @@ PERMISSION: tuple[Rule[Evidence], ...] = (
         "The user is allowed to read what {e.repository} has cached, but not to make it cache more: "
         "{failure.response_message}",
         "Grant the user Deploy/Cache on {e.repository}, in addition to Read",
+        "likely",
     ),
 )
 
@@ -431,6 +442,7 @@ MASKED_BY_CACHE: tuple[Rule[Evidence], ...] = (
         "{e.repository} serves cached content, but does not fetch from the upstream: {failure.message}",
         "Check the credentials stored in {e.repository}, its url, and the connectivity from Artifactory to the "
         "upstream",
+        "likely",
     ),
 )
 
@@ -447,7 +459,10 @@ SERVER: tuple[Rule[Evidence], ...] = (
         "{failure.host} failed to process the request (status {failure.status}): {failure.response_message}",
         "Check the log of {failure.host}. If Artifactory waits for a slow upstream, raise socketTimeoutMillis of the "
         "repository",
+        "likely",
     ),
 )
 
-FALLBACK: Rule[Evidence] = Rule("unknown_error", lambda e: True, "The pull failed: {failure.message}", "{failure.hint}")
+FALLBACK: Rule[Evidence] = Rule(
+    "unknown_error", lambda e: True, "The pull failed: {failure.message}", "{failure.hint}", "possible"
+)

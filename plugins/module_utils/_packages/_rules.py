@@ -184,6 +184,7 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
         all_of(has_problem("html_cached", "html"), lambda e: bool(e.wrong_settings) and e.failure.host == e.host),
         "{e.repository} has cached an HTML page instead of {e.path}: the redirect of the upstream, not its target",
         "In {e.repository}, {e.fix_text}. Then {e.delete_text}",
+        "likely",
     ),
     Rule(
         "html_cached",
@@ -197,6 +198,7 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
         "{failure.host} responded with an HTML page, probably from a proxy, a login page, another site, or a redirect "
         "that Artifactory has cached",
         "Check the URL, and the reverse proxy in front of Artifactory. If the page is a redirect, {e.delete_text}",
+        "likely",
     ),
     Rule(
         "content_mismatch",
@@ -204,6 +206,7 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
         "The downloaded content is not valid: {failure.message}",
         "If it comes from the cache, the copy can be older than the index, because the upstream has replaced the build, or "
         "wrong: {e.delete_text}. If that does not help, check for a proxy that modifies or truncates content. {failure.hint}",
+        "likely",
     ),
     # Known error messages.
     Rule(
@@ -310,6 +313,7 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
         "{upstream.host} has {e.requested_reference}, but {e.repository} cannot fetch it: it forwards its credentials "
         "to the storage that the upstream redirects to, which rejects them",
         "In {e.repository}, {e.fix_text}. Then {e.expire_text}",
+        "likely",
     ),
     Rule(
         "redirect_settings",
@@ -317,6 +321,7 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
         "{upstream.host} has {e.requested_reference}, but {e.repository} cannot fetch it, because its settings do not "
         "fit an upstream that redirects each download to storage",
         "In {e.repository}, {e.fix_text}. Then {e.expire_text}",
+        "likely",
     ),
     Rule(
         "repository_credentials_missing",
@@ -330,6 +335,7 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
         "{upstream.host} has {e.requested_reference}, but {e.location} does not serve it: it caches an earlier failure "
         "for {e.negative_cache_period}, treats the upstream as offline, or has credentials that the upstream rejects",
         "Rotate the pull token of {e.repository}, then {e.expire_text}",
+        "possible",
     ),
     *MASKED_BY_CACHE,
     Rule(
@@ -339,6 +345,7 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
         "yet. Available: {e.available_versions}",
         "Wait {e.metadata_cache_period}, or expire the cache of {e.repository}. If that does not help, the upstream "
         "rejects the credentials stored in {e.repository}",
+        "likely",
     ),
     Rule(
         "version_missing",
@@ -346,6 +353,7 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
         "The index of {e.location} does not have {e.missing_version}. Available: {e.available_versions}",
         "Check the name and version. A new version of the upstream is available after {e.metadata_cache_period}. A version "
         "that a policy of the upstream blocks is not in the index either",
+        "likely",
     ),
     *SERVER,
     Rule(
@@ -356,6 +364,7 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
         "{e.negative_cache_period}",
         "Check the name, the url, and the pull token of {e.repository}, then {e.expire_text}. "
         "Set upstream_url for a more precise diagnosis",
+        "possible",
     ),
     Rule(
         "blocked",
@@ -370,6 +379,7 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
         "{e.location} does not have {e.requested_reference}, or could not fetch it: {failure.response_message}",
         "Check the name and version. Set upstream_url, and credentials that can read the configuration of the "
         "repository, for a more precise diagnosis",
+        "possible",
     ),
     FALLBACK,
 )

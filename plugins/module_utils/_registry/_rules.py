@@ -120,6 +120,7 @@ RULES: tuple[Rule[ImageEvidence], ...] = (
         "Manifests can be pulled, but layers are stored on {failure.host}, which denies access "
         "(status {failure.status}): {failure.response_message}",
         "Check for a proxy that modifies the request, and compare the clocks: signed links expire after minutes",
+        "likely",
     ),
     *CONNECTION_RULES,
     Rule(
@@ -148,6 +149,7 @@ RULES: tuple[Rule[ImageEvidence], ...] = (
         "{failure.host} responded with an HTML page, probably from a proxy, a login page, or another site",
         "Check registry_url (scheme, host, and port, as for docker login), "
         "and check that the reverse proxy forwards /v2/ to Artifactory",
+        "likely",
     ),
     # Invalid content.
     Rule(
@@ -162,6 +164,7 @@ RULES: tuple[Rule[ImageEvidence], ...] = (
         "The downloaded content is not valid: {failure.message}",
         "Delete it from the cache of Artifactory and pull it again. "
         "If that does not help, check for a proxy that modifies or truncates content. {failure.hint}",
+        "likely",
     ),
     # Known error messages of Artifactory.
     Rule(
@@ -189,6 +192,7 @@ RULES: tuple[Rule[ImageEvidence], ...] = (
         message_contains("Upstream repository is not configured properly"),
         "Artifactory cannot use the upstream of {e.repository}: {failure.response_message}",
         "Check the url of {e.repository}, and check that enableTokenAuthentication is true",
+        "likely",
     ),
     *KNOWN_MESSAGES,
     # Authentication and permissions.
@@ -248,6 +252,7 @@ RULES: tuple[Rule[ImageEvidence], ...] = (
         "and {e.repository} has no username",
         "Check the image name. For a private image, use a repository that has a pull token, or store one in "
         "{e.repository} and {e.expire_text}",
+        "likely",
     ),
     Rule(
         "upstream_not_found",
@@ -267,6 +272,7 @@ RULES: tuple[Rule[ImageEvidence], ...] = (
         "{upstream.host} has the image, but {e.location} does not serve it: it caches an earlier failure for "
         "{e.negative_cache_period}, treats the upstream as offline, or has credentials that the upstream rejects",
         "If the image is private, rotate the pull token of {e.repository}; then {e.expire_text}",
+        "possible",
     ),
     # Caches that hide errors.
     *MASKED_BY_CACHE,
@@ -278,6 +284,15 @@ RULES: tuple[Rule[ImageEvidence], ...] = (
     ),
     # What remains.
     Rule(
+        "upstream_storage_unreachable",
+        all_of(at_stage("blob"), with_config(lambda e: e.failure.status == 404)),
+        "{e.repository} fetched the manifest of {e.requested_reference} from the upstream, but not its layers, which "
+        "are stored on another host",
+        "Allow connections from Artifactory to *.r2.cloudflarestorage.com in its firewall and its proxy, then "
+        "{e.expire_text}",
+        "likely",
+    ),
+    Rule(
         "upstream_fetch_failed",
         with_config(lambda e: e.failure.status == 404),
         "{e.repository} could not fetch {e.requested_reference} from the upstream: it does not exist, it is private "
@@ -285,6 +300,7 @@ RULES: tuple[Rule[ImageEvidence], ...] = (
         "for {e.negative_cache_period}",
         "Check the name and the pull token of {e.repository}, then {e.expire_text}. "
         "Set upstream_url for a more precise diagnosis",
+        "possible",
     ),
     *SERVER,
     Rule(
@@ -292,12 +308,14 @@ RULES: tuple[Rule[ImageEvidence], ...] = (
         lambda e: e.failure.status == 404 and bool(e.repository),
         "{e.repository} does not have {e.requested_reference}, or could not fetch it: {failure.response_message}",
         "Check the name and tag. Set artifactory_url, its credentials, and upstream_url for a more precise diagnosis",
+        "possible",
     ),
     Rule(
         "not_found",
         lambda e: e.failure.status == 404,
         "{e.host} does not have {e.requested_reference}: {failure.response_message}",
         "Check the name and tag",
+        "possible",
     ),
     FALLBACK,
 )

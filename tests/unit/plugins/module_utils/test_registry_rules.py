@@ -164,6 +164,7 @@ CASES = [
     ("masked_by_cache", evidence(NOT_KNOWN, config={}, stage="outdated", upstream=AVAILABLE)),
     ("masked_by_cache", evidence(NOT_KNOWN, config={}, stage="from_upstream")),
     ("pinned_missing", evidence(NOT_KNOWN, stage="pinned")),
+    ("upstream_storage_unreachable", evidence(NOT_KNOWN, config={}, stage="blob")),
     ("upstream_fetch_failed", evidence(NOT_KNOWN, config={})),
     ("upstream_fetch_failed", evidence(NOT_KNOWN, config={}, upstream=upstream(401, anonymous=True))),
     ("server_error", evidence(response(502, "an HTML page titled '502 Bad Gateway'", is_html=True))),

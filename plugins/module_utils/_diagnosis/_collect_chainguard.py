@@ -1,0 +1,113 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Collects what Chainguard's API knows about organizations, pull tokens and images. Private to the collection."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._catalog import ImageCatalog, ImageFilter
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam, Resource, is_identity_uid
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import PullToken
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import format_timestamp
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import Identity
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
+
+
+@dataclasses.dataclass(frozen=True)
+class Organization:
+    """An organization. resource: empty if it could not be read. is_unknown: whether Chainguard shows none of this name."""
+
+    resource: Resource = dataclasses.field(default_factory=dict)
+    is_unknown: bool = False
+
+
+class ChainguardReader:
+    """Reads from Chainguard's API, each thing once. What cannot be read is in unknown, with the reason.
+
+    session: None without credentials; reason: why.
+    """
+
+    def __init__(self, session: ApiSession | None, reason: str = "") -> None:
+        self._session = session
+        self.unknown: dict[str, str] = {"chainguard": reason} if session is None else {}
+        self._organizations: dict[str, Organization] = {}
+        self._catalogs: dict[tuple[str, str], ImageCatalog | None] = {}
+
+    def organization(self, name: str) -> Organization:
+        """Return an organization by name or UID."""
+        if name not in self._organizations:
+            self._organizations[name] = self._read_organization(name)
+        return self._organizations[name]
+
+    def identity(self, uid: str) -> Identity:
+        """Return the identity with this UID, which is the user name of a pull token."""
+        if self._session is None or not is_identity_uid(uid):
+            return Identity()
+        iam = Iam(self._session)
+        try:
+            resource = iam.identity(uid)
+            if resource is None:
+                return Identity("missing")
+            token = PullToken.from_identity(resource)
+            if token is None:
+                return Identity("not_a_pull_token")
+            bindings = iam.bindings_by_identity(uid.partition("/")[0], identity=uid)
+        except PullThroughError as exc:
+            self.unknown[f"identity {uid}"] = str(exc)
+            return Identity()
+        roles = tuple(sorted(role for _uid, role in bindings))
+        return Identity("read", format_timestamp(token.expires), token.expires - iam.server_time(), roles)
+
+    def missing_images(self, organization: str, kind: t.Literal["image", "chart"], images: list[str]) -> list[str]:
+        """Return the images of an organization that Chainguard's API does not list. Empty if that is unknown."""
+        catalog = self._catalog(organization, kind)
+        own = [image for image in images if image.startswith(f"{organization}/") and "@" not in image]
+        if catalog is None or not own:
+            return []
+        try:
+            listed = catalog.find(own)[1]
+        except PullThroughError as exc:
+            self.unknown[f"images of {organization}"] = str(exc)
+            return []
+        return [image for image in own if image not in listed]
+
+    def newest_image(self, organization: str, kind: t.Literal["image", "chart"]) -> str:
+        """Return the image of an organization that changed last, with its tag; empty if that is unknown."""
+        catalog = self._catalog(organization, kind)
+        try:
+            tags = ("latest",) if kind == "image" else ()
+            images = catalog.select(ImageFilter(tags=tags, limit=1)) if catalog is not None else []
+        except PullThroughError as exc:
+            self.unknown[f"images of {organization}"] = str(exc)
+            return ""
+        return str(images[0]["reference"]).partition("@")[0] if images else ""
+
+    def _catalog(self, organization: str, kind: t.Literal["image", "chart"]) -> ImageCatalog | None:
+        resource = self.organization(organization).resource
+        if self._session is None or not resource:
+            return None
+        if (organization, kind) not in self._catalogs:
+            try:
+                self._catalogs[organization, kind] = ImageCatalog(self._session, resource, kind)
+            except PullThroughError as exc:
+                self.unknown[f"images of {organization}"] = str(exc)
+                self._catalogs[organization, kind] = None
+        return self._catalogs[organization, kind]
+
+    def _read_organization(self, name: str) -> Organization:
+        if self._session is None or not name:
+            return Organization()
+        try:
+            return Organization(Iam(self._session).organization(name))
+        except InputError:
+            return Organization(is_unknown=True)
+        except PullThroughError as exc:
+            self.unknown["chainguard"] = str(exc)
+            # Each further request would fail in the same way.
+            self._session = None
+            return Organization()

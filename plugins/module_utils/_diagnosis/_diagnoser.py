@@ -1,0 +1,280 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Collects the evidence about all sources and judges it. Private to the collection."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+from urllib.parse import urlsplit
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import TOKEN_TYPES
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_chainguard import ChainguardReader
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_configs import read_configs
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_pulls import Puller, pull_findings
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_servers import (
+    probe_address,
+    probe_host,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_traces import (
+    read_trace,
+    unused_path,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import (
+    REGISTRY_TYPES,
+    Identity,
+    Member,
+    SourceEvidence,
+    Trace,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._findings import (
+    Finding,
+    find_all,
+    sort_findings,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
+    Evidence,
+    Failure,
+    RepositoryConfig,
+    Result,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._server_rules import (
+    ADDRESS_RULES,
+    API_RULES,
+    HOST_RULES,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._source_rules import (
+    AFTER_PULL_RULES,
+    RULES,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
+
+Source = dict[str, t.Any]
+
+# The codes of pulls that failed without a cause of their own.
+_UNEXPLAINED = ("upstream_fetch_failed", "not_found")
+
+
+@dataclasses.dataclass
+class DiagnosisResult:
+    """What a diagnosis found. unknown: what could not be read, with the reason, as sentences. can_pull: by source."""
+
+    findings: list[Finding] = dataclasses.field(default_factory=list)
+    unknown: list[str] = dataclasses.field(default_factory=list)
+    can_pull: dict[str, bool | None] = dataclasses.field(default_factory=dict)
+
+    def to_result(self, sources: t.Sequence[Source]) -> Result:
+        """Return the result of the module."""
+        findings = sort_findings(self.findings)
+        return {
+            "changed": False,
+            "findings": [dataclasses.asdict(finding) for finding in findings],
+            "unknown": self.unknown,
+            "sources": [
+                {
+                    "name": source["name"],
+                    "key": source["key"],
+                    "can_pull": self._can_pull(source["name"], findings),
+                    "findings": sum(finding.source == source["name"] for finding in findings),
+                }
+                for source in sources
+            ],
+        }
+
+    def _can_pull(self, name: str, findings: t.Sequence[Finding]) -> bool | None:
+        # A broken repository still serves what it has cached.
+        is_broken = any(
+            (finding.source, finding.severity, finding.certainty) == (name, "error", "known") for finding in findings
+        )
+        return False if is_broken else self.can_pull.get(name)
+
+
+class Diagnoser:
+    """Collects evidence and judges it.
+
+    chainguard: reads Chainguard's API as far as the credentials allow. puller: None to fill no cache.
+    """
+
+    def __init__(
+        self, session: ApiSession, transport: Transport, chainguard: ChainguardReader, puller: Puller | None
+    ) -> None:
+        self._session = session
+        self._transport = transport
+        self._chainguard = chainguard
+        self._puller = puller
+        self._host = urlsplit(session.base_url).netloc
+        self._diagnosis = DiagnosisResult()
+
+    def diagnose(self, sources: t.Sequence[Source], registry_url: str, hosts: t.Sequence[str]) -> DiagnosisResult:
+        """Return the diagnosis. registry_url: as container clients address it. hosts: URLs of Chainguard's servers."""
+        self._diagnose_hosts(hosts)
+        if not self._diagnose_api():
+            self._diagnosis.unknown.append("Artifactory could not be read, so nothing is known about its repositories.")
+            return self._diagnosis
+        self._diagnose_address(registry_url, sources)
+        keys = [key for source in sources for key in (source["key"], *(source["members"] or ()))]
+        configs = read_configs(RepositoriesApi(self._session), keys)
+        for source in sources:
+            self._diagnose_source(source, configs)
+        self._add_unknown(configs)
+        return self._diagnosis
+
+    def _diagnose_hosts(self, hosts: t.Sequence[str]) -> None:
+        for url in hosts:
+            evidence = probe_host(self._transport, url)
+            self._diagnosis.findings += find_all(HOST_RULES, "", evidence)
+            if evidence.failure.problem == "no_response":
+                self._diagnosis.unknown.append(
+                    f"Nothing was compared with {evidence.host}, which the controller cannot reach: "
+                    f"{evidence.failure.message}"
+                )
+
+    def _diagnose_api(self) -> bool:
+        """Return whether Artifactory accepts the credentials. If not, the reason is a finding."""
+        try:
+            self._session.call("GET", "/artifactory/api/system/version")
+            return True
+        except PullThroughError as exc:
+            evidence = Evidence(
+                stage="diagnosis", requested_reference="the API", host=self._host, failure=Failure.from_error(exc)
+            )
+            rule = next(rule for rule in API_RULES if rule.applies(evidence))
+            self._diagnosis.findings.append(rule.find("", evidence))
+            return False
+
+    def _diagnose_address(self, registry_url: str, sources: t.Sequence[Source]) -> None:
+        if any(source["package_type"] in REGISTRY_TYPES for source in sources):
+            self._diagnosis.findings += find_all(
+                ADDRESS_RULES, "", probe_address(self._transport, registry_url, "/v2/")
+            )
+
+    def _diagnose_source(self, source: Source, configs: t.Mapping[str, RepositoryConfig]) -> None:
+        evidence = self._collect(source, configs)
+        findings = find_all(RULES, source["name"], evidence)
+        if self._puller is not None:
+            pulled = self._pull(self._puller, source, evidence)
+            is_unexplained = any(finding.code in _UNEXPLAINED for finding in pulled)
+            if is_unexplained and all(finding.severity == "warning" for finding in findings):
+                pulled += find_all(AFTER_PULL_RULES, source["name"], evidence)
+            findings += pulled
+        self._diagnosis.findings += findings
+
+    def _collect(self, source: Source, configs: t.Mapping[str, RepositoryConfig]) -> SourceEvidence:
+        organization = self._chainguard.organization(source["organization"] or "")
+        uid = str(organization.resource.get("uid") or "")
+        images = self._images(source)
+        evidence = SourceEvidence(
+            package_type=source["package_type"],
+            requested_reference=", ".join(images or source["artifacts"] or ()),
+            host=self._host,
+            repository=source["key"],
+            config=configs[source["key"]],
+            desired=_desired(source, uid),
+            ecosystem=source["pull_token"] or "",
+            role=TOKEN_TYPES[source["pull_token"]].role if source["pull_token"] else "",
+            organization=source["organization"] or "",
+            organization_uid=uid,
+            unknown_organization=organization.is_unknown,
+            images=tuple(images),
+            members=tuple(_member(key, configs[key]) for key in source["members"] or ()),
+        )
+        return dataclasses.replace(
+            evidence,
+            identity=self._chainguard.identity(evidence.username) if evidence.ecosystem else Identity(),
+            missing_images=self._missing_images(source, images),
+            trace=self._trace(evidence),
+        )
+
+    def _images(self, source: Source) -> list[str]:
+        """Return what a pull of a registry asks for, with the organization. By default the image that changed last."""
+        if source["package_type"] not in REGISTRY_TYPES:
+            return []
+        organization = source["organization"] or ""
+        images = [
+            image if "/" in image or not source["pull_token"] else f"{organization}/{image}"
+            for image in source["images"] or ()
+        ]
+        if images or not source["pull_token"]:
+            return images
+        newest = self._chainguard.newest_image(organization, _kind(source))
+        return [newest] if newest else []
+
+    def _missing_images(self, source: Source, images: list[str]) -> tuple[str, ...]:
+        if source["pull_token"] != "oci" or not source["images"]:
+            return ()
+        return tuple(self._chainguard.missing_images(source["organization"] or "", _kind(source), images))
+
+    def _trace(self, evidence: SourceEvidence) -> Trace:
+        # A registry's paths are not traced, and a repository that is off does not ask its upstream.
+        if evidence.is_registry or evidence.is_virtual or evidence.config.state == "missing":
+            return Trace()
+        path = unused_path(evidence.package_type)
+        authorization = self._session.authorization()
+        return read_trace(self._transport, self._session.base_url, authorization, evidence.repository, path)
+
+    def _pull(self, puller: Puller, source: Source, evidence: SourceEvidence) -> list[Finding]:
+        """Return the findings of the pulls."""
+        name = source["name"]
+        try:
+            if evidence.images:
+                results = puller.pull_images(source, evidence.images, evidence.config)
+            elif source["artifacts"] and not evidence.is_registry:
+                results = puller.pull_artifacts(source, evidence.config)
+            else:
+                self._diagnosis.unknown.append(f"{name} was not pulled, because it names nothing to pull.")
+                return []
+        except PullThroughError as exc:
+            self._diagnosis.unknown.append(f"{name} was not pulled: {exc}")
+            return []
+        self._diagnosis.can_pull[name] = all(result["ok"] for result in results)
+        return pull_findings(name, results)
+
+    def _add_unknown(self, configs: t.Mapping[str, RepositoryConfig]) -> None:
+        unreadable = [key for key, config in configs.items() if config.state == "unreadable"]
+        partial = [
+            key
+            for key, config in configs.items()
+            if config.state == "read" and "includesPattern" not in config.settings
+        ]
+        if unreadable:
+            self._diagnosis.unknown.append(
+                f"The settings of {', '.join(unreadable)} are not known, because this user may not read them."
+            )
+        if partial:
+            self._diagnosis.unknown.append(
+                f"Only the url of {', '.join(partial)} is known: the other settings require an administrator."
+            )
+        if "chainguard" in self._chainguard.unknown:
+            self._diagnosis.unknown.append(
+                f"Whether the pull tokens are valid is not known: {self._chainguard.unknown['chainguard']}"
+            )
+        if self._puller is None:
+            self._diagnosis.unknown.append("Nothing was pulled. Set pull_through_diagnose_pull to true for that.")
+
+
+def _kind(source: Source) -> t.Literal["image", "chart"]:
+    return "chart" if source["package_type"] == "helmoci" else "image"
+
+
+def _desired(source: Source, organization_uid: str) -> dict[str, t.Any]:
+    desired = dict(source["settings"] or {})
+    if source["url"]:
+        url = source["url"].replace("{organization_name}", source["organization"] or "{organization_name}")
+        desired["url"] = url.replace("{organization_uid}", organization_uid or "{organization_uid}")
+    return desired
+
+
+def _member(key: str, config: RepositoryConfig) -> Member:
+    settings = config.settings
+    return Member(
+        key,
+        package_type=str(settings.get("packageType", "")).lower(),
+        is_missing=config.state == "missing",
+        is_disabled=settings.get("offline") is True or settings.get("blackedOut") is True,
+        has_priority=settings.get("priorityResolution") is True,
+    )

@@ -1,0 +1,224 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is known about a source without a failed pull. No I/O. Private to the collection."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+from urllib.parse import urlsplit
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._ant_patterns import is_accepted
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Evidence, Stage
+
+IdentityState = t.Literal["not_read", "missing", "not_a_pull_token", "read"]
+TraceStep = t.Literal[
+    "", "answered", "offline", "assumed_offline", "remembered", "denied", "credentials", "failed", "unreachable"
+]
+
+REGISTRY_TYPES = ("docker", "helmoci", "oci")
+# A path that each repository of the type has, to try the patterns with.
+_COMMON_PATHS = {"alpine": "x86_64/APKINDEX.tar.gz", "maven": "org/example/name/maven-metadata.xml"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """The identity at Chainguard that belongs to the user name of a repository. seconds_left: until it expires."""
+
+    state: IdentityState = "not_read"
+    expires: str = ""
+    seconds_left: float = 0.0
+    roles: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Trace:
+    """What Artifactory reports about the download of one path. step: the decisive one; quote: its text."""
+
+    step: TraceStep = ""
+    quote: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """A member of a virtual repository. is_missing: Artifactory has no such repository."""
+
+    key: str
+    package_type: str = ""
+    is_missing: bool = False
+    is_disabled: bool = False
+    has_priority: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SourceEvidence(Evidence):
+    """What is known about a source.
+
+    desired: its settings and url, as the role sets them. ecosystem, role: of its pull token; empty if it needs none.
+    organization, organization_uid: at Chainguard; the UID is empty if it is not known, and unknown_organization says
+    that Chainguard does not know the name. images: what a pull asks for. missing_images: those that Chainguard's API
+    does not list. members: of a virtual repository.
+    """
+
+    stage: Stage = "diagnosis"
+    package_type: str
+    desired: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    ecosystem: str = ""
+    role: str = ""
+    organization: str = ""
+    organization_uid: str = ""
+    unknown_organization: bool = False
+    images: tuple[str, ...] = ()
+    missing_images: tuple[str, ...] = ()
+    identity: Identity = Identity()
+    trace: Trace = Trace()
+    members: tuple[Member, ...] = ()
+
+    @property
+    def is_registry(self) -> bool:
+        """Whether the source serves images or charts."""
+        return self.package_type in REGISTRY_TYPES
+
+    @property
+    def is_virtual(self) -> bool:
+        """Whether the source is a virtual repository."""
+        return bool(self.members)
+
+    @property
+    def has_all_settings(self) -> bool:
+        """Whether the configuration was read, and not only the part of it that every user can read."""
+        return self.config.state == "read" and "includesPattern" in self.settings
+
+    @property
+    def username(self) -> str:
+        """The user name that the repository logs in with."""
+        return str(self.settings.get("username") or "")
+
+    @property
+    def project(self) -> str:
+        """The prefix that the repository adds to each image name."""
+        return str(self.settings.get("dockerProjectId") or "")
+
+    @property
+    def url_path(self) -> str:
+        """The path of the URL that the repository fetches from, unless that is another Artifactory."""
+        path = urlsplit(self.remote_url).path.strip("/")
+        return "" if path.startswith("artifactory/api/docker/") else path
+
+    @property
+    def doubled_images(self) -> str:
+        """The images that begin with the prefix that the repository adds."""
+        return ", ".join(image for image in self.images if self.project and image.startswith(f"{self.project}/"))
+
+    @property
+    def excluded_paths(self) -> str:
+        """The first path in the cache that the patterns of the repository exclude; empty if there is none."""
+        included, excluded = (str(self.settings.get(name) or "") for name in ("includesPattern", "excludesPattern"))
+        paths = [path for image in self.images for path in [_manifest_path(image)] if path] if self.is_registry else []
+        if self.package_type in _COMMON_PATHS:
+            paths.append(_COMMON_PATHS[self.package_type])
+        return next((path for path in paths if not is_accepted(path, included, excluded)), "")
+
+    def differing(self, *names: str) -> dict[str, t.Any]:
+        """Return the desired values of the named settings that the repository has other values of."""
+        return {
+            name: self.desired[name]
+            for name in names or self.desired
+            if name in self.desired and self.settings.get(name) is not None and not self._is_desired(name)
+        }
+
+    def _is_desired(self, name: str) -> bool:
+        current, desired = self.settings[name], self.desired[name]
+        if isinstance(current, str) and isinstance(desired, str):
+            return "{" in desired or current.rstrip("/") == desired.rstrip("/")
+        return bool(current == desired)
+
+    @property
+    def differing_text(self) -> str:
+        """The settings that differ with their desired values, as a part of a sentence."""
+        return "set " + ", ".join(f"{name} to {_value(value)}" for name, value in self.differing().items())
+
+    @property
+    def differing_quote(self) -> str:
+        """The settings that differ with their current values."""
+        return ", ".join(f"{name}: {_value(self.settings[name])}" for name in self.differing())
+
+    @property
+    def other_types(self) -> str:
+        """The members of another package type."""
+        return ", ".join(member.key for member in self.members if member.package_type not in ("", self.package_type))
+
+    @property
+    def missing_members(self) -> str:
+        """The members that do not exist, or that the virtual repository does not have."""
+        current = self.settings.get("repositories")
+        return ", ".join(
+            member.key
+            for member in self.members
+            if member.is_missing or (isinstance(current, list) and member.key not in current)
+        )
+
+    @property
+    def disabled_members(self) -> str:
+        """The members that are offline or blacked out."""
+        return ", ".join(member.key for member in self.members if member.is_disabled)
+
+    @property
+    def missing_images_text(self) -> str:
+        """The images that Chainguard's API does not list."""
+        return ", ".join(self.missing_images)
+
+    @property
+    def roles_text(self) -> str:
+        """The roles of the identity."""
+        return ", ".join(self.identity.roles) or "no role"
+
+
+def _manifest_path(image: str) -> str:
+    """Return the path in the cache of the manifest of an image with a tag; empty with a digest."""
+    name, _at, digest = image.partition("@")
+    if digest:
+        return ""
+    name, _colon, tag = name.partition(":")
+    return f"{name}/{tag or 'latest'}/manifest.json"
+
+
+def _value(value: t.Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ServerEvidence(Evidence):
+    """What is known about a server. clock_difference: seconds by which its clock is ahead of the controller's."""
+
+    stage: Stage = "diagnosis"
+    clock_difference: float = 0.0
+
+    @property
+    def clock_text(self) -> str:
+        """How much the clocks differ."""
+        ahead = "ahead of" if self.clock_difference > 0 else "behind"
+        return f"{abs(self.clock_difference):.0f} seconds {ahead}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AddressEvidence(Evidence):
+    """What Artifactory responds to container clients at one address. realm: of the challenge; empty without one."""
+
+    stage: Stage = "diagnosis"
+    url: str
+    realm: str = ""
+
+    @property
+    def realm_address(self) -> str:
+        """Scheme, host and port of the realm."""
+        parts = urlsplit(self.realm)
+        return f"{parts.scheme}://{parts.netloc}" if self.realm else ""
+
+    @property
+    def address(self) -> str:
+        """Scheme, host and port that clients use."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"

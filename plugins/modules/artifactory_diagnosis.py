@@ -1,0 +1,295 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: artifactory_diagnosis
+short_description: Find out why pulls through remote repositories of JFrog Artifactory fail
+version_added: 0.2.0
+description:
+  - Reads the settings of repositories, what Artifactory reports about a download, the pull tokens at Chainguard, and how the servers
+    respond, and returns what is wrong, the worst first.
+  - Artifactory returns the same 404 for most causes. This module tells them apart as far as the credentials allow, and returns what it
+    could not read.
+  - Sends only GET and HEAD requests, and requests for tokens. Nothing is changed.
+  - Fills no cache unless O(pull=true). For repositories of packages, it asks Artifactory to trace the download of a path that does not
+    exist, which Artifactory requests from the upstream once.
+author: cgr.pull_through contributors (@cgr)
+extends_documentation_fragment:
+  - cgr.pull_through._artifactory
+  - cgr.pull_through._chainguard
+  - cgr.pull_through._http
+  - cgr.pull_through._attributes
+  - cgr.pull_through._attributes.artifactory
+  - cgr.pull_through._attributes.chainguard
+  - cgr.pull_through._attributes.info
+options:
+  sources:
+    description: Repositories to diagnose, and what they should be.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the source in the results. The default is O(sources[].key).
+        type: str
+      key:
+        description: Key of the remote or virtual repository.
+        type: str
+        required: true
+      package_type:
+        description: Package type that the repository should have.
+        type: str
+        required: true
+        choices: [alpine, docker, go, helmoci, maven, npm, nuget, oci, pypi]
+      url:
+        description:
+          - URL that the repository should fetch from.
+          - C({organization_name}) and C({organization_uid}) stand for those of the organization.
+        type: str
+      settings:
+        description: Settings that the repository should have, with the names of Artifactory's REST API.
+        type: dict
+      pull_token:
+        description: Ecosystem of the pull token that the repository needs. Not set if the upstream needs none.
+        type: str
+        choices: [oci, apk, java, python, javascript, dotnet, go]
+      organization:
+        description: Name or UID of the organization at Chainguard. The default is O(organization).
+        type: str
+      images:
+        description:
+          - Images to pull, for a repository of images or charts. For those of an organization, its name can be omitted.
+          - By default, the image of the organization that changed last.
+        type: list
+        elements: str
+      artifacts:
+        description: Artifacts to pull, for a repository of packages, as in O(cgr.pull_through.artifact_pull#module:artifacts).
+        type: list
+        elements: str
+      upstream_url:
+        description: URL at which the controller finds the same without Artifactory. Used for a public upstream only.
+        type: str
+      members:
+        description: Keys of the repositories that a virtual repository should have.
+        type: list
+        elements: str
+  organization:
+    description: Name or UID of the organization at Chainguard, for sources without one of their own.
+    type: str
+  pull:
+    description:
+      - Whether to also pull the images and artifacts of each source, which shows most causes.
+      - Pulled content is cached, and failures are cached too.
+    type: bool
+    default: false
+  registry_url:
+    description: URL of the registry as container clients address it. The default is O(artifactory_url).
+    type: str
+  hosts:
+    description: URLs of Chainguard's servers that are contacted from the controller. Empty if it cannot reach them.
+    type: list
+    elements: str
+    default: []
+notes:
+  - A finding does not fail the module.
+  - Without credentials for Chainguard, or without those of an administrator of Artifactory, fewer causes are found. RV(unknown)
+    names what could not be read.
+seealso:
+  - module: cgr.pull_through.registry_pull
+  - module: cgr.pull_through.artifact_pull
+"""
+
+EXAMPLES = r"""
+- name: Diagnose a repository
+  cgr.pull_through.artifactory_diagnosis:
+    artifactory_url: https://artifactory.example.com
+    artifactory_access_token: "{{ artifactory_access_token }}"
+    sources:
+      - key: cgr-private
+        package_type: docker
+        url: https://cgr.dev/
+        pull_token: oci
+        organization: example.com
+        images: [nginx]
+    hosts: [https://cgr.dev]
+  register: diagnosis
+
+- name: Show what is wrong
+  ansible.builtin.debug:
+    msg: "{{ diagnosis.findings }}"
+"""
+
+RETURN = r"""
+findings:
+  description: What is wrong, the worst first. Empty if nothing was found.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    source:
+      description: Name of the source. Empty if the finding is not about a single one.
+      type: str
+      sample: containers
+    code:
+      description: Identifier of the cause. The page of the diagnosis codes lists all.
+      type: str
+      sample: token_expired
+    severity:
+      description: V(error) if it prevents pulls, V(warning) otherwise.
+      type: str
+      sample: error
+    certainty:
+      description: V(known) if the evidence shows the cause. V(likely) or V(possible) if other causes have the same evidence.
+      type: str
+      sample: known
+    cause:
+      description: What is wrong.
+      type: str
+      sample: The pull token of cgr-private has expired.
+    evidence:
+      description: The setting, response or time that shows it.
+      type: str
+      sample: "expired: 2031-01-21T00:00:00Z"
+    fix:
+      description: What to do.
+      type: str
+      sample: Rotate the pull token of cgr-private (ansible-playbook cgr.pull_through.rotate), then wait 1800 seconds.
+unknown:
+  description: What could not be read, and why.
+  returned: success
+  type: list
+  elements: str
+  sample: ["Nothing was pulled. Set pull_through_diagnose_pull to true for that."]
+sources:
+  description: One result per item of O(sources), in the same order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: See O(sources[].name).
+      type: str
+      sample: containers
+    key:
+      description: See O(sources[].key).
+      type: str
+      sample: cgr-private
+    can_pull:
+      description: Whether pulls work. Not set if nothing was pulled and no finding shows that they fail.
+      type: bool
+      sample: false
+    findings:
+      description: Number of RV(findings) about the source.
+      type: int
+      sample: 1
+error:
+  description: Details of the failure. The keys C(method), C(url), C(status) and C(response_message) are present when a request failed.
+  returned: failure
+  type: dict
+  sample:
+    message: Credentials for Artifactory are missing.
+    hint: Set artifactory_access_token.
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
+    ARTIFACTORY_SPEC,
+    CHAINGUARD_SPEC,
+    HTTP_SPEC,
+    Spec,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
+    MAX_KEY_LENGTH,
+    validate_key,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import TOKEN_TYPES
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_chainguard import ChainguardReader
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_pulls import Puller
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._diagnoser import Diagnoser, Source
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    create_artifactory_session,
+    create_chainguard_session,
+    create_sts_client,
+    make_transport,
+    require_libraries,
+    run,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._plan import validate_unique
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._options import registry_url
+
+SOURCE_SPEC: Spec = {
+    "name": {"type": "str"},
+    "key": {"type": "str", "required": True, "no_log": False},
+    "package_type": {
+        "type": "str",
+        "required": True,
+        "choices": ["alpine", "docker", "go", "helmoci", "maven", "npm", "nuget", "oci", "pypi"],
+    },
+    "url": {"type": "str"},
+    "settings": {"type": "dict"},
+    "pull_token": {"type": "str", "choices": list(TOKEN_TYPES), "no_log": False},
+    "organization": {"type": "str"},
+    "images": {"type": "list", "elements": "str"},
+    "artifacts": {"type": "list", "elements": "str"},
+    "upstream_url": {"type": "str"},
+    "members": {"type": "list", "elements": "str"},
+}
+SPEC: Spec = {
+    "sources": {"type": "list", "elements": "dict", "options": SOURCE_SPEC, "required": True},
+    "organization": {"type": "str"},
+    "pull": {"type": "bool", "default": False},
+    "registry_url": {"type": "str"},
+    "hosts": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def read_sources(module: AnsibleModule) -> list[Source]:
+    """Return the sources, each with a name. Raises InputError."""
+    sources: list[Source] = module.params["sources"]
+    validate_unique([validate_key(source["key"], max_length=MAX_KEY_LENGTH) for source in sources])
+    default = module.params["organization"]
+    return [
+        {**source, "name": source["name"] or source["key"], "organization": source["organization"] or default}
+        for source in sources
+    ]
+
+
+def create_chainguard_reader(module: AnsibleModule, transport: Transport) -> ChainguardReader:
+    """Return what reads Chainguard's API. Without credentials it reads nothing, and knows why."""
+    try:
+        session = create_chainguard_session(module, create_sts_client(module, transport), transport)
+    except InputError as exc:
+        return ChainguardReader(None, str(exc))
+    return ChainguardReader(session)
+
+
+def execute(module: AnsibleModule) -> dict[str, t.Any]:
+    """Collect the evidence, judge it, and return the findings."""
+    sources, transport = read_sources(module), make_transport(module)
+    session = create_artifactory_session(module, transport)
+    puller = Puller(module, transport) if module.params["pull"] and not module.check_mode else None
+    diagnoser = Diagnoser(session, transport, create_chainguard_reader(module, transport), puller)
+    params = {**module.params, "repository": None}
+    return diagnoser.diagnose(sources, registry_url(params), module.params["hosts"]).to_result(sources)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={**SPEC, **ARTIFACTORY_SPEC, **CHAINGUARD_SPEC, **HTTP_SPEC}, supports_check_mode=True
+    )
+    require_libraries(module)
+    run(module, execute)
+
+
+if __name__ == "__main__":
+    main()

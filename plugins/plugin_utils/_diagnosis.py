@@ -1,0 +1,105 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the entry point diagnose asks for, reports, and repairs. No I/O."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
+
+# The codes that each remedy repairs.
+REMEDIES = {
+    "offline": {"offline", "blacked_out"},
+    "settings": {
+        "url_has_path",
+        "upstream_url_mismatch",
+        "index_url_mismatch",
+        "token_authentication_off",
+        "excluded_by_pattern",
+        "credentials_forwarded",
+        "redirect_settings",
+        "mime_blocking_off",
+        "settings_differ",
+    },
+    "negative_cache": {"negative_cache", "upstream_fetch_failed", "not_found"},
+}
+_COLUMNS = ("severity", "certainty", "source", "code")
+
+
+def sources_to_diagnose(
+    sources: t.Sequence[Source], virtual_names: list[str], virtual_catalog: dict[str, Facts]
+) -> list[Facts]:
+    """Return what artifactory_diagnosis is asked about: the sources and the virtual repositories of them."""
+    items = [_source_item(source) for source in sources]
+    keys = {source.name: source.key for source in sources}
+    for name in dict.fromkeys(virtual_names):
+        entry = virtual_catalog[name]
+        members = [keys[member] for member in entry["members"] if member in keys]
+        if members:
+            virtual = {field: entry[field] for field in ("key", "package_type")}
+            items.append({"name": entry["key"], **virtual, "settings": entry.get("settings") or {}, "members": members})
+    return items
+
+
+def _source_item(source: Source) -> Facts:
+    fields = ("name", "key", "package_type", "url", "settings", "pull_token", "organization", "images", "artifacts")
+    item = {field: getattr(source, field) for field in fields}
+    # An option that is not set is left out: the module has the defaults.
+    return {field: value for field, value in {**item, "upstream_url": source.direct_url}.items() if value}
+
+
+def report_diagnosis(result: Facts) -> dict[str, list[str]]:
+    """Return the lines of a table of the findings, the worst first, and the failures. result: of artifactory_diagnosis.
+
+    A source that cannot be pulled is a failure, and so is what is known to prevent pulls through all sources.
+    """
+    findings = result["findings"]
+    rows = [tuple(finding[column] or "all" for column in _COLUMNS) for finding in findings]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = []
+    for finding, row in zip(findings, rows):
+        cells = "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths))
+        lines += [f"{cells}  {finding['cause']}", f"    evidence: {finding['evidence']}", f"    fix: {finding['fix']}"]
+    lines += [f"{source['name']}: {_STATES[source['can_pull']]}" for source in result["sources"]]
+    lines += [f"Not known: {sentence}" for sentence in result["unknown"]]
+    broken = {source["name"] for source in result["sources"] if source["can_pull"] is False}
+    return {"lines": lines, "failures": _failures(findings, broken)}
+
+
+_STATES = {True: "can be pulled", False: "cannot be pulled", None: "nothing is known to prevent pulls"}
+
+
+def _failures(findings: list[Facts], broken: set[str]) -> list[str]:
+    """Return the first finding of each source that cannot be pulled, and those about all sources."""
+    failures: dict[str, str] = {}
+    for finding in findings:
+        is_global = not finding["source"] and (finding["severity"], finding["certainty"]) == ("error", "known")
+        if finding["source"] in broken or is_global:
+            name = finding["source"] or finding["code"]
+            failures.setdefault(name, f"{name}: {finding['cause']} {finding['fix']}")
+    return [*failures.values(), *(f"{name} cannot be pulled." for name in sorted(broken - set(failures)))]
+
+
+def repaired_sources(sources: list[Facts], result: Facts, remedies: list[str], name: str) -> list[Facts]:
+    """Return the sources that a remedy is for, if it is chosen. result: of artifactory_diagnosis."""
+    if name not in remedies:
+        return []
+    chosen = {finding["source"] for finding in result["findings"] if finding["code"] in REMEDIES[name]}
+    return [source for source in sources if source["name"] in chosen]
+
+
+def repositories_to_repair(sources: t.Sequence[Source], with_settings: bool) -> list[Facts]:
+    """Return what artifactory_remote_repository is asked for: to be online, or the settings of the sources."""
+    specs = []
+    for source in sources:
+        spec: Facts = {"key": source.key, "package_type": source.package_type}
+        if with_settings:
+            # The UID of the organization is not known here.
+            url = {} if "{" in source.url else {"url": source.url}
+            specs.append({**spec, **url, "settings": source.settings})
+        else:
+            specs.append({**spec, "settings": {"offline": False, "blackedOut": False}})
+    return specs

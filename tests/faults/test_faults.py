@@ -1,0 +1,166 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A diagnosis of each fault of the catalog: the right cause first, and never a wrong one as known."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import typing as t
+
+import pytest
+
+from faults.catalog import FAULTS, Fault
+from faults.estate import NAMES, PULL_TOKENS, Estate
+from support.lab_client import Json
+from support.sources import SOURCES, VIRTUALS
+
+Record = t.Callable[[str, str, bool], None]
+
+LESS_RIGHTS: dict[str, Json] = {
+    "no pulls": {},
+    "no Chainguard": {"chainguard": False},
+    "reader": {"user": "reader"},
+    "neither": {"user": "reader", "chainguard": False},
+}
+# Faults that are visible in the settings of one repository, so that several can be injected at once.
+SETTINGS = [
+    fault
+    for fault in FAULTS
+    if fault.name
+    in (
+        "offline containers",
+        "url with a path",
+        "token authentication off",
+        "pattern hides the tag",
+        "mime blocking off",
+        "email address",
+        "prefix doubled",
+    )
+]
+PAIRS = list(itertools.combinations(SETTINGS, 2))
+
+
+def diagnose(estate: Estate, fault: Fault, **options: t.Any) -> list[Json]:
+    """Inject a fault and return the findings. Fails if the diagnosis writes, or shows a secret."""
+    estate.build()
+    fault.inject(estate)
+    return run(estate, fault.source, **{**options, **fault.arguments})["findings"]
+
+
+def run(estate: Estate, *names: str, **options: t.Any) -> Json:
+    before = estate.lab.log_position()
+    result = estate.diagnose(*names, **options)
+    result.pop("invocation", None)
+    assert "findings" in result, result
+    assert not estate.lab.writes(before)
+    secrets = [secret for secret in estate.lab.credentials() if len(secret) > 8]
+    secrets += [token["password"] for token in estate.tokens.values()]
+    text = json.dumps(result)
+    assert not [secret for secret in secrets if secret in text]
+    return result
+
+
+def is_first(findings: list[Json], fault: Fault) -> bool:
+    return bool(findings) and findings[0]["code"] == fault.code and fault.fix in findings[0]["fix"]
+
+
+def wrong_causes(findings: list[Json], *faults: Fault) -> list[Json]:
+    """Return the findings that are known, but not true."""
+    true = {code for fault in faults for code in (fault.code, *fault.also)}
+    return [finding for finding in findings if finding["certainty"] == "known" and finding["code"] not in true]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_fault(estate: Estate, record: Record, fault: Fault) -> None:
+    findings = diagnose(estate, fault, pull=True)
+    record(fault.name, "pulls", is_first(findings, fault))
+    assert is_first(findings, fault), findings
+    assert not wrong_causes(findings, fault)
+    assert all(finding["evidence"] for finding in findings)
+    for mode, options in LESS_RIGHTS.items():
+        findings = diagnose(estate, fault, **options)
+        record(fault.name, mode, is_first(findings, fault))
+        assert not wrong_causes(findings, fault), mode
+        if mode == "no pulls":
+            assert is_first(findings, fault) is fault.without_pulls, findings
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair[0].name} and {pair[1].name}")
+def test_pair_of_faults(estate: Estate, pair: tuple[Fault, Fault]) -> None:
+    estate.build()
+    for fault in pair:
+        fault.inject(estate)
+    findings = run(estate, "containers", pull=True)["findings"]
+    assert {fault.code for fault in pair} <= {finding["code"] for finding in findings}
+    assert findings[0]["code"] in {fault.code for fault in pair}
+    assert not wrong_causes(findings, *pair)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"artifactory_anonymous": True}, {"artifactory_version": "7.38.4"}, {"artifactory_encrypt_passwords": False}],
+    ids=["newest", "anonymous", "oldest", "clear passwords"],
+)
+@pytest.mark.parametrize("pull", [False, True], ids=["without pulls", "with pulls"])
+def test_healthy_estate(estate: Estate, settings: Json, pull: bool) -> None:
+    estate.build(tuple(SOURCES))
+    estate.lab.configure(**settings)
+    result = run(estate, *SOURCES, pull=pull, hosts=[estate.lab.registry_url])
+    assert result["findings"] == []
+    assert {source["can_pull"] for source in result["sources"]} == {True if pull else None}
+
+
+def test_healthy_virtual_repositories(estate: Estate) -> None:
+    estate.build(tuple(SOURCES))
+    sources = []
+    for name, (key, package_type, members) in VIRTUALS.items():
+        if package_type != "alpine":
+            estate.create_virtual(name)
+            sources.append({"key": key, "package_type": package_type, "members": members})
+    assert run(estate, sources=sources)["findings"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda lab: lab.set_config("cgr-containers-all", repositories=["cgr-private"]), "member_missing"),
+        (lambda lab: lab.set_config("cgr-public", offline=True), "member_disabled"),
+    ],
+    ids=["missing", "offline"],
+)
+def test_member_of_a_virtual_repository(estate: Estate, change: t.Callable[[t.Any], None], code: str) -> None:
+    estate.build(NAMES)
+    estate.create_virtual("containers")
+    change(estate.lab)
+    key, package_type, members = VIRTUALS["containers"]
+    result = run(estate, sources=[{"key": key, "package_type": package_type, "members": members}])
+    assert [finding["code"] for finding in result["findings"]] == [code]
+
+
+def test_virtual_alpine_repository_without_key_pair(estate: Estate) -> None:
+    estate.build(tuple(SOURCES))
+    estate.create_virtual("packages")
+    key, package_type, members = VIRTUALS["packages"]
+    (finding,) = run(estate, sources=[{"key": key, "package_type": package_type, "members": members}])["findings"]
+    assert (finding["code"], finding["certainty"]) == ("key_pair_missing", "possible")
+
+
+def test_what_is_not_known_is_named(estate: Estate) -> None:
+    estate.build()
+    result = run(estate, "containers", user="reader", chainguard=False, hosts=["http://127.0.0.1:9"])
+    assert result["findings"] == []
+    text = "\n".join(result["unknown"])
+    for part in ("require an administrator", "pull tokens are valid", "127.0.0.1:9", "Nothing was pulled"):
+        assert part in text
+
+
+def test_number_of_requests(estate: Estate) -> None:
+    estate.build(tuple(SOURCES))
+    before = estate.lab.log_position()
+    run(estate, *SOURCES)
+    own = [entry for entry in estate.lab.request_log(before) if entry["user_agent"] != "Artifactory"]
+    # For each pull token two, for each package repository one, and one each for the server and all configurations.
+    assert len(own) <= 2 * len(PULL_TOKENS) + len(SOURCES) + 16, [entry["path"] for entry in own]
