@@ -41,6 +41,7 @@ _ARGUMENTS_OF_SOURCES: dict[str, t.Callable[..., t.Any]] = {
     "repositories_to_remove": _requests.repositories_to_remove,
     "tokens_to_remove": _requests.tokens_to_remove,
     "repositories_to_repair": _diagnosis.repositories_to_repair,
+    "paths_to_delete": _diagnosis.paths_to_delete,
     "organizations_to_list": _requests.organizations_to_list,
     "repositories": _requests.repository_specs,
     "superseded_tokens": _requests.superseded_tokens,

@@ -155,6 +155,10 @@ findings:
       description: The setting, response or time that shows it.
       type: str
       sample: "expired: 2031-01-21T00:00:00Z"
+    path:
+      description: Path of invalid content in the cache of the repository. Empty if the finding is about something else.
+      type: str
+      sample: ""
     fix:
       description: What to do.
       type: str
@@ -217,6 +221,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._diagn
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
+    PullThroughModule,
     create_artifactory_session,
     create_chainguard_session,
     create_sts_client,
@@ -284,7 +289,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = PullThroughModule(
         argument_spec={**SPEC, **ARTIFACTORY_SPEC, **CHAINGUARD_SPEC, **HTTP_SPEC}, supports_check_mode=True
     )
     require_libraries(module)

@@ -24,6 +24,21 @@ REMEDIES = {
         "mime_blocking_off",
         "settings_differ",
     },
+    "token": {
+        "repository_credentials_missing",
+        "username_encoded",
+        "username_email",
+        "username_not_identity",
+        "username_other_organization",
+        "token_revoked",
+        "token_type",
+        "token_expired",
+        "token_unbound",
+        "token_role",
+        "token_expires_soon",
+        "upstream_credentials",
+    },
+    "poisoned_cache": {"html_cached", "redirect_cached", "content_mismatch"},
     "negative_cache": {"negative_cache", "upstream_fetch_failed", "not_found"},
 }
 _COLUMNS = ("severity", "certainty", "source", "code")
@@ -88,7 +103,18 @@ def repaired_sources(sources: list[Facts], result: Facts, remedies: list[str], n
     if name not in remedies:
         return []
     chosen = {finding["source"] for finding in result["findings"] if finding["code"] in REMEDIES[name]}
-    return [source for source in sources if source["name"] in chosen]
+    needs_token = name == "token"
+    return [source for source in sources if source["name"] in chosen and (source["pull_token"] or not needs_token)]
+
+
+def paths_to_delete(sources: t.Sequence[Source], result: Facts) -> list[Facts]:
+    """Return what artifactory_repository_cache is asked to delete: the invalid content that was found."""
+    items = []
+    for source in sources:
+        paths = [finding["path"] for finding in result["findings"] if finding["source"] == source.name]
+        if any(paths):
+            items.append({"key": source.key, "state": "absent", "paths": sorted(set(filter(None, paths)))})
+    return items
 
 
 def repositories_to_repair(sources: t.Sequence[Source], with_settings: bool) -> list[Facts]:

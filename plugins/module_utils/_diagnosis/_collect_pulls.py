@@ -28,6 +28,9 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._puller
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._report import ImageResultBuilder
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._result import Settings
 
+# The codes of content in the cache that is not valid.
+_INVALID_CONTENT = ("html_cached", "redirect_cached", "content_mismatch")
+
 _COMMON: Params = {"from_upstream": "ignored", "evict": False, "upstream_username": None, "upstream_password": None}
 _PLATFORMS = ["linux/amd64"]
 _THREADS = 4
@@ -51,12 +54,15 @@ class Puller:
         return [builder.build(result) for result in ImagePuller(settings, limits=self._limits).pull([job])[0]]
 
     def pull_artifacts(self, source: Params, config: RepositoryConfig) -> list[Result]:
-        """Return the result of each artifact."""
+        """Return the result of each artifact, with the path in the cache of the file that was requested last."""
         params = {**self._module.params, **_COMMON, **_source_params(source), "architectures": ["x86_64"]}
         params.update(package_type=source["package_type"], artifacts=source["artifacts"])
         job = _package_options.build_job(self._module, params, self._connect_repository)
         builder = ArtifactResultBuilder(job, lambda: config)
-        return [builder.build(result) for result in ArtifactPuller(_THREADS).pull([job])[0]]
+        return [
+            {**builder.build(result), "path": result.last_file.paths[0] if result.last_file else ""}
+            for result in ArtifactPuller(_THREADS).pull([job])[0]
+        ]
 
     def _connect_registry(self, url: str, credentials: Credentials) -> Registry:
         breaker = self._breakers.get(url, credentials)
@@ -92,6 +98,7 @@ def pull_findings(source: str, results: t.Sequence[Result]) -> list[Finding]:
                     diagnosis["cause"],
                     f"{result['reference']}: {error['message']}",
                     diagnosis["fix"],
+                    result.get("path", "") if diagnosis["code"] in _INVALID_CONTENT else "",
                 )
             )
     return findings

@@ -25,7 +25,8 @@ _CERTAINTIES: tuple[Certainty, ...] = ("known", "likely", "possible")
 class Finding:
     """source: name of the source; empty if the finding is not about a single one. severity: an error prevents pulls.
 
-    evidence: the setting, response or time that shows it. certainty: known, likely or possible.
+    evidence: the setting, response or time that shows it. certainty: known, likely or possible. path: of invalid
+    content in the cache; empty if the finding is about something else.
     """
 
     source: str
@@ -35,6 +36,7 @@ class Finding:
     cause: str
     evidence: str
     fix: str
+    path: str = ""
 
     @property
     def rank(self) -> tuple[int, int]:
