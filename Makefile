@@ -15,7 +15,7 @@ help: ## list the targets
 demo: environment ## run the playbooks against a simulated Artifactory and Chainguard
 	@$(VENV)/python tests/demo
 
-test: environment ## run the following nine targets and count the checks
+test: environment ## run the following ten targets and count the checks
 	@$(VENV)/python tests/tools/run_tests.py
 
 unit: ## unit tests of plugins/ with coverage, and once on each supported ansible-core
