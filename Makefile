@@ -4,7 +4,7 @@
 # Everything that make creates is below .cache/. To use another Python: make PYTHON=python3.12 …
 PYTHON ?= python3
 VENV := .cache/venv/bin
-STAGES := unit lab-test hostile faults lint sanity integration system report rotation fuzz
+STAGES := unit lab-test hostile faults lint sanity integration system report rotation fuzz clients
 
 .PHONY: help demo test $(STAGES) bench build clean environment
 .DEFAULT_GOAL := help
@@ -29,6 +29,7 @@ integration: ## ansible-test integration against the simulated services; TARGET=
 system: ## the role, the playbooks, and real clients against the simulated services
 report: ## the report of the role: what it says, in a browser, and as metrics
 rotation: ## pull token rotation: hundreds of runs, with one line for each scenario
+clients: ## crane, oras, regctl, helm, containerd and Yarn, which it installs, with the simulated services; not a part of make test
 $(STAGES): environment
 	@$(VENV)/python tests/tools/run_tests.py $@ $(addprefix --target ,$(TARGET))
 

@@ -160,14 +160,11 @@ def _javascript(server: _Server, repositories: list[_Repository]) -> list[_Secti
     scope = f"//{url.partition('://')[2]}"
     names = ", ".join(each.key for each in others)
     notes = [f"npm uses one registry. A virtual repository can combine it with {names}."] if others else []
-    return [
-        _Section("npm", [f"npm config set registry={url} {scope}:_authToken=TOKEN"], notes),
-        _Section(
-            "yarn 1",
-            [f"npm config set registry={url} {scope}:_authToken=TOKEN {scope}:always-auth=true"],
-            ["Yarn 1 reads the configuration of npm. Without always-auth it sends no credentials with downloads."],
-        ),
-    ]
+    npm = f"npm config set registry={url} {scope}:_authToken=TOKEN"
+    # npm itself no longer has this option, so `npm config set` rejects it.
+    always_auth = f"echo {scope}:always-auth=true >> ~/.npmrc"
+    yarn_note = "Yarn 1 reads the configuration of npm. Without always-auth it sends no credentials for packages without a scope."
+    return [_Section("npm", [npm], notes), _Section("yarn 1", [npm, always_auth], [yarn_note])]
 
 
 def _dotnet(server: _Server, repositories: list[_Repository]) -> list[_Section]:

@@ -110,10 +110,11 @@ def section_lines(lines: t.Sequence[str], section: str) -> list[str]:
 class Developer:
     """A developer's account, with a home folder of its own and no settings of this machine."""
 
-    def __init__(self, lab: LabClient, home: Path, token: str) -> None:
-        """token: an access token of USER."""
+    def __init__(self, lab: LabClient, home: Path, token: str, path: t.Sequence[Path] = ()) -> None:
+        """token: an access token of USER. path: folders of additional programs."""
         home.mkdir()
         self._lab, self._home, self._token = lab, home, token
+        self._path = [home / "bin", *path, PROGRAMS, os.environ["PATH"]]
         (home / "bin").mkdir()
         (home / "bin" / "docker").write_text(DOCKER, encoding="utf-8")
         (home / "bin" / "docker").chmod(0o755)
@@ -132,7 +133,7 @@ class Developer:
         ca_path, home = str(self._lab.ca_path), self._home
         java = f"-Djavax.net.ssl.trustStore={home}/trusted.p12 -Djavax.net.ssl.trustStorePassword=changeit"
         return {
-            "PATH": os.pathsep.join([f"{home}/bin", str(PROGRAMS), os.environ["PATH"]]),
+            "PATH": os.pathsep.join(map(str, self._path)),
             "HOME": str(home),
             "RUNROOT": runroot,
             "PIP_CERT": ca_path,

@@ -17,7 +17,7 @@ import threading
 import time
 import typing as t
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 import trustme
@@ -59,6 +59,28 @@ def serve_redirects(target: str) -> t.Iterator[str]:
         yield url
 
 
+@contextlib.contextmanager
+def serve_files(make_files: t.Callable[[str], t.Mapping[str, bytes]]) -> t.Iterator[str]:
+    """Serve files by their path, like a static file server, and yield the URL. make_files: gets that URL."""
+    files: dict[str, bytes] = {}
+
+    class FileHandler(QuietHandler):
+        def do_GET(self) -> None:
+            body = files.get(unquote(urlsplit(self.path).path))
+            self.send_response(404 if body is None else 200)
+            self.send_header("Content-Type", "application/octet-stream")
+            self.send_header("Content-Length", str(len(body or b"")))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body or b"")
+
+        do_HEAD = do_GET
+
+    with serve_http(FileHandler) as url:
+        files.update(make_files(url))
+        yield url
+
+
 class QuietHandler(http.server.BaseHTTPRequestHandler):
     """A request handler that does not log."""
 
@@ -71,7 +93,7 @@ class QuietHandler(http.server.BaseHTTPRequestHandler):
 def run_docker_registry(program: str, folder: Path, *, auth: t.Mapping[str, t.Any] | None = None) -> t.Iterator[str]:
     """Run docker-registry on a free port, with its content below a folder, and yield the URL."""
     folder.mkdir(exist_ok=True)
-    port = _find_free_port()
+    port = find_free_port()
     configuration = {
         "version": "0.1",
         "log": {"level": "error"},
@@ -81,17 +103,24 @@ def run_docker_registry(program: str, folder: Path, *, auth: t.Mapping[str, t.An
     }
     file = folder / f"{port}.json"
     file.write_text(json.dumps(configuration), encoding="utf-8")
-    with (folder / f"{port}.log").open("wb") as log:
-        process = subprocess.Popen([program, "serve", str(file)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    with run_server([program, "serve", str(file)], f"http://127.0.0.1:{port}", folder / f"{port}.log") as url:
+        yield url
+
+
+@contextlib.contextmanager
+def run_server(command: t.Sequence[str], url: str, log_file: Path) -> t.Iterator[str]:
+    """Run a server until it responds at a URL, and yield that."""
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            _wait_for(f"http://127.0.0.1:{port}/v2/", process, Path(log.name))
-            yield f"http://127.0.0.1:{port}"
+            _wait_for(url, process, log_file)
+            yield url
         finally:
             process.terminate()
             process.wait(TIMEOUT)
 
 
-def _find_free_port() -> int:
+def find_free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 
@@ -104,7 +133,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
             return
         except httpx.TransportError:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"docker-registry did not start:\n{log.read_text(encoding='utf-8')}") from None
+                raise RuntimeError(f"{url} does not respond:\n{log.read_text(encoding='utf-8')}") from None
             time.sleep(0.05)
 
 

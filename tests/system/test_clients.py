@@ -232,6 +232,8 @@ def test_dohq_artifactory_manages_a_virtual_repository(repository_lab: LabClient
 
 # --- registry_pull against docker-registry ----------------------------------------------------------------------------
 NAME = "base/go"
+# What htpasswd would write for the password of TokenService, with bcrypt, the only form that docker-registry takes.
+PASSWORD_HASH = "$2b$04$abcdefghijklmnopqrstuu0hyGJx13YZTKyLzp7PRcW0SH/6pAr9i"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -251,14 +253,17 @@ class Pulls:
 def pulls(
     repository_lab: LabClient, skopeo: Client, run_playbook: PlaybookRunner, tmp_path_factory: pytest.TempPathFactory
 ) -> Pulls:
-    """Serve the same content with two processes: one is anonymous, the other needs a token."""
+    """Serve the same content with three processes: one is anonymous, the others need a token or a password."""
     program, folder = find_program("docker-registry"), tmp_path_factory.mktemp("docker-registry")
     service = TokenService(folder)
     user, password = service.user
+    passwords = folder / "passwords"
+    passwords.write_text(f"{user}:{PASSWORD_HASH}\n", encoding="ascii")
     with (
         run_docker_registry(program, folder) as anonymous,
         service.serve() as realm,
         run_docker_registry(program, folder, auth=service.registry_auth(realm)) as protected,
+        run_docker_registry(program, folder, auth={"htpasswd": {"realm": "basic", "path": str(passwords)}}) as basic,
     ):
         source = f"docker://{repository_lab.registry_url.partition('//')[2]}/chainguard/go:latest"
         target = f"docker://{anonymous.partition('//')[2]}/{NAME}:latest"
@@ -266,16 +271,21 @@ def pulls(
         repository_lab.create_repository("remote-anonymous", url=anonymous)
         repository_lab.create_repository("remote-protected", url=protected, username=user, password=password)
         hosts = {"token_service_hosts": [realm.split("/")[2]]}
+        settings = {"enableTokenAuthentication": False, "username": user, "password": password}
+        repository_lab.create_repository("remote-basic", url=basic, **settings)
         credentials = {"username": user, "password": password}
         verification = {"from_upstream": "required", "upstream_url": anonymous}
         cases: dict[str, Json] = {
             "anonymous": {"registry_url": anonymous, "platforms": ["all"]},
             "protected": {"registry_url": protected, **credentials, **hosts},
+            "htpasswd": {"registry_url": basic, **credentials},
             "protected, wrong password": {"registry_url": protected, "username": user, "password": "wrong", **hosts},
             "protected, unnamed host": {"registry_url": protected, **credentials},
+            "htpasswd, wrong password": {"registry_url": basic, "username": user, "password": "wrong"},
             "protected, no credentials": {"registry_url": protected},
             "Artifactory, anonymous": {"repository": "remote-anonymous", **verification},
             "Artifactory, protected": {"repository": "remote-protected", **verification},
+            "Artifactory, htpasswd": {"repository": "remote-basic", **verification},
         }
         tasks = [
             {"name": case, "cgr.pull_through.registry_pull": {"images": [NAME], **options}}
@@ -285,7 +295,15 @@ def pulls(
     return Pulls(run, repository_lab.upstream_digest("chainguard/go"))
 
 
-@pytest.mark.parametrize("case", ["anonymous", "protected", "Artifactory, anonymous", "Artifactory, protected"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "anonymous",
+        "protected",
+        "htpasswd",
+        *(f"Artifactory, {each}" for each in ("anonymous", "protected", "htpasswd")),
+    ],
+)
 def test_registry_pull_pulls_from_docker_registry(pulls: Pulls, case: str) -> None:
     assert pulls.run.task(case).status == "ok", pulls.run.output
     image = pulls.image(case)
@@ -297,7 +315,7 @@ def test_registry_pull_finds_all_platforms(pulls: Pulls) -> None:
     assert pulls.image("anonymous")["platforms"].keys() == {"linux/amd64", "linux/arm64"}
 
 
-@pytest.mark.parametrize("case", ["Artifactory, anonymous", "Artifactory, protected"])
+@pytest.mark.parametrize("case", ["Artifactory, anonymous", "Artifactory, protected", "Artifactory, htpasswd"])
 def test_registry_pull_verifies_that_artifactory_pulled_from_docker_registry(pulls: Pulls, case: str) -> None:
     image = pulls.image(case)
     assert image["from_upstream"] is True
@@ -313,6 +331,7 @@ def test_from_upstream_is_null_without_artifactory(pulls: Pulls, case: str) -> N
     ("case", "code"),
     [
         ("protected, wrong password", "credentials_rejected"),
+        ("htpasswd, wrong password", "credentials_rejected"),
         ("protected, no credentials", "unauthenticated"),
         ("protected, unnamed host", "credentials_withheld"),
     ],

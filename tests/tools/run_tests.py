@@ -25,6 +25,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from ansible_cores import ANSIBLE_CORES, AnsibleCore
+from client_programs import install_clients
 from environments import CACHE, ROOT, find_pythons, make_environment, make_test_environment
 from lab.client import started
 from source_tree import copy_tree
@@ -73,6 +74,12 @@ def system(stage: Stage) -> None:
 
 def report(stage: Stage) -> None:
     _pytest(stage, VENV, "pytest", "tests/report")
+
+
+def clients(stage: Stage) -> None:
+    """Install programs that Debian does not package, and run them. Not part of all stages."""
+    install_clients()
+    _pytest(stage, VENV, "pytest", "tests/clients")
 
 
 def rotation(stage: Stage) -> None:
@@ -176,8 +183,8 @@ def _galaxy_importer(stage: Stage, programs: Path, tree: Path) -> None:
     stage.record("galaxy-importer", result, Counts(passed=1) if is_clean else Counts(failed=1))
 
 
-# Only run by name, because it takes long.
-BY_NAME: dict[str, t.Callable[[Stage], None]] = {"fuzz": fuzz}
+# Only run by name, because they take long, or install programs that Debian does not package.
+BY_NAME: dict[str, t.Callable[[Stage], None]] = {"fuzz": fuzz, "clients": clients}
 # Two stages run at a time, the longest first. The first of all runs alone, since it keeps two processors busy.
 ALONE = "rotation"
 STAGES: dict[str, t.Callable[[Stage], None]] = {
@@ -207,7 +214,7 @@ def run_stage(stage: Stage, function: t.Callable[[Stage], None]) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run the tests and count them.")
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(STAGES))
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join([*STAGES, *BY_NAME]))
     parser.add_argument("--target", action="append", default=[], help="integration target to run; all by default")
     arguments = parser.parse_args()
     names = arguments.stages or list(STAGES)

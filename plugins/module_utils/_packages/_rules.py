@@ -77,6 +77,11 @@ class ArtifactEvidence(Evidence):
     available_versions: str = ""
 
     @property
+    def is_direct_error_page(self) -> bool:
+        """Whether a server other than Artifactory responded with an HTML page that says what is wrong."""
+        return self.failure.is_html and 400 <= self.failure.status < 500 and not self.repository
+
+    @property
     def policy(self) -> str:
         """The policy that blocks the artifact, as the subject of a sentence."""
         code = self.upstream.code or self.failure.code
@@ -191,6 +196,19 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
         has_problem("html_cached"),
         "{e.location} has cached an HTML page instead of {e.path}, such as a redirect or a login page of the upstream",
         "Check the settings for an upstream that redirects ({e.fix_text}), then {e.delete_text}",
+    ),
+    Rule(
+        "credentials_rejected",
+        all_of(has_status(401), lambda e: e.is_direct_error_page and not e.anonymous),
+        "{failure.host} rejected the credentials (status {failure.status}): {failure.response_message}",
+        "Check that the password or token is correct, is not expired, and belongs to this server",
+    ),
+    Rule(
+        "html_response",
+        lambda e: e.is_direct_error_page,
+        "{failure.host} responded with {failure.response_message} (status {failure.status}), from the package server or a proxy",
+        "Check upstream_url, and that upstream_username and upstream_password are correct",
+        "likely",
     ),
     Rule(
         "html_response",
