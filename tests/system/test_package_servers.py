@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""artifact_pull against package servers that nobody here wrote, or that only serve files: directly and through Artifactory."""
+"""artifact_pull against third-party package servers, and servers of static files: directly and through Artifactory."""
 
 from __future__ import annotations
 
