@@ -103,6 +103,8 @@ CASES = [
     ("redirect_cached", evidence(failure("html"), config={"blockMismatchingMimeTypes": True})),
     ("html_cached", evidence(failure("html_cached"), config={})),
     ("html_cached", evidence(failure("html_cached"), stage="from_upstream")),
+    ("credentials_rejected", evidence(response(401, "an HTML page", is_html=True), repository="")),
+    ("html_response", evidence(response(403, "an HTML page", is_html=True), repository="")),
     ("html_response", evidence(failure("html"))),
     ("html_response", evidence(response(404, "an HTML page", is_html=True))),
     ("content_mismatch", evidence(failure("digest", "x does not have the sha1."))),
