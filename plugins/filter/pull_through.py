@@ -32,10 +32,10 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import F
 
 # What the phases ask of the modules, as list options.
 _ARGUMENTS_OF_SOURCES: dict[str, t.Callable[..., t.Any]] = {
-    "deleted_caches": _requests.deleted_caches,
     "sources_to_diagnose": _diagnosis.sources_to_diagnose,
     "direct_pulls": _requests.direct_pulls,
     "caches_to_expire": _requests.caches_to_expire,
+    "files_to_delete": _verification.files_to_delete,
     "images_to_compare": _verification.images_to_compare,
     "public_image_pulls": _requests.public_image_pulls,
     "repositories_to_remove": _requests.repositories_to_remove,
@@ -58,6 +58,7 @@ _ARGUMENTS_OF_SOURCES: dict[str, t.Callable[..., t.Any]] = {
 _RESULTS_OF_SOURCES: dict[str, t.Callable[..., Source]] = {
     "caches": _phases.add_cache_results,
     "current_state": _phases.add_current_state,
+    "deletions": _verification.add_deletions,
     "direct_pulls": _phases.add_direct_results,
     "images": _phases.add_images,
     "plan": _phases.add_plan,
@@ -72,6 +73,7 @@ _RESULTS_OF_SOURCES: dict[str, t.Callable[..., Source]] = {
 
 # What they add to each virtual repository.
 _RESULTS_OF_VIRTUALS: dict[str, t.Callable[..., Facts]] = {
+    "deletions_of_members": _verification.add_deletions_of_members,
     "virtual_verification": _verification.add_virtual_verification,
     "virtual_written": _virtual_repositories.add_virtual_results,
 }

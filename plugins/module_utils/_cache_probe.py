@@ -7,17 +7,26 @@
 A successful pull alone does not show it, because a cache still serves its content after its upstream credentials expired.
 An object came from upstream if it was not in the cache before a successful request, and is in the cache after it.
 The second check detects a cache with an unexpected layout, in which every object would seem absent.
+An index that is in the cache came from upstream if it was expired, and its time of fetch changed with the next request:
+Artifactory serves an expired copy if the upstream denies the request or does not respond.
+Nothing that is cached is deleted for a verification.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError, PullThroughError
 
 _MAX_PROBES = 3
+# How long Artifactory keeps a bearer token of a registry, whichever credentials are stored.
+_UPSTREAM_TOKEN_SECONDS = 240
+# What a trace says about the response of the upstream, and of a repository that does not contact it.
+_TRACED_STATUS = re.compile(r"\bstatus(?: code)?:? (\d{3})\b", re.IGNORECASE)
+_TRACED_OFFLINE = re.compile(r"\bis (?:assumed )?offline\b", re.IGNORECASE)
 
 Result = t.TypeVar("Result")
 
@@ -28,12 +37,28 @@ class Cache(t.Protocol):
     def has(self, key: str, path: str) -> bool | None:
         """Return whether a path is in the cache of repository key; None if the credentials may not read the cache."""
 
-    def evict(self, key: str, path: str) -> None:
-        """Delete a path from the cache of repository key."""
+    def expire(self, key: str, path: str) -> None:
+        """Expire a path in the cache of repository key. Content that cannot change stays valid."""
+
+    def fetch_time(self, key: str, path: str) -> float | None:
+        """Return when a path was fetched or last compared with the upstream; None if that is unknown."""
+
+    def last_fetch_below(self, key: str, folder: str) -> float | None:
+        """Return when something below a folder was last fetched or compared with the upstream; None if never, or unknown."""
+
+    def trace(self, key: str, path: str) -> str:
+        """Return the steps of a download, as text."""
+
+    def server_time(self) -> float:
+        """Return the time of the server."""
 
 
 class NotFromUpstreamError(PullThroughError):
     """No object came from upstream as far as could be observed, although that is required."""
+
+
+class NotFetchedError(PullThroughError):
+    """Artifactory served an expired copy, so the upstream denied the request or did not respond."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,15 +84,22 @@ def combine_observations(observations: t.Sequence[CacheObservation]) -> CacheObs
 class CacheProbe:
     """Reads the cache of one remote repository, before and after requests.
 
-    unable: why the cache cannot be read. Empty if it can.
+    unable: why the cache cannot be read. Empty if it can. has_login: whether the repository logs in upstream.
     """
 
     def __init__(
-        self, cache: Cache, key: str, *, unable: str = "", sleep: t.Callable[[float], None] = time.sleep
+        self,
+        cache: Cache,
+        key: str,
+        *,
+        unable: str = "",
+        has_login: bool = False,
+        sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:
         self._cache = cache
         self._key = key
         self._unable = unable
+        self._has_login = has_login
         self._sleep = sleep
 
     def observe(
@@ -100,9 +132,61 @@ class CacheProbe:
                 return cached, "" if cached else f"These credentials may not read {self._key}-cache."
         return False, ""
 
-    def evict(self, path: str) -> None:
-        """Delete one path from the cache."""
-        self._cache.evict(self._key, path)
+    def refresh(self, name: str, paths: t.Sequence[str], fetch: t.Callable[[], object]) -> CacheObservation:
+        """Expire an index that can change, fetch it again, and return whether it came from upstream.
+
+        paths: its possible paths in the cache. Raises NotFetchedError, and the exceptions of fetch.
+        """
+        path = next((path for path in paths if self.probe([path])[0]), None)
+        if path is None:
+            return CacheObservation(False, f"{name} is not where it is expected in {self._key}-cache.")
+        try:
+            self._cache.expire(self._key, path)
+            # An expired copy may get an older time, so only what comes after it counts.
+            expired = self._cache.fetch_time(self._key, path)
+        except HTTPStatusError as exc:
+            return CacheObservation(False, f"Everything was in {self._key}-cache, and {name} cannot be expired: {exc}")
+        fetch()
+        if expired is None:
+            return CacheObservation(None, f"{self._key}-cache does not show when {name} was fetched.")
+        if self._wait_until_fetched(path, expired):
+            return CacheObservation(True, f"{name} was expired in {self._key}-cache, and fetched again.")
+        raise NotFetchedError(
+            f"{name} was expired in {self._key}-cache, and Artifactory still serves the old copy.",
+            hint="The upstream rejects the stored credentials, or does not respond.",
+        )
+
+    def trace_status(self, path: str) -> int | None:
+        """Return the status that the upstream responds with to a download; 0 if it did not respond, None if that is unknown."""
+        try:
+            text = self._cache.trace(self._key, path)
+        except PullThroughError:
+            return None
+        statuses = _TRACED_STATUS.findall(text)
+        if statuses:
+            return int(statuses[-1])
+        return 0 if _TRACED_OFFLINE.search(text) else None
+
+    def earlier_login_until(self, image: str) -> float | None:
+        """Return until when Artifactory may use a bearer token of an earlier login for an image (epoch seconds).
+
+        None if it requests a new one now. The cache shows when the image was last requested from the upstream.
+        """
+        if self._unable or not self._has_login:
+            return None
+        try:
+            last = self._cache.last_fetch_below(self._key, image)
+        except PullThroughError:
+            return None
+        until = (last or 0) + _UPSTREAM_TOKEN_SECONDS
+        return until if until > self._cache.server_time() else None
+
+    def _wait_until_fetched(self, path: str, expired: float) -> bool:
+        for probe in range(_MAX_PROBES):
+            self._sleep(probe)
+            if (self._cache.fetch_time(self._key, path) or 0) > expired:
+                return True
+        return False
 
     def _wait_until_cached(self, paths: t.Sequence[str]) -> bool:
         for probe in range(_MAX_PROBES):

@@ -142,20 +142,10 @@ class ApiSession:
         shape: the documented shape of the body, see _shape.py.
         Raises HTTPStatusError, InvalidContentError, and TransportError if there is no response.
         """
-        url = self.base_url + path + (f"?{urlencode(query, doseq=True)}" if query else "")
-        request = self._request(method, url, body)
-        if idempotent is None:
-            idempotent = method in _IDEMPOTENT_METHODS
-
-        def send() -> Response | None:
-            response = self._send(request)
-            if absent is not None and absent(response):
-                return None
-            if response.status >= 300:
-                raise self._error(request, response)
-            return response
-
-        response = retry(send, lambda error: is_retryable(error, idempotent=idempotent), sleep=self._sleep)
+        request = self._request(method, self._url(path, query), body)
+        response = self._send_with_retry(
+            request, method in _IDEMPOTENT_METHODS if idempotent is None else idempotent, absent
+        )
         # Writes may return plain text.
         needs_json = method == "GET" or isinstance(body, EncodedBody)
         if response is None:
@@ -166,6 +156,29 @@ class ApiSession:
         except ShapeError as exc:
             raise self._shape_error(request, str(exc)) from exc
         return decoded
+
+    def get_text(self, path: str, *, query: t.Mapping[str, t.Any]) -> str:
+        """Return a body that is not JSON. Raises the same exceptions as call()."""
+        response = self._send_with_retry(self._request("GET", self._url(path, query), None), True, None)
+        return "" if response is None else response.text
+
+    def _url(self, path: str, query: t.Mapping[str, t.Any] | None) -> str:
+        return self.base_url + path + (f"?{urlencode(query, doseq=True)}" if query else "")
+
+    def _send_with_retry(
+        self, request: Request, idempotent: bool, absent: t.Callable[[Response], bool] | None
+    ) -> Response | None:
+        """Return the response, or None if the object does not exist. Parameters: see call()."""
+
+        def send() -> Response | None:
+            response = self._send(request)
+            if absent is not None and absent(response):
+                return None
+            if response.status >= 300:
+                raise self._error(request, response)
+            return response
+
+        return retry(send, lambda error: is_retryable(error, idempotent=idempotent), sleep=self._sleep)
 
     def create(self, method: str, path: str, body: t.Any, *, exists: t.Callable[[], bool]) -> None:
         """Send a creation once. If its effect is unknown after an error, exists() decides whether it succeeded."""

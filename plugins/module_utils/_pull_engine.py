@@ -71,7 +71,6 @@ class PullJob(t.Generic[ClientT]):
     upstream: ClientT | None = None
     repository: str = ""
     from_upstream: t.Literal["ignored", "preferred", "required"] = "ignored"
-    evict: bool = False
     cache_probe: CacheProbe | None = None
 
 
@@ -260,12 +259,13 @@ def fetch_observed(
 def verify_from_upstream(
     result: PullResult[t.Any],
     candidates: t.Iterable[UncachedCandidate],
-    evict_and_fetch: t.Callable[[CacheProbe], None],
+    refresh: t.Callable[[CacheProbe], CacheObservation],
 ) -> None:
     """Observe something that comes from upstream. Raises StageError if that is required and not possible.
 
-    If everything pulled so far was cached, fetch a candidate that is not. A failure of that is always an error: it
-    means that only the cache still works.
+    If everything pulled so far was cached, fetch a candidate that is not. If there is none, refresh what can change, so
+    that a verification can be repeated forever. A failure of either is always an error: it means that only the cache
+    still works.
     """
     job = result.job
     if job.cache_probe is None:
@@ -277,7 +277,7 @@ def verify_from_upstream(
                 break
             if job.cache_probe.probe(candidate.paths)[0] is False:
                 candidate.fetch()
-        if result.observation.from_upstream is False and job.evict and is_required:
-            evict_and_fetch(job.cache_probe)
+        if result.observation.from_upstream is False:
+            result.observations.append(refresh(job.cache_probe))
         if is_required and not result.observation.from_upstream:
             raise NotFromUpstreamError(result.observation.evidence)

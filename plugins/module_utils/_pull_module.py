@@ -43,7 +43,6 @@ JobT = t.TypeVar("JobT", bound=PullJob[t.Any])
 VERIFICATION_SPEC: Spec = {
     "repository": {"type": "str"},
     "from_upstream": {"type": "str", "choices": ["ignored", "preferred", "required"], "default": "ignored"},
-    "evict": {"type": "bool", "default": False},
     "upstream_url": {"type": "str"},
     "upstream_username": {"type": "str"},
     "upstream_password": {"type": "str", "no_log": True},
@@ -245,9 +244,9 @@ def _create_cache_probe(
 ) -> CacheProbe | None:
     if params["from_upstream"] == "ignored" or not has_artifactory_credentials(params):
         return None
-    key, rclass = params["repository"], configs.get(params).settings.get("rclass")
+    key, settings = params["repository"], configs.get(params).settings
     unable = ""
-    if rclass != "remote":
+    if settings.get("rclass") != "remote":
         unable = f"{key} is not a remote repository that these credentials may read, so its cache cannot be read."
-    session = create_artifactory_session(module, transport, sleep=sleep)
-    return CacheProbe(CacheApi(session), key, unable=unable, sleep=sleep)
+    cache = CacheApi(create_artifactory_session(module, transport, sleep=sleep))
+    return CacheProbe(cache, key, unable=unable, has_login=bool(settings.get("username")), sleep=sleep)

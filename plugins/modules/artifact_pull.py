@@ -77,10 +77,6 @@ options:
         type: str
         choices: [ignored, preferred, required]
         default: ignored
-      evict:
-        description: See O(evict).
-        type: bool
-        default: false
       upstream_url:
         description: See O(upstream_url).
         type: str
@@ -130,18 +126,13 @@ options:
       - V(preferred) checks the cache before and after the pull, and returns the result as RV(artifacts[].from_upstream).
       - V(required) also fails an artifact without a file that verifiably came from upstream.
       - If all files were cached already, the module pulls another small file that is not cached, such as one of another
-        version. If this fails, only the cache works, and the artifact fails with V(preferred) too.
+        version. If there is none, it expires the index in the cache and pulls it again, which requires the Delete or the
+        Manage permission on the repository. If either fails, only the cache works, and the artifact fails with
+        V(preferred) too. Nothing is deleted from the cache.
       - Requires O(repository) to be a remote repository, and Artifactory credentials that can read its cache.
     type: str
     choices: [ignored, preferred, required]
     default: ignored
-  evict:
-    description:
-      - With O(from_upstream=required), if all files of an artifact are cached, delete the smallest one from the cache and pull
-        it again.
-      - Requires the Delete permission on the repository. If the upstream cannot be reached, the file stays deleted.
-    type: bool
-    default: false
   upstream_url:
     description:
       - URL of the upstream to compare with or to pull directly from, as clients of the ecosystem are configured with it. The
@@ -204,7 +195,6 @@ EXAMPLES = r"""
     artifacts:
       - org.slf4j:slf4j-api
     from_upstream: required
-    evict: true
 
 - name: Verify new pull tokens before they are stored in Artifactory
   cgr.pull_through.artifact_pull:
@@ -379,6 +369,13 @@ artifacts:
             - V(BLOCKED) if it blocks the version without a policy, and V(NOT_LISTED) if its own index does not list it.
           type: str
           sample: POLICY_COOLDOWN
+    invalid_paths:
+      description:
+        - Possible paths of the failed file in the cache, if Artifactory has cached an HTML page instead of it. To delete it, pass
+          them to M(cgr.pull_through.artifactory_repository_cache). Otherwise empty.
+      type: list
+      elements: str
+      sample: []
     from_upstream:
       description: Whether a file of the artifact came from upstream during this run. Not set if this is unknown.
       type: bool

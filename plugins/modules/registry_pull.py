@@ -43,7 +43,7 @@ options:
   pulls:
     description:
       - List of pulls in one task. Each item has the options of the single form, and can have its own credentials.
-      - Cannot be combined with O(images), O(repository), O(from_upstream), O(evict), O(upstream_url), O(upstream_username) or
+      - Cannot be combined with O(images), O(repository), O(from_upstream), O(upstream_url), O(upstream_username) or
         O(upstream_password). All other options apply to all items.
       - All items share O(threads). RV(pulls) has one result per item. A failed item does not stop the others; the module
         fails at the end.
@@ -78,10 +78,6 @@ options:
         type: str
         choices: [ignored, preferred, required]
         default: ignored
-      evict:
-        description: See O(evict).
-        type: bool
-        default: false
       upstream_url:
         description: See O(upstream_url).
         type: str
@@ -137,19 +133,15 @@ options:
       - V(preferred) checks the cache before and after the pull, and returns the result as RV(images[].from_upstream).
       - V(required) also fails an image without a part that verifiably came from upstream.
       - If all parts were cached already, the module pulls another small manifest of the image that is not cached, such as
-        one of another platform or an attestation. If this fails, only the cache works, and the image fails with
-        V(preferred) too.
+        one of another platform or an attestation. If there is none, it expires the tag in the cache and pulls it again,
+        which requires the Delete or the Manage permission on the repository. If either fails, only the cache works, and the
+        image fails with V(preferred) too. Nothing is deleted from the cache.
+      - Artifactory keeps a bearer token for each image for four minutes, also if other credentials are stored meanwhile. See
+        RV(images[].login_unverified_until).
       - Requires O(repository) to be a remote repository, and Artifactory credentials that can read its cache.
     type: str
     choices: [ignored, preferred, required]
     default: ignored
-  evict:
-    description:
-      - With O(from_upstream=required), if all parts of an image are cached, delete a small manifest from the cache and pull
-        it again. A manifest that is not pulled otherwise is preferred.
-      - Requires the Delete permission on the repository. If the upstream cannot be reached, the manifest stays deleted.
-    type: bool
-    default: false
   upstream_url:
     description:
       - URL of the registry to compare the digest of each tag with, such as V(https://cgr.dev). The host that runs the module
@@ -280,7 +272,6 @@ EXAMPLES = r"""
       - chainguard/go:latest-dev
     depth: manifest
     from_upstream: required
-    evict: true
     upstream_url: https://cgr.dev
 
 - name: Warm the cache for two platforms
@@ -325,7 +316,6 @@ EXAMPLES = r"""
       - repository: cgr-public
         images: [chainguard/wolfi-base]
         from_upstream: required
-        evict: true
       - repository: cgr-charts
         images: [example.com/iamguarded-charts/redis:22.0.7]
 
@@ -433,6 +423,13 @@ images:
       description: The evidence for RV(images[].from_upstream), or the reason why it is unknown.
       type: str
       sample: chainguard/go latest was not in cgr-public-cache before, and is now.
+    login_unverified_until:
+      description:
+        - Until when Artifactory may use the login that was stored before, because the image was requested from the upstream
+          less than four minutes before this run. So RV(images[].from_upstream) does not show that the stored credentials work.
+        - Not set if they were used in this run, and without O(from_upstream).
+      type: str
+      sample:
     platforms:
       description: Digest of the manifest of each platform that was pulled. Empty for an artifact without a platform.
       type: dict

@@ -79,15 +79,6 @@ def caches_to_expire(sources: t.Sequence[Source]) -> list[Facts]:
     return [{"key": source.key, "state": "expired"} for source in sources if _has_changed(source)]
 
 
-def deleted_caches(sources: t.Sequence[Source]) -> list[Facts]:
-    """Return the caches to delete. With bypassHeadRequests off, Artifactory caches the HTML page of a redirect as the file."""
-    return [
-        {"key": source.key, "state": "absent", "entire_cache": True}
-        for source in sources
-        if _has_changed(source) and "bypassHeadRequests" in source.changes
-    ]
-
-
 def _has_changed(source: Source) -> bool:
     return source.has_work and not source.is_missing and not source.failure
 
@@ -136,7 +127,7 @@ def _verification_pull(source: Source, tokens: list[Facts]) -> Facts:
     pull = _unchanged_pull(source)
     if not pull or not source.has_work:
         return pull
-    pull.update(from_upstream="required", evict=True)
+    pull["from_upstream"] = "required"
     credentials = _credentials(source, tokens) if tokens else None
     if credentials and source.direct_url and not _is_pinned(source):
         pull["upstream_url"] = source.direct_url

@@ -72,12 +72,14 @@ class Source:
     # Upstream: the images that a verification pulls, pinned to the digest that Chainguard serves now where it is known.
     verify_images: list[str] = dataclasses.field(default_factory=list)
 
-    # Write, verify: whether Artifactory has it, what was shown, what was pulled, and why the rest was not.
+    # Write, verify: whether Artifactory has it, what was shown, what was pulled, why the rest was not, and what the cache has
+    # instead of a file.
     is_written: bool = False
     verification: Facts = dataclasses.field(default_factory=dict)
     pulled: list[Facts] = dataclasses.field(default_factory=list)
     diagnoses: list[Facts] = dataclasses.field(default_factory=list)
     user_verification: Facts = dataclasses.field(default_factory=dict)
+    invalid_paths: list[str] = dataclasses.field(default_factory=list)
     tag_age: list[Facts] = dataclasses.field(default_factory=list)
     # The message of the first failure, and its code: docs/diagnosis-codes.md has those of pulls, _run_result.py the others.
     failure: str = ""

@@ -60,6 +60,7 @@ def summarize(
             *(note for source in sources for note in _revocation_notes(source, planned)),
             *lifetime_notes(sources, token_ttl),
             *(age["summary"] for source in sources for age in source.tag_age),
+            *_unverified_note(sources),
             *_client_setup_note(client_setup_file),
         ],
         "details": [line for lines in details for line in lines],
@@ -111,6 +112,13 @@ def _revocation_notes(source: Source, planned: bool) -> t.Iterator[str]:
         tokens = "the previous pull token" if count == 1 else f"{count} previous pull tokens"
         verb = "would be" if planned else "was" if count == 1 else "were"
         yield f"{source.key}: {tokens} {verb} revoked."
+
+
+def _unverified_note(sources: t.Sequence[Source]) -> t.Iterator[str]:
+    """Yield the sources that did not fail, but whose login and upstream no verification showed to work."""
+    keys = [source.key for source in sources if source.verification.get("is_unverified") and not source.failure]
+    if keys:
+        yield f"Not verified: {len(keys)} of {len(sources)} repositories ({', '.join(keys)})."
 
 
 def _client_setup_note(file: str | None) -> list[str]:

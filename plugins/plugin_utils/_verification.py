@@ -20,11 +20,13 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import (
 )
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import REGISTRY_TYPES, Facts, Source
 
+NOT_PULLED = "not verified in check mode"
+FROM_CACHE = "everything came from the cache"
+UNKNOWN_ORIGIN = "it is unknown whether this came from upstream"
 PINNED = "The digest requested is the one that Chainguard serves now."
 
 # The causes that artifact_pull reports when a repository may just not have the artifact.
 _ABSENT = ("upstream_not_found", "version_missing", "upstream_fetch_failed", "not_found")
-_ORIGINS = {True: "from upstream", False: "from the cache", None: ""}
 
 
 def add_verification(source: Source, results: list[Facts], requested: list[str], user: str) -> Source:
@@ -38,9 +40,11 @@ def add_verification(source: Source, results: list[Facts], requested: list[str],
     if pull["failed"]:
         message = pull["msg"] + _default_hint(source, pull) + _drift(source)
         is_new = bool(source.has_new_token) and not user
+        paths = [] if user else [path for item in pull.get("artifacts", []) for path in item["invalid_paths"]]
+        source = dataclasses.replace(source, invalid_paths=paths)
         code = code_of(pull, "not_verified")
         return fail(source, f"{message} {NOT_REVOKED}" if is_new else message, code)
-    verification: Facts = {"summary": _short(pull), "details": [*pull["summary"], *_pinned_line(source)]}
+    verification: Facts = {**_describe(pull), "details": [*pull["summary"], *_evidence(pull), *_pinned_line(source)]}
     if user:
         return dataclasses.replace(source, user_verification={**verification, "user": user})
     return dataclasses.replace(source, verification=verification)
@@ -73,22 +77,43 @@ def add_virtual_verification(repository: Facts, results: list[Facts], requested:
         return {**repository, "failure": module_message(results[0 if is_registry else 1])}
     if pull["failed"]:
         return {**repository, "failure": pull["msg"]}
-    return {**repository, "verification": {"summary": _short(pull), "details": pull["summary"]}}
+    items = _pulled(pull)
+    summary = f"pulled: {_label(items)}; its members show whether that comes from upstream" if items else NOT_PULLED
+    return {**repository, "verification": {"summary": summary, "details": pull["summary"]}}
 
 
-def _short(pull: Facts) -> str:
-    """Return what was pulled in a few words: the first image or artifact, and how many more."""
-    items = [item for item in [*pull.get("images", []), *pull.get("artifacts", [])] if item["ok"]]
+def _describe(pull: Facts) -> Facts:
+    """Return what a verification showed in a few words, and whether something that should be shown was not."""
+    items = _pulled(pull)
     if not items:
-        return "not verified in check mode"
+        return {"summary": NOT_PULLED, "is_unverified": False}
+    origins = {item["from_upstream"] for item in items}
+    if True not in origins:
+        reason = UNKNOWN_ORIGIN if None in origins else FROM_CACHE
+        return {"summary": f"not verified: {reason} ({_label(items)})", "is_unverified": True}
+    summary = f"verified: {_label(items)}, from upstream"
+    until = max((item.get("login_unverified_until") or "" for item in items), default="")
+    if until:
+        summary += f"; login not verified: Artifactory may still use the earlier login until {until[11:16]} UTC"
+    return {"summary": summary, "is_unverified": bool(until)}
+
+
+def _pulled(pull: Facts) -> list[Facts]:
+    """Return the images or artifacts that were pulled; empty in check mode."""
+    return [item for item in [*pull.get("images", []), *pull.get("artifacts", [])] if item["ok"]]
+
+
+def _evidence(pull: Facts) -> list[str]:
+    return [item["from_upstream_evidence"] for item in _pulled(pull) if item.get("from_upstream_evidence")]
+
+
+def _label(items: list[Facts]) -> str:
+    """Return the first image or artifact, and how many more."""
     first = items[0]
     label = first["image"].partition("@")[0] if "image" in first else f"{first['artifact']} {first['version']}"
     withheld = ", ".join(version["version"] for version in first.get("withheld", []))
     label += f" (the upstream withholds {withheld})" if withheld else ""
-    origins = {item["from_upstream"] for item in items}
-    origin = _ORIGINS[True in origins if len(origins) > 1 else origins.pop()]
-    more = f" and {len(items) - 1} more" if len(items) > 1 else ""
-    return f"verified: {label}{more}{', ' + origin if origin else ''}"
+    return f"{label} and {len(items) - 1} more" if len(items) > 1 else str(label)
 
 
 def _pinned_line(source: Source) -> list[str]:
@@ -127,7 +152,37 @@ def add_reason_not_verified(source: Source) -> Source:
         reason = "the organization has no image with the tag latest; name one in images"
     elif source.uses_latest_chart:
         reason = "no chart was found in the organization; name one in images"
-    return dataclasses.replace(source, verification={"summary": f"not verified: {reason}", "details": []})
+    return dataclasses.replace(
+        source, verification={"summary": f"not verified: {reason}", "is_unverified": True, "details": []}
+    )
+
+
+# --- invalid files in a cache ------------------------------------------------------------------------------------------
+def files_to_delete(sources: t.Sequence[Source]) -> list[Facts]:
+    """Return the files to delete from the caches: those that the verification of this run found to be HTML pages."""
+    return [
+        {"key": source.key, "state": "absent", "paths": source.invalid_paths}
+        for source in sources
+        if source.invalid_paths
+    ]
+
+
+def add_deletions(source: Source, result: Facts) -> Source:
+    """Clear the failure of a source whose invalid files are deleted, so that it is verified again.
+
+    result: of artifactory_repository_cache.
+    """
+    if not source.invalid_paths:
+        return source
+    items = [item for item in result.get("repositories", []) if item["key"] == source.key]
+    if not items or items[0]["failed"]:
+        return dataclasses.replace(source, failure=f"{source.failure} {module_message(items[0] if items else result)}")
+    return dataclasses.replace(source, failure="", failure_code="")
+
+
+def add_deletions_of_members(repository: Facts, keys: list[str]) -> Facts:
+    """Clear the failure of a virtual repository if invalid files of a member are deleted. keys: of such members."""
+    return repository if set(keys).isdisjoint(repository["repositories"]) else {**repository, "failure": ""}
 
 
 # --- the age of tags --------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ TITLES = {
     14: "Cached tokens of the upstream",
     15: "Sites",
     16: "Another host name",
+    17: "Repeated verification",
 }
 
 # Records the result of a scenario, and fails the test if there are failures: number, cases, failures.

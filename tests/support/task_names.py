@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 ENSURE_REPOSITORIES = "Ensure the remote repositories"
-DELETE_INVALID_CONTENT = "Delete invalid cached content"
+DELETE_INVALID_CONTENT = "Delete the invalid files"
 ENSURE_PERMISSION = "Ensure the permission"
 CLIENT_SETUP = "Show the client setup commands"
 

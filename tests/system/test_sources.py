@@ -445,10 +445,12 @@ def test_the_next_setup_fixes_a_wrong_setting_and_verifies_it(drift: Drift, name
     assert fixed.pull_result(source.key)["from_upstream"] is True
 
 
-def test_a_cache_with_html_pages_is_cleared(drift: Drift) -> None:
+def test_only_the_html_pages_that_the_verification_found_are_deleted(drift: Drift) -> None:
     results = drift.fixed.run.repository_results(DELETE_INVALID_CONTENT)
     with_html = {SOURCES[name].key for name, setting in WRONG_SETTINGS if setting == CACHES_HTML}
     assert {key for key, result in results.items() if result["changed"]} == with_html
+    deleted = [entry["path"] for entry in drift.fixed.writes if entry["kind"] == "cache.delete"]
+    assert deleted and all(re.search(r"\.(pom|jar|mod|info|zip|whl|tgz|nupkg|apk|tar\.gz)$", path) for path in deleted)
 
 
 # --- the purpose of each setting --------------------------------------------------------------------------------------

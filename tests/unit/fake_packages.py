@@ -61,7 +61,8 @@ class FakeServers:
     """An Artifactory with one repository, its upstream, and the storage of the upstream.
 
     cached: paths in the cache. A file that the repository serves is added with the path that cache_path returns for its
-    URL path.
+    URL path. is_masked: whether the repository serves its copy of what is expired, as if the upstream denied the request.
+    expiration: the response to a request that expires a path. trace: the response to a traced download.
     """
 
     def __init__(self, package_type: str, repository_path: str) -> None:
@@ -70,6 +71,12 @@ class FakeServers:
         self.upstream = PackageIndex()
         self.storage = PackageIndex()
         self.cached: set[str] = set()
+        self.is_masked = False
+        self.expiration = ScriptedResponse(200, "Completed zapping cache")
+        self.trace = ScriptedResponse(404, "no trace")
+        self._hour = 10
+        self._fetch_times: dict[str, str] = {}
+        self._expired: set[str] = set()
         self.cache_path: t.Callable[[str], str] = lambda path: path.removeprefix(f"{repository_path}/")
         self.config: Play = ScriptedResponse(200, self.configuration(package_type))
         self.transport = ScriptedTransport(respond=self.respond)
@@ -103,14 +110,29 @@ class FakeServers:
         if path.startswith("/artifactory/api/repositories/"):
             return self.config
         if path.startswith(cache := f"/artifactory/api/storage/{KEY}-cache/"):
-            return ScriptedResponse(200 if path.removeprefix(cache) in self.cached else 404, {})
-        if request.method == "DELETE":
-            self.cached.discard(path.removeprefix(f"/artifactory/{KEY}-cache/"))
-            return ScriptedResponse(204)
+            path = path.removeprefix(cache)
+            times = {"lastUpdated": self._fetch_times.get(path, "2031-01-01T00:00:00.000Z")}
+            return ScriptedResponse(200, times) if path in self.cached else ScriptedResponse(404, {})
+        if path.startswith(cache := f"/artifactory/api/zap/{KEY}-cache/"):
+            # Artifactory gives an expired file an older time, which can be newer than the one that it had.
+            self._set_time(path.removeprefix(cache))
+            self._expired.add(path.removeprefix(cache))
+            return self.expiration
+        if request.url.endswith("?trace="):
+            return self.trace
         play = self.repository(request)
         if isinstance(play, ScriptedResponse) and play.status == 200:
-            self.cached.add(self.cache_path(path))
+            self._cache(self.cache_path(path))
         return play
+
+    def _cache(self, path: str) -> None:
+        self.cached.add(path)
+        if path in self._expired and not self.is_masked:
+            self._set_time(path)
+
+    def _set_time(self, path: str) -> None:
+        self._hour += 1
+        self._fetch_times[path] = f"2031-01-01T{self._hour}:00:00.000Z"
 
     def add(self, path: str, body: bytes | str, **headers: str) -> bytes:
         """Add a file to the repository and to its upstream."""

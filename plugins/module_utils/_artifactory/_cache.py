@@ -10,6 +10,7 @@ Artifactory stores the cache of the remote repository KEY in the repository KEY-
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 import typing as t
 from urllib.parse import quote
@@ -52,6 +53,29 @@ class CacheApi:
             raise
         return True
 
+    def server_time(self) -> float:
+        """Return the time of the server (epoch seconds), from its last response."""
+        return self._session.server_time()
+
+    def fetch_time(self, key: str, path: str) -> float | None:
+        """Return when a file was fetched or last compared with the upstream (epoch seconds); None if that is unknown."""
+        url = f"/artifactory/api/storage/{_cache_path(key, path)}"
+        info = self._session.call("GET", url, absent=is_not_found, shape={"lastUpdated?": str})
+        return _parse_time((info or {}).get("lastUpdated"))
+
+    def last_fetch_below(self, key: str, folder: str) -> float | None:
+        """Return when a file below a folder was last fetched or compared with the upstream; None if never, or unknown."""
+        criteria = {"repo": f"{key}-cache", "path": {"$match": f"{folder}/*"}}
+        try:
+            rows = self._find(criteria, ["repo", "path", "name", "updated"])
+        except HTTPStatusError:
+            return self.fetch_time(key, folder)  # some users may not search
+        return max(filter(None, (_parse_time(row.get("updated")) for row in rows)), default=None)
+
+    def trace(self, key: str, path: str) -> str:
+        """Return the steps of a download through the repository, as text. The upstream is contacted as for the download."""
+        return self._session.get_text(f"/artifactory/{quote(f'{key}/{path}')}", query={"trace": ""})
+
     def list_root(self, key: str) -> list[str]:
         """Return the names of all files and folders in the root of the cache."""
         root = self._session.call(
@@ -81,11 +105,14 @@ class CacheApi:
         criteria = {"repo": f"{key}-cache", **({"name": {"$match": f"*{_MARKER}"}} if only_markers else {})}
         # The server rejects a search without these three fields unless the user is an administrator.
         fields = ["repo", "path", "name"] + ([] if only_markers else ["size"])
+        return [CachedFile(_file_path(item), item.get("size")) for item in self._find(criteria, fields)]
+
+    def _find(self, criteria: t.Mapping[str, t.Any], fields: t.Sequence[str]) -> list[dict[str, t.Any]]:
         query = f"items.find({json.dumps(criteria)}).include({','.join(map(json.dumps, fields))})"
         response = self._session.call(
             "POST", "/artifactory/api/search/aql", body=EncodedBody.text(query), idempotent=True, shape=_SEARCH_RESULT
         )
-        return [CachedFile(_file_path(item), item.get("size")) for item in response.get("results") or []]
+        return list(response.get("results") or [])
 
     def _list_files(self, key: str) -> list[CachedFile]:
         query = {"list": "", "deep": "1"}
@@ -108,6 +135,14 @@ class CacheApi:
 
 def _cache_path(key: str, path: str) -> str:
     return quote(f"{key}-cache/{path}")
+
+
+def _parse_time(text: t.Any) -> float | None:
+    """Return the epoch seconds of an RFC 3339 time; None if there is none."""
+    try:
+        return datetime.datetime.fromisoformat(str(text).replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return None
 
 
 def _file_path(item: t.Mapping[str, t.Any]) -> str:

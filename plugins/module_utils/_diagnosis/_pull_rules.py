@@ -383,12 +383,6 @@ KNOWN_MESSAGES: tuple[Rule[Evidence], ...] = (
 
 PERMISSION: tuple[Rule[Evidence], ...] = (
     Rule(
-        "delete_denied",
-        all_of(has_status(403), lambda e: e.failure.method == "DELETE"),
-        "The user is not allowed to delete from {e.repository}-cache: {failure.response_message}",
-        "Grant the user Delete on {e.repository}, or pull something that is not cached yet",
-    ),
-    Rule(
         "deploy_cache_denied",
         all_of(
             has_status(403),
@@ -434,7 +428,8 @@ MASKED_BY_CACHE: tuple[Rule[Evidence], ...] = (
         "served_from_cache",
         has_problem("served_from_cache"),
         "Nothing was fetched from the upstream: {failure.message}",
-        "Set evict to true (this requires Delete on the repository), or pull something that is not cached yet",
+        "Grant the user Delete or Manage on {e.repository}, which is needed to expire an index, or pull something that is not "
+        "cached yet",
     ),
     Rule(
         "masked_by_cache",

@@ -97,7 +97,8 @@ class Alpine(PathLayout):
         fallback_files = tuple(
             _file(client, architecture, package) for package in _smallest_files([*small_packages, *others])
         )
-        return Release(version, (_file(client, architecture, versions[version]),), fallback_files, artifact)
+        file, index_paths = _file(client, architecture, versions[version]), (f"{architecture}/{_INDEX}.tar.gz",)
+        return Release(version, (file,), fallback_files, artifact, index_paths)
 
 
 def _smallest_files(packages: t.Iterable[_Package]) -> list[_Package]:

@@ -57,9 +57,8 @@ class GoProxy(ApiLayout):
         version = artifact.version or newest(versions, semantic=True) or _latest(client, module, withheld)
         others = [other for other in newest_first(versions) if other != version]
         files = tuple(_file(client, module, version, extension) for extension in ("info", "mod", "zip"))
-        return Release(
-            version, files, tuple(_file(client, module, other, "mod") for other in others[:MAX_FALLBACK_FILES])
-        )
+        fallback_files = tuple(_file(client, module, other, "mod") for other in others[:MAX_FALLBACK_FILES])
+        return Release(version, files, fallback_files, index_paths=(f"{module}/@v/list",))
 
 
 def _latest(client: RepositoryClient, module: str, withheld: t.Collection[str]) -> str:

@@ -70,7 +70,7 @@ class Maven(PathLayout):
         next_files = functools.partial(_packaged_files, client, folder, name, version)
         pom = _file(client, folder, name, version, "pom", next_files=next_files)
         fallback_files = tuple(_file(client, folder, name, other, "pom") for other in others[:MAX_FALLBACK_FILES])
-        return Release(version, (pom,), fallback_files)
+        return Release(version, (pom,), fallback_files, index_paths=(f"{folder}/maven-metadata.xml",))
 
 
 def _parse_metadata(document: Document) -> tuple[list[str], str]:

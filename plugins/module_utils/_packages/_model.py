@@ -94,6 +94,7 @@ class Release:
 
     files: what a client fetches, the smallest first.
     fallback_files: small files that the artifact does not need. They can show that something comes from upstream.
+    index_paths: possible paths of the index in the cache of Artifactory.
     artifact: the resolved artifact, if its name depends on the index.
     """
 
@@ -101,6 +102,7 @@ class Release:
     files: tuple[RemoteFile, ...]
     fallback_files: tuple[RemoteFile, ...] = ()
     artifact: ArtifactSpec | None = None
+    index_paths: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

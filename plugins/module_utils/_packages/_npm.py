@@ -79,7 +79,7 @@ def _release(
     file, *fallback_files = (
         _file(client, artifact.name, each, versions[each]) for each in (version, *others[:MAX_FALLBACK_FILES])
     )
-    return Release(version, (file,), tuple(fallback_files))
+    return Release(version, (file,), tuple(fallback_files), index_paths=(f".npm/{artifact.name}/package.json",))
 
 
 def _file(client: RepositoryClient, name: str, version: str, manifest: t.Mapping[str, t.Any]) -> RemoteFile:

@@ -44,6 +44,8 @@ _PAGE = {"@id?": str, "items?": [_LEAF]}
 _VERSION = r"[0-9][A-Za-z0-9.+-]*"
 _FLAT = "PackageBaseAddress/"
 _REGISTRATION = "RegistrationsBaseUrl"
+# The folders of both in the cache of Artifactory.
+_CACHED_INDEXES = ("flatcontainer", "registration-semver2")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +78,8 @@ class NuGet(ApiLayout):
         file, *fallback_files = (
             _file(client, artifact.name, each, packages[each]) for each in (version, *others[:MAX_FALLBACK_FILES])
         )
-        return Release(version, (file,), tuple(fallback_files))
+        index_paths = tuple(f".nuGetV3/{kind}/{artifact.name}/index.json" for kind in _CACHED_INDEXES)
+        return Release(version, (file,), tuple(fallback_files), index_paths=index_paths)
 
 
 def _packages(client: RepositoryClient, name: str) -> dict[str, _Package]:

@@ -60,7 +60,6 @@ def build_job(module: AnsibleModule, params: Params, connect: Connect) -> Artifa
         artifacts=artifacts,
         repository=params["repository"] or "",
         from_upstream=params["from_upstream"],
-        evict=params["evict"],
     )
 
 

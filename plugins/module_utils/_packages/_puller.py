@@ -12,7 +12,11 @@ import functools
 import time
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import CacheProbe
+from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import (
+    CacheObservation,
+    CacheProbe,
+    NotFetchedError,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
@@ -41,6 +45,9 @@ _MAX_WITHHELD_VERSIONS = 5
 _NOT_FOUND, _CONFLICT = 404, 409
 # What Artifactory responds if its upstream does not serve a file.
 _NOT_SERVED_STATUSES = (403, _NOT_FOUND, _CONFLICT)
+# What a trace shows if the upstream denies the stored credentials, or does not respond.
+_MASKED_STATUSES = (0, 401, 403, 407)
+_UNCACHED_SUFFIX = ".verification"
 # The reasons for a version that the upstream blocks without naming a policy, and for one that it does not list.
 BLOCKED, NOT_LISTED = "BLOCKED", "NOT_LISTED"
 
@@ -205,16 +212,25 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
                     raise ChecksumMismatchError(comparable[name].file)
 
     def _verify_from_upstream(self, result: ArtifactPullResult, release: Release) -> None:
-        def evict_and_fetch(cache_probe: CacheProbe) -> None:
-            file = result.files[0].file
-            cache_probe.evict(next((path for path in file.paths if cache_probe.probe([path])[0]), file.paths[0]))
-            self._fetch(result, file)
+        def refresh(cache_probe: CacheProbe) -> CacheObservation:
+            name = f"The index of {result.artifact.name}"
+            try:
+                return cache_probe.refresh(
+                    name, release.index_paths, lambda: result.job.find(result.job.client, result.artifact)
+                )
+            except NotFetchedError as exc:
+                # Some indexes may have another time. A trace of what is in no cache shows what the upstream responds.
+                status = cache_probe.trace_status(result.files[0].file.paths[0] + _UNCACHED_SUFFIX)
+                if status is None or status not in _MASKED_STATUSES and status < 500:
+                    return CacheObservation(False, exc.message)
+                response = f"status {status}" if status else "no response"
+                raise NotFetchedError(f"{exc.message} The upstream: {response}.", hint=exc.hint) from exc
 
         candidates = (
             UncachedCandidate(file.paths, functools.partial(self._fetch_uncached, result, file))
             for file in release.fallback_files
         )
-        verify_from_upstream(result, candidates, evict_and_fetch)
+        verify_from_upstream(result, candidates, refresh)
 
 
 def _find_version(client: RepositoryClient, result: ArtifactPullResult, version: str) -> Release | None:

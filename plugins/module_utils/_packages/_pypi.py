@@ -86,7 +86,8 @@ class PyPi(ApiLayout):
             if link.is_portable and link != links[0]
         ]
         fallback_files = tuple(_file(client, document, link) for link in others[:MAX_FALLBACK_FILES])
-        return Release(version, (_file(client, document, links[0]),), fallback_files)
+        index_paths = (f".pypi/{artifact.name}.html",)
+        return Release(version, (_file(client, document, links[0]),), fallback_files, index_paths=index_paths)
 
 
 def _parse_links(document: Document) -> list[_Link]:

@@ -15,7 +15,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_
     RepositoryConfig,
     Result,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import redact_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
     ArtifactSpec,
@@ -59,6 +59,7 @@ class ArtifactResultBuilder:
             "files": [_file_fields(file, result.matches_upstream.get(file.file.name)) for file in result.files],
             "upstream_version": result.upstream_version,
             "withheld": [{"version": version, "reason": reason} for version, reason in result.withheld.items()],
+            "invalid_paths": _invalid_paths(result),
             "bytes": sum(file.size for file in result.files),
         }
 
@@ -95,6 +96,13 @@ class ArtifactResultBuilder:
         return evidence if error is None else dataclasses.replace(evidence, failure=Failure.from_error(error))
 
 
+def _invalid_paths(result: ArtifactPullResult) -> list[str]:
+    """Return the possible paths in the cache of a file that is an HTML page there."""
+    error = result.error
+    is_html = isinstance(error, InvalidContentError) and error.reason == "html_cached"
+    return list(result.last_file.paths) if is_html and result.last_file is not None else []
+
+
 def _file_fields(file: DownloadedFile, matches_upstream: bool | None) -> Result:
     return {
         "name": file.file.name,
@@ -117,6 +125,7 @@ def skipped_result(artifact: ArtifactSpec, job: ArtifactPullJob) -> Result:
         **dict.fromkeys(_UNKNOWN_FIELDS),
         "files": [],
         "withheld": [],
+        "invalid_paths": [],
         "from_upstream_evidence": "",
         "bytes": 0,
         "seconds": 0.0,

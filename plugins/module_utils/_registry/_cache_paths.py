@@ -22,10 +22,5 @@ def manifest_paths(image: str, reference: str, entry: Descriptor | None = None) 
     return [f"{_folder(image, reference)}/{name}" for name in names]
 
 
-def path_to_evict(image: str, reference: str) -> str:
-    """Return the path to delete so that the manifest of one platform is fetched again."""
-    return f"{_folder(image, reference)}/{_MANIFEST}"
-
-
 def _folder(image: str, reference: str) -> str:
     return f"{image}/{reference.replace(':', '__') if is_digest(reference) else reference}"

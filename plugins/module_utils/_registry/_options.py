@@ -103,7 +103,6 @@ def build_job(params: Params, connect: Connect) -> ImagePullJob:
         references=_parse_references(params["images"], hosts),
         repository=validate_name(params["repository"], "The repository key") if params["repository"] else "",
         from_upstream=params["from_upstream"],
-        evict=params["evict"],
     )
 
 

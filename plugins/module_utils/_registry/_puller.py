@@ -17,7 +17,7 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import CacheProbe
+from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import CacheObservation, CacheProbe
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Stage
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_engine import (
@@ -31,7 +31,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit impor
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._blob_queue import BlobQueue
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._cache_paths import (
     manifest_paths,
-    path_to_evict,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._checkpoint import Checkpoint
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
@@ -47,7 +46,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._result
     ImagePullResult,
     Settings,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._work_queue import WorkerPool
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._work_queue import SingleFlight, WorkerPool
 
 
 class ImagePuller(PullEngine[ImagePullResult]):
@@ -70,6 +69,7 @@ class ImagePuller(PullEngine[ImagePullResult]):
         self._limits = limits or Limits()
         self._manifests = ManifestReader(settings)
         self._blobs = BlobQueue(self._limits, checkpoint or Checkpoint(), clock)
+        self._earlier_logins: SingleFlight[tuple[str, str], float | None] = SingleFlight()
         self._lock = threading.Lock()
         self._total = 0
         self._done = 0
@@ -170,11 +170,19 @@ class ImagePuller(PullEngine[ImagePullResult]):
     def _pull_and_verify(self, result: ImagePullResult) -> None:
         with at_stage("manifest"):
             self._limits.reserve()
+            result.earlier_login_until = self._earlier_login_until(result)
             tree = self._pull_image(result)
         self._compare_tag(result)
         self._verify_from_upstream(result, tree)
         with at_stage("referrer"):
             self._pull_referrers(result)
+
+    def _earlier_login_until(self, result: ImagePullResult) -> float | None:
+        """Return CacheProbe.earlier_login_until(), as it was before the first pull of the image in this run."""
+        cache_probe, image = result.job.cache_probe, result.reference.name
+        if cache_probe is None:
+            return None
+        return self._earlier_logins.get((result.job.repository, image), lambda: cache_probe.earlier_login_until(image))
 
     def _pull_image(self, result: ImagePullResult) -> ImageTree:
         root = result.root = self._manifests.read(result, result.reference.selector)
@@ -229,11 +237,15 @@ class ImagePuller(PullEngine[ImagePullResult]):
     def _verify_from_upstream(self, result: ImagePullResult, tree: ImageTree) -> None:
         image = result.reference.name
 
-        def evict_and_fetch(cache_probe: CacheProbe) -> None:
-            reference, expected = _select_eviction(result, tree)
-            # The layers of the image are next to its manifest, and stay in the cache.
-            cache_probe.evict(path_to_evict(image, reference))
-            result.observations.append(self._manifests.fetch(result, reference, expected)[1])
+        def refresh(cache_probe: CacheProbe) -> CacheObservation:
+            tag = result.reference.tag
+            if tag is None:
+                return CacheObservation(False, f"{image} was in the cache already. Only a tag can be fetched again.")
+            return cache_probe.refresh(
+                f"{image} {tag}",
+                manifest_paths(image, tag),
+                lambda: result.registry.get_manifest(result.name, tag, None),
+            )
 
         candidates = (
             UncachedCandidate(
@@ -242,14 +254,4 @@ class ImagePuller(PullEngine[ImagePullResult]):
             )
             for child in tree.children
         )
-        verify_from_upstream(result, candidates, evict_and_fetch)
-
-
-def _select_eviction(result: ImagePullResult, tree: ImageTree) -> tuple[str, Descriptor | None]:
-    """Return the manifest to delete from the cache, as a reference and its descriptor.
-
-    That is the smallest manifest of an index, preferably one that is not pulled. An image without an index only has its tag.
-    """
-    pulled = set(tree.platforms.values())
-    children = sorted(tree.children, key=lambda child: (child.digest in pulled, child.size))
-    return (children[0].digest, children[0]) if children else (result.reference.selector, None)
+        verify_from_upstream(result, candidates, refresh)

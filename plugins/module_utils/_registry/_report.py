@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import format_timestamp
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
     Diagnosis,
     Failure,
@@ -39,6 +40,7 @@ _UNKNOWN_FIELDS = (
     "upstream_digest",
     "outdated",
     "from_upstream",
+    "login_unverified_until",
     "referrers",
     "error",
     "diagnosis",
@@ -54,7 +56,7 @@ class ImageResultBuilder:
 
     def build(self, result: ImagePullResult) -> Result:
         """Return the result for one image."""
-        root = result.root
+        root, until = result.root, result.earlier_login_until
         return {
             **skipped_result(result.reference.text, self._job),
             **common_fields(result, self._diagnose(result)),
@@ -67,6 +69,7 @@ class ImageResultBuilder:
             "foreign_layers": result.foreign_layers,
             "bytes": result.bytes,
             "referrers": result.referrers,
+            "login_unverified_until": format_timestamp(until) if until else None,
         }
 
     def build_predicted(self, result: ImagePullResult) -> Result:

@@ -47,6 +47,7 @@ class ImagePullResult(PullResult[ImagePullJob]):
     number: its position among all images of the run. is_dry_run: whether its manifests are read from upstream only.
     layers, foreign_layers, bytes: of the image, including what another image of the run shares with it.
     artifact_type: empty for an image, or if it is not known. referrers: their number; None if they were not pulled.
+    earlier_login_until: see CacheProbe.earlier_login_until().
     """
 
     reference: Reference
@@ -59,6 +60,7 @@ class ImagePullResult(PullResult[ImagePullJob]):
     foreign_layers: int = 0
     bytes: int = 0
     referrers: int | None = None
+    earlier_login_until: float | None = None
 
     @property
     def version(self) -> str | None:

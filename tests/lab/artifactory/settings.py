@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-# True: credentials are part of the key of a cached upstream token. The real service keys without them.
-UPSTREAM_TOKENS_BY_CREDENTIALS = True
+# False: credentials are no part of the key of a cached upstream token, as in the real service.
+UPSTREAM_TOKENS_BY_CREDENTIALS = False
 
 DEFAULTS: dict[str, Any] = {
     "artifactory_version": "7.161.15",

@@ -128,7 +128,6 @@ CASES = [
         evidence(response(403, "too new", code="POLICY_COOLDOWN"), repository="", host="libraries.example.net"),
     ),
     ("upstream_access_denied", evidence(response(403), repository="", host="libraries.example.net")),
-    ("delete_denied", evidence(response(403, method="DELETE"), stage="from_upstream")),
     ("deploy_cache_denied", evidence(response(403, "User u is not permitted to deploy 'p' into 'cgr-npm-cache:p'"))),
     ("deploy_cache_denied", evidence(response(403), stage="from_upstream")),
     ("repository_missing", evidence(NOT_FOUND, config=RepositoryConfig("missing"))),

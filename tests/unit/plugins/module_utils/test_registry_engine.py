@@ -12,7 +12,11 @@ import pytest
 from fake_registry import LAYER, FakeRegistry, TruncatedResponse, unknown_manifest
 from scripted import ScriptedResponse, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import CacheProbe, NotFromUpstreamError
+from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import (
+    CacheProbe,
+    NotFetchedError,
+    NotFromUpstreamError,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
@@ -32,6 +36,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._result
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._work_queue import SingleFlight
 
 AMD64 = parse_platforms(["linux/amd64"])
+NOW = 2e9
 UPSTREAM = "https://upstream.example.com"
 CHART_CONFIG = "application/vnd.cncf.helm.config.v1+json"
 
@@ -40,7 +45,16 @@ class Run:
     """A run of the engine with a fake registry, and its requests."""
 
     def __init__(
-        self, fake, *images, upstream=None, cache=None, unable="", credentials=Credentials(), limits=None, **settings
+        self,
+        fake,
+        *images,
+        upstream=None,
+        cache=None,
+        unable="",
+        has_login=False,
+        credentials=Credentials(),
+        limits=None,
+        **settings,
     ):
         self.transport = ScriptedTransport(respond=fake)
         self.upstream = ScriptedTransport(respond=upstream)
@@ -49,8 +63,8 @@ class Run:
         upstream_registry = upstream and Registry(
             upstream.base, Credentials(), transport=self.upstream, sleep=self.delays.append
         )
-        cache_probe = cache and CacheProbe(cache, "key", unable=unable, sleep=self.delays.append)
-        each = {name: settings.pop(name) for name in ("repository", "from_upstream", "evict") if name in settings}
+        cache_probe = cache and CacheProbe(cache, "key", unable=unable, has_login=has_login, sleep=self.delays.append)
+        each = {name: settings.pop(name) for name in ("repository", "from_upstream") if name in settings}
         job = ImagePullJob(
             client=registry,
             references=list(map(parse_reference, images)),
@@ -408,11 +422,15 @@ def folder(reference):
 class Cache:
     """The cache of a remote repository: the manifests that were added, and those that the registry has served since."""
 
-    def __init__(self, *, is_readable=True, keeps=True):
+    def __init__(self, *, is_readable=True, keeps=True, is_masked=False, expiration=None, last_fetch=None):
         self.paths = set()
         self.is_readable = is_readable
         self.keeps = keeps
-        self.evicted = []
+        self.is_masked = is_masked
+        self.expiration = expiration
+        self.last_fetch = last_fetch
+        self.expired = []
+        self.time = 10.0
         self.probes = []
         self.error = None
 
@@ -424,6 +442,7 @@ class Cache:
 
         def respond(request):
             play = fake(request)
+            self.time += bool(self.expired) and not self.is_masked
             if self.keeps and "/manifests/" in request.url and play.status == 200:
                 self.add(request.url.rpartition("/")[2], play.body)
             return play
@@ -438,12 +457,22 @@ class Cache:
         self.probes.append(path)
         return path in self.paths if self.is_readable else None
 
-    def evict(self, key, path):
+    def expire(self, key, path):
         assert key == "key"
-        if self.error:
-            raise self.error
-        self.evicted.append(path)
-        self.paths.discard(path)
+        if self.expiration:
+            raise self.expiration
+        self.expired.append(path)
+
+    def fetch_time(self, key, path):
+        assert key == "key" and path in self.expired
+        return self.time
+
+    def last_fetch_below(self, key, image):
+        assert (key, image) == ("key", "a/b")
+        return self.last_fetch
+
+    def server_time(self):
+        return NOW
 
 
 class FromUpstreamRun(Run):
@@ -494,7 +523,7 @@ def test_smallest_uncached_manifest_is_fetched_if_the_pull_was_cached(depth, cac
     run = FromUpstreamRun(cached=cached, depth=depth)
     assert run.observation.from_upstream is True and run.result.error is None
     assert run.requested("/manifests/")[-1] == run.children[fetched]
-    assert run.cache.evicted == []
+    assert run.cache.expired == []
 
 
 def test_children_are_probed_once_before_and_once_after_the_fetch():
@@ -505,30 +534,47 @@ def test_children_are_probed_once_before_and_once_after_the_fetch():
 
 
 def test_nothing_is_from_upstream_if_all_is_cached():
-    run = FromUpstreamRun(cached=ALL)
+    denied = HTTPStatusError(403, "no", method="POST", url="https://artifactory.example.com")
+    run = FromUpstreamRun(cached=ALL, cache=Cache(expiration=denied))
     assert isinstance(run.result.error, NotFromUpstreamError) and run.result.stage == "from_upstream"
-    assert run.observation.from_upstream is False and "was in key-cache already" in run.observation.evidence
-    preferred = FromUpstreamRun(cached=ALL, from_upstream="preferred", evict=True)
-    assert preferred.result.error is None and preferred.observation.from_upstream is False
-    assert preferred.cache.evicted == []
+    assert run.observation.from_upstream is False and "cannot be expired" in run.observation.evidence
 
 
-def test_evict_deletes_and_fetches_the_smallest_manifest_that_is_not_pulled():
-    run = FromUpstreamRun(cached=ALL, evict=True)
+@pytest.mark.parametrize("index", [True, False])
+def test_an_expired_tag_that_is_fetched_again_is_from_upstream(index):
+    run = FromUpstreamRun(cached=ALL if index else [TAG], index=index)
     assert run.result.error is None and run.observation.from_upstream is True
-    assert run.cache.evicted == [f"{folder(run.children[2])}/manifest.json"]
-    assert run.requested("/manifests/")[-1] == run.children[2]
+    path = f"a/b/latest/{'list.' if index else ''}manifest.json"
+    assert run.cache.expired == [path] and run.requested("/manifests/")[-1] == "latest"
+    assert run.observation.evidence == "a/b latest was expired in key-cache, and fetched again."
 
 
-def test_evict_deletes_the_tag_of_an_image_without_an_index():
-    run = FromUpstreamRun(cached=[TAG], index=False, evict=True)
-    assert run.result.error is None and run.observation.from_upstream is True
-    assert run.cache.evicted == ["a/b/latest/manifest.json"] and run.requested("/manifests/") == ["latest", "latest"]
+def test_an_expired_tag_that_the_upstream_does_not_serve_again_is_a_failure():
+    run = FromUpstreamRun(cached=ALL, cache=Cache(is_masked=True), from_upstream="preferred")
+    assert isinstance(run.result.error, NotFetchedError) and run.result.stage == "from_upstream"
 
 
-def test_evicted_manifest_that_cannot_be_fetched_is_a_failure():
-    run = FromUpstreamRun(cached=ALL, evict=True, missing=2)
-    assert run.result.stage == "from_upstream" and run.result.error.status == 404
+def test_only_a_tag_can_be_fetched_again():
+    cache = Cache()
+    digest = FromUpstreamRun(cache=cache, index=False).result.version
+    cache.add(digest, b"")
+    run = FromUpstreamRun(cache=cache, index=False, image=f"a/b@{digest}", from_upstream="preferred")
+    assert "Only a tag" in run.observation.evidence and cache.expired == []
+
+
+def test_a_tag_that_cannot_be_expired():
+    cache = Cache(expiration=HTTPStatusError(403, "no", method="POST", url="https://artifactory.example.com"))
+    run = FromUpstreamRun(cached=ALL, cache=cache, from_upstream="preferred")
+    assert run.result.error is None and run.observation.from_upstream is False
+    assert "cannot be expired" in run.observation.evidence
+
+
+@pytest.mark.parametrize(("age", "until"), [(None, None), (239, NOW + 1), (240, None)])
+def test_an_image_that_was_fetched_within_four_minutes_shows_nothing_about_the_login(age, until):
+    cache = Cache(last_fetch=None if age is None else NOW - age)
+    run = FromUpstreamRun(cache=cache, has_login=True)
+    assert run.result.earlier_login_until == until
+    assert FromUpstreamRun(cache=cache).result.earlier_login_until is None, "without a login there is no earlier one"
 
 
 @pytest.mark.parametrize("from_upstream", ["required", "preferred"])

@@ -127,7 +127,6 @@ CASES = [
     ("credentials_rejected", evidence(response(401, "Bad Credentials"))),
     ("credentials_rejected", evidence(response(401, "Bad Credentials"), stage="blob")),
     ("credentials_rejected", evidence(response(403, "Forbidden", is_token_service=True))),
-    ("delete_denied", evidence(response(403, method="DELETE"), stage="from_upstream")),
     (
         "deploy_cache_denied",
         evidence(response(403, "User u is not permitted to deploy 'p' into 'cgr-private-cache:p'")),

@@ -84,6 +84,7 @@ def test_newest_release_with_pom_and_checksums(servers, pull):
         "upstream_version": None,
         "outdated": None,
         "withheld": [],
+        "invalid_paths": [],
         "from_upstream": None,
         "from_upstream_evidence": "",
         "bytes": len(jar) + len(pom()),
@@ -283,6 +284,7 @@ def test_a_withheld_fallback_file_shows_nothing(servers, pull):
 
 def test_not_from_upstream(servers, pull):
     servers.cached.update(ALL)
+    servers.expiration = ScriptedResponse(403, "no")
     result = pull("org.example:lib", from_upstream="required")
     (artifact_result,) = result["artifacts"]
     assert (artifact_result["ok"], artifact_result["from_upstream"], artifact_result["diagnosis"]["code"]) == (
@@ -290,16 +292,47 @@ def test_not_from_upstream(servers, pull):
         False,
         "served_from_cache",
     )
-    assert "was in cgr-cache already" in result["msg"]
+    assert "cannot be expired" in result["msg"] and "Delete or Manage on cgr" in result["msg"]
     assert pull("org.example:lib", from_upstream="preferred")["summary"][0].endswith("; from the cache.")
 
 
-def test_evict_deletes_and_pulls_the_smallest_file(servers, pull):
+@pytest.mark.parametrize("from_upstream", ["required", "preferred"])
+def test_an_expired_index_that_is_fetched_again_is_from_upstream(servers, pull, from_upstream):
     servers.cached.update(ALL)
-    (artifact_result,) = pull("org.example:lib", from_upstream="required", evict=True)["artifacts"]
+    (artifact_result,) = pull("org.example:lib", from_upstream=from_upstream)["artifacts"]
     assert (artifact_result["ok"], artifact_result["from_upstream"]) == (True, True)
-    deleted = [url for method, url in servers.transport.calls if method == "DELETE"]
-    assert deleted == [f"{ARTIFACTORY}/artifactory/{KEY}-cache/{file(extension='pom')}"]
+    assert artifact_result["from_upstream_evidence"] == (
+        "The index of org.example:lib was expired in cgr-cache, and fetched again."
+    )
+    writes = [(method, url) for method, url in servers.transport.calls if method != "GET"]
+    assert writes == [("POST", f"{ARTIFACTORY}/artifactory/api/zap/{KEY}-cache/{FOLDER}/maven-metadata.xml")]
+
+
+@pytest.mark.parametrize(
+    ("trace", "message"),
+    [
+        ("GET https://x: received status 302\nGET https://x: received status 401 Unauthorized", "status 401."),
+        ("Received status 503 (message: ...) on remote request", "status 503."),
+        ("cgr is assumed offline", "no response."),
+    ],
+)
+def test_an_expired_index_that_the_upstream_does_not_serve_again_is_a_failure(servers, pull, trace, message):
+    servers.cached.update(ALL)
+    servers.is_masked, servers.trace = True, ScriptedResponse(200, trace)
+    result = pull("org.example:lib", from_upstream="preferred")
+    assert result["artifacts"][0]["diagnosis"]["code"] == "masked_by_cache"
+    assert "still serves the old copy" in result["msg"] and message in result["msg"]
+
+
+@pytest.mark.parametrize(
+    "trace", [ScriptedResponse(200, "received status 404"), ScriptedResponse(404, "no"), ScriptedResponse(200, "?")]
+)
+def test_an_old_copy_alone_does_not_show_that_the_upstream_denied_it(servers, pull, trace):
+    servers.cached.update(ALL)
+    servers.is_masked, servers.trace = True, trace
+    (artifact_result,) = pull("org.example:lib", from_upstream="preferred")["artifacts"]
+    assert (artifact_result["ok"], artifact_result["from_upstream"]) == (True, False)
+    assert pull("org.example:lib", from_upstream="required")["artifacts"][0]["ok"] is False
 
 
 def test_from_upstream_is_unknown_for_other_than_remote_repositories(servers, pull):

@@ -100,6 +100,7 @@ def test_registry_without_credentials(servers, pull):
         "outdated": None,
         "from_upstream": None,
         "from_upstream_evidence": "",
+        "login_unverified_until": None,
         "platforms": {"linux/amd64": image["digest"]},
         "artifact_type": None,
         "layers": 1,
@@ -318,7 +319,7 @@ def test_not_from_upstream(servers, pull):
     result = pull("a/b", from_upstream="required", **THROUGH)
     (image,) = result["images"]
     assert (image["ok"], image["from_upstream"], image["diagnosis"]["code"]) == (False, False, "served_from_cache")
-    assert "was in cgr-private-cache already" in result["msg"]
+    assert "cannot be expired" in result["msg"]
 
 
 @pytest.mark.parametrize(

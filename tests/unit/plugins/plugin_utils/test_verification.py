@@ -16,10 +16,13 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._requests import 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._summary import summarize
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._verification import (
     PINNED,
+    add_deletions,
+    add_deletions_of_members,
     add_reason_not_verified,
     add_tag_age,
     add_verification,
     add_virtual_verification,
+    files_to_delete,
     images_to_compare,
     tags_to_resolve,
 )
@@ -58,7 +61,6 @@ def test_a_changed_source_must_show_it_and_is_compared_with_its_new_token():
     assert pull == {
         "repository": "cgr-apk",
         "from_upstream": "required",
-        "evict": True,
         "package_type": "alpine",
         "artifacts": ["busybox"],
         "upstream_url": "https://apk.cgr.dev/example.com",
@@ -95,7 +97,7 @@ def test_a_virtual_repository_pulls_what_verifies_its_members_each_thing_once():
     assert pulls["artifacts"][-1] == {"repository": "apk-all", "package_type": "alpine", "artifacts": ["busybox"]}
 
 
-def test_another_user_deletes_nothing_from_a_cache():
+def test_another_user_pulls_the_same():
     source, _tokens = verified_source("private", PINNED_IMAGE, changed=True)
     assert user_pulls([source])["images"] == [
         {"repository": "CGR_private", "from_upstream": "preferred", "images": [PINNED_IMAGE]}
@@ -105,12 +107,14 @@ def test_another_user_deletes_nothing_from_a_cache():
 # --- what it shows ------------------------------------------------------------------------------------------------------
 def image_pull(key, *, failed=False, from_upstream=True, **fields):
     image = {"image": PINNED_IMAGE, "digest": "sha256:2", "ok": not failed, "from_upstream": from_upstream}
+    image["from_upstream_evidence"] = "it was seen"
     return {"pulls": [{"repository": key, "failed": failed, "summary": ["pulled"], "images": [image], **fields}]}
 
 
 def artifact_pull(key, code=None, **fields):
-    artifact = {"artifact": "busybox", "version": "1.37", "ok": code is None, "from_upstream": None}
+    artifact = {"artifact": "busybox", "version": "1.37", "ok": code is None, "from_upstream": True}
     artifact["diagnosis"] = {"code": code} if code else None
+    artifact["invalid_paths"] = ["lib.jar"] if code == "html_cached" else []
     failed = {"failed": bool(code), "msg": "no busybox." if code else ""}
     return {"pulls": [{"repository": key, "summary": ["pulled"], "artifacts": [artifact], **failed, **fields}]}
 
@@ -123,21 +127,39 @@ def verify(source, *results, user="", requested=True):
     ("from_upstream", "summary"),
     [
         (True, "verified: example.com/jdk:latest, from upstream"),
-        (False, "verified: example.com/jdk:latest, from the cache"),
-        (None, "verified: example.com/jdk:latest"),
+        (False, "not verified: everything came from the cache (example.com/jdk:latest)"),
+        (None, "not verified: it is unknown whether this came from upstream (example.com/jdk:latest)"),
     ],
 )
 def test_what_was_verified_in_a_line(from_upstream, summary):
     source, _tokens = verified_source("private", PINNED_IMAGE)
     source = verify(source, image_pull("CGR_private", from_upstream=from_upstream), SKIPPED)
-    assert source.verification == {"summary": summary, "details": ["pulled", PINNED]}
+    is_unverified = from_upstream is not True
+    assert source.verification == {
+        "summary": summary,
+        "is_unverified": is_unverified,
+        "details": ["pulled", "it was seen", PINNED],
+    }
+    assert ("Not verified: 1 of 1 repositories (CGR_private)." in summary_of(source)["notes"]) is is_unverified
+
+
+def test_a_login_that_artifactory_may_not_have_used_is_not_verified():
+    source, _tokens = verified_source("private", PINNED_IMAGE)
+    result = image_pull("CGR_private")
+    result["pulls"][0]["images"][0]["login_unverified_until"] = "2031-01-01T12:34:56Z"
+    source = verify(source, result, SKIPPED)
+    assert source.verification["summary"] == (
+        "verified: example.com/jdk:latest, from upstream; login not verified: Artifactory may still use the earlier login "
+        "until 12:34 UTC"
+    )
+    assert source.verification["is_unverified"]
 
 
 def test_several_results_are_counted():
     source, _tokens = verified_source("apk")
     result = artifact_pull("cgr-apk")
     result["pulls"][0]["artifacts"] *= 3
-    assert verify(source, SKIPPED, result).verification["summary"] == "verified: busybox 1.37 and 2 more"
+    assert verify(source, SKIPPED, result).verification["summary"] == "verified: busybox 1.37 and 2 more, from upstream"
 
 
 def test_a_withheld_version_is_named():
@@ -145,7 +167,7 @@ def test_a_withheld_version_is_named():
     result = artifact_pull("cgr-apk")
     result["pulls"][0]["artifacts"][0]["withheld"] = [{"version": "1.38", "reason": "POLICY_COOLDOWN"}]
     summary = verify(source, SKIPPED, result).verification["summary"]
-    assert summary == "verified: busybox 1.37 (the upstream withholds 1.38)"
+    assert summary == "verified: busybox 1.37 (the upstream withholds 1.38), from upstream"
 
 
 def test_what_was_not_requested_is_not_verified():
@@ -187,6 +209,27 @@ def test_a_default_that_an_organization_does_not_have_is_named(override, code, h
     assert ("busybox is the default of the source apk" in failure) is has_hint
 
 
+def test_an_invalid_file_is_deleted_and_verified_again():
+    source, _tokens = verified_source("apk")
+    source = verify(source, SKIPPED, artifact_pull("cgr-apk", "html_cached"))
+    other, _tokens = verified_source("private", PINNED_IMAGE, failure="denied")
+    assert files_to_delete([source, other]) == [{"key": "cgr-apk", "state": "absent", "paths": ["lib.jar"]}]
+    deleted = {"repositories": [{"key": "cgr-apk", "failed": False}]}
+    assert (add_deletions(source, deleted).failure, add_deletions(other, deleted).failure) == ("", "denied")
+    denied = {"repositories": [{"key": "cgr-apk", "failed": True, "msg": "no Delete"}]}
+    assert add_deletions(source, denied).failure == f"{source.failure} no Delete"
+    assert add_deletions(source, {"msg": "crash"}).failure.endswith(" crash")
+    again, _tokens = verified_source("apk")
+    assert verify(again, SKIPPED, artifact_pull("cgr-apk", "not_found")).invalid_paths == []
+    assert verify(again, SKIPPED, artifact_pull("cgr-apk", "html_cached"), user="reader").invalid_paths == []
+
+
+def test_a_virtual_repository_is_verified_again_without_the_invalid_file_of_a_member():
+    repository = {**VIRTUAL, "verification": {}, "failure": "html"}
+    assert add_deletions_of_members(repository, ["cgr-public"])["failure"] == ""
+    assert add_deletions_of_members(repository, ["cgr-apk"]) == repository
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [("private", "no image with the tag latest"), ("charts", "no chart was found"), ("open", "in artifacts")],
@@ -200,7 +243,9 @@ def test_nothing_to_pull_says_what_to_set(name, text):
 def test_a_virtual_repository():
     repository = {**VIRTUAL, "verification": {}}
     verified = add_virtual_verification(repository, [image_pull("all"), SKIPPED], ["all"])
-    assert verified["verification"]["summary"].startswith("verified: example.com/jdk")
+    assert verified["verification"]["summary"] == (
+        "pulled: example.com/jdk:latest; its members show whether that comes from upstream"
+    )
     failed = add_virtual_verification(repository, [image_pull("all", failed=True, msg="denied"), SKIPPED], ["all"])
     assert failed["failure"] == "denied"
     assert add_virtual_verification(repository, [{"msg": "crash"}, SKIPPED], ["all"])["failure"] == "crash"
@@ -255,6 +300,7 @@ def test_a_line_for_each_repository():
     ]
     assert summary["details"] == [
         "CGR_private: pulled",
+        "CGR_private: it was seen",
         f"CGR_private: {PINNED}",
         "cgr-apk: The pull token is kept: 20 days are left.",
     ]

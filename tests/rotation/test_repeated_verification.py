@@ -1,0 +1,71 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Scenario 17: a verification on a schedule never runs out of content that is not cached, and finds what broke at once."""
+
+from __future__ import annotations
+
+from rotation.conftest import HarnessPool
+from rotation.scenarios import Report
+from support.rotation_harness import RotationHarness
+from support.sources import SOURCES
+
+RUNS = 10
+PRIVATE = [source.key for source in SOURCES.values() if source.private]
+PUBLIC = [source.key for source in SOURCES.values() if not source.private]
+ALL_SOURCES = {"sources": list(SOURCES), "source_overrides": None}
+
+
+def summary_line(output: str, key: str) -> str:
+    """Return the line of a repository in the summary."""
+    return next((line for line in output.splitlines() if line.lstrip(' "').startswith(f"{key} ")), "")
+
+
+def verify_repeatedly(harness: RotationHarness) -> list[str]:
+    """Verify a healthy estate once a day, and return what was not shown."""
+    problems = []
+    for number in range(1, RUNS + 1):
+        harness.lab.advance(days=1)
+        result = harness.run("verify", **ALL_SOURCES)
+        if result.code:
+            problems.append(f"verify {number} ended with {result.code}: {result.output[-1500:]}")
+        problems += [
+            f"verify {number}: {line or source.key}"
+            for source in SOURCES.values()
+            for line in [summary_line(result.output, source.key)]
+            if " verified: " not in line or "from upstream" not in line or "not verified" in line
+        ]
+    return problems
+
+
+def break_everything(harness: RotationHarness) -> list[str]:
+    """Store wrong passwords, then let the upstream not respond, and return what the first verify does not find."""
+    lab = harness.lab
+    for key in PRIVATE:
+        lab.set_config(key, password="wrong-password")
+    lab.advance(days=1)
+    wrong_passwords = harness.run("verify", **ALL_SOURCES)
+    for service in ("registry", "virtualapk"):
+        lab.inject_fault({"status": 503}, service=service, user_agent="^Artifactory")
+    lab.advance(days=1)
+    no_upstream = harness.run("verify", **ALL_SOURCES)
+    expected = [(key, wrong_passwords) for key in PRIVATE] + [(key, no_upstream) for key in PUBLIC]
+    problems = [
+        f"{key} is not found: {line}"
+        for key, run in expected
+        if "FAILED" not in (line := summary_line(run.output, key))
+    ]
+    healthy = [line for key in PUBLIC if "from upstream" not in (line := summary_line(wrong_passwords.output, key))]
+    return problems + [f"a healthy source is not verified: {line}" for line in healthy]
+
+
+def test_a_verification_can_be_repeated_forever(harnesses: HarnessPool, report: Report) -> None:
+    failures: list[str] = []
+
+    def run(harness: RotationHarness) -> None:
+        harness.reset(**ALL_SOURCES)
+        failures.extend(verify_repeatedly(harness) + break_everything(harness))
+
+    harnesses.run(run)
+    report(17, f"{RUNS} runs over {len(SOURCES)} sources, {len(PRIVATE)} wrong passwords, no upstream", failures)
