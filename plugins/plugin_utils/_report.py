@@ -44,16 +44,19 @@ def report_of_host(
     ttl: str,
     renew_before: str,
     time: str,
-    findings: list[Facts],
+    diagnosis: Facts,
 ) -> Facts:
     """Return the part of one host.
 
     failures: those that belong to no single source. stopping_results: of the tasks that can stop a run. has_ended: whether the run
-    reached its end. time: now. findings: those of artifactory_diagnosis.
+    reached its end. time: now. diagnosis: the result of artifactory_diagnosis, if it ran.
     """
     stopped = [] if has_ended else [stop_reason(stopping_results)]
     messages = list(dict.fromkeys([*stopped, *failures]))
-    records = [_source_record(source, _renew_before_seconds(ttl, renew_before), time, findings) for source in sources]
+    findings = diagnosis.get("findings") or []
+    can_pull = {item["name"]: item["can_pull"] for item in diagnosis.get("sources") or []}
+    threshold = _renew_before_seconds(ttl, renew_before)
+    records = [_source_record(source, threshold, time, can_pull.get(source.name)) for source in sources]
     virtuals = [_virtual_record(repository) for repository in virtual_repositories]
     states = {record["state"] for record in (*records, *virtuals)}
     return {
@@ -86,19 +89,19 @@ def _renew_before_seconds(ttl: str, renew_before: str) -> int:
 
 
 def _diagnosis_finding(finding: Facts, sources: t.Sequence[Source]) -> Facts:
-    """Return a finding with the repository instead of the source, and its evidence as a list."""
-    repository = next((source.key for source in sources if source.name == finding["source"]), "")
+    """Return a finding with the repository of its source, which can be a virtual one, and its evidence as a list."""
+    repository = next((source.key for source in sources if source.name == finding["source"]), finding["source"])
     texts = {name: finding[name] for name in _FINDING_TEXTS}
     return {**texts, "evidence": [finding["evidence"]] if finding["evidence"] else [], "repository": repository}
 
 
-def _source_record(source: Source, renew_before: int, time: str, findings: list[Facts]) -> Facts:
-    """Return what the run showed of a source. renew_before: seconds before a pull token expires. time: now."""
-    is_failed = bool(source.failure) or any(
-        (finding["source"], finding["severity"], finding["certainty"]) == (source.name, "error", "known")
-        for finding in findings
-    )
-    verified = bool(source.pulled) and not is_failed
+def _source_record(source: Source, renew_before: int, time: str, can_pull: bool | None) -> Facts:
+    """Return what the run showed of a source. renew_before: seconds before a pull token expires. time: now.
+
+    can_pull: whether a diagnosis showed that it can be pulled.
+    """
+    is_failed = bool(source.failure) or can_pull is False
+    verified = (bool(source.pulled) or can_pull is True) and not is_failed
     state = "failed" if is_failed else "works" if verified else "not_verified"
     return {
         "name": source.name,

@@ -74,6 +74,16 @@ def test_a_rotation_reports_new_pull_tokens_and_earlier_verifications(scenario: 
     assert kept["verified"] == source(before, "amsterdam", "cgr-private")["verified"]
 
 
+def test_a_diagnosis_reports_its_findings(scenario: Scenario) -> None:
+    data = scenario.data("diagnose")
+    (berlin,) = data["hosts"]
+    assert berlin["entry_point"] == "diagnose"
+    assert source(data, "berlin", "cgr-public")["state"] == "failed"
+    first = data["findings"][0]
+    assert first["affected"] == [{"host": "berlin", "repository": "cgr-public"}]
+    assert first["fix"] and first["evidence"] and first["certainty"] == "known"
+
+
 def test_no_secret_is_in_the_files(scenario: Scenario) -> None:
     secrets = {secret for lab in scenario.labs.values() for secret in lab.credentials()}
     assert secrets

@@ -74,7 +74,7 @@ def part(*sources: Source, **options: t.Any) -> Json:
         "ttl": "720h",
         "renew_before": "",
         "time": NOW,
-        "findings": [],
+        "diagnosis": {},
     }
     return report_of_host(sources, **{**defaults, **options})
 

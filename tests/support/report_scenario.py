@@ -67,6 +67,9 @@ def run_scenario(create_folder: t.Callable[[str], Path]) -> t.Iterator[Scenario]
         reports = {"verify": _copy(file, create_folder("verify")), "rotate": file}
         labs["chicago"].advance(days=16)
         rotate = run("rotate", "amsterdam,chicago", report=os.path.relpath(file, runs / "home"))
+        labs["berlin"].set_config("cgr-public", offline=True)
+        reports["diagnose"] = folder / "diagnosis.html"
+        run("diagnose", "berlin", report=str(reports["diagnose"]))
         yield Scenario(labs, check, verify, rotate, files, reports)
 
 

@@ -117,15 +117,17 @@ def test_a_source_keeps_the_time_of_its_last_verification(broken):
     assert report(broken, a=unverified)["hosts"][0]["sources"][0]["verified"] == ""
 
 
-@pytest.mark.parametrize(("certainty", "state"), [("known", "failed"), ("likely", "not_verified")])
-def test_findings_of_a_diagnosis_are_added(certainty, state):
+@pytest.mark.parametrize(("can_pull", "state"), [(False, "failed"), (None, "not_verified"), (True, "works")])
+def test_a_diagnosis_shows_the_state_and_adds_its_findings(can_pull, state):
     texts = {"severity": "error", "code": "offline", "cause": "It is offline.", "fix": "Clear offline."}
-    finding = {**texts, "certainty": certainty, "evidence": "offline is true", "source": "private", "path": ""}
-    host = part(source("private", pulled=[], verification={}), source("public"), findings=[finding])
-    assert [record["state"] for record in host["sources"]] == [state, "works"]
+    finding = {**texts, "certainty": "known", "evidence": "offline is true", "path": ""}
+    findings = [{**finding, "source": name} for name in ("private", "cgr-all", "")]
+    diagnosis = {"sources": [{"name": "private", "can_pull": can_pull}], "findings": findings}
+    host = part(source("private", pulled=[], verification={}), diagnosis=diagnosis)
+    assert [(record["state"], bool(record["verified"])) for record in host["sources"]] == [(state, can_pull is True)]
     (item,) = report(a=host)["findings"]
-    assert (item["code"], item["certainty"], item["evidence"]) == ("offline", certainty, ["offline is true"])
-    assert item["affected"] == [{"host": "a", "repository": "cgr-private"}]
+    assert (item["code"], item["certainty"], item["evidence"]) == ("offline", "known", ["offline is true"])
+    assert [affected["repository"] for affected in item["affected"]] == ["cgr-private", "cgr-all", ""]
 
 
 def test_no_credentials_of_a_url_are_in_the_report():
@@ -155,7 +157,7 @@ def hostile_report():
         entry_point=HOSTILE,
         virtual_repositories=[virtual],
         failures=[HOSTILE],
-        findings=[finding],
+        diagnosis={"findings": [finding]},
     )
     return report(**{HOSTILE: broken})
 
