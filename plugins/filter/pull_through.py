@@ -15,7 +15,8 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils import (
     _cache_warming,
     _client_setup,
     _diagnosis,
-    _input,
+    _extra_variables,
+    _names,
     _phases,
     _report,
     _report_metrics,
@@ -25,6 +26,8 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils import (
     _summary,
     _token_lifetime,
     _token_ownership,
+    _validation,
+    _variables,
     _verification,
     _virtual_repositories,
 )
@@ -134,7 +137,10 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {
-            "validate_variables": _sources.validate_variables,
+            "documented_variables": _variables.documented_variables,
+            "internal_variable_error": _extra_variables.internal_variable_error,
+            "read_variables": _variables.read_variables,
+            "validate_variables": _validation.validate,
             "resolve_sources": resolve_sources,
             "resolve_virtual_repositories": resolve_virtual_repositories,
             "grace_period_to_wait": _sources.grace_period_to_wait,
@@ -142,9 +148,8 @@ class FilterModule:
             "other_site_errors": other_site_errors,
             "notices_of_unlisted_tokens": _token_ownership.notices_of_unlisted_tokens,
             "add_results": add_results,
-            "lifetime_errors": _token_lifetime.lifetime_errors,
             "module_failures": _phases.module_failures,
-            "to_list": _input.to_list,
+            "role_names": _names.role_names,
             "without_members": _virtual_repositories.without_members,
             "summarize": summarize,
             "client_setup": client_setup,

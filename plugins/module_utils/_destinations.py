@@ -16,7 +16,6 @@ import typing as t
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import DEFAULT_API_URL, DEFAULT_ISSUER_URL
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import parse_base_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import redact_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin
 
 Params = t.Mapping[str, t.Any]
@@ -31,7 +30,7 @@ def validate_destinations(params: Params) -> None:
             if item.get(option):
                 _validate_scheme(item[option], option, bool(params.get("allow_plain_http")))
     _validate_url(params, "artifactory_url", "ARTIFACTORY_URL", "", _artifactory_variables(params))
-    variables = _chainguard_variables(params)
+    variables = chainguard_variables(params)
     # The issuer gets the OIDC token, and the API the token that the issuer returns.
     if _environment("CHAINGUARD_API_URL") or _environment("CHAINGUARD_ISSUER_URL"):
         _validate_url(params, "chainguard_api_url", "CHAINGUARD_API_URL", DEFAULT_API_URL, variables)
@@ -44,7 +43,7 @@ def validate_registry(params: Params, url: str) -> None:
     allowed = [_origin(other) for other in (bound, _environment("REGISTRY_URL")) if other]
     if variables and bound and _origin(url) not in allowed:
         raise InputError(
-            f"registry_url is {redact_url(url)}, but ARTIFACTORY_URL in the environment is {redact_url(bound)}, and so "
+            f"registry_url is {_redact(url)}, but ARTIFACTORY_URL in the environment is {_redact(bound)}, and so "
             f"{' and '.join(variables)} from the environment is not sent there.",
             hint="Set REGISTRY_URL in the environment too, or set the credentials in the same place as the URL.",
         )
@@ -55,7 +54,7 @@ def _validate_url(params: Params, option: str, url_variable: str, default: str, 
     url, bound = params.get(option), _environment(url_variable) or default
     if variables and url and bound and _server(url) != _server(bound):
         raise InputError(
-            f"{option} is {redact_url(url)}, but {url_variable} in the environment is {redact_url(bound)}, and so "
+            f"{option} is {_redact(url)}, but {url_variable} in the environment is {_redact(bound)}, and so "
             f"{' and '.join(variables)} from the environment is not sent there.",
             hint=f"Remove {option}, or set the credentials in the same place as the URL.",
         )
@@ -68,7 +67,7 @@ def _artifactory_variables(params: Params) -> list[str]:
     return _from_environment(params, options)
 
 
-def _chainguard_variables(params: Params) -> list[str]:
+def chainguard_variables(params: Params) -> list[str]:
     """Return the environment variables whose credentials for Chainguard are in use. chainctl is a part of the environment."""
     if params.get("chainguard_api_token"):
         return _from_environment(params, {"chainguard_api_token": "CHAINGUARD_API_TOKEN"})
@@ -85,6 +84,13 @@ def _from_environment(params: Params, options: t.Mapping[str, str]) -> list[str]
         for option, variable in options.items()
         if params.get(option) and params[option].strip() == _environment(variable)
     ]
+
+
+def _redact(url: str) -> str:
+    # Imported here because filters import this file, and need no HTTP client.
+    from ansible_collections.cgr.pull_through.plugins.module_utils._http import redact_url
+
+    return redact_url(url)
 
 
 def _environment(name: str) -> str:
@@ -107,6 +113,6 @@ def _validate_scheme(url: str, option: str, allow_plain_http: bool) -> None:
     origin = _origin(url)
     if origin and origin.scheme == "http" and not origin.is_loopback and not allow_plain_http:
         raise InputError(
-            f"{option} uses plain http: {redact_url(url)}. Everyone on the way could read credentials and change content.",
+            f"{option} uses plain http: {_redact(url)}. Everyone on the way could read credentials and change content.",
             hint="Use https, or set allow_plain_http to true.",
         )

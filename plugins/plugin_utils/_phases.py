@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._names import role_names
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_ownership import replacement_notice
 
@@ -26,12 +27,12 @@ NOT_USED = "The new pull token cannot pull from Chainguard, so it was revoked, a
 
 def fail(source: Source, message: str, code: str) -> Source:
     """Return a source that later phases leave out. The first failure counts. code: of the cause."""
-    return source if source.failure else dataclasses.replace(source, failure=message, failure_code=code)
+    return source if source.failure else dataclasses.replace(source, failure=role_names(message), failure_code=code)
 
 
 def module_message(result: Facts) -> str:
-    """Return why a module has no result for a source. One that crashed has no message."""
-    return str(result.get("msg") or NO_RESULT)
+    """Return why a module has no result for a source, in terms of the role. One that crashed has no message."""
+    return role_names(str(result.get("msg") or NO_RESULT))
 
 
 def pull_of(name: str, results: list[Facts], field: str = "repository") -> Facts | None:
@@ -223,15 +224,15 @@ def _with_named_images(source: Source, listing: Facts) -> Source:
 def add_direct_results(source: Source, results: list[Facts]) -> Source:
     """Add a failure where the new pull token could not pull directly from Chainguard.
 
-    results: those of the two pull modules. A module that ended before it pulled anything fails each source that it was for.
+    results: those of the two pull modules. A module that ended before it pulled anything says nothing about the token, which
+    has logged in already. The verification through Artifactory then fails, and the next run does not issue another one.
     """
     if source.failure or not needs_direct_pull(source):
         return source
     pull = pull_of(source.name, results, "name")
-    if pull is not None and not pull["failed"]:
+    if pull is None or not pull["failed"]:
         return source
-    message = f"{NOT_USED} {module_message(pull or results[0 if source.is_registry else 1])}"
-    return fail(source, message, code_of(pull or {}, "pull_token_not_usable"))
+    return fail(source, f"{NOT_USED} {module_message(pull)}", code_of(pull, "pull_token_not_usable"))
 
 
 def needs_direct_pull(source: Source) -> bool:

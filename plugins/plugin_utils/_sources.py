@@ -10,7 +10,6 @@ Each phase of the role adds what it learned: see _phases.py. A source with a fai
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 import typing as t
 
@@ -19,6 +18,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._token_options import validate_site
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._wait import MAX_SECONDS
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import nearest
 
 Facts = dict[str, t.Any]
 
@@ -180,7 +180,11 @@ def validate_variables(
     errors += _field_errors("pull_through_virtual_overrides", virtual_catalog, VIRTUAL_FIELDS, VIRTUAL_FIELDS[:3])
     if errors:
         return errors
-    return [*_shared_keys(names, catalog), *_without_organization(names, catalog, organization)]
+    return [
+        *_shared_keys(names, catalog),
+        *_without_organization(names, catalog, organization),
+        *_virtual_errors(names, catalog, virtual_names, virtual_catalog),
+    ]
 
 
 def _duration_errors(variable: str, text: str) -> t.Iterator[str]:
@@ -211,7 +215,8 @@ def is_left_to_later_run(text: str) -> bool:
 def _unknown_names(variable: str, names: list[str], catalog: dict[str, Facts], what: str) -> t.Iterator[str]:
     unknown = [name for name in names if name not in catalog]
     if unknown:
-        yield f"{variable} names {', '.join(unknown)}, but the {what} are {', '.join(catalog)}."
+        hints = "".join(dict.fromkeys(nearest(name, catalog) for name in unknown))
+        yield f"{variable} names {', '.join(unknown)}, but the {what} are {', '.join(catalog)}.{hints}"
 
 
 def _field_errors(
@@ -220,8 +225,7 @@ def _field_errors(
     """Yield an error for each field that is unknown or missing. Only an override can be the cause."""
     for name, entry in catalog.items():
         for field in sorted(set(entry) - set(fields)):
-            nearest = difflib.get_close_matches(field, fields, 1)
-            hint = f" Did you mean {nearest[0]}?" if nearest else f" The fields are {', '.join(fields)}."
+            hint = nearest(field, fields) or f" The fields are {', '.join(fields)}."
             yield f"{variable} sets the unknown field {field} of {name}.{hint}"
         missing = [field for field in required if field not in entry]
         if missing:
@@ -234,6 +238,26 @@ def _shared_keys(names: list[str], catalog: dict[str, Facts]) -> t.Iterator[str]
     for key in sorted({key for key in keys if keys.count(key) > 1}):
         sharing = [name for name in dict.fromkeys(names) if catalog[name]["key"] == key]
         yield f"The sources {', '.join(sharing)} have the same key {key}. Set another one in pull_through_source_overrides."
+
+
+def _virtual_errors(
+    names: list[str], catalog: dict[str, Facts], virtual_names: list[str], virtual_catalog: dict[str, Facts]
+) -> t.Iterator[str]:
+    """Yield an error for each virtual repository without a source, and for each key that something else has."""
+    owners = {catalog[name]["key"]: f"the source {name}" for name in names}
+    for name in dict.fromkeys(virtual_names):
+        members, key = virtual_catalog[name]["members"], virtual_catalog[name]["key"]
+        if not set(members) & set(names):
+            yield (
+                f"The virtual repository {name} has no source. Add one of {', '.join(members) or '(no members)'} to "
+                f"pull_through_sources, or remove {name} from pull_through_virtuals."
+            )
+        if key in owners:
+            yield (
+                f"The virtual repository {name} and {owners[key]} have the same key {key}. Set another one in "
+                "pull_through_virtual_overrides."
+            )
+        owners[key] = f"the virtual repository {name}"
 
 
 def _without_organization(names: list[str], catalog: dict[str, Facts], organization: str) -> t.Iterator[str]:

@@ -43,6 +43,22 @@ def serve_http(handler: type[http.server.BaseHTTPRequestHandler]) -> t.Iterator[
 
 
 @contextlib.contextmanager
+def record_requests() -> t.Iterator[tuple[str, list[str]]]:
+    """Answer no request with success. Yield the URL, and the request lines with the Authorization header of each request."""
+    received: list[str] = []
+
+    class RecordingHandler(QuietHandler):
+        def do_GET(self) -> None:
+            received.append(f"{self.requestline} {self.headers.get('Authorization')}")
+            self.send_error(404)
+
+        do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_GET
+
+    with serve_http(RecordingHandler) as url:
+        yield url, received
+
+
+@contextlib.contextmanager
 def serve_redirects(target: str) -> t.Iterator[str]:
     """Redirect each request to the same path of another URL, like a reverse proxy that redirects HTTP to HTTPS."""
 

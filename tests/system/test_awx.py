@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import ansible_runner
 import pytest
@@ -53,6 +54,9 @@ def run_job(lab: LabClient, tmp_path: Path) -> RunJob:
         (folder / "env" / "extravars").write_text(awx.write_extra_vars(variables), encoding="utf-8")
         write_private_json(folder / "inventory" / "hosts.json", {"all": {"hosts": hosts or {"localhost": {}}}})
         environment = build_environment(folder)
+        # The credentials are from the environment, and so are the hosts that pull tokens may be sent to.
+        hosts_of_chainguard = {urlsplit(url).netloc for name, url in addresses.items() if "_chainguard_" in name}
+        environment["CHAINGUARD_HOSTS"] = ",".join(sorted(hosts_of_chainguard))
         for name, inputs in credentials.items():
             environment |= awx.inject_environment(TYPES[name], inputs)
         result = ansible_runner.run(

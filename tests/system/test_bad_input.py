@@ -19,7 +19,7 @@ import trustme
 
 from support.lab_client import Json, LabClient
 from support.playbook_runner import PlaybookRunner, Run
-from support.services import serve_redirects
+from support.services import record_requests, serve_redirects
 
 BOTH = ("containers_public", "containers")
 
@@ -71,16 +71,40 @@ MISTAKES = {
         "private",
         private={"key": "taken-npm"},
     ),
-    "wrong-token": Mistake(("status 401", "artifactory_access_token"), variables={"artifactory_access_token": "wrong"}),
+    "wrong-token": Mistake(
+        ("status 401", "artifactory_access_token"), variables={"artifactory_access_token": "no-such-secret"}
+    ),
     "readers-token": Mistake(("status 403", "administrator")),
     "no-token": Mistake(
         ("Credentials for Artifactory are missing", "artifactory_access_token"),
         variables={"artifactory_access_token": None},
     ),
     "wrong-audience": Mistake(("audience", "chainctl auth token")),
-    "untrusted-certificate": Mistake(("TLS certificate", "not trusted", "ca_path"), variables={"ca_path": None}),
-    "redirect-to-https": Mistake(("redirect", "https://", "Set the URL of Artifactory")),
+    "untrusted-certificate": Mistake(
+        ("TLS certificate", "not trusted", "set pull_through_ca_path"), variables={"ca_path": None}
+    ),
+    "redirect-to-https": Mistake(("redirect", "Set pull_through_artifactory_url to https://")),
     "free-edition": Mistake(("Pro edition",)),
+    "misspelt-variable": Mistake(
+        ("pull_through_sorces is not a variable", "Did you mean pull_through_sources?"), variables={"sorces": "python"}
+    ),
+    "misspelt-override": Mistake(
+        ("adds pyhton without", "Did you mean python?", "pull_through_timeout is 'soon'"),
+        variables={"source_overrides": {"pyhton": {"artifacts": ["six"]}}, "timeout": "soon"},
+    ),
+    "wrong-types": Mistake(
+        (
+            "pull_through_validate_certs is 'maybe'",
+            "pull_through_users is a dictionary",
+            "pull_through_depth is 'layers'",
+        ),
+        variables={"validate_certs": "maybe", "users": {"name": "ci"}, "depth": "layers"},
+    ),
+    "virtual-without-source": Mistake(("The virtual repository go has no source",), variables={"virtuals": "go"}),
+    "plain-http": Mistake(
+        ("pull_through_artifactory_url uses plain http", "pull_through_allow_plain_http"),
+        variables={"artifactory_url": "http://192.0.2.1:8081"},
+    ),
 }
 
 
@@ -133,6 +157,12 @@ def test_the_message_names_the_mistake(failed: FailedRun, name: str) -> None:
     assert not missing, message
 
 
+def test_no_message_is_long_or_prints_a_specification(failed: FailedRun) -> None:
+    messages = [task.message for task in failed.run.tasks if task.status == "failed"]
+    assert [message for message in messages if len(message) > 1000] == []
+    assert [text for text in ("argument_spec", "{{") if any(text in message for message in messages)] == []
+
+
 def test_no_mistake_ends_with_a_traceback(failed: FailedRun) -> None:
     assert failed.run.code == 2
     assert re.findall(".*Traceback.*", failed.run.output) == []
@@ -176,6 +206,103 @@ def test_ca_path_fixes_an_untrusted_certificate(lab: LabClient, run_playbook: Pl
     assert run.task("Without it").status == "failed"
     assert "set ca_path" in run.failure()
     assert run.task("With it").status == "ok", run.output
+
+
+# --- credentials of the environment -----------------------------------------------------------------------------------
+ENTRY_POINTS = ("setup", "rotate", "verify", "warm", "remove")
+
+
+@pytest.mark.parametrize("playbook", ENTRY_POINTS)
+def test_credentials_of_the_environment_are_sent_to_no_other_address(
+    running_lab: LabClient, run_playbook: PlaybookRunner, playbook: str
+) -> None:
+    lab = running_lab
+    own = lab.variables(*BOTH, artifactory_access_token=None, chainguard_api_token=None, remove_confirmed=True)
+    environment = {
+        "ARTIFACTORY_URL": lab.artifactory_url,
+        "ARTIFACTORY_ACCESS_TOKEN": lab.admin_token,
+        "CHAINGUARD_API_URL": own["pull_through_chainguard_api_url"],
+        "CHAINGUARD_ISSUER_URL": own["pull_through_chainguard_issuer_url"],
+        "CHAINGUARD_API_TOKEN": lab.api_tokens["owner"],
+    }
+    names = ["artifactory_url", "registry_url", "chainguard_api_url", "chainguard_issuer_url"]
+    position = lab.log_position()
+    with record_requests() as (other, received):
+        inventory = {name: {**own, f"pull_through_{name}": other} for name in names}
+        run = run_playbook(
+            f"cgr.pull_through.{playbook}", {"pull_through_hosts": "all"}, inventory=inventory, environment=environment
+        )
+    assert received == []
+    assert [entry["path"] for entry in lab.request_log() if entry["n"] > position] == []
+    for name in names:
+        assert f"pull_through_{name} is {other}, but " in run.failure(name)
+        assert " in the environment is " in run.failure(name)
+
+
+@pytest.mark.parametrize("playbook", ["setup", "rotate"])
+def test_a_new_pull_token_is_sent_to_no_address_of_the_variables(
+    running_lab: LabClient, run_playbook: PlaybookRunner, playbook: str
+) -> None:
+    lab = running_lab
+    overrides = {"containers": {"url": "https://registry.example.net/"}}
+    variables = lab.variables("containers", chainguard_api_token=None, source_overrides=overrides)
+    run = run_playbook(
+        f"cgr.pull_through.{playbook}", variables, environment={"CHAINGUARD_API_TOKEN": lab.api_tokens["owner"]}
+    )
+    assert "would send its pull token to registry.example.net" in run.failure()
+
+
+def test_variables_of_the_role_itself_cannot_be_set(run_playbook: PlaybookRunner) -> None:
+    run = run_playbook("cgr.pull_through.setup", {"__pull_through_message": ""})
+    assert "__pull_through_message cannot be set" in run.failure()
+
+
+# --- text and empty values --------------------------------------------------------------------------------------------
+def test_text_and_empty_values_give_the_same_plan(lab: LabClient, run_playbook: PlaybookRunner) -> None:
+    """As surveys send them. The unit tests do that for each variable."""
+    native = lab.variables(
+        *BOTH, virtuals=["containers"], users=["reader"], platforms=["linux/amd64"], verify_unchanged=False
+    )
+    text = {
+        **lab.variables(virtuals="containers", users='["reader"]', platforms="linux/amd64\n", verify_unchanged="no"),
+        "pull_through_sources": ", ".join(BOTH),
+        "pull_through_timeout": "30",
+        **dict.fromkeys(EMPTY, ""),
+        **dict.fromkeys(NULL),
+    }
+    runs = [run_playbook("cgr.pull_through.setup", variables, "--check", "--diff") for variables in (native, text)]
+    plans = [[(task.summary, task.result.get("diff")) for task in run.tasks if task.changed] for run in runs]
+    assert [run.code for run in runs] == [0, 0], runs[1].output
+    assert plans[0] and plans[0] == plans[1]
+
+
+EMPTY = [
+    f"pull_through_{name}"
+    for name in (
+        "groups",
+        "only",
+        "catalog",
+        "site",
+        "token_ttl",
+        "depth",
+        "revoke",
+        "validate_certs",
+        "no_log",
+        "chainctl",
+    )
+]
+NULL = [
+    f"pull_through_{name}"
+    for name in (
+        "source_overrides",
+        "virtual_catalog",
+        "permission_name",
+        "grace_period",
+        "registry_url",
+        "prune",
+        "client_setup_file",
+    )
+]
 
 
 # --- a Python without the required libraries --------------------------------------------------------------------------

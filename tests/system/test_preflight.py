@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from support.lab_client import Json, LabClient
@@ -41,3 +43,12 @@ def test_a_limit_or_a_pattern_is_no_mistake(
     variables = {**lab.variables("containers_public"), "pull_through_hosts": hosts}
     run = run_playbook("cgr.pull_through.setup", variables, *arguments, "--check", inventory=inventory)
     assert run.code == 0, run.output
+
+
+def test_a_python_that_is_too_old_is_named(run_playbook: PlaybookRunner, tmp_path: Path) -> None:
+    python = tmp_path / "python3.9"
+    python.write_text("#!/bin/sh\necho 3.9\n", encoding="utf-8")
+    python.chmod(0o700)
+    run = run_playbook("cgr.pull_through.setup", {"ansible_python_interpreter": str(python)})
+    assert run.code == 2
+    assert f"require Python 3.10 or newer, and {python} is Python 3.9. Set ansible_python_interpreter" in run.failure()

@@ -510,7 +510,7 @@ def find_catalog_settings() -> set[str]:
     catalog = yaml.safe_load((ROLE / "defaults" / "main" / "catalog.yml").read_text(encoding="utf-8"))
     variables = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
     names: set[str] = set()
-    parts = [source["settings"] for source in catalog["pull_through_catalog"].values()]
+    parts = [source["settings"] for source in catalog["__pull_through_default_catalog"].values()]
     while parts:
         part = parts.pop()
         if isinstance(part, dict):

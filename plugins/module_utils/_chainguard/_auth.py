@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._identity_token import IdentityToken
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import decode_claims
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
@@ -51,6 +52,19 @@ class ChainguardService:
         return False
 
 
+class IdentityService(ChainguardService):
+    """Reads the error responses to the token for an identity."""
+
+    name = "Chainguard's token service"
+    url_option = "chainguard_issuer_url"
+
+    def __init__(self, token: IdentityToken) -> None:
+        self._token = token
+
+    def hint(self, response: Response) -> str:
+        return self._token.rejection_hint() if response.status in (400, 401, 403, 404) else ""
+
+
 class Sts:
     """Client of Chainguard's token service, which exchanges a trusted token for a short-lived one."""
 
@@ -58,10 +72,16 @@ class Sts:
         self._issuer_url = issuer_url
         self._transport = transport
 
-    def exchange(self, token: str, *, audience: str, identity: str) -> str:
-        """Return a token for the audience and the identity, valid for at most an hour. Raises RequestError."""
+    def exchange(self, token: str, *, audience: str, identity: str, service: ChainguardService | None = None) -> str:
+        """Return a token for the audience and the identity, valid for at most an hour. Raises RequestError.
+
+        service: reads the error responses.
+        """
         session = ApiSession(
-            self._issuer_url, ChainguardService(), transport=self._transport, authorization=lambda: f"Bearer {token}"
+            self._issuer_url,
+            service or ChainguardService(),
+            transport=self._transport,
+            authorization=lambda: f"Bearer {token}",
         )
         # The API gateway ignores parameters in a JSON body.
         form = EncodedBody.form({"aud": audience, "identity": identity})
@@ -92,7 +112,9 @@ class ApiAuthenticator:
         if api_token:
             self._token = _validate_api_token(api_token.strip(), "chainguard_api_token")
         elif identity:
-            self._identity_token = _read_identity_token(identity_token, identity_token_file)
+            source = f"chainguard_identity_token{'' if identity_token else '_file'}"
+            token = _read_identity_token(identity_token, identity_token_file)
+            self._identity_token = IdentityToken(token, source, identity)
         elif not chainctl:
             raise InputError(
                 "There are no credentials for Chainguard.",
@@ -106,7 +128,9 @@ class ApiAuthenticator:
         return f"Bearer {self._token}"
 
     def _exchange_token(self) -> str:
-        return self._sts.exchange(self._identity_token, audience=API_AUDIENCE, identity=str(self._identity))
+        token = self._identity_token
+        service = IdentityService(token)
+        return self._sts.exchange(token.token, audience=API_AUDIENCE, identity=token.identity, service=service)
 
     def _get_token_from_chainctl(self) -> str:
         code, out, err = self._run([str(self._chainctl), "auth", "token", "--audience", API_AUDIENCE])

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 CONFIG = awx.load_config()
 OPTIONS = awx.load_yaml(Path(__file__).with_name("awx_options.yml"))
 ENTRY_POINTS = awx.load_yaml(ROOT / "roles/pull_through/meta/argument_specs.yml")["argument_specs"]
-CATALOG = awx.load_yaml(ROOT / "roles/pull_through/defaults/main/catalog.yml")["pull_through_catalog"]
+CATALOG = awx.load_yaml(ROOT / "roles/pull_through/defaults/main/catalog.yml")["__pull_through_default_catalog"]
 
 # Module of awx.awx, and the variable of infra.aap_configuration.
 VARIABLES = {

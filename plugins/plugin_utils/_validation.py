@@ -1,0 +1,132 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""All mistakes in the variables of the role pull_through that no request is needed for, in one list."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from urllib.parse import urlsplit
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._destinations import (
+    chainguard_variables,
+    validate_destinations,
+    validate_registry,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import (
+    SOURCE_SPEC,
+    VIRTUAL_SPEC,
+    override_errors,
+)
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._input import parse_dict
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._names import role_names
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import validate_variables
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_lifetime import lifetime_errors
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._variables import (
+    Facts,
+    documented_variables,
+    join_errors,
+    unknown_variable_errors,
+    variable_errors,
+)
+
+# Where the catalog gets its content from.
+CHAINGUARD_HOSTS = ("cgr.dev", "libraries.cgr.dev", "apk.cgr.dev", "virtualapk.cgr.dev")
+_CREDENTIALS = ("artifactory_access_token", "artifactory_password", "chainguard_api_token", "chainguard_identity_token")
+
+
+def validate(values: Facts, **options: t.Any) -> str:
+    """Return a message with all mistakes; empty if there are none. Parameters: see validation_errors()."""
+    return join_errors(validation_errors(values, **options))
+
+
+def validation_errors(
+    values: Facts, given: Facts, names: t.Iterable[str], catalogs: Facts, entry_point: str
+) -> list[str]:
+    """Return a sentence for each mistake.
+
+    values: of read_variables(). given: the variables as they are. names: of all variables with the prefix. catalogs: the
+    C(sources) and C(virtual_repositories) without overrides.
+    """
+    errors = [*unknown_variable_errors(names), *variable_errors(given, entry_point)]
+    for name, catalog, default, spec in (
+        ("source", "catalog", catalogs["sources"], SOURCE_SPEC),
+        ("virtual", "virtual_catalog", catalogs["virtual_repositories"], VIRTUAL_SPEC),
+    ):
+        variable = f"pull_through_{name}_overrides"
+        overrides, base = parse_dict(given.get(variable)), parse_dict(given.get(f"pull_through_{catalog}")) or default
+        errors += override_errors(variable, overrides, base, spec)
+    if errors:
+        return errors
+    has_virtuals = "pull_through_virtuals" in documented_variables([*given], entry_point)
+    errors += validate_variables(
+        values["sources"],
+        values["catalog"],
+        values["organization"],
+        values["virtuals"] if has_virtuals else [],
+        values["virtual_catalog"],
+        values["grace_period"],
+        values["only"],
+        values["site"],
+        values["artifactory_previous_urls"],
+    )
+    errors += lifetime_errors(values["token_ttl"], values["token_renew_before"], values["run_interval"])
+    if errors:
+        return errors
+    errors += _destination_errors(values, given)
+    is_repaired = entry_point == "diagnose" and "token" in values["repair"]
+    issues_tokens = entry_point in ("main", "rotate") or is_repaired
+    return [*errors, *_pull_token_errors(values, given)] if issues_tokens else errors
+
+
+def _destination_errors(values: Facts, given: Facts) -> t.Iterator[str]:
+    """Yield a sentence for each URL that must not receive the credentials, or the pull tokens that are issued with them."""
+    params = _connection(values, given)
+    try:
+        validate_destinations(params)
+        if values["registry_url"]:
+            validate_registry(params, values["registry_url"])
+    except InputError as exc:
+        yield role_names(str(exc))
+
+
+def _connection(values: Facts, given: Facts) -> Facts:
+    """Return the options of the connections, with secrets, as the modules take them."""
+    secrets = {name: str(given.get(f"pull_through_{name}") or "") for name in _CREDENTIALS}
+    params = {**values, **{name: text or os.environ.get(name.upper(), "") for name, text in secrets.items()}}
+    for option in ("chainguard_identity", "chainguard_identity_token_file"):
+        params[option] = values[option] or os.environ.get(option.upper(), "")
+    params["client_cert"] = values["artifactory_client_cert"] or os.environ.get("ARTIFACTORY_CLIENT_CERT", "")
+    return params
+
+
+def _pull_token_errors(values: Facts, given: Facts) -> t.Iterator[str]:
+    """Yield a sentence for each source whose pull token would go to a host that is not set where the credentials are."""
+    if not chainguard_variables(_connection(values, given)):
+        return
+    allowed = {*CHAINGUARD_HOSTS, *os.environ.get("CHAINGUARD_HOSTS", "").replace(",", " ").split()}
+    for name in values["only"] or values["sources"]:
+        entry = values["catalog"][name]
+        if not entry.get("pull_token"):
+            continue
+        urls = [entry["url"], values["chainguard_registry_url"], entry.get("upstream_url") or ""]
+        settings = [value for value in (entry.get("settings") or {}).values() if isinstance(value, str)]
+        urls += [value for value in settings if value.startswith(("http://", "https://"))]
+        for host in dict.fromkeys(urlsplit(url).netloc for url in urls if _needs_check(url)):
+            if host not in allowed:
+                yield (
+                    f"The source {name} would send its pull token to {host}, which is not a host of Chainguard, while the "
+                    "credentials for Chainguard are from the environment. Remove it from the variables, add it to "
+                    "CHAINGUARD_HOSTS in the environment, or set the credentials in the variables."
+                )
+
+
+def _needs_check(url: str) -> bool:
+    try:
+        return bool(Origin.from_url(url))
+    except ValueError:
+        return False

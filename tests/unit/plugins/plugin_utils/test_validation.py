@@ -1,0 +1,218 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The variables of the role: text and empty values of each of them, and all mistakes in one list."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from role_sources import CATALOG
+
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._validation import validate
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._variables import (
+    MAX_MESSAGE,
+    all_options,
+    join_errors,
+    read_variables,
+)
+
+VIRTUALS = {"all": {"key": "all", "package_type": "docker", "members": ["private", "public"]}}
+URL = "https://artifactory.example.com"
+NATIVE: dict[str, list[t.Any]] = {
+    "str": ["text", "with spaces"],
+    "path": ["/tmp/file"],
+    "int": [0, 30],
+    "float": [0.0, 2.5],
+    "bool": [True, False],
+    "bytes": ["50M", "0"],
+    "list": [["one"], ["one", "two"]],
+    "dict": [{}, {"public": {"key": "other"}}],
+}
+
+
+def values_of(**given: t.Any) -> dict[str, t.Any]:
+    variables = {f"pull_through_{name}": value for name, value in given.items()}
+    return read_variables(variables, sources=CATALOG, virtual_repositories=VIRTUALS)
+
+
+def message(entry_point: str = "main", **given: t.Any) -> str:
+    variables = {"sources": ["public"], "artifactory_url": URL, "chainguard_api_token": "token", **given}
+    names = {f"pull_through_{name}": value for name, value in variables.items()}
+    catalogs = {"sources": CATALOG, "virtual_repositories": VIRTUALS}
+    return validate(values_of(**variables), given=names, names=names, catalogs=catalogs, entry_point=entry_point)
+
+
+def text_forms(value: t.Any, kind: str) -> list[t.Any]:
+    """Return how surveys, pipelines and the command line send a value."""
+    if kind == "list":
+        lines = [",".join(value), ", ".join(value), "\n".join(value), "\n".join(value) + "\n"]
+        return [*lines, json.dumps(value), json.dumps(value, indent=1)]
+    if kind == "dict":
+        return [json.dumps(value), json.dumps(value, indent=1)]
+    if kind == "bool":
+        return [str(value), str(value).lower(), "yes" if value else "no", str(int(value)), int(value), f" {value} "]
+    return [str(value), f" {value}\n"]
+
+
+def native_values(option: dict[str, t.Any]) -> list[t.Any]:
+    kind, choices = option.get("type", "str"), option.get("choices")
+    if choices:
+        return [choices[:1], list(choices)] if kind == "list" else list(choices)
+    return NATIVE[kind]
+
+
+VARIABLES = [name for name, option in all_options().items() if not option.get("no_log")]
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_text_is_read_as_the_native_value(variable):
+    option = all_options()[variable]
+    name = variable.removeprefix("pull_through_")
+    for value in native_values(option):
+        native = values_of(**{name: value})
+        for text in text_forms(value, option.get("type", "str")):
+            assert values_of(**{name: text}) == native, text
+
+
+@pytest.mark.parametrize("empty", ["", "  ", None])
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_empty_is_unset(variable, empty):
+    name = variable.removeprefix("pull_through_")
+    if (
+        name.startswith("chainguard_")
+        and name.endswith("_url")
+        and name not in ("chainguard_api_url", "chainguard_issuer_url")
+    ):
+        assert values_of(**{name: empty})[name] == "", "it means that the controller cannot reach the service"
+    else:
+        assert values_of(**{name: empty}) == values_of()
+
+
+@pytest.mark.parametrize("empty", ["", None])
+def test_no_empty_variable_is_a_mistake(empty):
+    given = {variable.removeprefix("pull_through_"): empty for variable in all_options()}
+    for entry_point in ("main", "rotate", "verify", "remove", "warm"):
+        assert message(entry_point, **{**given, "artifactory_url": URL, "sources": "public"}) == ""
+
+
+WRONG: list[tuple[dict[str, t.Any], str]] = [
+    ({"timeout": "soon"}, "pull_through_timeout is 'soon', but must be a number."),
+    ({"timeout": "1.5"}, "pull_through_timeout is '1.5', but must be a whole number."),
+    ({"validate_certs": "maybe"}, "pull_through_validate_certs is 'maybe', but must be true or false."),
+    ({"depth": "layers"}, "pull_through_depth is 'layers', but must be one of manifest, image."),
+    (
+        {"permission_actions": "read, wirte"},
+        "pull_through_permission_actions is 'read, wirte', but must be some of read",
+    ),
+    ({"users": {"name": "ci"}}, "pull_through_users is a dictionary, but must be a list, or text with commas."),
+    ({"source_overrides": "nonsense"}, "pull_through_source_overrides is 'nonsense', but must be a dictionary."),
+    ({"organization": ["a"]}, "pull_through_organization is a list, but must be text."),
+    ({"sorces": "a"}, "pull_through_sorces is not a variable of this role. Did you mean pull_through_sources?"),
+    (
+        {"source_override": {}},
+        "pull_through_source_override is not a variable of this role. Did you mean pull_through_source_overrides?",
+    ),
+    (
+        {"source_overrides": {"pubilc": {"images": []}}},
+        "adds pubilc without key, package_type, url. Did you mean public?",
+    ),
+    (
+        {"source_overrides": {"public": {"artifact": []}}},
+        "sets the unknown field artifact of public. Did you mean artifacts?",
+    ),
+    (
+        {"source_overrides": {"public": {"settings": "x"}}},
+        "sets settings of public to a value that is not valid: it must be a dictionary.",
+    ),
+    ({"source_overrides": {"public": "x"}}, "pull_through_source_overrides has 'x' for public"),
+    ({"virtual_overrides": {"all": {"member": []}}}, "sets the unknown field member of all. Did you mean members?"),
+    (
+        {"sources": "pubilc"},
+        "pull_through_sources names pubilc, but the sources are public, private, charts, apk, open. Did you mean public?",
+    ),
+    (
+        {"sources": "apk", "virtuals": "all", "organization": "o"},
+        "The virtual repository all has no source. Add one of private, public",
+    ),
+    (
+        {"virtuals": "all", "virtual_overrides": {"all": {"key": "cgr-public"}}},
+        "The virtual repository all and the source public have the same key cgr-public.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "text"), WRONG, ids=[next(iter(given)) for given, _text in WRONG])
+def test_a_mistake_is_named_with_its_variable(given, text):
+    assert text in message(**given)
+
+
+def test_all_mistakes_are_in_one_list():
+    lines = message(timeout="soon", depth="x", sorces="a", source_overrides={"public": {"kye": "x"}}).splitlines()
+    assert len(lines) == 4
+
+
+def test_text_in_overrides_is_read_as_the_native_value():
+    text = values_of(
+        source_overrides={"public": {"images": "a,b", "settings": '{"a": 1}', "title": None, "pull_token": ""}}
+    )
+    native = values_of(source_overrides={"public": {"images": ["a", "b"], "settings": {"a": 1}, "pull_token": ""}})
+    assert text == native
+    assert text["catalog"]["public"]["pull_token"] == ""
+
+
+def test_variables_of_other_entry_points_are_known():
+    assert message("verify", force_rotation=True, warm_images=[], hosts="all") == ""
+
+
+def test_a_secret_is_never_shown():
+    assert "hunter2" not in message(artifactory_password=["hunter2"])
+    assert "pull_through_artifactory_password must be text." in message(artifactory_password=["hunter2"])
+
+
+def test_a_message_is_bounded():
+    text = join_errors([f"mistake {number} {'x' * 700}" for number in range(20)])
+    assert len(text) <= MAX_MESSAGE and text.endswith("19 more mistakes are not shown.")
+    assert join_errors([]) == ""
+
+
+@pytest.mark.parametrize("entry_point", ["main", "rotate", "verify", "remove", "warm"])
+def test_credentials_of_the_environment_are_bound_to_its_url(monkeypatch, entry_point):
+    monkeypatch.setenv("ARTIFACTORY_URL", "https://own.example.com")
+    monkeypatch.setenv("ARTIFACTORY_ACCESS_TOKEN", "secret")
+    monkeypatch.setenv("CHAINGUARD_API_URL", "https://console-api.enforce.dev")
+    monkeypatch.setenv("CHAINGUARD_API_TOKEN", "secret")
+    text = message(
+        entry_point, artifactory_url="https://other.example.net", artifactory_access_token="", chainguard_api_token=""
+    )
+    assert "pull_through_artifactory_url is https://other.example.net, but ARTIFACTORY_URL" in text
+    text = message(
+        entry_point, artifactory_url="", chainguard_api_token="", chainguard_issuer_url="https://other.example.net"
+    )
+    assert "pull_through_chainguard_issuer_url is https://other.example.net" in text
+    text = message(entry_point, artifactory_url="", chainguard_api_token="", registry_url="https://other.example.net")
+    assert "pull_through_registry_url is https://other.example.net" in text
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"source_overrides": {"private": {"url": "https://other.example.net/"}}},
+        {"source_overrides": {"private": {"settings": {"v3FeedUrl": "https://other.example.net/"}}}},
+        {"source_overrides": {"apk": {"upstream_url": "https://other.example.net/"}}},
+        {"chainguard_registry_url": "https://other.example.net"},
+    ],
+    ids=["url", "setting", "upstream", "registry"],
+)
+@pytest.mark.parametrize("entry_point", ["main", "rotate"])
+def test_a_pull_token_goes_only_to_chainguard_or_where_its_issuer_says(monkeypatch, entry_point, given):
+    given = {"sources": "private,apk", "organization": "example.com", **given}
+    assert message(entry_point, **given) == "", "the credentials are from the variables as well"
+    monkeypatch.setenv("CHAINGUARD_API_TOKEN", "secret")
+    text = message(entry_point, chainguard_api_token="", **given)
+    assert "would send its pull token to other.example.net, which is not a host of Chainguard" in text
+    monkeypatch.setenv("CHAINGUARD_HOSTS", "other.example.net")
+    assert message(entry_point, chainguard_api_token="", **given) == ""
