@@ -91,6 +91,8 @@ EVIDENCE = {
     "missing_images_text": "images",
     "missing_members": "members",
     "disabled_members": "members",
+    "priority_members": "members",
+    "other_types": "members",
     "clock_text": "seconds ahead of or behind",
     "url": "URL",
     "realm": "realm",

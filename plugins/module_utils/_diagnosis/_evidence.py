@@ -161,6 +161,11 @@ class SourceEvidence(Evidence):
         )
 
     @property
+    def priority_members(self) -> str:
+        """The members that are searched first."""
+        return ", ".join(member.key for member in self.members if member.has_priority)
+
+    @property
     def disabled_members(self) -> str:
         """The members that are offline or blacked out."""
         return ", ".join(member.key for member in self.members if member.is_disabled)

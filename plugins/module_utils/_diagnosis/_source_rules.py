@@ -340,6 +340,23 @@ _VIRTUAL: tuple[SourceRule, ...] = (
         quote="offline or blackedOut in {e.disabled_members}: true",
     ),
     SourceRule(
+        "member_type",
+        lambda e: bool(e.other_types),
+        "Members of {e.repository} have another package type: {e.other_types}",
+        "Remove {e.other_types} from {e.repository}",
+        quote="packageType of {e.other_types}: not {e.package_type}",
+    ),
+    SourceRule(
+        "member_priority",
+        lambda e: bool(e.priority_members) and len(e.members) > 1,
+        "Artifactory builds the indexes of {e.repository} only from members with priorityResolution as soon as one of them "
+        "has the package, so the versions of the other members are missing",
+        "Set priorityResolution to false in {e.priority_members}",
+        certainty="likely",
+        quote="priorityResolution of {e.priority_members}: true",
+        severity="warning",
+    ),
+    SourceRule(
         "key_pair_missing",
         lambda e: e.is_virtual
         and e.package_type == "alpine"

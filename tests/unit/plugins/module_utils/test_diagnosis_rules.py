@@ -1,0 +1,222 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._ant_patterns import is_accepted
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_traces import parse_trace
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import (
+    AddressEvidence,
+    Identity,
+    Member,
+    ServerEvidence,
+    SourceEvidence,
+    Trace,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._findings import (
+    Finding,
+    find_all,
+    sort_findings,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Failure, RepositoryConfig
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._server_rules import (
+    ADDRESS_RULES,
+    HOST_RULES,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._source_rules import RULES
+
+UID = "0" * 40
+LOGIN = f"{UID}/{'1' * 16}"
+DESIRED = {"url": "https://cgr.dev/", "enableTokenAuthentication": True, "blockMismatchingMimeTypes": True}
+SETTINGS = {
+    **DESIRED,
+    "rclass": "remote",
+    "packageType": "docker",
+    "includesPattern": "**/*",
+    "excludesPattern": "",
+    "username": LOGIN,
+}
+VALID = Identity("read", "2031-01-21T00:00:00Z", 1e7, ("registry.pull",))
+NO_RESPONSE = Failure("no_response", "the TLS certificate of cgr.dev is not trusted.")
+
+
+def source(settings=None, **fields):
+    evidence = {
+        "requested_reference": "example.com/nginx",
+        "host": "artifactory.example.com",
+        "repository": "cgr-private",
+        "package_type": "docker",
+        "desired": DESIRED,
+        "ecosystem": "oci",
+        "role": "registry.pull",
+        "organization": "example.com",
+        "organization_uid": UID,
+        "images": ("example.com/nginx",),
+        "identity": VALID,
+        "config": RepositoryConfig("read", {**SETTINGS, **(settings or {})}),
+    }
+    return SourceEvidence(**{**evidence, **fields})
+
+
+def codes(evidence):
+    return [finding.code for finding in find_all(RULES, "containers", evidence)]
+
+
+def virtual(settings=None, **member):
+    config = RepositoryConfig(
+        "read", {"rclass": "virtual", "packageType": "docker", "repositories": ["a", "b"], **(settings or {})}
+    )
+    members = (Member("a", "docker"), Member("b", **{"package_type": "docker", **member}))
+    return source(config=config, members=members, ecosystem="", desired={}, images=())
+
+
+@pytest.mark.parametrize(
+    ("evidence", "expected"),
+    [
+        (source(), []),
+        (source(config=RepositoryConfig("missing")), ["repository_missing"]),
+        (source(config=RepositoryConfig("unreadable")), []),
+        (source({"rclass": "local"}), ["repository_class"]),
+        (source({"packageType": "oci"}), ["repository_type"]),
+        (source({"offline": True, "blackedOut": True}), ["blacked_out", "offline"]),
+        (source({"url": "https://cgr.dev/example.com/"}), ["url_has_path"]),
+        (source({"url": "https://cgr.dev"}), []),
+        (source({"url": "https://other.example.org/artifactory/api/docker/x"}), ["upstream_url_mismatch"]),
+        (source({"enableTokenAuthentication": False}), ["token_authentication_off"]),
+        (source({"excludesPattern": "**/latest/**"}), ["excluded_by_pattern"]),
+        (source({"dockerProjectId": "example.com"}), ["project_prefix_doubled"]),
+        (source({"blockMismatchingMimeTypes": False}), ["mime_blocking_off"]),
+        (source({"username": ""}, identity=Identity()), ["repository_credentials_missing"]),
+        (source({"username": "a@example.com"}, identity=Identity()), ["username_email"]),
+        (source({"username": LOGIN.replace("/", "%2F")}, identity=Identity()), ["username_encoded"]),
+        (source({"username": "ci"}, identity=Identity()), ["username_not_identity"]),
+        (source(organization_uid="2" * 40), ["username_other_organization"]),
+        (source(organization_uid=""), []),
+        (source(identity=Identity("missing")), ["token_revoked"]),
+        (source(identity=Identity("not_a_pull_token")), ["token_type"]),
+        (source(identity=Identity("read", "", -1.0, ("registry.pull",))), ["token_expired"]),
+        (source(identity=Identity("read", "", 1e7)), ["token_unbound"]),
+        (source(identity=Identity("read", "", 1e7, ("apk.pull",))), ["token_role"]),
+        (source(identity=Identity("read", "", 3600.0, ("registry.pull",))), ["token_expires_soon"]),
+        (source(unknown_organization=True), ["organization_unknown"]),
+        (source(missing_images=("example.com/ngnix",)), ["image_missing"]),
+        *(
+            (source(trace=Trace(step, "x")), [code])
+            for step, code in (
+                ("assumed_offline", "assumed_offline"),
+                ("unreachable", "upstream_unreachable_for_artifactory"),
+                ("credentials", "upstream_credentials"),
+                ("failed", "upstream_error"),
+                ("remembered", "negative_cache"),
+                ("denied", "forbidden"),
+            )
+        ),
+        (virtual(), []),
+        (virtual(is_missing=True), ["member_missing"]),
+        (virtual({"repositories": ["a"]}), ["member_missing"]),
+        (virtual(is_disabled=True), ["member_disabled"]),
+        (virtual(package_type="npm"), ["member_type"]),
+        (virtual(has_priority=True), ["member_priority"]),
+    ],
+)
+def test_findings_of_a_source(evidence, expected):
+    findings = find_all(RULES, "containers", evidence)
+    assert [finding.code for finding in findings] == expected
+    for finding in findings:
+        assert finding.evidence
+        for text in (finding.cause, finding.fix):
+            assert text[-1] in ".!?" and "None" not in text
+
+
+def test_findings_of_a_package_source():
+    desired = {
+        "url": "https://libraries.cgr.dev/{organization_uid}/",
+        "allowAnyHostAuth": False,
+        "bypassHeadRequests": True,
+        "handleSnapshots": False,
+    }
+    settings = {**SETTINGS, "packageType": "maven", "allowAnyHostAuth": True, "bypassHeadRequests": False}
+    config = RepositoryConfig("read", {**settings, "handleSnapshots": True, "includesPattern": "com/**"})
+    evidence = source(config=config, package_type="maven", desired=desired, images=())
+    assert codes(evidence) == ["excluded_by_pattern", "credentials_forwarded", "redirect_settings", "settings_differ"]
+
+
+@pytest.mark.parametrize(
+    ("evidence", "expected"),
+    [
+        ({"realm": "https://artifactory.example.com/v2/token"}, []),
+        ({"realm": "http://artifactory.example.com/v2/token"}, ["realm_scheme"]),
+        ({"realm": "https://inner:8082/v2/token"}, ["realm_host"]),
+        ({"failure": Failure("html", "the response is an HTML page.")}, ["not_a_registry"]),
+        ({"failure": Failure("error_response", "status 503", status=503)}, ["registry_fails"]),
+        ({"failure": Failure("no_response", "x")}, ["registry_fails"]),
+    ],
+)
+def test_findings_of_an_address(evidence, expected):
+    url = "https://artifactory.example.com/v2/"
+    address = AddressEvidence(requested_reference=url, host="artifactory.example.com", url=url, **evidence)
+    assert [finding.code for finding in find_all(ADDRESS_RULES, "", address)] == expected
+
+
+@pytest.mark.parametrize(
+    ("evidence", "expected"),
+    [
+        ({"clock_difference": 30.0}, []),
+        ({"clock_difference": -3600.0}, ["clock_difference"]),
+        ({"failure": NO_RESPONSE}, ["tls_from_controller"]),
+    ],
+)
+def test_findings_of_a_host(evidence, expected):
+    host = ServerEvidence(requested_reference="https://cgr.dev", host="cgr.dev", **evidence)
+    assert [finding.code for finding in find_all(HOST_RULES, "", host)] == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "included", "excluded", "accepted"),
+    [
+        ("a/b/latest/manifest.json", "**/*", "", True),
+        ("a/b/latest/manifest.json", "", "", True),
+        ("a/b/latest/manifest.json", "a/**", "", True),
+        ("a/b/latest/manifest.json", "a/", "", True),
+        ("a/b/latest/manifest.json", "a/*", "", False),
+        ("a/b/latest/manifest.json", "c/**, a/*/latest/*", "", True),
+        ("a/b/latest/manifest.json", "**/*", "**/latest/**", False),
+        ("a/b/latest/manifest.json", "**/*", "**/la?est/**", False),
+        ("a/b/latest/manifest.json", "**/*", "**/late/**", True),
+        ("manifest.json", "**/manifest.json", "", True),
+    ],
+)
+def test_ant_patterns(path, included, excluded, accepted):
+    assert is_accepted(path, included, excluded) is accepted
+
+
+@pytest.mark.parametrize(
+    ("line", "step"),
+    [
+        ("GET https://a/x: received status 404 Not Found", "answered"),
+        ("GET https://a/x: received status 403 Forbidden", "credentials"),
+        ("GET https://a/x: received status 503", "failed"),
+        ("GET https://a/x: connection refused", "unreachable"),
+        ("cgr-java is offline", "offline"),
+        ("cgr-java is assumed offline", "assumed_offline"),
+        ("cgr-java has 'x' in the cache of missing items", "remembered"),
+        ("cgr-java is skipped: ci may not read 'x'", "denied"),
+        ("something else", ""),
+    ],
+)
+def test_traces(line, step):
+    assert parse_trace(f"Repo Path: cgr-java:x\nSteps:\n2031-01-01T00:00:00Z {line}\n").step == step
+
+
+def test_the_worst_finding_is_first_and_the_most_certain_remains():
+    findings = [
+        Finding("a", "x", "warning", "known", "", "", ""),
+        Finding("a", "y", "error", "possible", "", "", ""),
+        Finding("a", "y", "error", "known", "", "", ""),
+        Finding("b", "z", "error", "likely", "", "", ""),
+    ]
+    ranked = [(finding.code, finding.certainty) for finding in sort_findings(findings)]
+    assert ranked == [("y", "known"), ("z", "likely"), ("x", "known")]
