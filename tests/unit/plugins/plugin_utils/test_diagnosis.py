@@ -1,0 +1,84 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from role_sources import resolved
+
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._diagnosis import (
+    paths_to_delete,
+    repaired_sources,
+    report_diagnosis,
+    repositories_to_repair,
+    sources_to_diagnose,
+)
+
+FINDING = {
+    "source": "apk",
+    "code": "offline",
+    "severity": "error",
+    "certainty": "known",
+    "cause": "It is offline.",
+    "evidence": "offline: true",
+    "fix": "Set offline to false.",
+    "path": "",
+}
+
+
+def result(*findings, can_pull=None):
+    sources = [{"name": "apk", "key": "cgr-apk", "can_pull": can_pull, "findings": len(findings)}]
+    return {"findings": list(findings), "unknown": ["Nothing was pulled."], "sources": sources}
+
+
+def test_sources_and_virtual_repositories():
+    catalog = {"all": {"key": "cgr-all", "package_type": "alpine", "members": ["apk", "open", "other"]}}
+    items = sources_to_diagnose(resolved("apk", "open"), ["all"], catalog)
+    assert [item["key"] for item in items] == ["cgr-apk", "cgr-open", "cgr-all"]
+    assert items[0]["pull_token"] == "apk" and "images" not in items[0] and "pull_token" not in items[1]
+    assert items[2]["members"] == ["cgr-apk", "cgr-open"]
+
+
+def test_report():
+    report = report_diagnosis(result(FINDING, can_pull=False))
+    assert report["lines"] == [
+        "error  known  apk  offline  It is offline.",
+        "    evidence: offline: true",
+        "    fix: Set offline to false.",
+        "apk: cannot be pulled",
+        "Not known: Nothing was pulled.",
+    ]
+    assert report["failures"] == ["apk: It is offline. Set offline to false."]
+
+
+def test_a_warning_is_no_failure():
+    assert report_diagnosis(result({**FINDING, "severity": "warning"}))["failures"] == []
+
+
+def test_what_prevents_all_pulls_is_a_failure():
+    finding = {**FINDING, "source": "", "code": "credentials_rejected"}
+    assert report_diagnosis(result(finding))["failures"] == [
+        "credentials_rejected: It is offline. Set offline to false."
+    ]
+
+
+def test_a_pull_that_failed_without_a_finding_is_a_failure():
+    assert report_diagnosis(result(can_pull=False))["failures"] == ["apk cannot be pulled."]
+
+
+def test_remedies_are_for_the_sources_with_a_finding():
+    sources = [source.to_facts() for source in resolved("apk", "open")]
+    found = result(FINDING, {**FINDING, "source": "open", "code": "upstream_credentials"})
+    assert [source["name"] for source in repaired_sources(sources, found, ["offline"], "offline")] == ["apk"]
+    assert repaired_sources(sources, found, ["settings"], "offline") == []
+    assert repaired_sources(sources, found, ["token"], "token") == []  # it needs no pull token
+
+
+def test_requests_of_the_remedies():
+    (apk,) = resolved("apk")
+    assert repositories_to_repair([apk], with_settings=False)[0]["settings"] == {"offline": False, "blackedOut": False}
+    assert "url" not in repositories_to_repair([apk], with_settings=True)[0]
+    invalid = {**FINDING, "code": "html_cached", "path": "x/y.apk"}
+    expected = [{"key": "cgr-apk", "state": "absent", "paths": ["x/y.apk"]}]
+    assert paths_to_delete([apk], result(invalid, invalid)) == expected
+    assert paths_to_delete([apk], result(FINDING)) == []
