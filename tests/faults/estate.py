@@ -15,8 +15,8 @@ from unittest import mock
 from ansible.module_utils.testing import patch_module_args
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from ansible_collections.cgr.pull_through.plugins.module_utils import _retry
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard import _jwt
-from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
 from ansible_collections.cgr.pull_through.plugins.modules import (
     artifactory_diagnosis,
     artifactory_remote_repository,
@@ -46,7 +46,7 @@ _KEY_BITS = 2048
 def run_module(module: t.Any, **options: t.Any) -> Json:
     """Return the result of a module that runs in this process."""
     output = io.StringIO()
-    no_waits = mock.patch.dict(t.cast("Json", ApiSession.__init__.__kwdefaults__), sleep=lambda _seconds: None)
+    no_waits = mock.patch.object(_retry, "backoff", return_value=0.0)
     with patch_module_args(options), no_waits, contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
         module.main()
     result: Json = json.loads(output.getvalue())

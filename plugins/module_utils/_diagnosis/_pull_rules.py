@@ -51,7 +51,6 @@ DownloadProblem = t.Literal[
     "version_missing",
     "upstream_checksum_mismatch",
 ]
-Problem: t.TypeAlias = "ContentProblem | DownloadProblem"
 
 ConfigState = t.Literal["not_read", "unreadable", "missing", "read"]
 UpstreamState = t.Literal["not_queried", "available", "error_response", "failed"]
@@ -69,7 +68,7 @@ class RepositoryConfig:
 class Failure:
     """What an error says about a failed download. host: the server that the failed request went to."""
 
-    problem: Problem = "other"
+    problem: ContentProblem | DownloadProblem = "other"
     message: str = ""
     hint: str = ""
     method: str = "GET"
@@ -81,7 +80,7 @@ class Failure:
     is_token_service: bool = False
 
     @classmethod
-    def from_error(cls, error: PullThroughError, problem: Problem = "other") -> Failure:
+    def from_error(cls, error: PullThroughError, problem: ContentProblem | DownloadProblem = "other") -> Failure:
         """Return what the error says. problem: for errors that only the caller can classify."""
         failure = cls(problem, error.message, error.hint)
         if isinstance(error, RequestError):
@@ -261,7 +260,7 @@ def at_stage(*stages: Stage) -> Condition[Evidence]:
     return lambda e: e.stage in stages
 
 
-def has_problem(*problems: Problem) -> Condition[Evidence]:
+def has_problem(*problems: ContentProblem | DownloadProblem) -> Condition[Evidence]:
     return lambda e: e.failure.problem in problems
 
 

@@ -103,17 +103,12 @@ def virtual(settings=None, **member):
         (source(identity=Identity("read", "", 3600.0, ("registry.pull",))), ["token_expires_soon"]),
         (source(unknown_organization=True), ["organization_unknown"]),
         (source(missing_images=("example.com/ngnix",)), ["image_missing"]),
-        *(
-            (source(trace=Trace(step, "x")), [code])
-            for step, code in (
-                ("assumed_offline", "assumed_offline"),
-                ("unreachable", "upstream_unreachable_for_artifactory"),
-                ("credentials", "upstream_credentials"),
-                ("failed", "upstream_error"),
-                ("remembered", "negative_cache"),
-                ("denied", "forbidden"),
-            )
-        ),
+        (source(trace=Trace("assumed_offline", "x")), ["assumed_offline"]),
+        (source(trace=Trace("unreachable", "x")), ["upstream_unreachable_for_artifactory"]),
+        (source(trace=Trace("credentials", "x")), ["upstream_credentials"]),
+        (source(trace=Trace("failed", "x")), ["upstream_error"]),
+        (source(trace=Trace("remembered", "x")), ["negative_cache"]),
+        (source(trace=Trace("denied", "x")), ["forbidden"]),
         (virtual(), []),
         (virtual(is_missing=True), ["member_missing"]),
         (virtual({"repositories": ["a"]}), ["member_missing"]),

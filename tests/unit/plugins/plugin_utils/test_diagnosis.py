@@ -68,10 +68,10 @@ def test_a_pull_that_failed_without_a_finding_is_a_failure():
 
 def test_remedies_are_for_the_sources_with_a_finding():
     sources = [source.to_facts() for source in resolved("apk", "open")]
-    found = result(FINDING, {**FINDING, "source": "open", "code": "upstream_credentials"})
-    assert [source["name"] for source in repaired_sources(sources, found, ["offline"], "offline")] == ["apk"]
-    assert repaired_sources(sources, found, ["settings"], "offline") == []
-    assert repaired_sources(sources, found, ["token"], "token") == []  # it needs no pull token
+    diagnosis = result(FINDING, {**FINDING, "source": "open", "code": "upstream_credentials"})
+    assert [source["name"] for source in repaired_sources(sources, diagnosis, ["offline"], "offline")] == ["apk"]
+    assert repaired_sources(sources, diagnosis, ["settings"], "offline") == []
+    assert repaired_sources(sources, diagnosis, ["token"], "token") == []  # it needs no pull token
 
 
 def test_requests_of_the_remedies():
