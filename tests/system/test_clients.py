@@ -12,6 +12,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -228,6 +229,36 @@ def test_dohq_artifactory_manages_a_virtual_repository(repository_lab: LabClient
     assert repository_lab.repositories()["dohq-virtual"]["repositories"] == [PUBLIC, PRIVATE]
     virtual.delete()
     assert virtual.read() is False
+
+
+AIOARTIFACTORY = """
+import asyncio, json, pathlib, ssl, sys
+from aioartifactory import AIOArtifactory, RemotePath
+
+folder, name, token, ca_path = sys.argv[1:]
+options = {"api_key": token, "ssl": ssl.create_default_context(cafile=ca_path)}
+
+async def download():
+    files = await AIOArtifactory(**options).retrieve(folder, [pathlib.Path.cwd()], recursive=True)
+    return files, await RemotePath(f"{folder}/{name}", **options).sha256
+
+print(json.dumps(asyncio.run(download())))
+"""
+
+
+def test_aioartifactory_downloads_a_folder_of_a_cache(repository_lab: LabClient, tmp_path: Path) -> None:
+    """A process of its own, since it leaves files and sockets open. With `token` instead of `api_key`, it fails by itself."""
+    url = f"https://virtualapk.cgr.dev/{repository_lab.organization['uid']}/chainguard"
+    repository_lab.create_repository("aio", packageType="alpine", url=url, disableUrlNormalization=True)
+    content = repository_lab.read_file("aio/x86_64/APKINDEX.tar.gz")
+    folder = f"{repository_lab.artifactory_url}/artifactory/aio-cache/x86_64"
+    arguments = [folder, "APKINDEX.tar.gz", repository_lab.admin_token, str(repository_lab.ca_path)]
+    command = [sys.executable, "-c", AIOARTIFACTORY, *arguments]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert process.returncode == 0, process.stderr
+    (file,), checksum = json.loads(process.stdout.splitlines()[-1])
+    assert Path(file).read_bytes() == content
+    assert checksum == hashlib.sha256(content).hexdigest()
 
 
 # --- registry_pull against docker-registry ----------------------------------------------------------------------------

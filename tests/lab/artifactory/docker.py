@@ -182,6 +182,7 @@ async def reject_token_post(_artifactory: Artifactory, _authenticate: Caller, _r
 
 async def manifest(context: RequestContext) -> Response:
     reference = context.request.path_params["reference"]
+    started = context.artifactory.simulator.clock.now()
     attempts = attempts_in_order(
         context.members(),
         lambda remote: remote.cached_manifest(context.pull, reference),
@@ -198,7 +199,8 @@ async def manifest(context: RequestContext) -> Response:
         del response.headers["content-length"]  # without it and a type, containerd sends a GET
         return response
     origin = {"X-Artifactory-Filename": file.name, "X-Artifactory-Origin-Remote-Path": file.remote_url}
-    return _serve_file(context, file, origin)
+    # The real service ignores the conditions of the client when it asked its upstream.
+    return _serve_file(context, file, origin, conditional=file.updated < started)
 
 
 async def blob(context: RequestContext) -> Response:
@@ -223,7 +225,7 @@ async def tags(context: RequestContext) -> Response:
 
 
 async def catalog(context: RequestContext) -> Response:
-    images = {image for remote in context.members() for image in remote.cache.images()}
+    images = {image for remote in context.members() for image in await remote.catalog(context.caller)}
     return JSONResponse({"repositories": sorted(images)}, headers=_API_VERSION)
 
 
@@ -245,11 +247,13 @@ async def reject_manifest_write(context: RequestContext) -> Response:
     raise ApiError(400, f"Unable to {verb} a manifest {'from' if verb == 'delete' else 'to'} a remote repository.")
 
 
-def _serve_file(context: RequestContext, file: CachedFile, headers: dict[str, str]) -> Response:
+def _serve_file(
+    context: RequestContext, file: CachedFile, headers: dict[str, str], *, conditional: bool = True
+) -> Response:
     """The response with a file, or for a marker just the headers of its blob."""
     headers = {**_API_VERSION, **headers, "Docker-Content-Digest": file.digest}
     if not is_marker(file):
-        return serve(context.artifactory, context.caller, context.request, file, headers)
+        return serve(context.artifactory, context.caller, context.request, file, headers, conditional=conditional)
     return Response(
         headers={
             **headers,

@@ -107,6 +107,19 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
                 raise
             return cached
 
+    async def catalog(self, caller: Caller) -> list[str]:
+        """All images of the upstream, or the cached ones if it is not available or has no catalog for these credentials."""
+        try:
+            async with (
+                self._contacting_upstream("_catalog", cache_miss=False),
+                self.upstream.open("GET", "_catalog", "", scope="registry:catalog:*") as response,
+            ):
+                self._require_usable(response, Pull(caller, "", "*/*"))
+                await response.aread()
+                return list(response.json()["repositories"])
+        except NotFoundError:
+            return self.cache.images()
+
     async def referrers(self, pull: Pull, digest: str) -> dict[str, Any]:
         """The referrers of a digest from the upstream; they are not cached."""
         self._require_access(pull.caller, get_folder(pull.image, digest))

@@ -19,9 +19,15 @@ if TYPE_CHECKING:
 
 
 def serve(
-    artifactory: Artifactory, caller: Caller, request: Request, file: CachedFile, headers: dict[str, str]
+    artifactory: Artifactory,
+    caller: Caller,
+    request: Request,
+    file: CachedFile,
+    headers: dict[str, str],
+    *,
+    conditional: bool = True,
 ) -> Response:
-    """Respond with a file and its checksums, or 304 or 206 on request. A GET counts as a download."""
+    """Respond with a file and its checksums, or 206 on request, and 304 if `conditional`. A GET counts as a download."""
     content, modified = file.content, formatdate(file.modified, usegmt=True)
     headers = {
         **headers,
@@ -34,7 +40,7 @@ def serve(
         "X-Checksum-Sha1": content.sha1,
         "X-Checksum-Sha256": content.sha256,
     }
-    if request.method == "GET" and _is_unchanged(request, content.sha1, modified):
+    if conditional and request.method == "GET" and _is_unchanged(request, content.sha1, modified):
         return Response(status_code=304, headers=headers)
     if request.method == "GET":
         file.count_download(artifactory.simulator.clock.now(), caller.name)

@@ -156,9 +156,11 @@ class RegistryUpstream(Upstream):
         return f"{parts.scheme}://{parts.netloc}/v2/{path}"
 
     @asynccontextmanager
-    async def open(self, method: str, path: str, image: str, accept: str = "*/*") -> AsyncIterator[httpx.Response]:
+    async def open(
+        self, method: str, path: str, image: str, accept: str = "*/*", scope: str = ""
+    ) -> AsyncIterator[httpx.Response]:
         """The final response of the upstream with an unread body. Raises UnreachableError, TokenRejectedError."""
-        response = await self._authorized(method, self.url(path), f"repository:{image}:pull", accept)
+        response = await self._authorized(method, self.url(path), scope or f"repository:{image}:pull", accept)
         async with self._reading(response):
             yield response
 
