@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .cache/venv/bin
 STAGES := unit lab-test hostile faults lint sanity integration system report rotation fuzz clients
 
-.PHONY: help demo test $(STAGES) bench build clean environment
+.PHONY: help demo test $(STAGES) bench build release clean environment
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -15,7 +15,7 @@ help: ## list the targets
 demo: environment ## run the playbooks against a simulated Artifactory and Chainguard
 	@$(VENV)/python tests/demo
 
-test: environment ## run the following ten targets and count the checks
+test: environment ## run the following ten targets, the short ones first, and count the checks
 	@$(VENV)/python tests/tools/run_tests.py
 
 unit: ## unit tests of plugins/ with coverage, and once on each supported ansible-core
@@ -37,13 +37,16 @@ bench: environment ## run each benchmark in tests/benchmark/
 	@set -e; for script in tests/benchmark/[a-z]*.py; do $(VENV)/python "$$script"; done
 
 build: environment ## build the file that ansible-galaxy collection install takes
-	@cd "$$($(VENV)/python tests/tools/source_tree.py build)" && \
-	  "$(CURDIR)/$(VENV)/ansible-galaxy" collection build --force --output-path "$(CURDIR)/.cache/build"
+	@$(VENV)/python tests/tools/build.py
+
+release: environment ## set VERSION=, write the changelog, and build; commits and publishes nothing
+	@$(VENV)/python tests/tools/release.py $(VERSION)
 
 clean: ## remove .cache/
 	rm -rf .cache
 
 environment:
+	@command -v $(PYTHON) > /dev/null || { echo "$(PYTHON) is not installed. Python 3.11 or newer is required."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is older than Python 3.11. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) tests/tools/environments.py

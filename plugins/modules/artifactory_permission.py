@@ -248,7 +248,7 @@ error:
   returned: failure
   type: dict
   sample:
-    message: "POST https://artifactory.example.com/access/api/v2/permissions: status 403, the service said: Forbidden."
+    message: "POST https://artifactory.example.com/access/api/v2/permissions: status 403: Forbidden."
     hint: The user lacks the permission (403). Use the token of an administrator, or for repositories of an administrator of their project.
     status: 403
 """

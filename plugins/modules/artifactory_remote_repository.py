@@ -216,7 +216,7 @@ error:
   returned: failure
   type: dict
   sample:
-    message: "GET https://artifactory.example.com/artifactory/api/repositories/cgr-public: status 401, the service said: Bad Credentials."
+    message: "GET https://artifactory.example.com/artifactory/api/repositories/cgr-public: status 401: Bad Credentials."
     hint: "Artifactory rejected artifactory_username and artifactory_password (401): the password is wrong, or the user is locked."
     status: 401
 """

@@ -70,6 +70,13 @@ def print_heading(title: str, *lines: str) -> None:
 
 
 NEXT_STEPS = """\
+Get Ansible and the collection, which is not on Galaxy yet:
+
+    python3 -m venv ~/ansible && . ~/ansible/bin/activate
+    pip install ansible-core requests cryptography jmespath
+    make build
+    ansible-galaxy collection install .cache/build/cgr-pull_through-*.tar.gz
+
 Write your own settings, and put the secrets into the environment:
 
     # pull-through.yml

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import contextlib
 import functools
 import importlib.metadata
 import json
@@ -19,12 +20,14 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 import typing as t
 from pathlib import Path
 from xml.etree import ElementTree
 
 from ansible_cores import ANSIBLE_CORES, AnsibleCore
+from build import build_artifact
 from client_programs import install_clients
 from environments import CACHE, ROOT, find_pythons, make_environment, make_test_environment
 from lab.client import started
@@ -100,7 +103,7 @@ def lint(stage: Stage) -> None:
     stage.check("antsibull-docs", programs / "antsibull-docs", *docs, cwd=tree, path=[programs])
     variables = {"ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2])}
     stage.check("ansible-lint", programs / "ansible-lint", cwd=tree, path=[programs], **variables)
-    _galaxy_importer(stage, programs, tree)
+    _galaxy_importer(stage, programs)
 
 
 def sanity(stage: Stage) -> None:
@@ -171,45 +174,66 @@ def _read_junit(report: Path) -> Counts:
     return Counts(tests - failures - errors - skipped, failures + errors, skipped)
 
 
-def _galaxy_importer(stage: Stage, programs: Path, tree: Path) -> None:
+def _galaxy_importer(stage: Stage, programs: Path) -> None:
     """Build the artifact and run Galaxy's importer on it, whose exit code is 0 even with errors."""
-    folder = CACHE / "build"
-    build = (programs / "ansible-galaxy", "collection", "build", "--force", "--output-path", folder)
-    artifact = stage.run(*build, cwd=tree).output.split()[-1]
+    artifact = build_artifact(programs)
     importer = (programs / "python", "-m", "galaxy_importer.main", artifact)
     # Without ansible-lint, which ran above with the same profile.
-    result = stage.run(*importer, cwd=folder, path=[programs], GALAXY_IMPORTER_RUN_ANSIBLE_LINT="false")
+    result = stage.run(*importer, cwd=artifact.parent, path=[programs], GALAXY_IMPORTER_RUN_ANSIBLE_LINT="false")
     is_clean = result.code == 0 and not re.search(r"^(WARNING|ERROR|CRITICAL)", result.output, re.MULTILINE)
     stage.record("galaxy-importer", result, Counts(passed=1) if is_clean else Counts(failed=1))
 
 
 # Only run by name, because they take long, or install programs that Debian does not package.
 BY_NAME: dict[str, t.Callable[[Stage], None]] = {"fuzz": fuzz, "clients": clients}
-# Two stages run at a time, the longest first. The first of all runs alone, since it keeps two processors busy.
+# The short stages come first, and two run at a time. The last one runs alone, since it keeps two processors busy.
 ALONE = "rotation"
 STAGES: dict[str, t.Callable[[Stage], None]] = {
-    ALONE: rotation,
+    "lab-test": lab_test,
+    "hostile": hostile,
+    "faults": faults,
+    "lint": lint,
+    "unit": unit,
     "system": system,
     "sanity": sanity,
     "integration": integration,
     "report": report,
-    "lint": lint,
-    "hostile": hostile,
-    "faults": faults,
-    "lab-test": lab_test,
-    "unit": unit,
+    ALONE: rotation,
 }
 
 
 def run_stage(stage: Stage, function: t.Callable[[Stage], None]) -> float:
     """Return the seconds that it took. An unexpected error is one failure and does not stop the other stages."""
     start = time.monotonic()
-    print(f"{'':8}{stage.name:13}starts", flush=True)
+    print(f"{'':8}{stage.name:13}starts. Its output is in {stage.log.relative_to(ROOT)}", flush=True)
+    stage.is_running = True
     try:
         function(stage)
     except Exception as error:
         stage.fail(f"{type(error).__name__}: {error}")
+    stage.is_running = False
     return time.monotonic() - start
+
+
+@contextlib.contextmanager
+def sign_of_life(stages: t.Sequence[Stage]) -> t.Iterator[None]:
+    """Print each minute which stages are running, with the last line of their output."""
+    start, finished = time.monotonic(), threading.Event()
+
+    def report() -> None:
+        while not finished.wait(60):
+            minutes = round((time.monotonic() - start) / 60)
+            for stage in stages:
+                if stage.is_running:
+                    print(f"{f'{minutes} min':8}{stage.name:13}{stage.last_line[:80]}", flush=True)
+
+    thread = threading.Thread(target=report, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        thread.join()
 
 
 def main() -> int:
@@ -230,12 +254,13 @@ def main() -> int:
     stages = [Stage(name, verbose=len(names) == 1) for name in functions if name in names]
     alone = [stage for stage in stages if stage.name == ALONE]
     others = [stage for stage in stages if stage.name != ALONE]
-    seconds = [run_stage(stage, functions[stage.name]) for stage in alone]
-    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        seconds += pool.map(lambda stage: run_stage(stage, functions[stage.name]), others)
+    with sign_of_life([] if stages[0].is_verbose else stages):
+        with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+            seconds = list(pool.map(lambda stage: run_stage(stage, functions[stage.name]), others))
+        seconds += [run_stage(stage, functions[stage.name]) for stage in alone]
 
     print(f"\n{'stage':13}{'passed':>8}{'failed':>8}{'skipped':>9}{'seconds':>9}")
-    for stage, took in zip([*alone, *others], seconds):
+    for stage, took in zip([*others, *alone], seconds):
         counts = stage.counts
         print(f"{stage.name:13}{counts.passed:8}{counts.failed:8}{counts.skipped:9}{took:9.1f}")
     total = sum((stage.counts for stage in stages), Counts())

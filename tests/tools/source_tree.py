@@ -19,6 +19,8 @@ from environments import CACHE, ROOT
 
 def source_files() -> list[Path]:
     """Return the files that git tracks or would track, relative to the root, without deleted ones."""
+    if shutil.which("git") is None:
+        sys.exit("git is not installed. The tests and make build need it to list the source files.")
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listing = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     names = sorted(set(listing.split("\0")) - {""})

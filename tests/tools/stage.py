@@ -49,8 +49,11 @@ class Stage:
         LOGS.mkdir(parents=True, exist_ok=True)
         self.name = name
         self.counts = Counts()
-        self._verbose = verbose
-        self._log = (LOGS / f"{name}.log").open("w", encoding="utf-8")
+        self.is_verbose = verbose
+        self.is_running = False
+        self.last_line = ""
+        self.log = LOGS / f"{name}.log"
+        self._log = self.log.open("w", encoding="utf-8")
 
     def run(
         self, *command: str | Path, cwd: Path = ROOT, path: t.Sequence[Path] = (), **variables: str
@@ -86,7 +89,7 @@ class Stage:
         self.counts += counts
         seconds = time.monotonic() - result.started
         text = f"{'FAILED' if counts.failed else 'ok':8}{self.name:13}{what:60}{seconds:6.1f} s\n"
-        if counts.failed and not self._verbose:
+        if counts.failed and not self.is_verbose:
             text += "".join(f"    {line}\n" for line in result.output.splitlines()[-TAIL:])
         print(text, end="", flush=True)
 
@@ -101,7 +104,8 @@ class Stage:
         print(f"{'FAILED':8}{self.name:13}{why}", flush=True)
 
     def _show(self, text: str) -> None:
+        self.last_line = text.strip() or self.last_line
         self._log.write(text)
         self._log.flush()
-        if self._verbose:
+        if self.is_verbose:
             print(text, end="", flush=True)
