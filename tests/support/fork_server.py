@@ -72,9 +72,9 @@ def run_playbook(arguments: list[str]) -> None:
     PlaybookCLI.cli_executor(arguments)
 
 
-def run_module(_arguments: list[str]) -> None:
-    """Run the Python program on standard input, which is how Ansible passes a module to an interpreter."""
-    program = sys.stdin.buffer.read()
+def run_module(arguments: list[str]) -> None:
+    """Run the Python program on standard input, as Ansible passes a module to an interpreter, or the one after -c."""
+    program = arguments[2].encode() if arguments[1:2] == ["-c"] else sys.stdin.buffer.read()
     exec(compile(program, "<stdin>", "exec"), sys.modules["__main__"].__dict__)  # pylint: disable=exec-used
 
 
