@@ -276,13 +276,13 @@ DEFAULT_PULLS = {
     "packages": "lab-private",
     "packages_chainguard": "ca-certificates-bundle",
     "packages_extra": "lab-extra",
-    "java": "org.slf4j:slf4j-api",
+    "java": "junit:junit",
     "java_remediated": "org.springframework.boot:spring-boot",
-    "python": "six",
+    "python": "urllib3",
     "python_remediated": "werkzeug",
-    "javascript": "ms",
+    "javascript": "picocolors",
     "dotnet": "Newtonsoft.Json",
-    "go": "github.com/google/uuid",
+    "go": "rsc.io/quote",
 }
 
 

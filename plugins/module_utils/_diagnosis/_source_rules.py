@@ -143,7 +143,7 @@ _SETTINGS: tuple[SourceRule, ...] = (
     SourceRule(
         "redirect_settings",
         is_read(lambda e: not e.is_registry and bool(e.differing(*_REDIRECTS))),
-        "The settings of {e.repository} do not fit an upstream that redirects each download to storage",
+        "The settings of {e.repository} differ from those that Chainguard's guides name for an upstream that redirects each download",
         "In {e.repository}, {e.differing_text}. Then {e.expire_text}",
         quote="{e.differing_quote}",
     ),

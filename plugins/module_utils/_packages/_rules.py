@@ -187,7 +187,8 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
     Rule(
         "redirect_cached",
         all_of(has_problem("html_cached", "html"), lambda e: bool(e.wrong_settings) and e.failure.host == e.host),
-        "{e.repository} has cached an HTML page instead of {e.path}: the redirect of the upstream, not its target",
+        "{e.repository} has cached an HTML page instead of {e.path}, possibly the redirect of the upstream and not its target: its "
+        "settings differ from those that Chainguard's guides name",
         "In {e.repository}, {e.fix_text}. Then {e.delete_text}",
         "likely",
     ),
@@ -336,10 +337,10 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
     Rule(
         "redirect_settings",
         _if_only_upstream_works(lambda e: bool(e.wrong_settings) and e.package_type != "alpine"),
-        "{upstream.host} has {e.requested_reference}, but {e.repository} cannot fetch it, because its settings do not "
-        "fit an upstream that redirects each download to storage",
+        "{upstream.host} has {e.requested_reference}, but {e.repository} cannot fetch it, possibly because its settings differ "
+        "from those that Chainguard's guides name for an upstream that redirects each download to storage",
         "In {e.repository}, {e.fix_text}. Then {e.expire_text}",
-        "likely",
+        "possible",
     ),
     Rule(
         "repository_credentials_missing",
