@@ -83,6 +83,7 @@ options:
         setting. Examples are the values of sensitive C(customHttpHeaders), and C(v3FeedUrl) in some versions.
       - The module warns if C(v3FeedUrl) of a NuGet repository leads elsewhere than O(url). Artifactory would get packages from there. The
         default of C(v3FeedUrl) is the feed of C(nuget.org).
+      - The module warns if C(retrievalCachePeriodSecs) is from 1 to 29. The minimum of Artifactory in the cloud is 30 seconds.
       - After a change, the module reads the repository back and fails if a setting was not stored. Artifactory itself silently ignores
         settings that it does not have.
     type: dict
@@ -243,7 +244,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
     plan_repository,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._snapshot import RepositorySnapshot
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._stored_values import nuget_warning
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._stored_values import (
+    cache_period_warning,
+    nuget_warning,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     PullThroughModule,
     create_artifactory_session,
@@ -290,7 +294,7 @@ def make_plan(
     secret = {"password": item["password"]} if item["password"] else None
     force_secret = item["update_password"] == "always"
     plan = plan_repository(snapshot, current, desired, needed="url", secret=secret, force_secret=force_secret)
-    if warning := nuget_warning(current, desired):
+    for warning in filter(None, (nuget_warning(current, desired), cache_period_warning(desired))):
         module.warn(warning)
     return desired, plan
 

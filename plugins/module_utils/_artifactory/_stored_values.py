@@ -28,6 +28,7 @@ _ALWAYS_BYPASS_HEAD = ("terraform", "aieditorextensions")
 _TEXTS = ("description", "notes", "dockerProjectId", "queryParams", "username", "projectKey")
 _NUMBER_SUFFIXES = ("Secs", "Millis", "Hours", "Days", "Ttl")
 _NUMBER_PREFIX = "maxUnique"
+_MIN_CACHE_PERIOD = 30  # seconds
 
 
 def differing_settings(stored: Config, desired: Config) -> Config:
@@ -63,6 +64,20 @@ def nuget_warning(current: Config | None, desired: Config) -> str:
         f"{config['key']} gets NuGet packages from {feed}, not from its url {config['url']}, because v3FeedUrl "
         + ("leads there. " if config["v3FeedUrl"] else "is not set and this is its default. ")
         + "Set v3FeedUrl in settings to the feed of the upstream."
+    )
+
+
+def cache_period_warning(desired: Config) -> str:
+    """Return a warning if the period of the metadata cache is below the minimum of Artifactory in the cloud, else an empty text."""
+    try:
+        period = int(desired.get("retrievalCachePeriodSecs") or 0)
+    except (TypeError, ValueError):
+        return ""
+    if not 0 < period < _MIN_CACHE_PERIOD:
+        return ""
+    return (
+        f"{desired['key']} has {period} as retrievalCachePeriodSecs. The minimum of Artifactory in the cloud is "
+        f"{_MIN_CACHE_PERIOD} seconds. Set it to {_MIN_CACHE_PERIOD} or more."
     )
 
 

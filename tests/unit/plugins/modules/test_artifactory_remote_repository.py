@@ -506,3 +506,13 @@ def test_a_nuget_feed_elsewhere_than_the_url_is_a_warning(run_module, url, setti
     result = run_module(artifactory_remote_repository, transport, check=True, **options)
     assert len(result["warnings"]) == bool(warning)
     assert warning in "".join(result["warnings"])
+
+
+@pytest.mark.parametrize(("period", "has_warning"), [(0, False), (1, True), ("29", True), (30, False), ("soon", False)])
+def test_a_cache_period_below_the_minimum_of_the_cloud_is_a_warning(run_module, period, has_warning):
+    transport = ScriptedTransport(ABSENT, LICENSE)
+    settings = {"retrievalCachePeriodSecs": period}
+    options = {**CREDENTIALS, "key": "n", "package_type": "docker", "url": "https://cgr.dev/", "settings": settings}
+    warnings = run_module(artifactory_remote_repository, transport, check=True, **options)["warnings"]
+    assert [warning for warning in warnings if "30 or more" in warning] == warnings
+    assert bool(warnings) is has_warning
