@@ -84,7 +84,12 @@ def _source_record(source: Source, entry_point: str, warm_pull: Facts) -> Facts:
 
 
 def _works(source: Source, warmed: Facts) -> bool | None:
-    """Return whether something was pulled through the repository in this run; None if nothing was requested."""
+    """Return whether something was pulled through the repository in this run.
+
+    None if nothing was requested, or if the pull does not show that the upstream and the login work.
+    """
+    if source.verification.get("is_unverified"):
+        return None
     return True if source.pulled or any(image["ok"] for image in warmed.get("images") or []) else None
 
 

@@ -115,3 +115,8 @@ def test_it_stays_small():
     source = dataclasses.replace(fail(source, "x" * 1000, "rejected_by_upstream"), token=token)
     result = result_of(*[source] * 13, failures=[f"{number}{'x' * 1000}" for number in range(20)])
     assert len(json.dumps({"cgr_pull_through": {"host": result}})) < 10_000
+
+
+def test_what_came_from_the_cache_alone_does_not_show_that_it_works():
+    cached = verified(images=[{**IMAGE, "ok": True, "from_upstream": False}])
+    assert result_of(cached)["sources"][0]["works"] is None
