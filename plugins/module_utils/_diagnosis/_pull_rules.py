@@ -342,7 +342,7 @@ UPSTREAM_COMPARISON: tuple[Rule[Evidence], ...] = (
 CONNECTION_RULES: tuple[Rule[Evidence], ...] = (
     Rule(
         "client_certificate",
-        all_of(lambda e: e.failure.is_html, message_contains("SSL certificate")),
+        all_of(lambda e: e.failure.is_html or message_contains("HTML page")(e), message_contains("SSL certificate")),
         "{failure.host} requires a client certificate: {failure.response_message}",
         "Set client_cert, and client_key if the key is in a separate file, and check that the certificate is valid",
     ),

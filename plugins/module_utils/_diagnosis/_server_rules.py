@@ -55,6 +55,7 @@ API_RULES: tuple[FindingRule[Evidence], ...] = (
         "Use the Pro edition or higher with an active license",
         quote="{failure.message}",
     ),
+    *map(_quoting, CONNECTION_RULES),
     FindingRule(
         "not_artifactory",
         lambda e: has_status(301, 302, 303, 307, 308)(e) or message_contains("HTML page", "not JSON")(e),
@@ -71,7 +72,7 @@ API_RULES: tuple[FindingRule[Evidence], ...] = (
         "or belong to another server. {failure.hint}",
         quote="{failure.message}",
     ),
-    *map(_quoting, (*CONNECTION_RULES, *SERVER, FALLBACK)),
+    *map(_quoting, (*SERVER, FALLBACK)),
 )
 
 # A server of Chainguard, as the controller sees it. Artifactory has its own connection.
