@@ -631,7 +631,7 @@ def format_present(context: Context, plan: RotationPlan, spec: TokenSpec, issued
 def ensure_absent(context: Context, item: Item, rotation: TokenRotation) -> Result:
     """Revoke the managed tokens, or those that `identities` names. A token that does not exist is no change."""
     tokens = rotation.store.select_revocable(item["identities"], item["keep"], unmanaged=item["unmanaged"])
-    before = {token.uid: token.to_result(context.iam.server_time()) for token in tokens}
+    before = {token.uid: token.to_diff() for token in tokens}
     if not context.module.check_mode:
         tokens = [token for token in tokens if context.iam.delete_identity(token.uid)]
     return {

@@ -135,6 +135,11 @@ class PullToken:
 
     def to_result(self, now: float) -> dict[str, t.Any]:
         """Return the token for the result of a module. now: epoch seconds."""
+        seconds_left = self.expires - now
+        return {**self.to_diff(), "days_left": round(seconds_left / DAY, 1), "seconds_left": round(seconds_left)}
+
+    def to_diff(self) -> dict[str, t.Any]:
+        """Return the token without its remaining lifetime, which differs between check mode and the run."""
         return {
             "uid": self.uid,
             "name": self.name,
@@ -142,8 +147,6 @@ class PullToken:
             "consumer": self.consumer,
             "site": self.site,
             "expires": format_timestamp(self.expires),
-            "days_left": round((self.expires - now) / DAY, 1),
-            "seconds_left": round(self.expires - now),
         }
 
 
