@@ -585,7 +585,7 @@ SPEC: Spec = {"images": {"type": "list", "elements": "str"}, **_REGISTRY_SPEC, *
 RUN_SPEC: Spec = {
     **_REGISTRY_SPEC,
     "registry_url": from_env("REGISTRY_URL", type="str"),
-    "token_service_hosts": {"type": "list", "elements": "str", "default": []},
+    "token_service_hosts": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "depth": {"type": "str", "choices": ["resolve", "manifest", "image"], "default": "image"},
     "platforms": {"type": "list", "elements": "str", "default": ["linux/amd64"]},
     "threads": {"type": "int", "default": 12},

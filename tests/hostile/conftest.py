@@ -81,8 +81,12 @@ def port() -> t.Iterator[int]:
 def network(port: int, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Network]:
     """Record the network, speed up the clock, and check afterwards that only the server was contacted."""
     recorded = Network(port)
+
+    def connect(connection: socket.socket, address: t.Any) -> None:
+        recorded.connect(connection, address)
+
     monkeypatch.setattr(socket, "getaddrinfo", recorded.resolve)
-    monkeypatch.setattr(socket.socket, "connect", lambda connection, address: recorded.connect(connection, address))
+    monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setattr(_connection, "_WATCH_INTERVAL", 0.02)
     transport = functools.partial(_http.RequestsTransport, max_seconds=2, clock=lambda: time.monotonic() * CLOCK_SPEED)
     monkeypatch.setattr(_http, "RequestsTransport", transport)

@@ -149,8 +149,12 @@ def open_harness(folder: Path, log_folder: Path) -> t.Iterator[RotationHarness]:
     with contextlib.ExitStack() as stack:
         process = stack.enter_context(started("--http"))
         lab = LabClient(process.state)
-        clock = {fork_server.CONTROL_URL: process.state["control_url"]}
-        ansible = stack.enter_context(ForkedAnsible(folder, log_folder, **clock))
+        environment = {
+            fork_server.CONTROL_URL: process.state["control_url"],
+            # chainctl's credentials are those of the environment, so new pull tokens go only to hosts that it names.
+            "CHAINGUARD_HOSTS": lab.registry_url.partition("://")[2],
+        }
+        ansible = stack.enter_context(ForkedAnsible(folder, log_folder, **environment))
         headers = {"Authorization": basic_auth("puller", lab.users["puller"]["token"])}
         # The lab serves plain HTTP here: loading the CA certificates would take longer than a pull.
         with httpx.Client(base_url=lab.artifactory_url, headers=headers, trust_env=False, verify=False) as session:

@@ -339,7 +339,8 @@ def failures(running_plain_lab: LabClient, strict_lab: LabClient, run_playbook: 
             {
                 "name": name,
                 "cgr.pull_through.artifactory_repository_info": {
-                    "artifactory_url": f"{failure.scheme}://{ARTIFACTORY_HOST}"
+                    "artifactory_url": f"{failure.scheme}://{ARTIFACTORY_HOST}",
+                    "allow_plain_http": failure.scheme == "http",
                 },
                 "environment": {f"{failure.scheme.upper()}_PROXY": failure.proxy.format(**values)},
             }

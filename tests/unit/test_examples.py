@@ -124,7 +124,7 @@ def test_names_in_a_page_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)
 def test_links_of_a_page_lead_to_files(page: Path) -> None:
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
-        path, _, anchor = link.removeprefix(REPOSITORY).partition("#")
+        path, _mark, anchor = link.removeprefix(REPOSITORY).partition("#")
         if "://" in path:
             continue
         target = (ROOT if link.startswith(REPOSITORY) else page.parent) / unquote(path) if path else page
