@@ -11,6 +11,7 @@ is half a second, so that the limit between them does not depend on the speed of
 from __future__ import annotations
 
 import ast
+import builtins
 import collections
 import importlib
 import itertools
@@ -35,8 +36,8 @@ parser = importlib.import_module("re._parser") if hasattr(re, "_parser") else im
 class _Names(collections.ChainMap[str, t.Any]):
     """The names of a module. Others, which are local, stand for one letter."""
 
-    def __missing__(self, key: str) -> str:
-        return "x"
+    def __missing__(self, key: str) -> t.Any:
+        return getattr(builtins, key, "x")
 
 
 def find_patterns() -> dict[tuple[Pattern, int, str], str]:
