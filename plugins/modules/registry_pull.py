@@ -90,6 +90,8 @@ options:
   registry_url:
     description:
       - URL of the registry, with scheme, host and optional port, without a path.
+      - If Artifactory has a sub-domain for each repository, write C({key}) instead of the repository key, as in
+        V(https://{key}.example.com). O(repository) then does not precede the names of the images.
       - Defaults to scheme, host and port of O(artifactory_url).
       - Falls back to the environment variable E(REGISTRY_URL).
     type: str

@@ -38,7 +38,9 @@ _XML = "application/xml, text/xml"
 _WORD = r"[A-Za-z0-9_.-]+"
 
 # Packagings with an extension other than .jar.
-_EXTENSIONS = ("war", "ear", "rar", "aar", "zip")
+_EXTENSIONS = frozenset(
+    ("war", "ear", "rar", "par", "sar", "aar", "zip", "hpi", "jpi", "nbm", "nar", "kar", "xar", "mar", "swc", "apklib")
+)
 
 
 class Maven(PathLayout):

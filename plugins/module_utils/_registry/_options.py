@@ -29,6 +29,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._refere
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._result import ImagePullJob, Settings
 
+_KEY = "{key}"
 _HOST = re.compile(r"[\w.-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 
 Connect = t.Callable[[str, Credentials], Registry]
@@ -75,7 +76,10 @@ def parse_token_service_hosts(params: Params) -> frozenset[str]:
 def registry_url(params: Params) -> str:
     """Return the URL of the registry to pull from. Raises InputError."""
     if params["registry_url"]:
-        return _validate_registry_url(params["registry_url"], "registry_url")
+        url = params["registry_url"]
+        if _KEY in url and not params["repository"]:
+            raise InputError(f"registry_url has {_KEY}, but repository is missing.", hint="Set repository.")
+        return _validate_registry_url(url.replace(_KEY, params["repository"] or ""), "registry_url")
     if not params["artifactory_url"]:
         raise InputError("registry_url is missing.", hint="Set registry_url or artifactory_url.")
     return "/".join(validate_base_url(params["artifactory_url"], "artifactory_url").split("/")[:3])
@@ -102,6 +106,7 @@ def build_job(params: Params, connect: Connect) -> ImagePullJob:
         upstream=upstream,
         references=_parse_references(params["images"], hosts),
         repository=validate_name(params["repository"], "The repository key") if params["repository"] else "",
+        is_in_host=_KEY in (params["registry_url"] or ""),
         from_upstream=params["from_upstream"],
     )
 

@@ -109,7 +109,7 @@ def skipped_result(image: str, job: ImagePullJob) -> Result:
     """Return the result for an image for which no request was sent. image: as the user wrote it."""
     return {
         "image": image,
-        "reference": "/".join(filter(None, (job.client.host, job.repository, image))),
+        "reference": "/".join(filter(None, (job.client.host, job.path_prefix, image))),
         "status": "skipped",
         **dict.fromkeys(_UNKNOWN_FIELDS),
         "from_upstream_evidence": "",
@@ -128,7 +128,8 @@ def summary(result: Result, depth: str) -> str:
         return f"{name}: {_describe_skipped(result)}"
     content = {"image": _describe_content(result), "manifest": "manifest only", "resolve": "digest only"}[depth]
     platforms = ", ".join(result["platforms"]) or result["artifact_type"] or ""
-    return format_summary(name, f"pulled {_describe_digest(result, pinned)}", platforms, content, result=result)
+    verb = "resolved" if depth == "resolve" else "pulled"
+    return format_summary(name, f"{verb} {_describe_digest(result, pinned)}", platforms, content, result=result)
 
 
 def _describe_digest(result: Result, pinned: str) -> str:

@@ -35,9 +35,15 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImagePullJob(PullJob[Registry]):
-    """The images to pull from one repository."""
+    """The images to pull from one repository. is_in_host: whether the host names the repository, and not the path."""
 
     references: t.Sequence[Reference]
+    is_in_host: bool = False
+
+    @property
+    def path_prefix(self) -> str:
+        """What precedes the name of each image: the repository key, or nothing."""
+        return "" if self.is_in_host else self.repository
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -79,7 +85,7 @@ class ImagePullResult(PullResult[ImagePullJob]):
     @property
     def repository_name(self) -> str:
         """The name of the image with the repository key."""
-        return "/".join(filter(None, (self.job.repository, self.reference.name)))
+        return "/".join(filter(None, (self.job.path_prefix, self.reference.name)))
 
     def new_attempt(self) -> ImagePullResult:
         return ImagePullResult(job=self.job, reference=self.reference, number=self.number, started=self.started)

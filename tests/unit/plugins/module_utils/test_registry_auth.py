@@ -267,6 +267,57 @@ def test_credentials_are_not_sent_to_an_unsafe_token_service(realm, why):
     assert all(request.url.startswith(BASE) for request in transport.requests)
 
 
+@pytest.mark.parametrize(
+    ("hosts", "expected"),
+    [
+        ((), None),
+        (("other.example.com",), None),
+        (("auth.example.com",), USER.basic),
+        (("auth.example.com:443",), USER.basic),
+    ],
+)
+def test_a_token_service_on_another_host_gets_the_credentials_only_if_it_is_named(hosts, expected):
+    realm = "https://auth.example.com/token"
+    fake = FakeRegistry(challenge=f'Bearer realm="{realm}",service="s"')
+    fake.realm = realm
+    fake.add_image("a/b", "1")
+    transport = ScriptedTransport(respond=fake)
+    registry = Registry(BASE, USER, transport=transport, sleep=lambda _s: None, token_service_hosts=hosts)
+    registry.get_manifest("a/b", "1")
+    (request,) = [request for request in transport.requests if request.url.startswith(realm)]
+    assert request.headers.get("Authorization") == expected
+
+
+@pytest.mark.parametrize(
+    ("realm", "hint"),
+    [
+        ("http://registry.example.com/token", "X-Forwarded-Proto"),
+        ("https://10.0.0.5/token", "Custom Base URL"),
+    ],
+)
+def test_a_realm_that_cannot_be_used_has_a_hint(realm, hint):
+    registry, _transport = open_registry(FakeRegistry(challenge=f'Bearer realm="{realm}"'))
+    with pytest.raises(DownloadError) as caught:
+        registry.get_manifest("a/b", "1")
+    assert hint in caught.value.hint
+
+
+def test_a_token_service_that_redirects_is_named():
+    fake = FakeRegistry(challenge=BEARER)
+    fake.plays["/token"] = [ScriptedResponse(302, "never read", {"Location": "https://login.example.com/"})]
+    registry, _transport = open_registry(fake)
+    with pytest.raises(DownloadError, match="a redirect of the token service to https://login.example.com/"):
+        registry.get_manifest("a/b", "1")
+
+
+def test_http_to_https_at_the_registry_is_named():
+    fake = FakeRegistry("http://registry.example.com")
+    fake.plays["/v2/a/b/manifests/1"] = [ScriptedResponse(301, "", {"Location": f"{BASE}/v2/a/b/manifests/1"})]
+    registry, _transport = open_registry(fake)
+    with pytest.raises(DownloadError, match="the server requires https, so set the URL to https"):
+        registry.get_manifest("a/b", "1")
+
+
 def test_local_registry_may_have_a_token_service_on_another_host():
     fake = FakeRegistry("http://127.0.0.1:5000", challenge='Bearer realm="http://127.0.0.1:5001/token",service="s"')
     fake.realm = "http://127.0.0.1:5001/token"

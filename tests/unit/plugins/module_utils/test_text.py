@@ -90,3 +90,24 @@ def test_an_unexpected_exception_of_a_module_is_a_failure_without_a_traceback(mo
     with pytest.raises(SystemExit, match="bug in cgr.pull_through: KeyError in test_text.py") as caught:
         _module.run(Module(), fail, needs_visible_results=False)
     assert "Traceback" not in str(caught.value) and "secret" not in str(caught.value)
+
+
+def test_results_are_clean_except_those_that_are_secrets():
+    _text.forget_secrets()
+    _text.remember_secret("opaque-token-1")
+    result = {"a": ["\x1b[31mred"], "b": {"c": "has opaque-token-1"}, "password": "opaque-token-1", "d": 1, "e": None}
+    assert _text.clean_result(result, {"password"}) == {
+        "a": ["\N{REPLACEMENT CHARACTER}[31mred"],
+        "b": {"c": "has (secret removed)"},
+        "password": "opaque-token-1",
+        "d": 1,
+        "e": None,
+    }
+    _text.forget_secrets()
+
+
+@pytest.mark.parametrize("form", ['a\\"b&c-secret', "a&quot;b&amp;c-secret", "a%22b%26c-secret", "YSJiJmMtc2VjcmV0"])
+def test_escaped_forms_of_a_secret_are_removed(form):
+    _text.remember_secret('a"b&c-secret')
+    assert form not in _text.redact(f"no {form}")
+    _text.forget_secrets()

@@ -642,3 +642,28 @@ def test_depth_resolve(servers, pull):
     image = servers.registry.add_image("a/b", "latest")
     result = pull("a/b", registry_url=BASE, depth="resolve")
     assert result["images"][0]["digest"] == image["digest"] and "digest only" in result["summary"][0]
+    assert "resolved sha256:" in result["summary"][0] and "pulled" not in result["summary"][0]
+
+
+def test_a_sub_domain_for_each_repository(servers, pull):
+    servers.registry.add_image("a/b", "1")
+    host = BASE.partition("://")[2].partition(".")
+    result = pull("a/b:1", registry_url=f"https://{{key}}.{host[2]}", repository=host[0])
+    assert result["images"][0]["ok"] is True
+    assert result["images"][0]["reference"] == f"{host[0]}.{host[2]}/a/b:1"
+    result = pull("a/b:1", registry_url="https://{key}.example.com")
+    assert result["failed"] and "repository is missing" in result["msg"]
+
+
+def test_the_host_of_a_token_service_must_be_a_host(pull):
+    result = pull("a/b", registry_url=BASE, token_service_hosts=["https://auth.example.com/"])
+    assert result["failed"] and "token_service_hosts has" in result["msg"]
+
+
+def test_a_token_service_on_another_host_is_named(servers, pull, monkeypatch):
+    servers.registry.challenge = 'Bearer realm="https://auth.example.com/token",service="s"'
+    servers.registry.plays["/token"] = [ScriptedResponse(200, {"token": "anonymous"})]
+    monkeypatch.setattr(servers.transport, "_respond", lambda request: servers.registry(request))
+    result = pull("a/b", registry_url=BASE, username="u", password="pass-phrase")
+    assert result["images"][0]["diagnosis"]["code"] == "credentials_withheld"
+    assert "auth.example.com" in result["msg"] and "token_service_hosts" in result["msg"]
