@@ -22,6 +22,7 @@ import typing as t
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError, PullThroughError
 
 _MAX_PROBES = 3
+_PROBE_INTERVAL = 1.0  # seconds by which each wait for the next probe is longer
 # How long Artifactory keeps a bearer token of a registry, whichever credentials are stored.
 _UPSTREAM_TOKEN_SECONDS = 240
 # What a trace says about the response of the upstream, and of a repository that does not contact it.
@@ -183,14 +184,14 @@ class CacheProbe:
 
     def _wait_until_fetched(self, path: str, expired: float) -> bool:
         for probe in range(_MAX_PROBES):
-            self._sleep(probe)
+            self._sleep(probe * _PROBE_INTERVAL)
             if (self._cache.fetch_time(self._key, path) or 0) > expired:
                 return True
         return False
 
     def _wait_until_cached(self, paths: t.Sequence[str]) -> bool:
         for probe in range(_MAX_PROBES):
-            self._sleep(probe)
+            self._sleep(probe * _PROBE_INTERVAL)
             if self.probe(paths)[0]:
                 return True
         return False

@@ -18,7 +18,7 @@ import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cgr.pull_through.plugins.module_utils import _http
+from ansible_collections.cgr.pull_through.plugins.module_utils import _cache_probe, _http
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -54,6 +54,7 @@ def run_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     def run(module: t.Any, transport: ScriptedTransport, *, check: bool = False, **options: t.Any) -> Result:
         monkeypatch.setattr(_http, "RequestsTransport", lambda **_settings: transport)
         monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+        monkeypatch.setattr(_cache_probe, "_PROBE_INTERVAL", 0.0)
         # ansible-core would add them to the result of the next module in the same process.
         warnings: list[str] = []
         monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: warnings.append(text))
