@@ -141,17 +141,21 @@ class CacheProbe:
         path = next((path for path in paths if self.probe([path])[0]), None)
         if path is None:
             return CacheObservation(False, f"{name} is not where it is expected in {self._key}-cache.")
-        try:
-            self._cache.expire(self._key, path)
-            # An expired copy may get an older time, so only what comes after it counts.
-            expired = self._cache.fetch_time(self._key, path)
-        except HTTPStatusError as exc:
-            return CacheObservation(False, f"Everything was in {self._key}-cache, and {name} cannot be expired: {exc}")
-        fetch()
-        if expired is None:
-            return CacheObservation(None, f"{self._key}-cache does not show when {name} was fetched.")
-        if self._wait_until_fetched(path, expired):
-            return CacheObservation(True, f"{name} was expired in {self._key}-cache, and fetched again.")
+        # Another client may fetch it between the first expiry and fetch, so that only the second attempt shows something.
+        for _attempt in range(2):
+            try:
+                self._cache.expire(self._key, path)
+                # An expired copy may get an older time, so only what comes after it counts.
+                expired = self._cache.fetch_time(self._key, path)
+            except HTTPStatusError as exc:
+                return CacheObservation(
+                    False, f"Everything was in {self._key}-cache, and {name} cannot be expired: {exc}"
+                )
+            fetch()
+            if expired is None:
+                return CacheObservation(None, f"{self._key}-cache does not show when {name} was fetched.")
+            if self._wait_until_fetched(path, expired):
+                return CacheObservation(True, f"{name} was expired in {self._key}-cache, and fetched again.")
         raise NotFetchedError(
             f"{name} was expired in {self._key}-cache, and Artifactory still serves the old copy.",
             hint="The upstream rejects the stored credentials, or does not respond.",
