@@ -252,9 +252,15 @@ def test_a_new_pull_token_is_sent_to_no_address_of_the_variables(
     assert "would send its pull token to registry.example.net" in run.failure()
 
 
-def test_variables_of_the_role_itself_cannot_be_set(run_playbook: PlaybookRunner) -> None:
-    run = run_playbook("cgr.pull_through.setup", {"__pull_through_message": ""})
+@pytest.mark.parametrize("playbook", ["setup", "rotate", "verify", "diagnose", "warm", "remove"])
+def test_variables_of_the_role_itself_cannot_be_set(run_playbook: PlaybookRunner, playbook: str) -> None:
+    run = run_playbook(f"cgr.pull_through.{playbook}", {"__pull_through_message": ""})
     assert "__pull_through_message cannot be set" in run.failure()
+
+
+def test_an_empty_report_is_no_report(lab: LabClient, run_playbook: PlaybookRunner) -> None:
+    run = run_playbook("cgr.pull_through.diagnose", {**lab.variables("containers_public"), "pull_through_report": None})
+    assert "Artifactory has no repository" in run.failure(), "the last failure"
 
 
 # --- text and empty values --------------------------------------------------------------------------------------------
