@@ -15,17 +15,12 @@ import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import parse_base_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import parse_duration
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._token_options import validate_site
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._wait import MAX_SECONDS
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import nearest
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import SOURCE_SPEC
 
 Facts = dict[str, t.Any]
 
 REGISTRY_TYPES = ("docker", "helmoci", "oci")
-REQUIRED_FIELDS = ("key", "package_type", "url")
-OPTIONAL_FIELDS = ("title", "settings", "pull_token", "organization", "images", "artifacts", "upstream_url")
-VIRTUAL_FIELDS = ("key", "package_type", "members", "settings")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,58 +144,6 @@ class Source:
 _PROPERTIES = tuple(name for name, value in vars(Source).items() if isinstance(value, property))
 
 
-def validate_variables(
-    names: list[str],
-    catalog: dict[str, Facts],
-    organization: str,
-    virtual_names: list[str],
-    virtual_catalog: dict[str, Facts],
-    grace_period: str,
-    only: list[str],
-    site: str,
-    previous_urls: list[str],
-) -> list[str]:
-    """Return what is wrong with the variables of the role, a sentence each. The catalogs include the overrides.
-
-    only: the sources to which this run is limited; empty for all. previous_urls: where Artifactory was before.
-    """
-    errors = [*_duration_errors("pull_through_grace_period", grace_period), *_site_errors(site)]
-    errors += [
-        f"pull_through_artifactory_previous_urls has {url!r}, which is not a URL such as https://artifactory.example.com."
-        for url in previous_urls
-        if not re.match("https?://[^/]", str(url))
-    ]
-    outside = [name for name in only if name not in names]
-    if outside:
-        errors.append(f"pull_through_only names {', '.join(outside)}, but pull_through_sources are {', '.join(names)}.")
-    errors += _unknown_names("pull_through_sources", names, catalog, "sources")
-    errors += _unknown_names("pull_through_virtuals", virtual_names, virtual_catalog, "virtual repositories")
-    fields = (*REQUIRED_FIELDS, *OPTIONAL_FIELDS)
-    errors += _field_errors("pull_through_source_overrides", catalog, fields, REQUIRED_FIELDS)
-    errors += _field_errors("pull_through_virtual_overrides", virtual_catalog, VIRTUAL_FIELDS, VIRTUAL_FIELDS[:3])
-    if errors:
-        return errors
-    return [
-        *_shared_keys(names, catalog),
-        *_without_organization(names, catalog, organization),
-        *_virtual_errors(names, catalog, virtual_names, virtual_catalog),
-    ]
-
-
-def _duration_errors(variable: str, text: str) -> t.Iterator[str]:
-    try:
-        parse_duration(text, variable)
-    except InputError as exc:
-        yield str(exc)
-
-
-def _site_errors(site: str) -> t.Iterator[str]:
-    try:
-        validate_site(site, "pull_through_site")
-    except InputError as exc:
-        yield str(exc)
-
-
 def grace_period_to_wait(text: str) -> int:
     """Return the seconds of a grace period that a run waits out; 0 if it revokes at once, or leaves that to a later run."""
     seconds = parse_duration(text, "pull_through_grace_period")
@@ -212,67 +155,11 @@ def is_left_to_later_run(text: str) -> bool:
     return parse_duration(text, "pull_through_grace_period") > MAX_SECONDS
 
 
-def _unknown_names(variable: str, names: list[str], catalog: dict[str, Facts], what: str) -> t.Iterator[str]:
-    unknown = [name for name in names if name not in catalog]
-    if unknown:
-        hints = "".join(dict.fromkeys(nearest(name, catalog) for name in unknown))
-        yield f"{variable} names {', '.join(unknown)}, but the {what} are {', '.join(catalog)}.{hints}"
-
-
-def _field_errors(
-    variable: str, catalog: dict[str, Facts], fields: t.Sequence[str], required: t.Sequence[str]
-) -> t.Iterator[str]:
-    """Yield an error for each field that is unknown or missing. Only an override can be the cause."""
-    for name, entry in catalog.items():
-        for field in sorted(set(entry) - set(fields)):
-            hint = nearest(field, fields) or f" The fields are {', '.join(fields)}."
-            yield f"{variable} sets the unknown field {field} of {name}.{hint}"
-        missing = [field for field in required if field not in entry]
-        if missing:
-            yield f"{variable} adds {name} without {', '.join(missing)}."
-
-
-def _shared_keys(names: list[str], catalog: dict[str, Facts]) -> t.Iterator[str]:
-    """Yield an error for each repository key that several sources have."""
-    keys = [catalog[name]["key"] for name in dict.fromkeys(names)]
-    for key in sorted({key for key in keys if keys.count(key) > 1}):
-        sharing = [name for name in dict.fromkeys(names) if catalog[name]["key"] == key]
-        yield f"The sources {', '.join(sharing)} have the same key {key}. Set another one in pull_through_source_overrides."
-
-
-def _virtual_errors(
-    names: list[str], catalog: dict[str, Facts], virtual_names: list[str], virtual_catalog: dict[str, Facts]
-) -> t.Iterator[str]:
-    """Yield an error for each virtual repository without a source, and for each key that something else has."""
-    owners = {catalog[name]["key"]: f"the source {name}" for name in names}
-    for name in dict.fromkeys(virtual_names):
-        members, key = virtual_catalog[name]["members"], virtual_catalog[name]["key"]
-        if not set(members) & set(names):
-            yield (
-                f"The virtual repository {name} has no source. Add one of {', '.join(members) or '(no members)'} to "
-                f"pull_through_sources, or remove {name} from pull_through_virtuals."
-            )
-        if key in owners:
-            yield (
-                f"The virtual repository {name} and {owners[key]} have the same key {key}. Set another one in "
-                "pull_through_virtual_overrides."
-            )
-        owners[key] = f"the virtual repository {name}"
-
-
-def _without_organization(names: list[str], catalog: dict[str, Facts], organization: str) -> t.Iterator[str]:
-    lacking = [name for name in names if _needs_organization(catalog[name]) and not _owner(catalog[name], organization)]
-    if lacking:
-        yield (
-            f"The sources {', '.join(lacking)} need pull_through_organization, the name of the organization at Chainguard."
-        )
-
-
-def _needs_organization(entry: Facts) -> bool:
+def needs_organization(entry: Facts) -> bool:
     return bool(entry.get("pull_token")) or "{organization_" in entry["url"]
 
 
-def _owner(entry: Facts, organization: str) -> str:
+def owner_of(entry: Facts, organization: str) -> str:
     return str(entry.get("organization") or organization)
 
 
@@ -319,12 +206,12 @@ def _resolve(
     site: str,
     artifactory_urls: list[str],
 ) -> Source:
-    fields = {field: entry[field] for field in (*REQUIRED_FIELDS, *OPTIONAL_FIELDS) if entry.get(field)}
+    fields = {field: entry[field] for field in SOURCE_SPEC if entry.get(field)}
     source = Source(name, **fields)
     source = dataclasses.replace(
         source,
-        organization=_owner(entry, organization),
-        needs_organization=_needs_organization(entry),
+        organization=owner_of(entry, organization),
+        needs_organization=needs_organization(entry),
         has_default_artifacts="artifacts" not in override,
         upstream_url=registry_url if source.is_registry and source.pull_token else source.upstream_url,
     )

@@ -7,9 +7,12 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 from urllib.parse import urlsplit
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import parse_duration
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._token_options import validate_site
 from ansible_collections.cgr.pull_through.plugins.module_utils._destinations import (
     chainguard_variables,
     validate_destinations,
@@ -20,11 +23,12 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Or
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import (
     SOURCE_SPEC,
     VIRTUAL_SPEC,
+    nearest,
     override_errors,
 )
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._input import parse_dict
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._names import role_names
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import validate_variables
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import needs_organization, owner_of
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_lifetime import lifetime_errors
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._variables import (
     Facts,
@@ -58,22 +62,13 @@ def validation_errors(
         ("virtual", "virtual_catalog", catalogs["virtual_repositories"], VIRTUAL_SPEC),
     ):
         variable = f"pull_through_{name}_overrides"
-        overrides, base = parse_dict(given.get(variable)), parse_dict(given.get(f"pull_through_{catalog}")) or default
-        errors += override_errors(variable, overrides, base, spec)
+        own = parse_dict(given.get(f"pull_through_{catalog}"))
+        errors += override_errors(f"pull_through_{catalog}", own, {}, spec)
+        errors += override_errors(variable, parse_dict(given.get(variable)), own or default, spec)
     if errors:
         return errors
     has_virtuals = "pull_through_virtuals" in documented_variables([*given], entry_point)
-    errors += validate_variables(
-        values["sources"],
-        values["catalog"],
-        values["organization"],
-        values["virtuals"] if has_virtuals else [],
-        values["virtual_catalog"],
-        values["grace_period"],
-        values["only"],
-        values["site"],
-        values["artifactory_previous_urls"],
-    )
+    errors += selection_errors(values, values["virtuals"] if has_virtuals else [])
     errors += lifetime_errors(values["token_ttl"], values["token_renew_before"], values["run_interval"])
     if errors:
         return errors
@@ -130,3 +125,81 @@ def _needs_check(url: str) -> bool:
         return bool(Origin.from_url(url))
     except ValueError:
         return False
+
+
+def selection_errors(values: Facts, virtual_names: list[str]) -> list[str]:
+    """Return a sentence for each mistake in what is selected, and in durations, the site and URLs. values: of read_variables()."""
+    names, only, catalog = values["sources"], values["only"], values["catalog"]
+    errors = [
+        *_errors_of(parse_duration, values["grace_period"], "pull_through_grace_period"),
+        *_errors_of(validate_site, values["site"], "pull_through_site"),
+    ]
+    errors += [
+        f"pull_through_artifactory_previous_urls has {url!r}, which is not a URL such as https://artifactory.example.com."
+        for url in values["artifactory_previous_urls"]
+        if not re.match("https?://[^/]", str(url))
+    ]
+    outside = [name for name in only if name not in names]
+    if outside:
+        errors.append(f"pull_through_only names {', '.join(outside)}, but pull_through_sources are {', '.join(names)}.")
+    errors += _unknown_names("pull_through_sources", names, catalog, "sources")
+    errors += _unknown_names("pull_through_virtuals", virtual_names, values["virtual_catalog"], "virtual repositories")
+    if errors:
+        return errors
+    return [
+        *_shared_keys(names, catalog),
+        *_without_organization(names, catalog, values["organization"]),
+        *_virtual_errors(names, catalog, virtual_names, values["virtual_catalog"]),
+    ]
+
+
+def _errors_of(check: t.Callable[[str, str], object], value: str, variable: str) -> t.Iterator[str]:
+    try:
+        check(value, variable)
+    except InputError as exc:
+        yield str(exc)
+
+
+def _unknown_names(variable: str, names: list[str], catalog: dict[str, Facts], what: str) -> t.Iterator[str]:
+    unknown = [name for name in names if name not in catalog]
+    if unknown:
+        hints = "".join(dict.fromkeys(nearest(name, catalog) for name in unknown))
+        yield f"{variable} names {', '.join(unknown)}, but the {what} are {', '.join(catalog)}.{hints}"
+
+
+def _shared_keys(names: list[str], catalog: dict[str, Facts]) -> t.Iterator[str]:
+    """Yield an error for each repository key that several sources have."""
+    keys = [catalog[name]["key"] for name in dict.fromkeys(names)]
+    for key in sorted({key for key in keys if keys.count(key) > 1}):
+        sharing = [name for name in dict.fromkeys(names) if catalog[name]["key"] == key]
+        yield f"The sources {', '.join(sharing)} have the same key {key}. Set another one in pull_through_source_overrides."
+
+
+def _virtual_errors(
+    names: list[str], catalog: dict[str, Facts], virtual_names: list[str], virtual_catalog: dict[str, Facts]
+) -> t.Iterator[str]:
+    """Yield an error for each virtual repository without a source, and for each key that something else has."""
+    owners = {catalog[name]["key"]: f"the source {name}" for name in names}
+    for name in dict.fromkeys(virtual_names):
+        members, key = virtual_catalog[name]["members"], virtual_catalog[name]["key"]
+        if not set(members) & set(names):
+            yield (
+                f"The virtual repository {name} has no source. Add one of {', '.join(members) or '(no members)'} to "
+                f"pull_through_sources, or remove {name} from pull_through_virtuals."
+            )
+        if key in owners:
+            yield (
+                f"The virtual repository {name} and {owners[key]} have the same key {key}. Set another one in "
+                "pull_through_virtual_overrides."
+            )
+        owners[key] = f"the virtual repository {name}"
+
+
+def _without_organization(names: list[str], catalog: dict[str, Facts], organization: str) -> t.Iterator[str]:
+    lacking = [
+        name for name in names if needs_organization(catalog[name]) and not owner_of(catalog[name], organization)
+    ]
+    if lacking:
+        yield (
+            f"The sources {', '.join(lacking)} need pull_through_organization, the name of the organization at Chainguard."
+        )

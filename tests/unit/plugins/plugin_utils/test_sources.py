@@ -16,7 +16,6 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import (
     grace_period_to_wait,
     is_left_to_later_run,
     resolve_sources,
-    validate_variables,
 )
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._virtual_repositories import (
     add_virtual_results,
@@ -27,86 +26,11 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._virtual_reposito
 VIRTUALS = {"all": {"key": "all", "package_type": "docker", "members": ["private", "public"], "settings": {"b": 1}}}
 
 
-def errors_of(
-    names, catalog=None, organization="example.com", virtuals=(), virtual_catalog=None, grace="5m", only=(), **more
-):
-    catalogs = (CATALOG if catalog is None else catalog, VIRTUALS if virtual_catalog is None else virtual_catalog)
-    more = {"site": "", "previous_urls": [], **more}
-    return validate_variables(names, catalogs[0], organization, list(virtuals), catalogs[1], grace, list(only), **more)
-
-
 @pytest.mark.parametrize(
     ("text", "waits", "is_later"), [("5m", 300, False), ("10m", 600, False), ("601s", 0, True), ("0s", 0, False)]
 )
 def test_a_grace_period_is_waited_out_or_left_to_a_later_run(text, waits, is_later):
     assert (grace_period_to_wait(text), is_left_to_later_run(text)) == (waits, is_later)
-
-
-def test_a_grace_period_that_is_no_duration():
-    (error,) = errors_of(["public"], grace="five minutes")
-    assert "pull_through_grace_period is not a duration: 'five minutes'" in error
-
-
-@pytest.mark.parametrize("site", ["team a", "ä", "a" * 41, "a\n", "{{ x }}"])
-def test_a_site_that_a_marker_cannot_hold(site):
-    (error,) = errors_of(["public"], site=site)
-    assert error.startswith("pull_through_site is not valid") and "letters, digits" in error
-
-
-@pytest.mark.parametrize("url", ["artifactory.example.com", "https://", 5])
-def test_a_previous_url_that_is_no_url(url):
-    (error,) = errors_of(["public"], previous_urls=[url])
-    assert error.startswith(f"pull_through_artifactory_previous_urls has {url!r}")
-
-
-def test_variables_without_errors():
-    assert errors_of(["public"], site="Team-1.a_b", previous_urls=["http://old.example.com/artifactory"]) == []
-    assert errors_of(["public", "private"], virtuals=["all"]) == []
-
-
-@pytest.mark.parametrize(
-    ("options", "texts"),
-    [
-        ({"names": ["public", "conatiners"]}, ["pull_through_sources names conatiners", "public, private"]),
-        ({"names": [], "virtuals": ["everything"]}, ["pull_through_virtuals names everything", "repositories are all"]),
-        (
-            {"names": ["public"], "only": ["private"]},
-            ["pull_through_only names private", "pull_through_sources are public"],
-        ),
-        ({"names": ["private"], "organization": ""}, ["The sources private need pull_through_organization"]),
-        ({"names": ["open"], "organization": ""}, ["The sources open need pull_through_organization"]),
-    ],
-)
-def test_names_that_do_not_exist(options, texts):
-    (error,) = errors_of(**options)
-    assert all(text in error for text in texts)
-
-
-def test_an_organization_of_its_own_is_enough():
-    catalog = {**CATALOG, "private": {**CATALOG["private"], "organization": "other.example.org"}}
-    assert errors_of(["private"], catalog, organization="") == []
-
-
-def test_a_field_that_is_misspelt_is_named_with_the_nearest():
-    catalog = {**CATALOG, "apk": {**CATALOG["apk"], "artifact": ["x"]}, "mine": {"key": "x", "nonsense": 1}}
-    errors = errors_of(["public"], catalog)
-    assert errors[0] == (
-        "pull_through_source_overrides sets the unknown field artifact of apk. Did you mean artifacts?"
-    )
-    assert "the unknown field nonsense of mine. The fields are key, package_type" in errors[1]
-    assert errors[2] == "pull_through_source_overrides adds mine without package_type, url."
-
-
-def test_a_virtual_repository_is_checked_the_same_way():
-    (error,) = errors_of([], virtual_catalog={"new": {"key": "new", "package_type": "docker"}})
-    assert error == "pull_through_virtual_overrides adds new without members."
-
-
-def test_two_sources_with_one_key():
-    catalog = {**CATALOG, "private": {**CATALOG["private"], "key": "cgr-public"}}
-    (error,) = errors_of(["public", "private", "apk"], catalog)
-    assert error.startswith("The sources public, private have the same key cgr-public.")
-    assert errors_of(["public", "public"]) == [], "a name that is repeated is one source"
 
 
 @pytest.mark.parametrize("name", ["private", "apk", "open"])

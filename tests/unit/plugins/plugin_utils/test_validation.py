@@ -12,7 +12,8 @@ import typing as t
 import pytest
 from role_sources import CATALOG
 
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._validation import validate
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import SOURCE_SPEC
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._validation import selection_errors, validate
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._variables import (
     MAX_MESSAGE,
     all_options,
@@ -216,3 +217,73 @@ def test_a_pull_token_goes_only_to_chainguard_or_where_its_issuer_says(monkeypat
     assert "would send its pull token to other.example.net, which is not a host of Chainguard" in text
     monkeypatch.setenv("CHAINGUARD_HOSTS", "other.example.net")
     assert message(entry_point, chainguard_api_token="", **given) == ""
+
+
+# --- what is selected -------------------------------------------------------------------------------------------------
+def errors_of(names, catalog=None, virtuals=(), **more):
+    values = {"organization": "example.com", "virtual_catalog": VIRTUALS, "grace_period": "5m", "only": [], "site": ""}
+    values |= {"sources": names, "catalog": catalog or CATALOG, "artifactory_previous_urls": [], **more}
+    return selection_errors(values, list(virtuals))
+
+
+def test_a_grace_period_that_is_no_duration():
+    (error,) = errors_of(["public"], grace_period="five minutes")
+    assert "pull_through_grace_period is not a duration: 'five minutes'" in error
+
+
+@pytest.mark.parametrize("site", ["team a", "ä", "a" * 41, "a\n", "{{ x }}"])
+def test_a_site_that_a_marker_cannot_hold(site):
+    (error,) = errors_of(["public"], site=site)
+    assert error.startswith("pull_through_site is not valid") and "letters, digits" in error
+
+
+@pytest.mark.parametrize("url", ["artifactory.example.com", "https://", 5])
+def test_a_previous_url_that_is_no_url(url):
+    (error,) = errors_of(["public"], artifactory_previous_urls=[url])
+    assert error.startswith(f"pull_through_artifactory_previous_urls has {url!r}")
+
+
+def test_variables_without_errors():
+    assert (
+        errors_of(["public"], site="Team-1.a_b", artifactory_previous_urls=["http://old.example.com/artifactory"]) == []
+    )
+    assert errors_of(["public", "private"], virtuals=["all"]) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "texts"),
+    [
+        ({"names": ["public", "conatiners"]}, ["pull_through_sources names conatiners", "public, private"]),
+        ({"names": [], "virtuals": ["everything"]}, ["pull_through_virtuals names everything", "repositories are all"]),
+        (
+            {"names": ["public"], "only": ["private"]},
+            ["pull_through_only names private", "pull_through_sources are public"],
+        ),
+        ({"names": ["private"], "organization": ""}, ["The sources private need pull_through_organization"]),
+        ({"names": ["open"], "organization": ""}, ["The sources open need pull_through_organization"]),
+    ],
+)
+def test_names_that_do_not_exist(options, texts):
+    (error,) = errors_of(**options)
+    assert all(text in error for text in texts)
+
+
+def test_an_organization_of_its_own_is_enough():
+    catalog = {**CATALOG, "private": {**CATALOG["private"], "organization": "other.example.org"}}
+    assert errors_of(["private"], catalog, organization="") == []
+
+
+def test_two_sources_with_one_key():
+    catalog = {**CATALOG, "private": {**CATALOG["private"], "key": "cgr-public"}}
+    (error,) = errors_of(["public", "private", "apk"], catalog)
+    assert error.startswith("The sources public, private have the same key cgr-public.")
+    assert errors_of(["public", "public"]) == [], "a name that is repeated is one source"
+
+
+def test_a_catalog_of_its_own_is_checked_as_overrides_are():
+    text = message(catalog={"apk": {**CATALOG["apk"], "artifact": ["x"]}, "public": {"key": "x", "nonsense": 1}})
+    assert text.splitlines() == [
+        "pull_through_catalog sets the unknown field artifact of apk. Did you mean artifacts?",
+        f"pull_through_catalog sets the unknown field nonsense of public. The fields are {', '.join(SOURCE_SPEC)}.",
+        "pull_through_catalog adds public without package_type, url.",
+    ]
