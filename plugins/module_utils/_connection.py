@@ -28,7 +28,7 @@ try:
     from requests.cookies import RequestsCookieJar
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-except ImportError:  # reported with _http.REQUESTS_MISSING
+except ImportError:  # reported with _http.REQUESTS_MISSING; the classes below need some base, which types do not allow
     HTTPAdapter = HTTPConnection = HTTPSConnection = object  # type: ignore[assignment,misc]
     HTTPConnectionPool = HTTPSConnectionPool = RequestsCookieJar = object  # type: ignore[assignment,misc]
 
@@ -174,20 +174,20 @@ class _Response(http.client.HTTPResponse):
 
     def _read_status(self) -> tuple[str, int, str]:
         for _number in range(_MAX_INFORMATIONAL):
-            version, status, reason = super()._read_status()  # type: ignore[misc]
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # private, so without types
             if status >= 200 or status == http.client.SWITCHING_PROTOCOLS:
                 return version, status, reason
             http.client.parse_headers(self.fp)
         raise http.client.HTTPException("too many informational responses")
 
     def _read_next_chunk_size(self) -> int:
-        size: int = super()._read_next_chunk_size()  # type: ignore[misc]
+        size: int = super()._read_next_chunk_size()  # type: ignore[misc]  # private, too
         if size < 0:
             raise http.client.HTTPException("a chunk with a negative size")
         return size
 
 
-class _Connection(_Base):  # type: ignore[misc]
+class _Connection(_Base):  # type: ignore[misc]  # mixed into two classes of urllib3
     """What the connections for both schemes share. checks_addresses: not for a proxy, which resolves names itself."""
 
     response_class: t.Any = _Response
@@ -280,7 +280,7 @@ def create_session() -> requests.Session:
     session = requests.Session()
     session.cookies = _NoCookies()
     # requests follows redirects only to a target, and reads the body first, without a limit.
-    session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
+    session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]  # only on this session
     for scheme in ("http://", "https://"):
         session.mount(scheme, _Adapter())
     return session

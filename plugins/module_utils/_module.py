@@ -51,7 +51,7 @@ THREADS = 4
 SECRET_RESULTS = frozenset({"password", "access_token"})
 
 
-class PullThroughModule(AnsibleModule):  # type: ignore[misc]
+class PullThroughModule(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
     """A module that takes empty options for ones that are not set, where nothing else can be meant."""
 
     def _load_params(self) -> None:

@@ -16,21 +16,9 @@ Params = dict[str, t.Any]
 
 # Words of results that the role and playbooks compare with.
 _RESULT_WORDS = (
-    *(
-        "local",
-        "remote",
-        "virtual",
-        "federated",
-        "alpine",
-        "docker",
-        "generic",
-        "go",
-        "helm",
-        "helmoci",
-        "maven",
-        "npm",
-    ),
-    *("nuget", "oci", "pypi", "pulled", "failed", "skipped", "present", "absent"),
+    *("local", "remote", "virtual", "federated"),
+    *("alpine", "docker", "generic", "go", "helm", "helmoci", "maven", "npm", "nuget", "oci", "pypi"),
+    *("pulled", "failed", "skipped", "present", "absent"),
 )
 _MIN_DIGITS = 8
 # They are not in results.

@@ -21,7 +21,7 @@ PROGRAMS = Path(__file__).resolve().parents[2] / ".cache" / "clients" / "bin"
 def programs() -> Path:
     """The folder of the installed programs."""
     if not PROGRAMS.is_dir():
-        pytest.skip("make clients installs the programs")
+        pytest.fail("The programs are not installed. Run make clients, which installs them.")
     return PROGRAMS
 
 

@@ -68,9 +68,13 @@ def find_patterns() -> dict[tuple[Pattern, int, str], str]:
 
 def is_inline(node: ast.AST) -> bool:
     """Return whether a node is a call such as re.search(...)."""
-    function = node.func if isinstance(node, ast.Call) else None
-    is_method = isinstance(function, ast.Attribute) and function.attr in METHODS
-    return is_method and isinstance(function.value, ast.Name) and function.value.id == "re"  # type: ignore[union-attr]
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in METHODS
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "re"
+    )
 
 
 def characters(parsed: t.Any) -> t.Iterator[str]:

@@ -107,7 +107,7 @@ class Service:
 
 def _has_client_certificate(send: Send) -> bool:
     """Whether the client presented a certificate, which is not part of ASGI."""
-    return bool(send.__self__.transport.get_extra_info("peercert"))  # type: ignore[attr-defined]
+    return bool(send.__self__.transport.get_extra_info("peercert"))  # type: ignore[attr-defined]  # not part of ASGI
 
 
 def _make_fault_response(action: dict[str, Any]) -> Response:

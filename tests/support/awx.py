@@ -22,7 +22,7 @@ TEXTS = ("text", "textarea", "password")
 Json = dict[str, t.Any]
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
     """Reads what Ansible marks as unsafe as text."""
 
 
@@ -90,7 +90,7 @@ def survey_runs(template: Json, examples: Json) -> t.Iterator[Json]:
 def write_extra_vars(variables: Json) -> str:
     """Return the file of variables that AWX passes to ansible-playbook. Text is unsafe, except the template's own Jinja."""
 
-    class Dumper(yaml.SafeDumper):  # type: ignore[misc]
+    class Dumper(yaml.SafeDumper):  # type: ignore[misc]  # yaml has no types
         pass
 
     def represent(dumper: yaml.SafeDumper, text: str) -> yaml.Node:

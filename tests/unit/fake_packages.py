@@ -21,7 +21,7 @@ STORAGE = "https://storage.example.org"
 KEY = "cgr"
 
 CREDENTIALS = {"artifactory_url": ARTIFACTORY, "artifactory_access_token": "access-token"}
-DIRECT = {"upstream_url": f"{UPSTREAM}/root/", "upstream_username": "org/id", "upstream_password": "pull-token"}
+DIRECT = {"upstream_url": f"{UPSTREAM}/base/", "upstream_username": "org/id", "upstream_password": "pull-token"}
 
 # The body of a redirect, which a cache can hold instead of its target.
 REDIRECT = f'<a href="{STORAGE}/signed?X-Amz-Signature=secret">Found</a>.\n\n'
@@ -88,7 +88,7 @@ class FakeServers:
             "key": KEY,
             "rclass": "remote",
             "packageType": package_type,
-            "url": f"{UPSTREAM}/root/",
+            "url": f"{UPSTREAM}/base/",
             "username": "org/identity",
             "allowAnyHostAuth": False,
             "bypassHeadRequests": True,
@@ -137,15 +137,15 @@ class FakeServers:
     def add(self, path: str, body: bytes | str, **headers: str) -> bytes:
         """Add a file to the repository and to its upstream."""
         self.repository.add(f"{self.repository_path}/{path}", body, **headers)
-        return self.upstream.add(f"/root/{path}", body, **headers)
+        return self.upstream.add(f"/base/{path}", body, **headers)
 
     def redirect(self, path: str) -> None:
         """Let the upstream redirect to its storage for a file, as Chainguard does."""
-        body, headers = self.upstream.files.pop(f"/root/{path}")
+        body, headers = self.upstream.files.pop(f"/base/{path}")
         name = hashlib.sha256(body).hexdigest()
         self.storage.add(f"/{name}", body, **headers)
         target = {"Location": f"{STORAGE}/{name}?X-Amz-Signature=secret", "Content-Type": "text/html"}
-        self.upstream.plays[f"/root/{path}"] = [ScriptedResponse(302, REDIRECT, target)]
+        self.upstream.plays[f"/base/{path}"] = [ScriptedResponse(302, REDIRECT, target)]
 
     def requested_urls(self, part: str) -> list[str]:
         """Return the URLs of the requests that contain a text."""

@@ -30,7 +30,7 @@ PAGE_IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 Json = dict[str, t.Any]
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
     """Reads what Ansible marks as unsafe as text."""
 
 

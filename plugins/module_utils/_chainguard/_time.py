@@ -36,9 +36,11 @@ def parse_timestamp(text: str | None) -> float:
         return 0.0
     match = TIMESTAMP.fullmatch(text)
     try:
+        if match is None:
+            raise ValueError
         # Python's parser does not accept fractions of nine digits.
-        return datetime.datetime.fromisoformat(f"{match[1]}+00:00").timestamp() + float(match[2] or 0)  # type: ignore[index]
-    except (TypeError, ValueError):  # also February 31
+        return datetime.datetime.fromisoformat(f"{match[1]}+00:00").timestamp() + float(match[2] or 0)
+    except ValueError:  # also February 31
         raise PullThroughError(f"Chainguard returned a time that cannot be read: {text[:40]!r}.") from None
 
 

@@ -128,9 +128,10 @@ def parse_message(message: str, body: Any) -> dict[str, Any]:
 def _read_field(name: str, zero: Any, value: Any) -> Any:
     if _is_message(zero):
         return parse_message(zero.of, value)
+    expected: Any = zero.of if isinstance(zero, OneOf) else type(zero)
     if zero is None:
         timestamp(name, value)
-    elif not isinstance(value, zero.of if isinstance(zero, OneOf) else type(zero)):  # type: ignore[arg-type]
+    elif not isinstance(value, expected):
         raise ApiError(INVALID_ARGUMENT, f"proto: invalid value for field {name}: {value!r}")
     return value
 

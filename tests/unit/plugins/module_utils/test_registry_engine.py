@@ -447,7 +447,7 @@ class Cache:
                 self.add(request.url.rpartition("/")[2], play.body)
             return play
 
-        respond.base = fake.base  # type: ignore[attr-defined]
+        respond.base = fake.base  # type: ignore[attr-defined]  # as a FakeRegistry has it
         return respond
 
     def has(self, key, path):
@@ -838,7 +838,7 @@ def denying(fake, path, denials, status=403):
     def play(request):
         return remaining.pop() if path in request.url and remaining else fake(request)
 
-    play.base = fake.base  # type: ignore[attr-defined]
+    play.base = fake.base  # type: ignore[attr-defined]  # as a FakeRegistry has it
     return play
 
 

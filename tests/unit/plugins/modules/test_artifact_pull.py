@@ -154,7 +154,7 @@ def test_direct_pull_without_a_repository(servers, pull):
 
 def test_denied_direct_pull(servers, pull):
     refusal = ScriptedResponse(403, {"error": "no entitlement for java"})
-    servers.upstream.plays[f"/root/{FOLDER}/maven-metadata.xml"] = [refusal]
+    servers.upstream.plays[f"/base/{FOLDER}/maven-metadata.xml"] = [refusal]
     result = pull("org.example:lib", repository=None, **DIRECT)
     assert result["artifacts"][0]["diagnosis"]["code"] == "upstream_access_denied"
     assert "no entitlement for java" in result["msg"]
@@ -199,7 +199,7 @@ def test_credentials(servers, pull, options, login):
 
 def test_outdated_version_is_explained_and_not_a_failure(servers, pull):
     metadata = "<metadata><versioning><release>2.0</release></versioning></metadata>"
-    servers.upstream.add(f"/root/{FOLDER}/maven-metadata.xml", metadata)
+    servers.upstream.add(f"/base/{FOLDER}/maven-metadata.xml", metadata)
     servers.repository.add(f"/artifactory/{KEY}/{FOLDER}/2.0/lib-2.0.pom", pom("pom"))
     result = pull("org.example:lib", **DIRECT)
     (artifact_result,) = result["artifacts"]
@@ -218,7 +218,7 @@ def test_outdated_version_is_explained_and_not_a_failure(servers, pull):
 
 def test_newer_version_that_cannot_be_pulled_is_a_failure(servers, pull):
     metadata = "<metadata><versioning><release>2.0</release></versioning></metadata>"
-    servers.upstream.add(f"/root/{FOLDER}/maven-metadata.xml", metadata)
+    servers.upstream.add(f"/base/{FOLDER}/maven-metadata.xml", metadata)
     (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
     assert (artifact_result["ok"], artifact_result["outdated"], artifact_result["diagnosis"]["code"]) == (
         False,
@@ -276,7 +276,7 @@ def test_a_withheld_fallback_file_shows_nothing(servers, pull):
     servers.cached.update([file(extension="pom"), file()])
     del servers.repository.files[f"/artifactory/{KEY}/{file('1.2-rc1', 'pom')}"]
     body = {"error": "blocked", "reason": "MALWARE_DETECTED", "message": "Malware."}
-    servers.upstream.plays[f"/root/{file('1.2-rc1', 'pom')}"] = [ScriptedResponse(409, body)]
+    servers.upstream.plays[f"/base/{file('1.2-rc1', 'pom')}"] = [ScriptedResponse(409, body)]
     (artifact_result,) = pull("org.example:lib", from_upstream="required", **DIRECT)["artifacts"]
     assert (artifact_result["ok"], artifact_result["from_upstream"]) == (True, True)
     assert artifact_result["from_upstream_evidence"] == "lib-1.0.pom was not in cgr-cache before, and is now."
@@ -503,7 +503,7 @@ def test_diagnosis_from_the_upstream(servers, pull, play, code):
     path = f"{FOLDER}/maven-metadata.xml"
     del servers.repository.files[f"/artifactory/{KEY}/{path}"]
     if play:
-        servers.upstream.plays[f"/root/{path}"] = [play]
+        servers.upstream.plays[f"/base/{path}"] = [play]
     (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
     assert (artifact_result["status"], artifact_result["diagnosis"]["code"]) == ("failed", code)
 
@@ -511,7 +511,7 @@ def test_diagnosis_from_the_upstream(servers, pull, play, code):
 @pytest.mark.parametrize("extension", ["pom", "jar"])
 def test_blocked_file(servers, pull, extension):
     del servers.repository.files[f"/artifactory/{KEY}/{file(extension=extension)}"]
-    servers.upstream.plays[f"/root/{file(extension=extension)}"] = [ScriptedResponse(409, {"error": "POLICY_BLOCKED"})]
+    servers.upstream.plays[f"/base/{file(extension=extension)}"] = [ScriptedResponse(409, {"error": "POLICY_BLOCKED"})]
     (artifact_result,) = pull("org.example:lib:1.1", **DIRECT)["artifacts"]
     assert (
         artifact_result["diagnosis"]["code"] == "blocked" and "POLICY_BLOCKED" in artifact_result["diagnosis"]["cause"]
@@ -522,13 +522,13 @@ def test_blocked_file(servers, pull, extension):
 def withhold(servers, *versions, status=409, reason="POLICY_COOLDOWN"):
     """Let the upstream hide versions in its index and block their files, while the index of the repository lists them."""
     body = {"error": "blocked", "reason": reason, "message": "Wait for it."} if reason else {"error": "blocked"}
-    metadata = f"/root/{FOLDER}/maven-metadata.xml"
+    metadata = f"/base/{FOLDER}/maven-metadata.xml"
     listed = servers.upstream.files[metadata][0].decode().replace("<release>1.1</release>", "<release>1.0</release>")
     for version in versions:
         listed = listed.replace(f"<version>{version}</version>", "")
         for extension in ("pom", "jar"):
             del servers.repository.files[f"/artifactory/{KEY}/{file(version, extension)}"]
-            servers.upstream.plays[f"/root/{file(version, extension)}"] = [ScriptedResponse(status, body)]
+            servers.upstream.plays[f"/base/{file(version, extension)}"] = [ScriptedResponse(status, body)]
     servers.upstream.add(metadata, listed)
 
 
@@ -554,9 +554,9 @@ def test_an_older_version_instead_of_a_withheld_one(servers, pull, status, reaso
 def test_a_version_that_the_upstream_does_not_list_any_more(servers, pull):
     withhold(servers, "1.1")
     for extension in ("pom", "jar"):
-        del servers.upstream.plays[f"/root/{file(extension=extension)}"]
-        del servers.upstream.files[f"/root/{file(extension=extension)}"]
-    servers.upstream.files[f"/root/{FOLDER}/maven-metadata.xml"]
+        del servers.upstream.plays[f"/base/{file(extension=extension)}"]
+        del servers.upstream.files[f"/base/{file(extension=extension)}"]
+    servers.upstream.files[f"/base/{FOLDER}/maven-metadata.xml"]
     (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
     # A Maven repository can serve a version that it does not list, so this is not evidence.
     assert (artifact_result["ok"], artifact_result["withheld"]) == (False, [])
@@ -600,7 +600,7 @@ def test_a_blocked_direct_pull_is_not_repeated(servers, pull):
 
 def test_a_cached_version_that_the_upstream_withholds_now_is_not_outdated(servers, pull):
     metadata = "<metadata><versioning><release>1.0</release><versions><version>1.0</version></versions></versioning></metadata>"
-    servers.upstream.add(f"/root/{FOLDER}/maven-metadata.xml", metadata)
+    servers.upstream.add(f"/base/{FOLDER}/maven-metadata.xml", metadata)
     (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
     assert (artifact_result["ok"], artifact_result["version"], artifact_result["upstream_version"]) == (
         True,
@@ -630,7 +630,7 @@ def test_file_that_is_only_available_upstream(servers, pull):
     ],
 )
 def test_failed_comparison(servers, pull, play, code):
-    servers.upstream.plays[f"/root/{FOLDER}/maven-metadata.xml"] = [play]
+    servers.upstream.plays[f"/base/{FOLDER}/maven-metadata.xml"] = [play]
     (artifact_result,) = pull("org.example:lib", **DIRECT)["artifacts"]
     assert (artifact_result["ok"], artifact_result["version"], artifact_result["diagnosis"]["code"]) == (
         False,
@@ -684,7 +684,7 @@ def direct_items(*users):
             "name": f"token {user}",
             "package_type": "maven",
             "artifacts": ["org.example:lib"],
-            "upstream_url": f"{UPSTREAM}/root/",
+            "upstream_url": f"{UPSTREAM}/base/",
             "upstream_username": user,
             "upstream_password": f"secret-{user}",
         }

@@ -131,7 +131,7 @@ def test_a_star_is_the_newest_version_of_the_smallest_package(servers, pull):
 def test_the_upstream_is_queried_for_the_package_of_a_star(servers, pull):
     tiny, checksum = package("tiny", "1-r0")
     servers.upstream.add(
-        "/root/x86_64/APKINDEX.tar.gz", index(("less", "1-r0", 1, ""), ("tiny", "1-r0", len(tiny), checksum))
+        "/base/x86_64/APKINDEX.tar.gz", index(("less", "1-r0", 1, ""), ("tiny", "1-r0", len(tiny), checksum))
     )
     (artifact,) = pull("*", **DIRECT)["artifacts"]
     assert (artifact["artifact"], artifact["ok"], artifact["outdated"]) == ("tiny", True, False)

@@ -41,7 +41,7 @@ def servers():
         servers.repository.add(
             f"{REPOSITORY_PATH}/{name}", document(f"{ARTIFACTORY}{REPOSITORY_PATH}", name, *versions, latest="1.1.0")
         )
-        servers.upstream.add(f"/root/{name}", document(f"{UPSTREAM}/root", name, *versions, latest="1.1.0"))
+        servers.upstream.add(f"/base/{name}", document(f"{UPSTREAM}/base", name, *versions, latest="1.1.0"))
         for version in versions:
             servers.add(tarball(name, version), f"{name} {version}")
     return servers
@@ -121,7 +121,7 @@ def test_tarballs_that_bypass_artifactory(servers, pull):
 
 def test_a_tarball_upstream_that_is_not_encrypted_is_not_fetched(servers, pull):
     servers.upstream.add(
-        "/root/lodash", document("http://libraries.example.net/root", "lodash", "1.1.0", latest="1.1.0")
+        "/base/lodash", document("http://libraries.example.net/base", "lodash", "1.1.0", latest="1.1.0")
     )
     (artifact,) = pull("lodash", **DIRECT)["artifacts"]
     assert artifact["diagnosis"]["code"] == "upstream_failed" and "not encrypted" in artifact["diagnosis"]["cause"]
@@ -155,9 +155,9 @@ def test_links_that_leave_the_repository_are_not_requested(servers, pull, link):
 
 def test_a_direct_pull_from_beside_the_registry(servers, pull):
     """Chainguard has the tarballs that it did not build outside of the registry's URL."""
-    index = json.loads(document(f"{UPSTREAM}/root", "lodash", "1.1.0", latest="1.1.0"))
+    index = json.loads(document(f"{UPSTREAM}/base", "lodash", "1.1.0", latest="1.1.0"))
     index["versions"]["1.1.0"]["dist"]["tarball"] = f"{UPSTREAM}/javascript-upstream/lodash/-/lodash-1.1.0.tgz"
-    servers.upstream.add("/root/lodash", json.dumps(index))
+    servers.upstream.add("/base/lodash", json.dumps(index))
     servers.upstream.add("/javascript-upstream/lodash/-/lodash-1.1.0.tgz", "lodash 1.1.0")
     (artifact,) = pull("lodash", repository=None, **DIRECT)["artifacts"]
     assert artifact["ok"] is True

@@ -13,7 +13,7 @@ from fake_packages import ARTIFACTORY, DIRECT, KEY, UPSTREAM, FakeServers, creat
 
 REPOSITORY_PATH = f"/artifactory/api/nuget/v3/{KEY}"
 VERSIONS = ("1.0.0", "1.1.0", "2.0.0-beta")
-FROM_UPSTREAM = {**DIRECT, "upstream_url": f"{UPSTREAM}/root/index.json"}
+FROM_UPSTREAM = {**DIRECT, "upstream_url": f"{UPSTREAM}/base/index.json"}
 
 
 def body(version):
@@ -40,7 +40,7 @@ def servers():
     """The upstream has a flat container; Artifactory has a registration only, with downloads in its older API."""
     servers = FakeServers("nuget", REPOSITORY_PATH)
     servers.cache_path = lambda path: f"lab.greeting.{path.rpartition('/')[2]}.nupkg"
-    servers.upstream.add("/root/index.json", feed(**{"PackageBaseAddress/3.0.0": f"{UPSTREAM}/flat/"}))
+    servers.upstream.add("/base/index.json", feed(**{"PackageBaseAddress/3.0.0": f"{UPSTREAM}/flat/"}))
     servers.upstream.add("/flat/lab.greeting/index.json", json.dumps({"versions": VERSIONS}))
     registration = f"{REPOSITORY_PATH}/registration-semver2"
     servers.repository.add(

@@ -12,7 +12,7 @@ from fake_packages import ARTIFACTORY, DIRECT, KEY, REDIRECT, UPSTREAM, FakeServ
 REPOSITORY_PATH = f"/artifactory/api/pypi/{KEY}"
 PAGE = f"{REPOSITORY_PATH}/simple/lab-greeting/"
 WHEEL = "lab_greeting-1.1.0-py3-none-any.whl"
-FROM_UPSTREAM = {**DIRECT, "upstream_url": f"{UPSTREAM}/root/simple"}
+FROM_UPSTREAM = {**DIRECT, "upstream_url": f"{UPSTREAM}/base/simple"}
 
 
 def link(name, *, hashed=True, folder="../../packages/packages/ab/cd", more=""):
@@ -90,8 +90,8 @@ def test_a_version_that_does_not_exist(servers, pull):
 
 def test_an_outdated_index(servers, pull):
     name = "lab_greeting-3.0.0-py3-none-any.whl"
-    servers.upstream.add("/root/simple/lab-greeting/", page(link(name)))
-    servers.upstream.add(f"/root/packages/packages/ab/cd/{name}", name)
+    servers.upstream.add("/base/simple/lab-greeting/", page(link(name)))
+    servers.upstream.add(f"/base/packages/packages/ab/cd/{name}", name)
     pinned, newest = pull("lab-greeting==3.0.0", "lab-greeting", **FROM_UPSTREAM)["artifacts"]
     assert (pinned["ok"], pinned["diagnosis"]["code"]) == (False, "outdated_index")
     # A version that the upstream no longer lists is not compared.
