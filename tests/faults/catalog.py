@@ -263,10 +263,19 @@ FAULTS: tuple[Fault, ...] = (
         )
         for name, setting, value in (
             ("java", "bypassHeadRequests", False),
-            ("python", "blockMismatchingMimeTypes", True),
             ("javascript", "disableUrlNormalization", False),
             ("packages", "disableUrlNormalization", False),
         )
+    ),
+    # A pull shows what blocked it. Without one, the settings only differ from the guides.
+    Fault(
+        "blockMismatchingMimeTypes of python",
+        "mime_blocked",
+        "blockMismatchingMimeTypes to",
+        config("python", blockMismatchingMimeTypes=True),
+        "python",
+        also=("redirect_settings",),
+        without_pulls=False,
     ),
     Fault("snapshots", "settings_differ", "handleSnapshots to false", config("java", handleSnapshots=True), "java"),
     # The credentials.

@@ -145,6 +145,7 @@ _SETTINGS: tuple[SourceRule, ...] = (
         is_read(lambda e: not e.is_registry and bool(e.differing(*_REDIRECTS))),
         "The settings of {e.repository} differ from those that Chainguard's guides name for an upstream that redirects each download",
         "In {e.repository}, {e.differing_text}. Then {e.expire_text}",
+        certainty="likely",
         quote="{e.differing_quote}",
     ),
     SourceRule(
