@@ -101,7 +101,7 @@ def _source_record(source: Source, renew_before: int, time: str, can_pull: bool 
     can_pull: whether a diagnosis showed that it can be pulled.
     """
     is_failed = bool(source.failure) or can_pull is False
-    verified = (bool(source.pulled) or can_pull is True) and not is_failed
+    verified = (source.is_verified or can_pull is True) and not is_failed
     state = "failed" if is_failed else "works" if verified else "not_verified"
     return {
         "name": source.name,
@@ -147,14 +147,15 @@ def _token_record(source: Source, renew_before: int) -> Facts:
 
 
 def _virtual_record(repository: Facts) -> Facts:
-    failure, verification = repository["failure"], repository["verification"]
+    failure, verification = repository["failure"], repository["verification"] or {}
+    verified = bool(verification) and not verification.get("is_unverified")
     return {
         "repository": repository["key"],
         "package_type": repository["package_type"],
         "members": repository["repositories"],
-        "state": "failed" if failure else "works" if verification else "not_verified",
+        "state": "failed" if failure else "works" if verified else "not_verified",
         "failure": failure,
-        "verification": (verification or {}).get("summary", ""),
+        "verification": verification.get("summary", ""),
     }
 
 

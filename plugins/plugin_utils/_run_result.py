@@ -88,9 +88,7 @@ def _works(source: Source, warmed: Facts) -> bool | None:
 
     None if nothing was requested, or if the pull does not show that the upstream and the login work.
     """
-    if source.verification.get("is_unverified"):
-        return None
-    return True if source.pulled or any(image["ok"] for image in warmed.get("images") or []) else None
+    return True if source.is_verified or any(image["ok"] for image in warmed.get("images") or []) else None
 
 
 def _is_changed(source: Source, entry_point: str) -> bool:

@@ -126,6 +126,11 @@ class Source:
         return bool(self.token.get("superseded") or self.token.get("unmanaged")) and not self.failure
 
     @property
+    def is_verified(self) -> bool:
+        """Whether something was pulled through its repository in this run that shows that the upstream and the login work."""
+        return bool(self.pulled) and not self.failure and not self.verification.get("is_unverified")
+
+    @property
     def exists(self) -> bool:
         """Whether Artifactory has its repository, or has it once this run is over."""
         return bool(self.current) or self.is_written

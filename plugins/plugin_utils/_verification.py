@@ -79,7 +79,8 @@ def add_virtual_verification(repository: Facts, results: list[Facts], requested:
         return {**repository, "failure": pull["msg"]}
     items = _pulled(pull)
     summary = f"pulled: {_label(items)}; its members show whether that comes from upstream" if items else NOT_PULLED
-    return {**repository, "verification": {"summary": summary, "details": pull["summary"]}}
+    verification = {"summary": summary, "is_unverified": not items, "details": pull["summary"]}
+    return {**repository, "verification": verification}
 
 
 def _describe(pull: Facts) -> Facts:

@@ -117,6 +117,12 @@ def test_a_source_keeps_the_time_of_its_last_verification(broken):
     assert report(broken, a=unverified)["hosts"][0]["sources"][0]["verified"] == ""
 
 
+def test_what_came_from_the_cache_alone_does_not_work():
+    cached = {"summary": "not verified: everything came from the cache", "is_unverified": True, "details": []}
+    (record,) = part(source("private", verification=cached))["sources"]
+    assert record["pulled"] and (record["state"], record["verified"]) == ("not_verified", "")
+
+
 @pytest.mark.parametrize(("can_pull", "state"), [(False, "failed"), (None, "not_verified"), (True, "works")])
 def test_a_diagnosis_shows_the_state_and_adds_its_findings(can_pull, state):
     texts = {"severity": "error", "code": "offline", "cause": "It is offline.", "fix": "Clear offline."}
