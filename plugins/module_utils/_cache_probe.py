@@ -15,19 +15,16 @@ Nothing that is cached is deleted for a verification.
 from __future__ import annotations
 
 import dataclasses
-import re
 import time
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError, PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace, parse_trace
 
 _MAX_PROBES = 3
 _PROBE_INTERVAL = 1.0  # seconds by which each wait for the next probe is longer
 # How long Artifactory keeps a bearer token of a registry, whichever credentials are stored.
 _UPSTREAM_TOKEN_SECONDS = 240
-# What a trace says about the response of the upstream, and of a repository that does not contact it.
-_TRACED_STATUS = re.compile(r"\bstatus(?: code)?:? (\d{3})\b", re.IGNORECASE)
-_TRACED_OFFLINE = re.compile(r"\bis (?:assumed )?offline\b", re.IGNORECASE)
 
 Result = t.TypeVar("Result")
 
@@ -161,16 +158,12 @@ class CacheProbe:
             hint="The upstream rejects the stored credentials, or does not respond.",
         )
 
-    def trace_status(self, path: str) -> int | None:
-        """Return the status that the upstream responds with to a download; 0 if it did not respond, None if that is unknown."""
+    def trace(self, path: str) -> Trace:
+        """Return what the upstream responds to a download. Without a step if that is unknown."""
         try:
-            text = self._cache.trace(self._key, path)
+            return parse_trace(self._cache.trace(self._key, path))
         except PullThroughError:
-            return None
-        statuses = _TRACED_STATUS.findall(text)
-        if statuses:
-            return int(statuses[-1])
-        return 0 if _TRACED_OFFLINE.search(text) else None
+            return Trace()
 
     def earlier_login_until(self, image: str) -> float | None:
         """Return until when Artifactory may use a bearer token of an earlier login for an image (epoch seconds).

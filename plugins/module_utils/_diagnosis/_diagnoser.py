@@ -10,6 +10,7 @@ import dataclasses
 import typing as t
 from urllib.parse import urlsplit
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import TOKEN_TYPES
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_chainguard import ChainguardReader
@@ -19,16 +20,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._colle
     probe_address,
     probe_host,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_traces import (
-    read_trace,
-    unused_path,
-)
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import (
     REGISTRY_TYPES,
     Identity,
     Member,
     SourceEvidence,
-    Trace,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._findings import (
     Finding,
@@ -53,6 +49,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._sourc
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
+from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace, parse_trace, unused_path
 
 Source = dict[str, t.Any]
 
@@ -213,9 +210,10 @@ class Diagnoser:
         # A registry's paths are not traced, and a repository that is off does not ask its upstream.
         if evidence.is_registry or evidence.is_virtual or evidence.config.state == "missing":
             return Trace()
-        path = unused_path(evidence.package_type)
-        authorization = self._session.authorization()
-        return read_trace(self._transport, self._session.base_url, authorization, evidence.repository, path)
+        try:
+            return parse_trace(CacheApi(self._session).trace(evidence.repository, unused_path(evidence.package_type)))
+        except PullThroughError:
+            return Trace()
 
     def _pull(self, puller: Puller, source: Source, evidence: SourceEvidence) -> list[Finding]:
         """Return the findings of the pulls."""

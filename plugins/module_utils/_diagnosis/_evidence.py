@@ -12,11 +12,9 @@ from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._ant_patterns import is_accepted
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Evidence, Stage
+from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace
 
 IdentityState = t.Literal["not_read", "missing", "not_a_pull_token", "read"]
-TraceStep = t.Literal[
-    "", "answered", "offline", "assumed_offline", "remembered", "denied", "credentials", "failed", "unreachable"
-]
 
 REGISTRY_TYPES = ("docker", "helmoci", "oci")
 # A path that each repository of the type has, to try the patterns with.
@@ -31,14 +29,6 @@ class Identity:
     expires: str = ""
     seconds_left: float = 0.0
     roles: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Trace:
-    """What Artifactory reports about the download of one path. step: the decisive one; quote: its text."""
-
-    step: TraceStep = ""
-    quote: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,9 +13,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import is_identity_uid
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import SourceEvidence, TraceStep
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import SourceEvidence
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._findings import FindingRule
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Condition, all_of
+from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Step
 
 SourceRule = FindingRule[SourceEvidence]
 
@@ -39,7 +40,7 @@ def has_login(condition: Condition[SourceEvidence]) -> Condition[SourceEvidence]
     return lambda e: bool(e.ecosystem and e.username) and condition(e)
 
 
-def is_traced(step: TraceStep) -> Condition[SourceEvidence]:
+def is_traced(step: Step) -> Condition[SourceEvidence]:
     return lambda e: e.trace.step == step
 
 

@@ -45,8 +45,6 @@ _MAX_WITHHELD_VERSIONS = 5
 _NOT_FOUND, _CONFLICT = 404, 409
 # What Artifactory responds if its upstream does not serve a file.
 _NOT_SERVED_STATUSES = (403, _NOT_FOUND, _CONFLICT)
-# What a trace shows if the upstream denies the stored credentials, or does not respond.
-_MASKED_STATUSES = (0, 401, 403, 407)
 _UNCACHED_SUFFIX = ".verification"
 # The reasons for a version that the upstream blocks without naming a policy, and for one that it does not list.
 BLOCKED, NOT_LISTED = "BLOCKED", "NOT_LISTED"
@@ -220,10 +218,10 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
                 )
             except NotFetchedError as exc:
                 # Some indexes may have another time. A trace of what is in no cache shows what the upstream responds.
-                status = cache_probe.trace_status(result.files[0].file.paths[0] + _UNCACHED_SUFFIX)
-                if status is None or status not in _MASKED_STATUSES and status < 500:
+                trace = cache_probe.trace(result.files[0].file.paths[0] + _UNCACHED_SUFFIX)
+                if not trace.shows_failure:
                     return CacheObservation(False, exc.message)
-                response = f"status {status}" if status else "no response"
+                response = f"status {trace.status}" if trace.status else "no response"
                 raise NotFetchedError(f"{exc.message} The upstream: {response}.", hint=exc.hint) from exc
 
         candidates = (

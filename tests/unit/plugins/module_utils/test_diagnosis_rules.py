@@ -7,14 +7,12 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._ant_patterns import is_accepted
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_traces import parse_trace
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import (
     AddressEvidence,
     Identity,
     Member,
     ServerEvidence,
     SourceEvidence,
-    Trace,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._findings import (
     Finding,
@@ -27,6 +25,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._serve
     HOST_RULES,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._source_rules import RULES
+from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace, parse_trace
 
 UID = "0" * 40
 LOGIN = f"{UID}/{'1' * 16}"
@@ -204,6 +203,13 @@ def test_ant_patterns(path, included, excluded, accepted):
 )
 def test_traces(line, step):
     assert parse_trace(f"Repo Path: cgr-java:x\nSteps:\n2031-01-01T00:00:00Z {line}\n").step == step
+
+
+@pytest.mark.parametrize(
+    ("status", "shows_failure"), [(401, True), (403, True), (407, True), (500, True), (404, False), (429, False)]
+)
+def test_whether_a_trace_shows_that_the_upstream_serves_nothing(status, shows_failure):
+    assert parse_trace(f"Received status {status} on remote request").shows_failure is shows_failure
 
 
 def test_the_worst_finding_is_first_and_the_most_certain_remains():
