@@ -115,10 +115,6 @@ class ApiSession:
         self._sleep = sleep
         self._clock_skew = 0.0
 
-    def authorization(self) -> str:
-        """Return the Authorization header, for a request whose response is not JSON."""
-        return self._authorization()
-
     def server_time(self) -> float:
         """Return the time of the service (epoch seconds), from its last response. The controller's clock may be wrong."""
         return time.time() + self._clock_skew
