@@ -59,8 +59,8 @@ def run_playbook(name: str, variables: Path, state: State) -> None:
 
 def print_requests(lab: LabProcess, since: int) -> int:
     """Print the number of requests since a position in the request log, and return the new position."""
-    entries, writes = lab.request_log(since), lab.writes(since)
-    print(f"The services got {len(entries)} requests. {len(writes) or 'None'} of them changed something.")
+    entries, changes = lab.request_log(since), lab.changes(since)
+    print(f"The services got {len(entries)} requests. {len(changes) or 'None'} of them changed something.")
     return int(entries[-1]["n"])
 
 
@@ -112,7 +112,7 @@ def main() -> None:
         run_playbook("cgr.pull_through.setup", variables, state)
         position = print_requests(lab, 0)
 
-        print_heading("2. The same run again, with nothing to change: changed=0, no writes, the same pull token.")
+        print_heading("2. The same run again, with nothing to change: changed=0, and the same pull token.")
         run_playbook("cgr.pull_through.setup", variables, state)
         position = print_requests(lab, position)
 

@@ -19,9 +19,10 @@ from typing import Any
 
 START_TIMEOUT = 30  # seconds
 READ_METHODS = ("GET", "HEAD")
-# Kinds of requests that change nothing, whatever the method: logins, searches, and the expiration of an index, which is only
-# compared with the upstream earlier.
-READING_KINDS = ("sts.", "docker.token", "registry.token", "search.", "cache.zap")
+# Kinds of requests that change nothing, whatever the method: logins and searches.
+READING_KINDS = ("sts.", "docker.token", "registry.token", "search.")
+# A write that leaves all content in place: Artifactory compares it with the upstream earlier than it would have.
+EXPIRATION = "cache.zap"
 
 
 class LabProcess:
@@ -45,8 +46,12 @@ class LabProcess:
         return list(self.control("GET", f"/request_log?since={since}"))
 
     def writes(self, since: int = 0) -> list[dict[str, Any]]:
-        """The entries of the request log that change something (see READING_KINDS)."""
+        """The entries of the request log that write (see READING_KINDS)."""
         return [entry for entry in self.request_log(since) if is_write(entry)]
+
+    def changes(self, since: int = 0) -> list[dict[str, Any]]:
+        """The writes but for expirations, which a verification needs."""
+        return [entry for entry in self.writes(since) if entry["kind"] != EXPIRATION]
 
 
 def is_write(entry: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from lab.client import EXPIRATION
 from support.lab_client import Json, LabClient
 from support.playbook_runner import Run
 
@@ -35,6 +36,11 @@ class Step:
         """The user name and password that the private repository has stored."""
         repository = self.repositories[PRIVATE]
         return repository["username"], repository["password"]
+
+    @property
+    def changes(self) -> list[Json]:
+        """The writes but for expirations, which a verification needs."""
+        return [entry for entry in self.writes if entry["kind"] != EXPIRATION]
 
     def write_kinds(self) -> list[str]:
         """Return the kinds of the writes in order."""

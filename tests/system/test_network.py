@@ -228,7 +228,7 @@ def setups(strict_lab: LabClient, run_playbook: PlaybookRunner) -> SetupRuns:
         services = {entry["service"] for entry in lab.request_log() if is_from_collection(entry)}
         proxied_hosts, before = proxy.connected_hosts(), lab.log_position()
         again = run_playbook(SETUP, variables, environment=correct)
-        again_writes = lab.writes(before)
+        again_writes = lab.changes(before)
 
         lab.reset()
         proxy.requests.clear()

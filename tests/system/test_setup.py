@@ -198,7 +198,7 @@ def test_another_run_changes_and_writes_nothing(setup: SetupScenario, which: str
     step: Step = getattr(setup, which)
     assert step.run.code == 0, step.run.output
     assert step.run.changed == []
-    assert step.writes == []
+    assert step.changes == []
     assert step.only_token == setup.first.only_token
     assert step.repositories == setup.first.repositories
     assert step.pull_result(PUBLIC)["upstream_digest"] == setup.upstream[PUBLIC]
@@ -208,7 +208,7 @@ def test_verify_succeeds_and_writes_nothing(setup: SetupScenario) -> None:
     verify = setup.verify
     assert verify.run.code == 0, verify.run.output
     assert verify.run.changed == []
-    assert verify.writes == []
+    assert verify.changes == []
     for key in (PUBLIC, PRIVATE):
         assert verify.pull_result(key)["digest"] == setup.upstream[key]
 

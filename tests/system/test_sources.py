@@ -257,7 +257,7 @@ def test_a_client_downloads_after_the_printed_setup(all_sources: AllSources, cli
 def test_another_run_changes_and_writes_nothing(all_sources: AllSources, which: str) -> None:
     step: Step = getattr(all_sources, which)
     assert step.run.code == 0, step.run.output
-    assert (step.run.changed, step.writes) == ([], [])
+    assert (step.run.changed, step.changes) == ([], [])
     assert step.repositories == all_sources.first.repositories
 
 
@@ -337,7 +337,7 @@ def test_the_versions_of_remediated_libraries_are_remediated(defaults: Defaults)
 
 
 def test_a_second_run_without_overrides_changes_nothing(defaults: Defaults) -> None:
-    assert (defaults.second.run.changed, defaults.second.writes) == ([], [])
+    assert (defaults.second.run.changed, defaults.second.changes) == ([], [])
 
 
 def test_a_chart_needs_three_list_requests(defaults: Defaults) -> None:
