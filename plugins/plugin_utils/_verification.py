@@ -47,6 +47,9 @@ def add_verification(source: Source, results: list[Facts], requested: list[str],
     verification: Facts = {**_describe(pull), "details": [*pull["summary"], *_evidence(pull), *_pinned_line(source)]}
     if user:
         return dataclasses.replace(source, user_verification={**verification, "user": user})
+    earlier = source.verification
+    if earlier and not earlier["is_unverified"] and verification["is_unverified"]:
+        return source  # What the verification before the grace period showed of the new login still holds.
     return dataclasses.replace(source, verification=verification)
 
 

@@ -663,7 +663,7 @@ def test_the_host_of_a_token_service_must_be_a_host(pull):
 def test_a_token_service_on_another_host_is_named(servers, pull, monkeypatch):
     servers.registry.challenge = 'Bearer realm="https://auth.example.com/token",service="s"'
     servers.registry.plays["/token"] = [ScriptedResponse(200, {"token": "anonymous"})]
-    monkeypatch.setattr(servers.transport, "_respond", lambda request: servers.registry(request))
+    monkeypatch.setattr(servers.transport, "_respond", servers.registry)
     result = pull("a/b", registry_url=BASE, username="u", password="pass-phrase")
     assert result["images"][0]["diagnosis"]["code"] == "credentials_withheld"
     assert "auth.example.com" in result["msg"] and "token_service_hosts" in result["msg"]

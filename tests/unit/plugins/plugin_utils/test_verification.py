@@ -155,6 +155,14 @@ def test_a_login_that_artifactory_may_not_have_used_is_not_verified():
     assert source.verification["is_unverified"]
 
 
+def test_a_second_verification_that_shows_less_does_not_undo_the_first():
+    source, _tokens = verified_source("private", PINNED_IMAGE)
+    first = verify(source, image_pull("CGR_private"), SKIPPED)
+    result = image_pull("CGR_private")
+    result["pulls"][0]["images"][0]["login_unverified_until"] = "2031-01-01T12:34:56Z"
+    assert verify(first, result, SKIPPED).verification == first.verification
+
+
 def test_several_results_are_counted():
     source, _tokens = verified_source("apk")
     result = artifact_pull("cgr-apk")
