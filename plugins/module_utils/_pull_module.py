@@ -34,6 +34,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._pull_engine impo
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import failure_message
 
 _MAX_THREADS = 32
+# Of a virtual repository, whose configurations are read to explain a failure.
+_MAX_MEMBERS = 20
 
 Params = dict[str, t.Any]
 Sleep = t.Callable[[float], None]
@@ -211,6 +213,13 @@ class RepositoryConfigCache:
         return self._configs[key]
 
     def _read(self, key: str) -> RepositoryConfig:
+        config = self._read_one(key)
+        if config.settings.get("rclass") != "virtual":
+            return config
+        keys = config.settings.get("repositories") or ()
+        return dataclasses.replace(config, members={member: self._read_one(member) for member in keys[:_MAX_MEMBERS]})
+
+    def _read_one(self, key: str) -> RepositoryConfig:
         api = RepositoriesApi(create_artifactory_session(self._module, self._transport, sleep=self._sleep))
         if self._has_many and self._all_settings is None:
             try:

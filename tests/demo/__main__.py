@@ -14,6 +14,7 @@ import tempfile
 import time
 import typing as t
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lab.client import LabProcess, started
 
@@ -47,6 +48,7 @@ def run_playbook(name: str, variables: Path, state: State) -> None:
         **os.environ,
         "ARTIFACTORY_ACCESS_TOKEN": state["artifactory"]["users"]["admin"]["token"],
         "CHAINGUARD_API_TOKEN": state["chainguard"]["api_tokens"]["owner"],
+        "CHAINGUARD_HOSTS": urlsplit(state["chainguard"]["registry_url"]).netloc,
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
         "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
         "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",

@@ -28,9 +28,9 @@ def make_environment(name: str, requirements: str, python: str = sys.executable,
     requirements_text = _read_requirements(REQUIREMENTS / f"{requirements}.txt")
     recipe = "\n".join([str(ROOT), os.path.realpath(python), *packages, requirements_text])
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != recipe:
-        print(f"Installing Python packages in .cache/{name}, once. This takes about a minute.", flush=True)
         if not _can_create_environments(Path(python)):
             sys.exit(f"{python} cannot create virtual environments. On Debian and Ubuntu: apt install python3-venv")
+        print(f"Installing Python packages in .cache/{name}, once. This takes about a minute.", flush=True)
         subprocess.run([python, "-m", "venv", "--clear", str(home)], check=True)
         pip = [str(home / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
         install = [*pip, *packages, "-r", str(REQUIREMENTS / f"{requirements}.txt")]

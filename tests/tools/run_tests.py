@@ -31,7 +31,7 @@ from build import build_artifact
 from client_programs import install_clients
 from environments import CACHE, ROOT, find_pythons, make_environment, make_test_environment
 from lab.client import started
-from source_tree import copy_tree
+from source_tree import copy_tree, require_git
 from stage import LOGS, Counts, Stage
 
 VENV = CACHE / "venv" / "bin"
@@ -245,6 +245,7 @@ def main() -> int:
     if unknown := set(names) - set(STAGES) - set(BY_NAME):
         parser.error(f"no such stage: {', '.join(sorted(unknown))}")
 
+    require_git()
     make_test_environment()
     functions: dict[str, t.Callable[[Stage], None]] = {
         **STAGES,

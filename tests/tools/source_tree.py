@@ -17,10 +17,15 @@ from pathlib import Path
 from environments import CACHE, ROOT
 
 
+def require_git() -> None:
+    """End the program with one line if git is not installed."""
+    if shutil.which("git") is None:
+        sys.exit("git is not installed, which lists the source files. On Debian and Ubuntu: apt install git")
+
+
 def source_files() -> list[Path]:
     """Return the files that git tracks or would track, relative to the root, without deleted ones."""
-    if shutil.which("git") is None:
-        sys.exit("git is not installed. The tests and make build need it to list the source files.")
+    require_git()
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listing = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     names = sorted(set(listing.split("\0")) - {""})

@@ -10,7 +10,6 @@ import dataclasses
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._ant_patterns import is_accepted
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Evidence, Stage
 from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace
 
@@ -105,11 +104,10 @@ class SourceEvidence(Evidence):
     @property
     def excluded_paths(self) -> str:
         """The first path in the cache that the patterns of the repository exclude; empty if there is none."""
-        included, excluded = (str(self.settings.get(name) or "") for name in ("includesPattern", "excludesPattern"))
         paths = [path for image in self.images for path in [_manifest_path(image)] if path] if self.is_registry else []
         if self.package_type in _COMMON_PATHS:
             paths.append(_COMMON_PATHS[self.package_type])
-        return next((path for path in paths if not is_accepted(path, included, excluded)), "")
+        return next((path for path in paths if self.is_excluded([path])), "")
 
     def differing(self, *names: str) -> dict[str, t.Any]:
         """Return the desired values of the named settings that the repository has other values of."""

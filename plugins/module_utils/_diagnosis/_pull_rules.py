@@ -19,6 +19,7 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import NotFromUpstreamError
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._ant_patterns import is_accepted
 from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     ContentProblem,
@@ -58,10 +59,14 @@ UpstreamState = t.Literal["not_queried", "available", "error_response", "failed"
 
 @dataclasses.dataclass(frozen=True)
 class RepositoryConfig:
-    """The configuration of a repository, if it could be read. settings: by Artifactory's names."""
+    """The configuration of a repository, if it could be read.
+
+    settings: by Artifactory's names. members: the configurations of those of a virtual repository, by key.
+    """
 
     state: ConfigState = "not_read"
     settings: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    members: t.Mapping[str, RepositoryConfig] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,6 +171,11 @@ class Evidence:
     def remote_url(self) -> str:
         """The URL that the repository fetches from."""
         return str(self.settings.get("url", ""))
+
+    def is_excluded(self, paths: t.Collection[str]) -> bool:
+        """Return whether the patterns of the repository exclude all these paths in its cache. False without paths."""
+        included, excluded = (str(self.settings.get(name) or "") for name in ("includesPattern", "excludesPattern"))
+        return bool(paths) and not any(is_accepted(path, included, excluded) for path in paths)
 
     @property
     def negative_cache_period(self) -> str:

@@ -15,6 +15,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_
     RepositoryConfig,
     Result,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._virtual import diagnose_with_members
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import redact_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
@@ -65,7 +66,9 @@ class ArtifactResultBuilder:
 
     def _diagnose(self, result: ArtifactPullResult) -> Diagnosis | None:
         if result.error is not None:
-            return diagnose_error(result.error, lambda error: diagnose(self._evidence(result, error)))
+            return diagnose_error(
+                result.error, lambda error: diagnose_with_members(self._evidence(result, error), diagnose)
+            )
         return OUTDATED.diagnose(self._evidence(result, None)) if result.is_outdated else None
 
     def _evidence(self, result: ArtifactPullResult, error: PullThroughError | None) -> ArtifactEvidence:

@@ -284,6 +284,13 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
         "Use the key of another repository, or set package_type; the type of an existing repository cannot be changed",
     ),
     *REPOSITORY_DISABLED,
+    Rule(
+        "excluded_by_pattern",
+        all_of(at_stage("file"), with_config(lambda e: e.is_excluded([e.path]))),
+        "The include and exclude patterns of {e.repository} exclude {e.path}",
+        "Set includesPattern to **/* and excludesPattern to an empty string",
+        "likely",
+    ),
     # The response of the upstream.
     Rule(
         "blocked",

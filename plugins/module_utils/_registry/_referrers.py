@@ -16,6 +16,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import Descriptor, Manifest
 
 _LEGACY_SUFFIXES = (".sig", ".att", ".sbom")
+# Some registries respond with 403 to a tag that does not exist.
+_ABSENT_STATUSES = (403, 404)
 
 
 def find_referrers(registry: Registry, name: str, digests: t.Iterable[str]) -> dict[str, Manifest]:
@@ -46,7 +48,7 @@ def _get_manifest_or_none(registry: Registry, name: str, tag: str) -> Manifest |
     try:
         return registry.get_manifest(name, tag)
     except DownloadError as exc:
-        if exc.status != 404:
+        if exc.status not in _ABSENT_STATUSES:
             raise
     return None
 

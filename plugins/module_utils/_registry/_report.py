@@ -16,6 +16,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_
     RepositoryConfig,
     Result,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._virtual import diagnose_with_members
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import (
     common_fields,
@@ -24,6 +25,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result impo
     format_summary,
     upstream_response,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._cache_paths import manifest_paths
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import PlatformNotFoundError
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._result import ImagePullJob, ImagePullResult
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._rules import (
@@ -81,13 +83,16 @@ class ImageResultBuilder:
 
     def _diagnose(self, result: ImagePullResult) -> Diagnosis | None:
         if result.error is not None:
-            return diagnose_error(result.error, lambda error: diagnose(self._evidence(result, error)))
+            return diagnose_error(
+                result.error, lambda error: diagnose_with_members(self._evidence(result, error), diagnose)
+            )
         return OUTDATED.diagnose(self._evidence(result, None)) if result.is_outdated else None
 
     def _evidence(self, result: ImagePullResult, error: PullThroughError | None) -> ImageEvidence:
         evidence = ImageEvidence(
             stage=result.stage,
             image=result.reference.name,
+            manifest_paths=manifest_paths(result.reference.name, result.reference.selector),
             requested_reference=result.reference.text,
             host=self._job.client.host,
             repository=self._job.repository,

@@ -11,7 +11,7 @@ repository, a negative cache, and an image that does not exist. Rules that artif
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
+import typing as t
 from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
@@ -47,11 +47,12 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth i
 class ImageEvidence(Evidence):
     """What is known about one pull of an image.
 
-    image: the name without repository key and tag. missing_platforms, available_platforms: of the problem
-    platform_missing.
+    image: the name without repository key and tag. manifest_paths: where the cache can have its manifest.
+    missing_platforms, available_platforms: of the problem platform_missing.
     """
 
     image: str
+    manifest_paths: t.Sequence[str] = ()
     missing_platforms: str = ""
     available_platforms: str = ""
 
@@ -69,17 +70,6 @@ def diagnose(evidence: ImageEvidence) -> Diagnosis:
 def _has_path(e: Evidence) -> bool:
     path = urlsplit(e.remote_url).path.strip("/")
     return bool(path) and not path.startswith("artifactory/api/docker/")
-
-
-def _is_excluded(e: ImageEvidence) -> bool:
-    """Return whether the include and exclude patterns exclude the image. No include patterns include everything."""
-
-    def matches(setting: str) -> bool:
-        patterns = [pattern.strip() for pattern in str(e.settings.get(setting) or "").split(",")]
-        # The * of fnmatch also matches slashes, as ** does, so a pattern can only match more than in Artifactory.
-        return any(fnmatch.fnmatchcase(f"{e.image}/manifest.json", pattern) for pattern in patterns if pattern)
-
-    return matches("excludesPattern") or (bool(e.settings.get("includesPattern")) and not matches("includesPattern"))
 
 
 def _is_from_other_host(e: Evidence) -> bool:
@@ -233,8 +223,8 @@ RULES: tuple[Rule[ImageEvidence], ...] = (
     ),
     Rule(
         "excluded_by_pattern",
-        with_config(_is_excluded),
-        "The include and exclude patterns of {e.repository} exclude {e.image}",
+        with_config(lambda e: e.is_excluded(e.manifest_paths)),
+        "The include and exclude patterns of {e.repository} exclude {e.requested_reference}; the tag is a part of the path",
         "Set includesPattern to **/* and excludesPattern to an empty string",
     ),
     Rule(

@@ -133,6 +133,7 @@ CASES = [
     ("repository_missing", evidence(NOT_FOUND, config=RepositoryConfig("missing"))),
     ("repository_type", evidence(NOT_FOUND, config={"packageType": "maven"})),
     ("blacked_out", evidence(NOT_FOUND, config={"blackedOut": True})),
+    ("excluded_by_pattern", evidence(NOT_FOUND, config={"includesPattern": "@scope/**"})),
     ("offline", evidence(NOT_FOUND, config={"offline": True})),
     ("blocked", upstream_response(409)),
     ("blocked", upstream_response(403, "POLICY_BLOCKED: this version is blocked")),

@@ -714,6 +714,16 @@ def test_pages_of_referrers_with_wrong_paths_in_their_links():
     assert run.requested("/referrers/") == [image["digest"], f"{image['digest']}?last=1&n=1"]
 
 
+def test_a_signature_tag_that_is_forbidden_does_not_fail_an_image():
+    fake = FakeRegistry()
+    image = fake.add_image("a/b", "latest")
+    tag = image["digest"].replace(":", "-")
+    for suffix in ("", ".sig", ".att", ".sbom"):
+        fake.plays[f"/v2/a/b/manifests/{tag}{suffix}"] = [ScriptedResponse(403, {"errors": [{"code": "DENIED"}]})]
+    (result,) = Run(fake, "a/b", referrers=True).results
+    assert result.error is None and result.referrers == 0
+
+
 def test_missing_signature_is_a_failure():
     fake = FakeRegistry()
     image = fake.add_image("a/b", "latest")

@@ -59,6 +59,7 @@ def evidence(failed=Failure(), *, config=None, **details):
     defaults = {
         "stage": "manifest",
         "image": "example.com/nginx",
+        "manifest_paths": ["example.com/nginx/1/list.manifest.json", "example.com/nginx/1/manifest.json"],
         "requested_reference": "example.com/nginx:1",
         "host": "artifactory.example.com",
         "repository": "cgr-private",
@@ -143,7 +144,9 @@ CASES = [
         evidence(NOT_KNOWN, config={"enableTokenAuthentication": False}, stage="from_upstream"),
     ),
     ("excluded_by_pattern", evidence(NOT_KNOWN, config={"includesPattern": "chainguard/**, other/**"})),
+    ("excluded_by_pattern", evidence(NOT_KNOWN, config={"includesPattern": "*/nginx/*.json"})),
     ("excluded_by_pattern", evidence(NOT_KNOWN, config={"excludesPattern": "example.com/**"})),
+    ("excluded_by_pattern", evidence(NOT_KNOWN, config={"excludesPattern": "**/nginx/1/"})),
     ("project_prefix_doubled", evidence(NOT_KNOWN, config={"dockerProjectId": "example.com"})),
     (
         "forbidden",
@@ -223,7 +226,9 @@ def test_each_connection_failure_has_its_code(monkeypatch, exception, code):
         {"includesPattern": ""},
         {"includesPattern": None, "excludesPattern": ""},
         {"includesPattern": "example.com/**"},
+        {"includesPattern": "example.com/*/1/*"},
         {"excludesPattern": "chainguard/**"},
+        {"excludesPattern": "*/manifest.json, **/latest/**"},
         {"dockerProjectId": "chainguard"},
         {"packageType": "helmoci"},
     ],

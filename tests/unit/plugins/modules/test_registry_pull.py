@@ -41,6 +41,7 @@ class Servers:
         self.registry = FakeRegistry(BASE)
         self.upstream = FakeRegistry(UPSTREAM)
         self.config = ScriptedResponse(200, CONFIG)
+        self.configs = {}
         self.configurations = ScriptedResponse(404)
         self.cached = set()
         self.transport = ScriptedTransport(respond=self.respond)
@@ -52,7 +53,7 @@ class Servers:
         if parts.path == "/artifactory/api/repositories/configurations":
             return self.configurations
         if parts.path.startswith("/artifactory/api/repositories/"):
-            return self.config
+            return self.configs.get(parts.path.rpartition("/")[2], self.config)
         if parts.path.startswith("/artifactory/api/storage/cgr-private-cache/"):
             held = parts.path.removeprefix("/artifactory/api/storage/cgr-private-cache/") in self.cached
             return ScriptedResponse(200 if held else 404, {})
@@ -667,3 +668,12 @@ def test_a_token_service_on_another_host_is_named(servers, pull, monkeypatch):
     result = pull("a/b", registry_url=BASE, username="u", password="pass-phrase")
     assert result["images"][0]["diagnosis"]["code"] == "credentials_withheld"
     assert "auth.example.com" in result["msg"] and "token_service_hosts" in result["msg"]
+
+
+def test_a_failure_of_a_virtual_repository_names_its_member(servers, pull):
+    virtual = {"key": "all", "rclass": "virtual", "packageType": "docker", "repositories": ["cgr-private"]}
+    servers.configs["all"] = ScriptedResponse(200, virtual)
+    servers.configs["cgr-private"] = ScriptedResponse(200, {**CONFIG, "offline": True})
+    result = pull("example.com/nginx", **{**ARTIFACTORY, "repository": "all"})
+    diagnosis = result["images"][0]["diagnosis"]
+    assert diagnosis["code"] == "offline" and "its member cgr-private fails" in diagnosis["cause"]
