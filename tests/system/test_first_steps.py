@@ -17,9 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def run(*command: str | Path) -> tuple[int, list[str]]:
     """Return the exit code and the lines of the output, without those of make itself."""
-    result = subprocess.run(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     lines = result.stdout.splitlines()
     return result.returncode, [line for line in lines if line and not line.startswith("make")]
 

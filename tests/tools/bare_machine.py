@@ -36,7 +36,7 @@ def create_system(release: str, folder: Path) -> None:
         # Debian does not package the keys of Ubuntu. Nothing but this test runs in the folder.
         options = "" if UBUNTU_KEYRING.exists() else "[trusted=yes] "
         source = [f"deb {options}http://archive.ubuntu.com/ubuntu noble main universe"]
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=make,ca-certificates", release, str(folder)]
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=apt,make,ca-certificates", release, str(folder)]
     if subprocess.run([*command, *source], check=False).returncode != 0:
         sys.exit(f"mmdebstrap could not create {release}. Its message is above.")
     for file in ("etc/resolv.conf", CERTIFICATES):
