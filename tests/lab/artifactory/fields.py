@@ -162,8 +162,8 @@ _SUPPORT_FLAG = {
     "vagrant": "enableVagrantSupport",
 }
 PACKAGE_TYPES = frozenset(_SUPPORT_FLAG) | _names(
-    "alpine ansible cargo conda cran generic go gradle helm helmoci huggingfaceml hex ivy maven oci opkg p2 pub rpm"
-    " sbt swift terraform vcs aieditorextensions"
+    "aieditorextensions alpine ansible cargo chocolatey conda cran generic go gradle helm helmoci huggingfaceml hex ivy"
+    " luarocks maven nix oci opkg p2 pub rpm sbt swift terraform vcs"
 )
 # Names of package types that the server stores under another name.
 PACKAGE_TYPE_ALIASES = {"yum": "rpm"}

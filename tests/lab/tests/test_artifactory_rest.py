@@ -173,6 +173,132 @@ def test_seeded_tokens_remain_valid_after_a_reset(lab: Lab) -> None:
     assert lab.control("GET", "/state")["artifactory"] == lab.state["artifactory"]
 
 
+# --- repositories: fields ---
+
+# The fields of a generic repository, in the order of a capture of 7.161.15 (facts/artifactory.md#fields-and-defaults).
+SUPPORT = """signedUrlTtl enableComposerSupport enableNuGetSupport enableGemsSupport enableNpmSupport enableBowerSupport
+    enableChefSupport enableCocoaPodsSupport enableConanSupport enableDebianSupport debianTrivialLayout ddebSupported
+    enablePypiSupport enablePuppetSupport enableDockerSupport dockerApiVersion blockPushingSchema1
+    forceNugetAuthentication enableNormalizedVersion forceP2Authentication forceConanAuthentication
+    enableVagrantSupport enableGitLfsSupport enableDistRepoSupport dockerProjectId priorityResolution environments
+    forceNonDuplicateChart forceMetadataNameVersion mlRepoLayout"""
+REMOTE_FIELDS = f"""key packageType description notes includesPattern excludesPattern repoLayoutRef {SUPPORT} url username
+    password disableProxy handleReleases handleSnapshots suppressPomConsistencyChecks remoteRepoChecksumPolicyType
+    hardFail offline blackedOut storeArtifactsLocally socketTimeoutMillis localAddress retrievalCachePeriodSecs
+    assumedOfflinePeriodSecs missedRetrievalCachePeriodSecs metadataRetrievalTimeoutSecs
+    unusedArtifactsCleanupPeriodHours fetchJarsEagerly fetchSourcesEagerly shareConfiguration synchronizeProperties
+    maxUniqueSnapshots maxUniqueTags propertySets archiveBrowsingEnabled listRemoteFolderItems rejectInvalidJars
+    allowAnyHostAuth enableCookieManagement enableTokenAuthentication propagateQueryParams blockMismatchingMimeTypes
+    bypassHeadRequests disableUrlNormalization contentSynchronisation externalDependenciesEnabled sendContext
+    passThrough curated retrieveSha256FromServer customHttpHeaders cargoInternalIndex downloadRedirect cdnRedirect
+    xrayIndex hexPublicKey bowerRegistryUrl authUrl vcsType gitRegistryUrl cargoAnonymousAccess terraformRegistryUrl
+    terraformProvidersUrl composerRegistryUrl gitLabResolveSubgroups pyPIRegistryUrl xrayDataTtl podsCdnUrl
+    podsSpecsRepoUrl podsForceModifyIndex pyPIRepositorySuffix vcsGitProvider rclass"""
+VIRTUAL_FIELDS = f"""key packageType description notes includesPattern excludesPattern {SUPPORT} repositories
+    hideUnauthorizedResources artifactoryRequestsCanRetrieveRemoteArtifacts resolveDockerTagsByTimestamp keyPair
+    pomRepositoryReferencesCleanupPolicy cachingLocalForeignLayersEnabled externalDependenciesEnabled
+    virtualRetrievalCachePeriodSecs forceMavenAuthentication useNamespaces cargoInternalIndex cargoAnonymousAccess
+    rclass"""
+
+
+@pytest.mark.parametrize(("rclass", "fields"), [("remote", REMOTE_FIELDS), ("virtual", VIRTUAL_FIELDS)])
+def test_the_fields_of_a_new_repository(lab: Lab, rclass: str, fields: str) -> None:
+    create(lab, "new", {"rclass": rclass, "url": "https://cgr.dev/"})
+    assert list(client(lab).get(f"{V1}/new").json()) == fields.split()
+
+
+HEADERS = [{"name": "X-A", "value": "a", "sensitive": False}]
+REMOTE_ONLY: dict[str, Any] = {"rclass": "remote", "url": "https://cgr.dev/"}
+
+
+@pytest.mark.parametrize(
+    ("package_type", "written"),
+    [
+        ("docker", {"dockerProjectId": "example.com", "maxUniqueTags": 5, "curated": True, "passThrough": True}),
+        ("docker", {"externalDependenciesEnabled": True, "externalDependenciesPatterns": ["a/**"]}),
+        ("docker", {"customHttpHeaders": HEADERS}),
+        ("alpine", {"primaryKeyPairRef": "first", "propertySets": ["artifactory"]}),
+        ("maven", {"remoteRepoChecksumPolicyType": "ignore-and-generate", "rejectInvalidJars": True}),
+        ("pypi", {"pyPIRegistryUrl": "https://libraries.cgr.dev/", "pyPIRepositorySuffix": "python/simple"}),
+        (
+            "nuget",
+            {"v3FeedUrl": "https://libraries.cgr.dev/v3", "symbolServerUrl": "https://libraries.cgr.dev/symbols"},
+        ),
+        (
+            "nuget",
+            {"feedContextPath": "api/v2", "downloadContextPath": "api/v2/package", "enableNormalizedVersion": True},
+        ),
+        ("helm", {"chartsBaseUrl": "https://charts.example.com"}),
+        ("go", {"vcsGitProvider": "ARTIFACTORY"}),
+        ("generic", {"proxy": "squid", "queryParams": "a=b", "clientTlsCertificate": "c", "remoteRepoLayoutRef": "r"}),
+        ("generic", {"mismatchingMimeTypesOverrideList": "text/html", "localAddress": "10.0.0.1"}),
+        ("generic", {"description": "d", "notes": "n", "excludesPattern": "x/**", "propagateQueryParams": True}),
+        ("vcs", {"vcsType": "GIT", "vcsGitProvider": "CUSTOM", "vcsGitDownloadUrl": "{0}/{1}"}),
+    ],
+)
+def test_the_fields_of_a_remote_repository_come_back(lab: Lab, package_type: str, written: dict[str, Any]) -> None:
+    create(lab, "new", {**REMOTE_ONLY, "packageType": package_type, **written})
+    assert written.items() <= client(lab).get(f"{V1}/new").json().items()
+
+
+@pytest.mark.parametrize(
+    ("package_type", "written"),
+    [
+        ("alpine", {"primaryKeyPairRef": "first", "secondaryKeyPairRef": "second"}),
+        ("alpine", {"virtualRetrievalCachePeriodSecs": 0}),
+        ("docker", {"resolveDockerTagsByTimestamp": True, "hideUnauthorizedResources": True}),
+        ("maven", {"keyPair": "k", "forceMavenAuthentication": True, "repoLayoutRef": "maven-2-default"}),
+        ("npm", {"externalDependenciesEnabled": True, "externalDependenciesRemoteRepo": "npm-remote"}),
+    ],
+)
+def test_the_fields_of_a_virtual_repository_come_back(lab: Lab, package_type: str, written: dict[str, Any]) -> None:
+    create(lab, "new", {"rclass": "virtual", "packageType": package_type, **written})
+    assert written.items() <= client(lab).get(f"{V1}/new").json().items()
+
+
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ({"packageType": "yum"}, {"packageType": "rpm"}),
+        ({"offline": 1, "hardFail": "0", "curated": "1"}, {"offline": True, "hardFail": False, "curated": True}),
+        ({"environments": ["DEV"]}, {"environments": []}),
+        ({"customHttpHeaders": [{"name": "X-A", "value": "a"}]}, {"customHttpHeaders": HEADERS}),
+        ({"downloadRedirect": True, "xrayIndex": True}, {"downloadRedirect": False, "xrayIndex": False}),
+        ({"socketTimeoutMillis": "20000"}, {"socketTimeoutMillis": 20000}),
+        ({"no such field": 1}, {}),
+    ],
+)
+def test_values_that_are_not_stored_as_they_were_written(
+    lab: Lab, written: dict[str, Any], stored: dict[str, Any]
+) -> None:
+    create(lab, "new", {**REMOTE_ONLY, **written})
+    assert stored.items() <= client(lab).get(f"{V1}/new").json().items()
+
+
+@pytest.mark.parametrize(
+    ("settings", "written"),
+    [
+        (
+            {"artifactory_edition": "enterprise_plus"},
+            {"downloadRedirect": True, "cdnRedirect": True, "xrayIndex": True},
+        ),
+        ({"artifactory_environments_without_project": True}, {"environments": ["DEV"]}),
+    ],
+)
+def test_values_that_are_stored_with_a_setting(lab: Lab, settings: dict[str, Any], written: dict[str, Any]) -> None:
+    lab.configure(**settings)
+    create(lab, "new", {**REMOTE_ONLY, **written})
+    assert written.items() <= client(lab).get(f"{V1}/new").json().items()
+
+
+def test_the_repository_for_deployments_is_cleared_by_an_unknown_key(lab: Lab) -> None:
+    create(lab, "files", {"rclass": "local"})
+    create(lab, "all", {"rclass": "virtual", "repositories": ["files"], "defaultDeploymentRepo": "files"})
+    for key, stored in (("", "files"), (None, "files"), ("no-such-key", None)):
+        assert client(lab).post(f"{V1}/all", json={"defaultDeploymentRepo": key}).status_code == 200
+        assert client(lab).get(f"{V1}/all").json().get("defaultDeploymentRepo") == stored
+
+
 # --- repositories: reading ---
 
 
