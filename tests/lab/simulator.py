@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import httpx
 import trustme
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from .clock import Clock
@@ -35,6 +36,17 @@ SERVICE_OF_HOST = {
     "console-api.enforce.dev": "api",
     "issuer.enforce.dev": "api",
 }
+
+
+def has_real_host(request: Request) -> bool:
+    """Whether a client addressed the service by its real host name."""
+    return request.url.hostname in SERVICE_OF_HOST
+
+
+def get_origin(request: Request) -> str:
+    """The origin by which a client addressed the service. Real hosts have https, also in a lab without TLS."""
+    scheme = "https" if has_real_host(request) else request.url.scheme
+    return f"{scheme}://{request.url.netloc}"
 
 
 class Product(Protocol):

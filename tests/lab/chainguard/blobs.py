@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from ..simulator import BLOBS_HOST, SERVICE_OF_HOST, Simulator
+from ..simulator import BLOBS_HOST, Simulator, has_real_host
 from .state import Chainguard
 
 LIFETIME = 600
@@ -31,8 +31,7 @@ def url(request: Request, folder: str, digest: str) -> str:
     It uses the store's real host name if the client used the real host name of the redirecting service.
     """
     simulator: Simulator = request.app.state.simulator
-    by_name = request.headers["host"].partition(":")[0] in SERVICE_OF_HOST
-    origin = f"{request.url.scheme}://{BLOBS_HOST}" if by_name else simulator.addresses["blobs"]
+    origin = f"https://{BLOBS_HOST}" if has_real_host(request) else simulator.addresses["blobs"]
     path = f"/{folder}/{digest.replace(':', '/')}"
     signed = {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": CREDENTIAL}
     query = urlencode({**signed, "Expires": int(simulator.clock.now()) + LIFETIME})

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from ..packages import ORIGIN, python
-from ..simulator import Simulator
+from ..simulator import Simulator, get_origin
 from . import blobs, credentials, roles
 from .messages import ApiError
 from .package_store import BLOCKLIST, COOLDOWN, MALWARE, BlockedError, compute_digest
@@ -74,8 +74,7 @@ def _respond(request: Request, path: str) -> Response:
     if file is None:
         return _error(404, "not found")
     if not file.stored:
-        origin = f"{request.url.scheme}://{request.url.netloc}"
-        return Response(file.body.replace(ORIGIN.encode(), origin.encode()), media_type=file.media_type)
+        return Response(file.body.replace(ORIGIN.encode(), get_origin(request).encode()), media_type=file.media_type)
     target = blobs.url(request, "libraries", compute_digest(file))
     return HTMLResponse(f'<a href="{escape(target)}">Found</a>.\n\n', 302, {"Location": target})
 

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .. import images
-from ..simulator import Simulator
+from ..simulator import Simulator, get_origin
 from . import blobs, sts
 from .credentials import parse_basic
 from .gateway import bearer
@@ -120,7 +120,7 @@ def _grant(state: Chainguard, caller: str, scope: str) -> dict[str, Any]:
 
 def _challenge(request: Request, scope: str, problem: str = "") -> OciError:
     host = _host(request)
-    parts = {"realm": f"{request.url.scheme}://{host}/token", "service": host, "scope": scope, "error": problem}
+    parts = {"realm": f"{get_origin(request)}/token", "service": host, "scope": scope, "error": problem}
     header = "Bearer " + ",".join(f'{name}="{value}"' for name, value in parts.items() if value)
     return OciError(401, "UNAUTHORIZED", "Authentication required", {"WWW-Authenticate": header})
 

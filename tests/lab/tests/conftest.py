@@ -100,8 +100,9 @@ class Lab:
 
 
 @pytest.fixture(scope="session")
-def running_lab() -> Iterator[Lab]:
-    with Lab() as running:
+def running_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A lab with TLS. Tests that parametrize this fixture with False get one without."""
+    with Lab(tls=getattr(request, "param", True)) as running:
         yield running
 
 

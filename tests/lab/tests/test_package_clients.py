@@ -127,7 +127,8 @@ def npm(shell: Shell) -> Callable[..., str]:
     def run(key: str, *words: str, fails: bool = False) -> str:
         registry = f"{shell.url(f'api/npm/{key}')}/"
         credentials = base64.b64encode(f"puller:{secret(shell.lab, 'puller', 'token')}".encode()).decode()
-        lines = [f"registry={registry}", f"{registry.partition(':')[2]}:_auth={credentials}", f"cafile={shell.ca}"]
+        lines = [f"registry={registry}", f"{registry.partition(':')[2]}:_auth={credentials}"]
+        lines += [f"cafile={shell.ca}"] if registry.startswith("https:") else []
         (shell.folder / ".npmrc").write_text("\n".join([*lines, "fetch-retries=0", "update-notifier=false"]))
         return shell(program, *words, fails=fails)
 
@@ -152,6 +153,19 @@ def test_npm_packs_a_tarball_from_outside_of_the_url(
     npm(where, "pack", "picocolors@1.1.1")
     upstream = fetch(shell.lab, "/javascript-upstream/picocolors/-/picocolors-1.1.1.tgz", token)
     assert (shell.folder / "picocolors-1.1.1.tgz").read_bytes() == upstream
+
+
+@pytest.mark.parametrize("running_lab", [False], indirect=True, ids=["http"])
+@pytest.mark.parametrize("outside", ["rewritten", "unchanged"])
+def test_npm_packs_a_package_over_plain_http(
+    shell: Shell, remote: Create, npm: Callable[..., str], outside: str
+) -> None:
+    """The links of the upstream are below the URL of the remote, which is the real one with https."""
+    shell.lab.configure(artifactory_npm_outside_tarballs=outside)
+    token = remote("libraries.javascript.pull", NPM)
+    npm("all", "pack", "lab-greeting@1.0.0")
+    upstream = fetch(shell.lab, "/javascript/lab-greeting/-/lab-greeting-1.0.0.tgz", token)
+    assert (shell.folder / "lab-greeting-1.0.0.tgz").read_bytes() == upstream
 
 
 def test_npm_rejects_an_html_page(shell: Shell, remote: Create, npm: Callable[..., str]) -> None:
