@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..simulator import Simulator
 from . import access, docker, downloads, grantees, npm, nuget, pypi, repositories, search, security, storage, system
 from .control import routes
-from .responses import ApiError, envelope, on_api_error
+from .responses import ApiError, not_simulated, on_api_error
 from .settings import DEFAULTS
 from .state import USERS, Artifactory, Installation
 
@@ -51,11 +51,9 @@ def build(simulator: Simulator) -> dict[str, Starlette]:
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
-    """The error of a request without a route, which must not read as a missing repository or item."""
+    """The error of a path, or of a method, without a route."""
     assert isinstance(error, HTTPException)
-    if error.status_code == 404:
-        return envelope(404, f"The lab does not simulate the endpoint {request.method} {request.url.path}")
-    return envelope(error.status_code, error.detail)
+    return await on_api_error(request, not_simulated(request, error.status_code))
 
 
 class _Headers:

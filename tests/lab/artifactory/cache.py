@@ -28,7 +28,8 @@ class Content:
 class CachedFile:
     """One file; times in epoch seconds. `expires`: the content at this path can change upstream.
 
-    `digest` and `length` are those of the content, or of the blob that a marker stands for.
+    `digest` and `length` are those of the content, or of the blob that a marker stands for. The `length` of a file can
+    be another one, if the upstream announced that.
     """
 
     path: str
@@ -142,7 +143,7 @@ class Cache:
         expires: bool = False,
         declared: tuple[str, int] | None = None,
     ) -> CachedFile:
-        """Store a file. `declared`: digest and length of the blob that a marker stands for."""
+        """Store a file. `declared`: its digest and length, if they are not those of the content."""
         now = self._now()
         digest, length = declared or (f"sha256:{content.sha256}", content.size)
         file = CachedFile(path, content, mime_type, remote_url, digest, length, expires, user, now, now, now)

@@ -18,10 +18,10 @@ from starlette.routing import BaseRoute, Route
 
 from .auth import Caller
 from .cache import CachedFile
-from .docker_remote import DOCKER_TYPES, DockerRemote, Pull
+from .docker_remote import DOCKER_TYPES, DockerRemote, Pull, pull_attempts
 from .file_response import serve
 from .manifests import MARKER, is_marker
-from .remote import BadCredentialsError, DeniedError, NotFoundError, attempts_in_order, resolve_first
+from .remote import BadCredentialsError, DeniedError, NotFoundError, resolve_first
 from .responses import ApiError, compact, envelope, route
 from .store import Repository
 
@@ -170,6 +170,18 @@ async def host_ping(request: Request) -> Response:
     return _challenge(request) if caller is None else Response(headers=_API_VERSION)
 
 
+async def host_catalog(request: Request) -> Response:
+    """The images of all repositories that the caller may read, with the names that clients of this host use."""
+    artifactory: Artifactory = request.app.state.simulator.artifactory
+    caller = _authenticate(artifactory, request)
+    if caller is None:
+        return _challenge(request)
+    repositories = [repository for repository in artifactory.store if repository.package_type in DOCKER_TYPES]
+    contexts = [RequestContext(artifactory, caller, repository, request) for repository in repositories]
+    names = [f"{context.repository.key}/{image}" for context in contexts for image in await _images(context)]
+    return JSONResponse({"repositories": sorted(names)}, headers=_API_VERSION)
+
+
 async def token(artifactory: Artifactory, caller: Caller, _request: Request) -> Response:
     """Issue a token. The requested scope is ignored, because permissions apply where the token is used."""
     issued = artifactory.authenticator.issue(caller.name, expires_in=TOKEN_SECONDS, scope=caller.scope)
@@ -183,11 +195,7 @@ async def reject_token_post(_artifactory: Artifactory, _authenticate: Caller, _r
 async def manifest(context: RequestContext) -> Response:
     reference = context.request.path_params["reference"]
     started = context.artifactory.simulator.clock.now()
-    attempts = attempts_in_order(
-        context.members(),
-        lambda remote: remote.cached_manifest(context.pull, reference),
-        lambda remote: remote.manifest(context.pull, reference),
-    )
+    attempts = pull_attempts(context.members(), context.pull, reference)
     file = await _try_members(context, attempts, UnknownItem.for_manifest(context.image))
     if context.request.method == "HEAD" and reference.startswith("sha256:"):
         headers = {
@@ -225,8 +233,11 @@ async def tags(context: RequestContext) -> Response:
 
 
 async def catalog(context: RequestContext) -> Response:
-    images = {image for remote in context.members() for image in await remote.catalog(context.caller)}
-    return JSONResponse({"repositories": sorted(images)}, headers=_API_VERSION)
+    return JSONResponse({"repositories": sorted(await _images(context))}, headers=_API_VERSION)
+
+
+async def _images(context: RequestContext) -> set[str]:
+    return {image for remote in context.members() for image in await remote.catalog(context.caller)}
 
 
 async def referrers(context: RequestContext) -> Response:
@@ -268,6 +279,7 @@ def _serve_file(
 
 def routes() -> list[BaseRoute]:
     docker_routes: list[BaseRoute] = [Route(path, host_ping, name="docker.ping") for path in ("/v2", "/v2/")]
+    docker_routes.append(Route("/v2/_catalog", host_catalog, name="docker.catalog"))
     internal = "/artifactory/api/docker/{key}/v2"
     for path in ("/v2/token", f"{internal}/token"):
         docker_routes += [

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,8 @@ import httpx
 from .auth import Caller
 from .cache import CachedFile
 from .manifests import INDEX, ManifestCache, get_folder, is_marker
-from .remote import BadCredentialsError, NotFoundError, Remote
+from .remote import BadCredentialsError, DeniedError, NotFoundError, Remote, attempts_in_order
+from .trace import record
 from .upstream import RegistryUpstream, TokenRejectedError, TokenRequest
 
 if TYPE_CHECKING:
@@ -64,11 +65,13 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
             cached = self.cache.manifest(pull.image, reference)
             if cached is not None and self._is_usable(cached, reference):
                 return cached
+            record(f"{self.key} retrieves '{folder}' from its upstream")
             try:
                 return await self._fetch_manifest(pull, reference, cached)
             except (NotFoundError, BadCredentialsError):
                 if cached is None:
                     raise
+                record(f"{self.key} serves its expired copy")
                 return cached
 
     async def cached_manifest(self, pull: Pull, reference: str) -> CachedFile:
@@ -77,6 +80,7 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
         cached = self.cache.manifest(pull.image, reference)
         if cached is None or not self._is_usable(cached, reference):
             raise NotFoundError
+        record(f"{self.key} has '{cached.path}' in its cache")
         return cached
 
     async def blob(self, pull: Pull, digest: str, *, fetch: bool) -> CachedFile:
@@ -108,7 +112,10 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
             return cached
 
     async def catalog(self, caller: Caller) -> list[str]:
-        """All images of the upstream, or the cached ones if it is not available or has no catalog for these credentials."""
+        """The images that the caller may read: of the upstream, or the cached ones if that does not list its images."""
+        return [image for image in await self._list_images(caller) if self._is_readable(caller, image)]
+
+    async def _list_images(self, caller: Caller) -> list[str]:
         try:
             async with (
                 self._contacting_upstream("_catalog", cache_miss=False),
@@ -132,6 +139,13 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
     def _is_usable(self, file: CachedFile, reference: str) -> bool:
         """Whether a copy can be served. For a digest its age does not matter, because the content cannot change."""
         return reference.startswith("sha256:") or self._is_valid(file)
+
+    def _is_readable(self, caller: Caller, path: str) -> bool:
+        try:
+            self._require_access(caller, path)
+        except (NotFoundError, DeniedError):
+            return False
+        return True
 
     def _uses_tokens(self) -> bool:
         """Whether the repository requests bearer tokens. Types other than docker may not need the field for that."""
@@ -210,3 +224,12 @@ class DockerRemote(Remote[ManifestCache, RegistryUpstream]):
             self._require_usable(response, pull)
             await response.aread()
             return response.json(), response.headers.get("link", "")
+
+
+def pull_attempts(members: Sequence[DockerRemote], pull: Pull, reference: str) -> Iterator[Awaitable[CachedFile]]:
+    """Attempts to pull a manifest: from the caches of all members, then from their upstreams."""
+    return attempts_in_order(
+        members,
+        lambda remote: remote.cached_manifest(pull, reference),
+        lambda remote: remote.manifest(pull, reference),
+    )

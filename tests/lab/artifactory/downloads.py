@@ -21,10 +21,11 @@ from starlette.routing import BaseRoute
 from . import alpine, golang, maven
 from .auth import Caller
 from .cache import Cache, CachedFile
-from .docker_remote import DOCKER_TYPES
+from .docker_remote import DOCKER_TYPES, DockerRemote, Pull, pull_attempts
 from .file_response import serve
 from .files import FileRemote, MismatchError, RemoteFile
 from .remote import (
+    BadCredentialsError,
     DeniedError,
     NotFoundError,
     Remote,
@@ -33,9 +34,9 @@ from .remote import (
     choose_more_severe,
     resolve_first,
 )
-from .responses import BASIC_CHALLENGE, ApiError, route
+from .responses import BASIC_CHALLENGE, ApiError, not_simulated, route
 from .responses import Endpoint as ArtifactoryEndpoint
-from .store import Repository
+from .store import RESERVED_KEYS, Repository
 from .trace import record, recording
 
 if TYPE_CHECKING:
@@ -183,14 +184,14 @@ async def download(context: RequestContext) -> Response:
     return context.serve(await _find(context, context.path))
 
 
-async def trace(context: RequestContext) -> Response:
+async def trace(context: RequestContext, find: Callable[[RequestContext, str], Awaitable[CachedFile]]) -> Response:
     """Print the steps of a download instead of the file. The upstream is contacted as for the download."""
     head = [f"Repo Path: {context.repository.key}:{context.path}", f"User: {context.caller.label}", "Steps:"]
     with recording() as steps:
         try:
-            await _find(context, context.path)
+            await find(context, context.path)
             record("The file was found")
-        except (NotFoundError, DeniedError, UnreadableError) as error:
+        except (NotFoundError, DeniedError, BadCredentialsError, UnreadableError) as error:
             record(f"The file was not found. {error}".rstrip())
     clock = context.artifactory.simulator.clock
     return PlainTextResponse("\n".join([*head, *(f"{clock.rfc3339()} {step}" for step in steps)]) + "\n")
@@ -226,20 +227,31 @@ async def _get_valid(context: RequestContext, remote: Remote[Any, Any]) -> Cache
     return remote.get_valid(context.caller, context.path)
 
 
+async def _find_manifest(context: RequestContext, path: str) -> CachedFile:
+    """Pull the manifest at a path of the cache. Raises NotFoundError, DeniedError, BadCredentialsError."""
+    image, _separator, reference = path.rpartition("/")[0].rpartition("/")
+    pull = Pull(context.caller, image, context.request.headers.get("accept", ""))
+    members = [member for member in context.artifactory.members(context.repository) if isinstance(member, DockerRemote)]
+    return await resolve_first(pull_attempts(members, pull, reference.replace("__", ":")))
+
+
 async def _download_or_trace(context: RequestContext) -> Response:
-    if context.repository.package_type in DOCKER_TYPES:
-        return await _cached_image_file(context)
-    return await (trace if "trace" in context.request.query_params else download)(context)
+    is_traced = "trace" in context.request.query_params
+    if context.repository.package_type not in DOCKER_TYPES:
+        return await (trace(context, _find) if is_traced else download(context))
+    if is_traced and context.artifactory.settings["artifactory_traces_images"]:
+        return await trace(context, _find_manifest)
+    return await _cached_image_file(context)
 
 
 _download = make_endpoint("", _download_or_trace)
 
 
 async def _any(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
-    """A file at a path. Raises ApiError 404 for an endpoint that the lab does not have, which is no repository."""
+    """A file at a path. Raises ApiError 404 for an endpoint that the lab does not have."""
     key = request.path_params["key"]
-    if key in ("api", "ui", "webapp"):
-        raise ApiError(404, f"The lab does not simulate the endpoint {request.method} {request.url.path}")
+    if key in RESERVED_KEYS:
+        raise not_simulated(request)
     is_cache = artifactory.store.get(key) is None and key.endswith("-cache")
     return await (_download_cached if is_cache else _download)(artifactory, caller, request)
 

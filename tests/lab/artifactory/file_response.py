@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from .auth import Caller
 from .cache import CachedFile
@@ -44,7 +45,22 @@ def serve(
         return Response(status_code=304, headers=headers)
     if request.method == "GET":
         file.count_download(artifactory.simulator.clock.now(), caller.name)
-    return FileResponse(artifactory.files.path(content), headers=headers)
+    path = artifactory.files.path(content)
+    if file.length == content.size:
+        return FileResponse(path, headers=headers)
+    return _WrongLengthResponse(path.read_bytes(), headers={**headers, "Content-Length": str(file.length)})
+
+
+class _WrongLengthResponse(Response):
+    """A body with a Content-Length that is not its own: a part of it, or all of it to a client that waits for more."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        length = int(self.headers["content-length"])
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        is_short = len(self.body) < length and scope["method"] != "HEAD"
+        await send({"type": "http.response.body", "body": bytes(self.body[:length]), "more_body": is_short})
+        while is_short and (await receive())["type"] != "http.disconnect":
+            pass
 
 
 def _is_unchanged(request: Request, etag: str, modified: str) -> bool:

@@ -134,10 +134,12 @@ class FileRemote(Remote[Cache, FileUpstream]):
 
     # --- the upstream -------------------------------------------------------------------------------------------------
     async def _fetch(self, caller: Caller, remote_file: RemoteFile, cached: CachedFile | None) -> CachedFile:
+        length = ""
         async with self._contacting_upstream(remote_file.path, cache_miss=cached is None):
             if not self.fields["bypassHeadRequests"]:
                 async with self.upstream.open("HEAD", remote_file.url) as response:
                     self._require_usable(remote_file, response)
+                    length = response.headers.get("content-length", "")
             self._require_deploy(caller, remote_file.path)
             async with self.upstream.open("GET", remote_file.url) as response:
                 self._require_usable(remote_file, response)
@@ -145,18 +147,27 @@ class FileRemote(Remote[Cache, FileUpstream]):
         if cached is not None and cached.content == content:
             self.cache.confirm(cached)
             return cached
+        # The length of the HEAD is the one that clients get, also if the GET had another one.
+        declared = f"sha256:{content.sha256}", int(length or content.size)
         return self.cache.put(
-            remote_file.path, content, remote_file.mime_type, remote_file.url, caller.name, expires=remote_file.expires
+            remote_file.path,
+            content,
+            remote_file.mime_type,
+            remote_file.url,
+            caller.name,
+            expires=remote_file.expires,
+            declared=declared,
         )
 
     def _accepts_html(self, response: httpx.Response) -> bool:
-        """Whether the HTML page of a redirect counts as the response, to be blocked or cached as the file."""
+        """Whether the HTML page of a redirect counts as the response, to be blocked or taken for the file."""
         blocked = self._blocks(response.headers.get("content-type", ""))
-        return _is_html(response) and (blocked or self._caches_html())
+        return _is_html(response) and (blocked or self._takes_html(response.request.method))
 
-    def _caches_html(self) -> bool:
-        sends_head = not self.fields["bypassHeadRequests"]
-        return sends_head and self._artifactory.settings["artifactory_redirected_head"] == "html"
+    def _takes_html(self, method: str) -> bool:
+        """Whether the page counts as the file, or only for HEAD, whose length then stays that of the file."""
+        rule = self._artifactory.settings["artifactory_redirected_head"]
+        return not self.fields["bypassHeadRequests"] and (rule == "html" or (rule == "length" and method == "HEAD"))
 
     def _require_usable(self, remote_file: RemoteFile, response: httpx.Response) -> None:
         if (

@@ -31,6 +31,11 @@ class ApiError(Exception):
         self.headers = headers or {}
 
 
+def not_simulated(request: Request, status: int = 404) -> ApiError:
+    """The error of an endpoint that the lab does not have, which must not read as a missing repository or item."""
+    return ApiError(status, f"The lab does not simulate the endpoint {request.method} {request.url.path}")
+
+
 def envelope(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
     """The error response, with the indentation of Artifactory's JSON writer."""
     body = f'{{\n  "errors" : [ {{\n    "status" : {status},\n    "message" : {json.dumps(message)}\n  }} ]\n}}'

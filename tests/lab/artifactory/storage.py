@@ -16,8 +16,8 @@ from starlette.routing import BaseRoute
 from ..clock import Clock
 from .auth import Caller
 from .cache import Cache, CachedFile
-from .responses import ApiError, compact, route
-from .store import Repository
+from .responses import ApiError, compact, not_simulated, route
+from .store import RESERVED_KEYS, Repository
 
 if TYPE_CHECKING:
     from .state import Artifactory
@@ -133,6 +133,8 @@ def _stats(cache: Cache, path: str, uri: str) -> dict[str, Any]:
 async def delete(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
     """Delete a cached file or folder. The key is that of the cache or of the remote repository."""
     key, path = request.path_params["key"], request.path_params.get("path", "").strip("/")
+    if key in RESERVED_KEYS:
+        raise not_simulated(request)
     owner = artifactory.cache_owner(key if key.endswith("-cache") else f"{key}-cache")
     if not artifactory.permissions.allows(caller, "DELETE", owner, path):
         raise ApiError(403, "Forbidden")

@@ -30,7 +30,7 @@ from .fields import (
 from .responses import ApiError
 from .settings import Settings
 
-_RESERVED_KEYS = frozenset({"api", "list", "repo", "ui", "webapp"})
+RESERVED_KEYS = frozenset({"api", "list", "repo", "ui", "webapp"})
 _ILLEGAL_CHARACTERS = re.compile(r'[/\\:|?<>*"]')
 _XML_NAME = re.compile(r"[A-Za-z_][\w.-]*")
 _MIN_CACHE_PERIOD = 30  # seconds, of SaaS
@@ -215,7 +215,7 @@ class RepositoryStore:
             raise ApiError(400, """Illegal Repository key : '/,\\,:,|,?,<,>,*,"' is not allowed""")
         if not _XML_NAME.fullmatch(key):
             raise ApiError(400, "Repository key contains illegal character")
-        if key in _RESERVED_KEYS:
+        if key in RESERVED_KEYS:
             raise ApiError(400, f"Repository key '{key}' is a reserved name")
         if rclass == "local" and key.endswith("-cache"):
             raise ApiError(400, f"Repository key '{key}' must not end with '-cache'")

@@ -226,6 +226,17 @@ def test_tags_and_catalog(lab: Lab, private: PullToken) -> None:
     assert http.get(url).json()["tags"] == ["1.27"]
 
 
+def test_the_catalog_of_the_host(lab: Lab, public: str, private: PullToken) -> None:
+    create(lab, "all", {**VIRTUAL, "repositories": [public]})
+    anonymous = client(lab, "").get("/v2/_catalog")
+    assert anonymous.status_code == 401 and anonymous.headers["www-authenticate"].startswith("Bearer realm=")
+    manifest(lab, public)  # anonymous callers get no catalog from the upstream, so the cached images are listed
+    images = client(lab, "puller").get("/v2/_catalog").json()["repositories"]
+    assert {f"{public}/{PUBLIC}", f"all/{PUBLIC}", f"prv/{PRIVATE}"} <= set(images)
+    client(lab).delete("/access/api/v2/permissions/pullers")
+    assert client(lab, "puller").get("/v2/_catalog").json() == {"repositories": []}
+
+
 def test_referrers_by_version_and_setting(lab: Lab, public: str) -> None:
     url = f"/v2/{public}/{PUBLIC}/referrers/{manifest(lab, public).headers['docker-content-digest']}"
     response = client(lab, "puller").get(url)
@@ -672,6 +683,29 @@ def test_head_of_a_blob_can_fill_the_cache(lab: Lab, public: str, fills: bool, r
     response = client(lab, "puller").head(f"/v2/{public}/{PUBLIC}/blobs/{digest}")
     assert response.status_code == 200 and int(response.headers["content-length"]) > 0
     assert len(lab.request_log("registry.blob")) == requests
+
+
+@pytest.mark.parametrize("repository", ["prv", "all"])
+def test_a_trace_of_an_image(lab: Lab, private: PullToken, repository: str) -> None:
+    lab.configure(artifactory_traces_images=True)
+    create(lab, "all", {**VIRTUAL, "repositories": ["prv"]})
+
+    def trace(reference: str) -> str:
+        return client(lab, "puller").get(f"/artifactory/{repository}/{PRIVATE}/{reference}/manifest.json?trace").text
+
+    assert "received status 404" in trace("no-such-tag")
+    assert "in the cache of missing items" in trace("no-such-tag")
+    assert "received status 200" in trace("latest")
+    assert "in its cache" in trace("latest")
+    digest = manifest(lab, "prv", PRIVATE).headers["docker-content-digest"]
+    assert "in its cache" in trace(digest.replace(":", "__"))
+    lab.advance(2 * HOUR)
+    assert "/token" in trace("latest") and "received status 400" in trace("latest")
+
+
+def test_a_trace_of_an_image_can_be_ignored(lab: Lab, public: str) -> None:
+    index, path = manifest(lab, public), f"/artifactory/{public}/{PUBLIC}/latest/list.manifest.json?trace"
+    assert client(lab, "puller").get(path).content == index.content
 
 
 def test_image_files_by_path(lab: Lab, public: str) -> None:

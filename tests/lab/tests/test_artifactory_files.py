@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import httpx
@@ -216,6 +217,26 @@ def test_a_head_request_can_be_rejected(lab: Lab, java: str) -> None:
     assert count_requests(lab, "java") == {"HEAD": 2}
 
 
+def test_the_length_of_a_head_request_is_sent_with_the_file(lab: Lab, java: str, token: PullToken) -> None:
+    """With the length of a page that is shorter, clients get a part of the file; otherwise they wait for more."""
+    content = fetch(lab, f"/java/{JAR}", token)
+    lab.configure(artifactory_redirected_head="length")
+    change(lab, "java", bypassHeadRequests=False)
+    for length, expected in ((10, content[:10]), (1000, content)):
+        client(lab, "manager").delete("/artifactory/java")
+        page = {"status": 302, "body": "-" * length, "headers": {"Content-Type": "text/html", "Location": "/"}}
+        lab.inject_fault(service="libraries", method="HEAD", times=1, action=page)
+        received = b""
+        with client(lab, "puller").stream("GET", f"/artifactory/java/{JAR}", timeout=0.3) as response:
+            with pytest.raises(httpx.ReadTimeout) if length > len(content) else nullcontext():
+                for chunk in response.iter_raw():
+                    received += chunk
+        assert received == expected and response.headers["content-length"] == str(length)
+        assert response.headers["x-checksum-sha256"] == hashlib.sha256(content).hexdigest()
+        assert client(lab, "puller").head(f"/artifactory/java/{JAR}").headers["content-length"] == str(length)
+    assert get(lab, f"java/{METADATA}").status_code == 200
+
+
 def test_snapshots_are_not_requested(lab: Lab, java: str) -> None:
     path = f"java/{FOLDER}/1.0-SNAPSHOT/maven-metadata.xml"
     get(lab, path)
@@ -271,10 +292,22 @@ def test_a_trace_needs_the_permissions_of_a_download(lab: Lab, java: str) -> Non
     assert "may not read" in steps(lab, f"java/{JAR}")
 
 
-@pytest.mark.parametrize("path", ["/artifactory/api/builds/any", "/access/api/v1/projects", "/v2/_catalog"])
-def test_an_unknown_endpoint_is_no_missing_repository(lab: Lab, path: str) -> None:
-    status, message = envelope(client(lab).get(path))
-    assert status == 404 and f"does not simulate the endpoint GET {path}" in message
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/artifactory/api/builds/any", 404),
+        ("GET", "/artifactory/api/storageinfo", 404),
+        ("DELETE", "/artifactory/api/keys/any", 404),
+        ("DELETE", "/artifactory/ui/any", 404),
+        ("POST", "/artifactory/api/system/usage", 405),
+        ("GET", "/access/api/v1/projects", 404),
+        ("GET", "/ui/api/v1/any", 404),
+        ("GET", "/v2/_search", 404),
+    ],
+)
+def test_an_unknown_endpoint_is_no_missing_repository(lab: Lab, method: str, path: str, expected: int) -> None:
+    status, message = envelope(client(lab).request(method, path))
+    assert status == expected and message == f"The lab does not simulate the endpoint {method} {path}"
 
 
 def test_an_expired_copy_is_not_served_from_the_cache_repository(lab: Lab, java: str) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.serve import PRODUCTS
+
 LAB = Path(__file__).parents[1]
 ROOT = LAB.parents[1]
 FACTS = LAB / "facts"
@@ -20,6 +22,8 @@ CERTAINTIES = {"documented", "observed", "inferred", "not established"}
 NOT_SIMULATED = {"not simulated", "not simulated yet"}
 TEXT = {".py", ".md", ".yml", ".yaml", ".j2", ".toml", ".sh", ".txt"}
 REFERENCE = re.compile(r"\bfacts/(\w+\.md)(?:#([\w-]+))?")
+NAMED_FACTS = re.compile(r"\(facts: ([^)]+)\)")
+WITHOUT_FACTS = {"artifactory_save_seconds"}  # makes tests slow on purpose, and simulates nothing
 PAGE_LINK = re.compile(r"\]\((\w+\.md)(?:#([\w-]+))?\)")
 
 
@@ -76,3 +80,22 @@ def test_files_of_the_lab_exist(page: str) -> None:
         if row[3] not in NOT_SIMULATED:
             paths = [path.strip("` ") for path in row[3].split(",")]
             assert all((LAB / path).is_file() for path in paths), row
+
+
+def read_sections(text: str) -> set[str]:
+    """The sections of the pages that a text of the lab's README names."""
+    return {name for names in NAMED_FACTS.findall(" ".join(text.split())) for name in names.split(", ")}
+
+
+def test_the_readme_names_the_facts_of_each_assumption_and_setting() -> None:
+    readme = (LAB / "README.md").read_text(encoding="utf-8")
+    lists = re.findall(r"^### Assumptions\n(.+?)^### ", readme, re.MULTILINE | re.DOTALL)
+    assumptions = [item for text in lists for item in re.split(r"^- ", text, flags=re.MULTILINE)[1:]]
+    assert len(lists) == len(PRODUCTS) and len(assumptions) > 20
+    for assumption in assumptions:
+        assert read_sections(assumption), f"no facts: {assumption}"
+    rows = dict(re.findall(r"^\| `(\w+)` \|(.+)\|$", readme, re.MULTILINE))
+    for setting in (name for product in PRODUCTS.values() for name in product.DEFAULTS):
+        assert read_sections(rows[setting]) or setting in WITHOUT_FACTS, f"no facts: {setting}"
+    anchors = {anchor for page in PAGES for anchor in read_anchors(page)}
+    assert {name.lower().replace(" ", "-") for name in read_sections(readme)} <= anchors
