@@ -172,6 +172,8 @@ def add_plan(source: Source, plans: Facts) -> Source:
     """Add what is going to change in the repository. plans: the result of artifactory_remote_repository in check mode."""
     if source.failure:
         return source
+    if not source.may_differ:
+        return _with_changes(source, {})
     plan = _by_key(plans, "repositories", source.key)
     if plan is None or plan.get("failed"):
         return fail(source, module_message(plan or plans), "not_planned")

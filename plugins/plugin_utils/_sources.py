@@ -106,6 +106,11 @@ class Source:
         return self.upstream_url if re.match("https?://.", self.upstream_url) else ""
 
     @property
+    def may_differ(self) -> bool:
+        """Whether its repository is missing, or does not read back exactly as it should be."""
+        return not reads_back_as(self.current, "remote", self.package_type, {"url": self.url, **self.settings})
+
+    @property
     def needs_token(self) -> bool:
         """Whether its pull token is due, and nothing failed yet."""
         return bool(self.token.get("due")) and not self.failure
@@ -147,6 +152,12 @@ class Source:
 
 
 _PROPERTIES = tuple(name for name, value in vars(Source).items() if isinstance(value, property))
+
+
+def reads_back_as(current: Facts, rclass: str, package_type: str, settings: Facts) -> bool:
+    """Return whether a repository has exactly these settings. If not, only the module can tell whether they mean the same."""
+    expected = {"rclass": rclass, "packageType": package_type, **settings}
+    return {name: current.get(name) for name in expected} == expected
 
 
 def grace_period_to_wait(text: str) -> int:

@@ -15,7 +15,7 @@ import os
 import typing as t
 from pathlib import Path
 
-import yaml
+from ansible.module_utils.common.yaml import yaml_load
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import parse_base_url
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import (
@@ -43,7 +43,7 @@ _EMPTY_HAS_MEANING = tuple(
 @functools.cache
 def _load_specs() -> dict[str, dict[str, Facts]]:
     """Return the options of each entry point by their names."""
-    specs = yaml.safe_load(_SPECS.read_text(encoding="utf-8"))["argument_specs"]
+    specs = yaml_load(_SPECS.read_text(encoding="utf-8"))["argument_specs"]
     return {entry_point: spec["options"] for entry_point, spec in specs.items()}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import module_message
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source, reads_back_as
 
 
 def resolve_virtual_repositories(
@@ -27,23 +27,35 @@ def resolve_virtual_repositories(
     source of this run is left out.
     """
     own = {source.name: source.key for source in sources if source.exists}
-    current = {repository["key"]: repository.get("repositories") or [] for repository in repositories}
+    current = {repository["key"]: repository for repository in repositories}
     resolved = []
     for name in dict.fromkeys(names):
         entry = catalog[name]
         keys = {member: own.get(member) or source_catalog[member]["key"] for member in entry["members"]}
-        kept = [] if prune else current.get(entry["key"], [])
+        present = current.get(entry["key"], {})
+        kept = [] if prune else present.get("repositories") or []
         members = [key for member, key in keys.items() if member in own or key in kept]
         if not set(own) & set(entry["members"]):
             continue
         spec = {field: entry.get(field) or {} for field in ("key", "package_type", "settings")}
         spec.update(repositories=members, members_mode="exact" if prune else "included")
-        resolved.append({**spec, "spec": spec, "state": "unchanged", "verification": {}, "failure": ""})
+        state = {"may_differ": _may_differ(present, spec), "state": "unchanged"}
+        resolved.append({**spec, "spec": spec, **state, "verification": {}, "failure": ""})
     return resolved
+
+
+def _may_differ(current: Facts, spec: Facts) -> bool:
+    """Return whether a virtual repository is missing, or does not read back exactly as it should be."""
+    settings, members = dict(spec["settings"]), current.get("repositories") or []
+    if spec["members_mode"] == "exact" or not set(spec["repositories"]) <= set(members):
+        settings["repositories"] = spec["repositories"]
+    return not reads_back_as(current, "virtual", spec["package_type"], settings)
 
 
 def add_virtual_results(repository: Facts, result: Facts, planned: bool) -> Facts:
     """Add what was written. result: of artifactory_virtual_repository. planned: whether it is that of check mode."""
+    if not repository["may_differ"]:
+        return repository
     items = result.get("virtual_repositories") or []
     item = next((item for item in items if item["key"] == repository["key"]), None)
     if item is None or item["failed"]:

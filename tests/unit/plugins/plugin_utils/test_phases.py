@@ -165,6 +165,13 @@ def test_a_plan_is_joined_by_key():
     assert (private.changes, private.needs_write) == ({}, False)
 
 
+def test_a_repository_that_reads_back_exactly_needs_no_plan():
+    (source,) = resolved("public")
+    current = {"rclass": "remote", "packageType": source.package_type, "url": source.url, **source.settings}
+    planned = add_plan(dataclasses.replace(source, current=current), {"skipped": True})
+    assert (planned.failure, planned.changes, planned.needs_write) == ("", {}, False)
+
+
 @pytest.mark.parametrize(
     ("plans", "failure"),
     [

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -90,6 +91,17 @@ def test_facts_and_back():
     assert Source.from_facts(facts) == source
 
 
+@pytest.mark.parametrize(
+    "change", [{}, {"rclass": "local"}, {"packageType": "pypi"}, {"url": "https://a"}, {"a": None}]
+)
+def test_only_a_repository_that_reads_back_exactly_is_known_not_to_differ(change):
+    (source,) = resolved("public", public={"settings": {"a": [1]}})
+    assert source.may_differ
+    settings = {**source.settings, "url": source.url, "description": "from others"}
+    current = {"rclass": "remote", "packageType": "docker", **settings, **change}
+    assert dataclasses.replace(source, current=current).may_differ is bool(change)
+
+
 # --- virtual repositories -----------------------------------------------------------------------------------------------
 def existing(*names):
     return [Source.from_facts({**source.to_facts(), "current": {"key": source.key}}) for source in resolved(*names)]
@@ -120,6 +132,26 @@ def test_a_run_with_fewer_sources_keeps_the_order_and_removes_a_member_only_when
     assert (kept["repositories"], kept["spec"]["members_mode"]) == (["CGR_private", "cgr-public"], "included")
     (pruned,) = virtuals_of(*existing("public"), repositories=current, prune=True)
     assert (pruned["repositories"], pruned["spec"]["members_mode"]) == (["cgr-public"], "exact")
+
+
+@pytest.mark.parametrize(
+    ("change", "prune", "may_differ"),
+    [
+        ({}, False, False),
+        ({}, True, True),
+        ({"repositories": ["CGR_private", "cgr-public"]}, True, False),
+        ({"repositories": ["CGR_private"]}, False, True),
+        ({"b": 2}, False, True),
+        ({"rclass": "remote"}, False, True),
+    ],
+)
+def test_only_a_virtual_repository_that_reads_back_exactly_is_known_not_to_differ(change, prune, may_differ):
+    members = ["cgr-public", "added-by-others", "CGR_private"]
+    current = {"key": "all", "rclass": "virtual", "packageType": "docker", "b": 1, "repositories": members, **change}
+    (repository,) = virtuals_of(*existing("public", "private"), repositories=[current], prune=prune)
+    assert repository["may_differ"] is may_differ
+    skipped = {"skipped": True}
+    assert bool(add_virtual_results(repository, skipped, planned=False)["failure"]) is may_differ
 
 
 @pytest.mark.parametrize(
