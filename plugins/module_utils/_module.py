@@ -39,6 +39,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._text import (
     forget_secrets,
     remember_secret,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._variable_names import is_run_by_role, name_variables
 
 if t.TYPE_CHECKING:
     from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import Sts
@@ -52,11 +53,29 @@ SECRET_RESULTS = frozenset({"password", "access_token"})
 
 
 class PullThroughModule(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
-    """A module that takes empty options for ones that are not set, where nothing else can be meant."""
+    """A module that takes empty options for ones that are not set, where nothing else can be meant.
+
+    If the role runs it, its messages name the variables of the role.
+    """
 
     def _load_params(self) -> None:
         super()._load_params()
         drop_empty_options(self.argument_spec, self.params)
+
+    def exit_json(self, **result: t.Any) -> None:
+        super().exit_json(**self._name_variables(result))
+
+    def fail_json(self, msg: str, **result: t.Any) -> None:
+        super().fail_json(**self._name_variables({"msg": msg, **result}))
+
+    def warn(self, warning: str, **options: t.Any) -> None:
+        super().warn(self._name_variables({"msg": warning})["msg"], **options)
+
+    def _name_variables(self, result: dict[str, t.Any]) -> t.Any:
+        if not is_run_by_role():
+            return result
+        kind = "virtual" if self._name.endswith("artifactory_virtual_repository") else "source"
+        return name_variables(result, f"pull_through_{kind}_overrides")
 
 
 def require_libraries(module: AnsibleModule, *more: tuple[str, str | None]) -> None:

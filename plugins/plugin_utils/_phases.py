@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._names import role_names
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_ownership import replacement_notice
 
@@ -27,12 +26,12 @@ NOT_USED = "The new pull token cannot pull from Chainguard, so it was revoked, a
 
 def fail(source: Source, message: str, code: str) -> Source:
     """Return a source that later phases leave out. The first failure counts. code: of the cause."""
-    return source if source.failure else dataclasses.replace(source, failure=role_names(message), failure_code=code)
+    return source if source.failure else dataclasses.replace(source, failure=message, failure_code=code)
 
 
 def module_message(result: Facts) -> str:
-    """Return why a module has no result for a source, in terms of the role. One that crashed has no message."""
-    return role_names(str(result.get("msg") or NO_RESULT))
+    """Return why a module has no result for a source. One that crashed has no message."""
+    return str(result.get("msg") or NO_RESULT)
 
 
 def pull_of(name: str, results: list[Facts], field: str = "repository") -> Facts | None:

@@ -20,6 +20,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._destinations imp
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin
+from ansible_collections.cgr.pull_through.plugins.module_utils._variable_names import name_variables
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import (
     SOURCE_SPEC,
     VIRTUAL_SPEC,
@@ -27,7 +28,6 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import (
     override_errors,
 )
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._input import parse_dict
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._names import role_names
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import needs_organization, owner_of
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_lifetime import lifetime_errors
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._variables import (
@@ -86,7 +86,7 @@ def _destination_errors(values: Facts, given: Facts) -> t.Iterator[str]:
         if values["registry_url"]:
             validate_registry(params, values["registry_url"])
     except InputError as exc:
-        yield role_names(str(exc))
+        yield name_variables(str(exc), "pull_through_source_overrides", is_message=True)
 
 
 def _connection(values: Facts, given: Facts) -> Facts:

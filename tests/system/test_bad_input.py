@@ -46,7 +46,7 @@ MISTAKES = {
     "long-key": Mistake((LONG_KEY, "59 characters", "at most 58"), private={"key": LONG_KEY}),
     "illegal-key": Mistake(("'cgr/private'", "letters, digits"), private={"key": "cgr/private"}),
     "url-with-path": Mistake(
-        ("url has a path", "/example.com", "https://cgr.dev/"),
+        ("url in pull_through_source_overrides has a path", "/example.com", "https://cgr.dev/"),
         private={"url": "https://cgr.dev/example.com"},
     ),
     "unknown-source": Mistake(("nonsense", "containers_public, containers"), sources=(*BOTH, "nonsense")),
@@ -208,14 +208,44 @@ def test_ca_path_fixes_an_untrusted_certificate(lab: LabClient, run_playbook: Pl
     assert run.task("With it").status == "ok", run.output
 
 
-# --- credentials of the environment -----------------------------------------------------------------------------------
-ENTRY_POINTS = ("setup", "rotate", "verify", "warm", "remove")
+# --- all entry points -------------------------------------------------------------------------------------------------
+ENTRY_POINTS = ("setup", "rotate", "verify", "diagnose", "warm", "remove")
+URLS = ("artifactory_url", "registry_url", "chainguard_api_url", "chainguard_issuer_url")
 
 
-@pytest.mark.parametrize("playbook", ENTRY_POINTS)
-def test_credentials_of_the_environment_are_sent_to_no_other_address(
-    running_lab: LabClient, run_playbook: PlaybookRunner, playbook: str
-) -> None:
+@dataclasses.dataclass(frozen=True)
+class EntryPointRun:
+    """A run of an entry point. A host per URL has another address there, and credentials from the environment.
+
+    For the others, a request fails. other_url: that address. received: the requests that it got. paths: those that the lab got
+    for the hosts with another address.
+    """
+
+    run: Run
+    other_url: str
+    received: list[str]
+    paths: list[str]
+
+
+def failing_hosts(lab: LabClient, playbook: str) -> dict[str, Json]:
+    """Return the variables of hosts for which a module fails."""
+    failing: dict[str, Json] = {
+        "wrong-token": {"artifactory_access_token": "no-such-secret"},
+        "no-token": {"artifactory_access_token": None},
+        "wrong-chainguard-token": {"chainguard_api_token": "no-such-secret"},
+        "other-organization": {"organization": "missing.example.net"},
+        **({"no-manifests": {"warm_manifests": ["/nonexistent"]}} if playbook == "warm" else {}),
+    }
+    return {
+        name: lab.variables("containers", **{"remove_confirmed": True, "revoke": False, **variables})
+        for name, variables in failing.items()
+    }
+
+
+@pytest.fixture(scope="module", params=ENTRY_POINTS)
+def entry_point(
+    request: pytest.FixtureRequest, running_lab: LabClient, running_plain_lab: LabClient, run_playbook: PlaybookRunner
+) -> EntryPointRun:
     lab = running_lab
     own = lab.variables(*BOTH, artifactory_access_token=None, chainguard_api_token=None, remove_confirmed=True)
     environment = {
@@ -225,18 +255,37 @@ def test_credentials_of_the_environment_are_sent_to_no_other_address(
         "CHAINGUARD_ISSUER_URL": own["pull_through_chainguard_issuer_url"],
         "CHAINGUARD_API_TOKEN": lab.api_tokens["owner"],
     }
-    names = ["artifactory_url", "registry_url", "chainguard_api_url", "chainguard_issuer_url"]
     position = lab.log_position()
+    running_plain_lab.reset()
     with record_requests() as (other, received):
-        inventory = {name: {**own, f"pull_through_{name}": other} for name in names}
+        inventory = {name: {**own, f"pull_through_{name}": other} for name in URLS}
         run = run_playbook(
-            f"cgr.pull_through.{playbook}", {"pull_through_hosts": "all"}, inventory=inventory, environment=environment
+            f"cgr.pull_through.{request.param}",
+            {"pull_through_hosts": "all"},
+            inventory={**inventory, **failing_hosts(running_plain_lab, request.param)},
+            environment=environment,
         )
-    assert received == []
-    assert [entry["path"] for entry in lab.request_log() if entry["n"] > position] == []
-    for name in names:
-        assert f"pull_through_{name} is {other}, but " in run.failure(name)
-        assert " in the environment is " in run.failure(name)
+    return EntryPointRun(run, other, received, [entry["path"] for entry in lab.request_log() if entry["n"] > position])
+
+
+def test_credentials_of_the_environment_are_sent_to_no_other_address(entry_point: EntryPointRun) -> None:
+    assert entry_point.received == []
+    assert entry_point.paths == []
+    for name in URLS:
+        assert f"pull_through_{name} is {entry_point.other_url}, but " in entry_point.run.failure(name)
+        assert " in the environment is " in entry_point.run.failure(name)
+
+
+def test_messages_name_variables_and_no_options(entry_point: EntryPointRun) -> None:
+    failed = [task.message for task in entry_point.run.tasks if task.status == "failed"]
+    assert len(failed) > len(URLS)
+    messages = [re.sub(r"^\w+: ", "", line) for message in failed for line in message.splitlines()]  # sources and codes
+    name = r"(?<![\w./'-])(?!pull_through_)[a-z]+_[a-z_]+"
+    options = {option for message in messages for option in re.findall(name, message)}
+    assert options == set(), messages
+    assert [
+        message for message in messages if re.search(r"\b[Ss]et (?!pull_through_|[A-Z]|it\b|the\b)\w+", message)
+    ] == []
 
 
 @pytest.mark.parametrize("playbook", ["setup", "rotate"])
@@ -252,7 +301,7 @@ def test_a_new_pull_token_is_sent_to_no_address_of_the_variables(
     assert "would send its pull token to registry.example.net" in run.failure()
 
 
-@pytest.mark.parametrize("playbook", ["setup", "rotate", "verify", "diagnose", "warm", "remove"])
+@pytest.mark.parametrize("playbook", ENTRY_POINTS)
 def test_variables_of_the_role_itself_cannot_be_set(run_playbook: PlaybookRunner, playbook: str) -> None:
     run = run_playbook(f"cgr.pull_through.{playbook}", {"__pull_through_message": ""})
     assert "__pull_through_message cannot be set" in run.failure()

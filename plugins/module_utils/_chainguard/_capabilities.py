@@ -42,8 +42,5 @@ def require_capabilities(granted: t.Collection[str], needed: t.Collection[str], 
         f"{create_role_command(organization, needed)}"
     )
     if set(missing) <= REVOKE:
-        hint += (
-            " Or disable revocation: set revoke (in the role: pull_through_revoke) to false. "
-            "Replaced tokens then remain valid until they expire."
-        )
+        hint += " Or disable revocation: set revoke to false. Replaced tokens then remain valid until they expire."
     raise PullThroughError(f"These Chainguard credentials lack {', '.join(missing)} in {organization}.", hint=hint)

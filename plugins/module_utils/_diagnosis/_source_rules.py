@@ -94,14 +94,14 @@ _SETTINGS: tuple[SourceRule, ...] = (
         "url_has_path",
         is_read(lambda e: e.package_type == "docker" and not e.is_virtual and bool(e.url_path)),
         "The url of {e.repository} has a path, which Artifactory ignores for Docker",
-        "Set url to {e.desired[url]}, and write the organization into the image names",
+        "Change the url of {e.repository} to {e.desired[url]}, and write the organization into the image names",
         quote="url: {e.remote_url}",
     ),
     SourceRule(
         "upstream_url_mismatch",
         is_read(lambda e: bool(e.differing("url")) and not (e.package_type == "docker" and e.url_path)),
         "{e.repository} fetches from another upstream than the source needs",
-        "Set url to {e.desired[url]} in {e.repository}, then {e.expire_text}",
+        "Change the url of {e.repository} to {e.desired[url]}, then {e.expire_text}",
         quote="url: {e.remote_url}",
     ),
     SourceRule(

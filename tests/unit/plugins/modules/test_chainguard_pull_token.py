@@ -310,7 +310,7 @@ def test_missing_capabilities_are_reported_before_a_token_is_issued(run_module, 
 def test_without_revocation_no_capability_to_delete_is_needed(run_module):
     capabilities = ENOUGH - {"identity.delete"}
     result = run_module(chainguard_pull_token, ScriptedChainguard(capabilities=capabilities).transport, **DESIRED)
-    assert "identity.delete" in result["msg"] and "pull_through_revoke" in result["msg"]
+    assert "identity.delete" in result["msg"] and "set revoke to false" in result["msg"]
     result = run_module(
         chainguard_pull_token,
         ScriptedChainguard(identity(days=1), capabilities=capabilities).transport,

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import pytest
 from scripted import ScriptedResponse, ScriptedTransport
@@ -14,6 +15,7 @@ from scripted import ScriptedResponse, ScriptedTransport
 from ansible_collections.cgr.pull_through.plugins.modules import (
     artifact_pull,
     artifactory_access_token,
+    artifactory_diagnosis,
     artifactory_permission,
     artifactory_remote_repository,
     artifactory_repository_cache,
@@ -26,10 +28,12 @@ from ansible_collections.cgr.pull_through.plugins.modules import (
     registry_pull,
 )
 
+DIAGNOSIS = {"sources": [{"name": "a", "key": "a", "package_type": "docker", "url": "https://cgr.dev/"}]}
 OWN, OTHER = "https://own.example.com", "https://other.example.net"
 ARTIFACTORY_MODULES: dict[t.Any, dict[str, t.Any]] = {
     artifact_pull: {"repository": "a", "package_type": "pypi", "artifacts": ["b"]},
     artifactory_access_token: {"username": "a"},
+    artifactory_diagnosis: DIAGNOSIS,
     artifactory_permission: {"name": "a", "repositories": ["b"]},
     artifactory_remote_repository: {"key": "a", "url": "https://cgr.dev/"},
     artifactory_repository_cache: {"key": "a", "state": "expired"},
@@ -39,6 +43,7 @@ ARTIFACTORY_MODULES: dict[t.Any, dict[str, t.Any]] = {
     registry_pull: {"repository": "a", "images": ["b/c"]},
 }
 CHAINGUARD_MODULES: dict[t.Any, dict[str, t.Any]] = {
+    artifactory_diagnosis: DIAGNOSIS,
     chainguard_image_info: {"organization": "example.com"},
     chainguard_pull_token: {"organization": "example.com", "name": "a"},
     chainguard_pull_token_info: {"organization": "example.com"},
@@ -54,6 +59,12 @@ CREDENTIALS_OF_CHAINGUARD: list[dict[str, str]] = [
     {"CHAINGUARD_IDENTITY": "a/b", "CHAINGUARD_IDENTITY_TOKEN_FILE": "/secret"},
     {},
 ]
+
+
+def test_each_module_with_a_connection_is_tested():
+    modules = {file.stem for file in Path(registry_pull.__file__).parent.glob("*.py")} - {"__init__"}
+    tested = {module_id(module) for module in {**ARTIFACTORY_MODULES, **CHAINGUARD_MODULES}}
+    assert modules - tested == {"grace_period_wait", "kubernetes_image_info"}
 
 
 def module_id(module: t.Any) -> str:

@@ -124,7 +124,7 @@ def test_what_an_earlier_run_left_is_a_change_without_a_write():
     ("result", "failure"),
     [
         (lambda source: {"tokens": [token_result(source, failed=True, msg="No role.")]}, "No role."),
-        (lambda source: {"msg": "ttl is not a duration."}, "pull_through_token_ttl is not a duration."),
+        (lambda source: {"msg": "The token is not valid."}, "The token is not valid."),
         (lambda source: {}, NO_RESULT),
     ],
 )
