@@ -10,6 +10,7 @@ import base64
 import contextlib
 import http.server
 import json
+import os
 import secrets
 import socket
 import subprocess
@@ -106,8 +107,13 @@ class QuietHandler(http.server.BaseHTTPRequestHandler):
 
 # --- Debian's docker-registry, and a token service for it --------------------------------------------------------------
 @contextlib.contextmanager
-def run_docker_registry(program: str, folder: Path, *, auth: t.Mapping[str, t.Any] | None = None) -> t.Iterator[str]:
-    """Run docker-registry on a free port, with its content below a folder, and yield the URL."""
+def run_docker_registry(
+    program: str, folder: Path, *, ca_path: str | None = None, **sections: t.Mapping[str, t.Any]
+) -> t.Iterator[str]:
+    """Run docker-registry on a free port, with its content below a folder, and yield the URL.
+
+    sections: of its configuration, as `auth` and `proxy`. ca_path: the CA that it trusts.
+    """
     folder.mkdir(exist_ok=True)
     port = find_free_port()
     configuration = {
@@ -115,19 +121,23 @@ def run_docker_registry(program: str, folder: Path, *, auth: t.Mapping[str, t.An
         "log": {"level": "error"},
         "http": {"addr": f"127.0.0.1:{port}"},
         "storage": {"filesystem": {"rootdirectory": str(folder / "content")}},
-        **({"auth": auth} if auth else {}),
+        **sections,
     }
     file = folder / f"{port}.json"
     file.write_text(json.dumps(configuration), encoding="utf-8")
-    with run_server([program, "serve", str(file)], f"http://127.0.0.1:{port}", folder / f"{port}.log") as url:
+    command, environment = [program, "serve", str(file)], {"SSL_CERT_FILE": ca_path} if ca_path else {}
+    with run_server(command, f"http://127.0.0.1:{port}", folder / f"{port}.log", environment) as url:
         yield url
 
 
 @contextlib.contextmanager
-def run_server(command: t.Sequence[str], url: str, log_file: Path) -> t.Iterator[str]:
-    """Run a server until it responds at a URL, and yield that."""
+def run_server(
+    command: t.Sequence[str], url: str, log_file: Path, environment: t.Mapping[str, str] | None = None
+) -> t.Iterator[str]:
+    """Run a server until it responds at a URL, and yield that. environment: added to that of the tests."""
     with log_file.open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        variables = {**os.environ, **(environment or {})}
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=variables)
         try:
             _wait_for(url, process, log_file)
             yield url

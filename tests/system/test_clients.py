@@ -261,6 +261,26 @@ def test_aioartifactory_downloads_a_folder_of_a_cache(repository_lab: LabClient,
     assert checksum == hashlib.sha256(content).hexdigest()
 
 
+# --- docker-registry as a cache of cgr.dev ----------------------------------------------------------------------------
+def test_docker_registry_caches_images_of_chainguard(repository_lab: LabClient, skopeo: Client, tmp_path: Path) -> None:
+    """It sends HEAD for each blob first, so it only works if cgr.dev does not redirect that to the object store."""
+    program, image = find_program("docker-registry"), "example.com/nginx"
+    username, password = workload_credentials(repository_lab)
+    proxy = {"remoteurl": repository_lab.registry_url, "username": username, "password": password}
+    with run_docker_registry(program, tmp_path, ca_path=repository_lab.ca_path, proxy=proxy) as url:
+        command = ("copy", "--all", "--src-tls-verify=false", f"docker://{url.partition('//')[2]}/{image}:latest")
+        with pytest.raises(AssertionError, match="reading blob"):
+            skopeo(*command, f"dir:{tmp_path}/redirected")
+        repository_lab.configure(registry_blob_head="served")
+        try:
+            skopeo(*command, f"dir:{tmp_path}/served")
+        finally:
+            repository_lab.configure(registry_blob_head="redirected")
+    index = (tmp_path / "served" / "manifest.json").read_bytes()
+    digest = repository_lab.upstream_digest(image, credentials=(username, password))
+    assert f"sha256:{hashlib.sha256(index).hexdigest()}" == digest
+
+
 # --- registry_pull against docker-registry ----------------------------------------------------------------------------
 NAME = "base/go"
 # What htpasswd would write for the password of TokenService, with bcrypt, the only form that docker-registry takes.

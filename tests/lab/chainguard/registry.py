@@ -61,6 +61,8 @@ async def token(request: Request) -> Response:
     state = _state(request)
     scope = " ".join(request.query_params.getlist("scope")).partition(" ")[0]
     caller = request.state.user = _credentials(state, request, pulling=bool(scope))
+    if not (scope or caller):
+        raise FORBIDDEN
     access = [_grant(state, caller, scope)] if scope else []
     now = int(state.simulator.clock.now())
     claims = {"iss": ISSUER, "sub": caller, "aud": REGISTRY_AUDIENCE, "iat": now, "exp": now + TOKEN_SECONDS}

@@ -96,6 +96,7 @@ def test_errors_of_the_token_service(lab: Lab, pull_token: CreatePullToken) -> N
         pull_token(role="apk.pull").credentials,
     ):
         assert_error(log_in(lab, "example.com/nginx", credentials), 403, "FORBIDDEN", "Forbidden")
+    assert_error(log_in(lab), 403, "FORBIDDEN", "Forbidden")
     assert log_in(lab, "", token.credentials).status_code == 200
 
 
