@@ -11,15 +11,20 @@ import typing as t
 
 from ansible.module_utils.common.text.formatters import bytes_to_human
 
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._shard import Shard
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
 
 
-def plan_cache_warming(sources: t.Sequence[Source], catalogs: list[Facts], named: list[str] | None) -> Facts:
+def plan_cache_warming(
+    sources: t.Sequence[Source], catalogs: list[Facts], named: list[str] | None, shard: str = ""
+) -> Facts:
     """Return the images of each repository of container images, and those that no repository serves.
 
     catalogs: results of chainguard_image_info, one for each organization. named: images by name; None for whole catalogs.
+    shard: the part of the images to pull, such as 2/4; empty for all.
     The images of an organization go through its own repository, all others through the first public one.
     """
+    part = Shard.from_text(shard)
     image_sources = [source for source in sources if source.package_type == "docker"]
     remaining = list(named or [])
     repositories = []
@@ -34,9 +39,19 @@ def plan_cache_warming(sources: t.Sequence[Source], catalogs: list[Facts], named
     public = [source.key for source in image_sources if not source.pull_token]
     if public:
         repositories.append({"repository": public[0], "images": remaining, "catalog": []})
+    parts = [_part_of(repository, part) for repository in repositories]
     return {
-        "repositories": [repository for repository in repositories if repository["images"]],
+        "repositories": [repository for repository in parts if repository["images"]],
         "unassigned": [] if public else remaining,
+    }
+
+
+def _part_of(repository: Facts, part: Shard) -> Facts:
+    """Return what a shard pulls of the images of a repository."""
+    return {
+        **repository,
+        "images": [image for image in repository["images"] if part.has(image)],
+        "catalog": [image for image in repository["catalog"] if part.has(image["reference"])],
     }
 
 

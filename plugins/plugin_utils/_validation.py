@@ -28,6 +28,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import (
     override_errors,
 )
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._input import parse_dict
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._shard import Shard
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import needs_organization, owner_of
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_lifetime import lifetime_errors
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._variables import (
@@ -133,6 +134,7 @@ def selection_errors(values: Facts, virtual_names: list[str]) -> list[str]:
     errors = [
         *_errors_of(parse_duration, values["grace_period"], "pull_through_grace_period"),
         *_errors_of(validate_site, values["site"], "pull_through_site"),
+        *_errors_of(Shard.from_text, values["warm_shard"], "pull_through_warm_shard"),
     ]
     errors += [
         f"pull_through_artifactory_previous_urls has {url!r}, which is not a URL such as https://artifactory.example.com."

@@ -33,6 +33,16 @@ def test_hosts_that_the_inventory_does_not_have_are_rejected(run_playbook: Playb
     assert "pull_through_hosts is artifactorys, but the inventory has no such host or group" in run.failure()
 
 
+def test_job_slices_do_not_repeat_the_work_of_localhost(run_playbook: PlaybookRunner, lab: LabClient) -> None:
+    """AWX gives each slice a part of the hosts, and Ansible has a localhost of its own where the inventory has none."""
+    variables = {**lab.variables("containers_public"), "awx_job_id": 1}
+    run = run_playbook("cgr.pull_through.setup", variables, inventory={"europe": {}})
+    assert run.code == 2
+    assert "localhost is not in the inventory of this AWX job" in run.failure() and not lab.repositories()
+    run = run_playbook("cgr.pull_through.setup", variables, "--check", inventory={"localhost": {}, "europe": {}})
+    assert run.code == 0, run.output
+
+
 @pytest.mark.parametrize(
     ("hosts", "arguments"), [("europe", ("--limit", "america")), ("all", ("--limit", "europe")), ("eur*", ())]
 )

@@ -46,6 +46,12 @@ class Site:
         self._log_position = self.lab.log_position()
         return self._run_playbook("cgr.pull_through.warm", self.lab.variables(*BOTH, **variables), "-v", *arguments)
 
+    def warm_on_hosts(self, inventory: Json) -> Run:
+        """Run warm on all hosts of an inventory."""
+        self._log_position = self.lab.log_position()
+        variables = {**self.lab.variables(*BOTH), "pull_through_hosts": "all"}
+        return self._run_playbook("cgr.pull_through.warm", variables, "-v", inventory=inventory)
+
     def verify(self) -> Run:
         """Run verify for the private repository."""
         nginx = {"containers": {"images": ["nginx"]}}
@@ -201,6 +207,16 @@ def test_the_run_stops_if_the_first_image_cannot_be_pulled(site: Site) -> None:
     manifests = {entry["path"] for entry in site.request_log() if entry["kind"] == "docker.manifest"}
     assert not [path for path in manifests if "example.com/python" in path]
     assert "0 of 3 images pulled" in warm_report(run) and "images failed" in run.failure()
+
+
+def test_hosts_share_the_work_by_shards(site: Site) -> None:
+    """Each image is pulled once. The first of the three shards has none, and its host does nothing."""
+    hosts = {f"shard{number}": {"pull_through_warm_shard": f"{number}/3"} for number in (1, 2, 3)}
+    run = site.warm_on_hosts(hosts)
+    assert run.code == 0, run.output
+    assert cached_images(site, PRIVATE) == {f"{image}:latest" for image in CATALOG} and marker_paths(site) == []
+    blobs = [entry["path"] for entry in site.request_log() if entry["kind"] == "docker.blob"]
+    assert len(blobs) == len(set(blobs)) > 0
 
 
 MANIFESTS = """

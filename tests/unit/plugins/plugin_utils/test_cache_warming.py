@@ -11,6 +11,7 @@ import dataclasses
 import pytest
 from role_sources import resolved
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._cache_warming import (
     cache_warming_report,
     missing_layers,
@@ -18,6 +19,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._cache_warming im
     warm_pulls,
     warmed_tags,
 )
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._shard import Shard
 
 
 def image_sources():
@@ -54,6 +56,36 @@ def test_images_by_name_go_through_their_organization_and_others_through_the_pub
     assert plan["unassigned"] == []
     without = plan_cache_warming([private, other], catalogs, named)
     assert without["unassigned"] == ["chainguard/go", "example.com.evil/a"]
+
+
+def test_shards_share_the_images_and_each_image_is_in_one():
+    images = [f"image-{number}:{tag}" for number in range(1000) for tag in ("latest", "1.0")]
+    public = [f"chainguard/{image}" for image in images]
+    catalogs = [catalog("example.com", *images), catalog("other.example.org")]
+    for named in (None, [*public, *(f"example.com/{image}" for image in images)]):
+        plans = [plan_cache_warming(image_sources(), catalogs, named, shard=f"{number}/4") for number in (1, 2, 3, 4)]
+        pulled = [image for plan in plans for images in images_by_key(plan).values() for image in images]
+        whole = plan_cache_warming(image_sources(), catalogs, named)
+        assert sorted(pulled) == sorted(image for images in images_by_key(whole).values() for image in images)
+        for plan in plans:
+            (private,) = [item for item in plan["repositories"] if item["repository"] == "CGR_private"]
+            assert 400 < len(private["images"]) < 600
+            if named is None:
+                assert [image["reference"] for image in private["catalog"]] == private["images"]
+            # All tags of an image are in one shard.
+            assert len({image.partition(":")[0] for image in private["images"]}) * 2 == len(private["images"])
+
+
+def test_an_image_stays_in_its_shard_when_the_catalog_changes():
+    shards = [Shard(number, 3) for number in (1, 2, 3)]
+    images = ["example.com/nginx:latest", "example.com/nginx@sha256:00", "example.com/python", "chainguard/static"]
+    assert [[shard.number for shard in shards if shard.has(image)] for image in images] == [[3], [3], [2], [3]]
+
+
+@pytest.mark.parametrize("text", ["0/4", "5/4", "2", "2/0", "/", "2/4/4", "-1/4", "a/b", "1/1001", "٢/4", "{{ x }}"])
+def test_a_shard_that_is_none(text):
+    with pytest.raises(InputError, match="pull_through_warm_shard .* must be the number of a shard"):
+        Shard.from_text(text, "pull_through_warm_shard")
 
 
 def test_only_a_prediction_of_public_images_reads_upstream():

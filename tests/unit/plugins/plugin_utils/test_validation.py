@@ -222,7 +222,13 @@ def test_a_pull_token_goes_only_to_chainguard_or_where_its_issuer_says(monkeypat
 # --- what is selected -------------------------------------------------------------------------------------------------
 def errors_of(names, catalog=None, virtuals=(), **more):
     values = {"organization": "example.com", "virtual_catalog": VIRTUALS, "grace_period": "5m", "only": [], "site": ""}
-    values |= {"sources": names, "catalog": catalog or CATALOG, "artifactory_previous_urls": [], **more}
+    values |= {
+        "warm_shard": "",
+        "sources": names,
+        "catalog": catalog or CATALOG,
+        "artifactory_previous_urls": [],
+        **more,
+    }
     return selection_errors(values, list(virtuals))
 
 
@@ -235,6 +241,11 @@ def test_a_grace_period_that_is_no_duration():
 def test_a_site_that_a_marker_cannot_hold(site):
     (error,) = errors_of(["public"], site=site)
     assert error.startswith("pull_through_site is not valid") and "letters, digits" in error
+
+
+def test_a_shard_that_is_none():
+    (error,) = errors_of(["public"], warm_shard="5/4")
+    assert error.startswith("pull_through_warm_shard is '5/4', but must be") and "Write it like 2/4" in error
 
 
 @pytest.mark.parametrize("url", ["artifactory.example.com", "https://", 5])
