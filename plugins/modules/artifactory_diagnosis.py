@@ -51,6 +51,9 @@ options:
           - URL that the repository should fetch from.
           - C({organization_name}) and C({organization_uid}) stand for those of the organization.
         type: str
+      alternative_url:
+        description: URL at which the upstream serves the same, which the repository may have instead of O(sources[].url).
+        type: str
       settings:
         description: Settings that the repository should have, with the names of Artifactory's REST API.
         type: dict
@@ -241,6 +244,7 @@ SOURCE_SPEC: Spec = {
         "choices": ["alpine", "docker", "go", "helmoci", "maven", "npm", "nuget", "oci", "pypi"],
     },
     "url": {"type": "str"},
+    "alternative_url": {"type": "str"},
     "settings": {"type": "dict"},
     "pull_token": {"type": "str", "choices": list(TOKEN_TYPES), "no_log": False},
     "organization": {"type": "str"},

@@ -28,6 +28,8 @@ SOURCE_SPEC: Spec = {
     "images": _LIST,
     "artifacts": _LIST,
     "upstream_url": _TEXT,
+    "url_without_organization": _TEXT,
+    "upstream_url_without_organization": _TEXT,
 }
 VIRTUAL_SPEC: Spec = {
     "key": {"type": "str", "required": True},
@@ -55,7 +57,18 @@ def parse_overrides(overrides: Facts, spec: Spec) -> dict[str, Facts]:
 
 def merge(catalog: dict[str, Facts], overrides: dict[str, Facts]) -> dict[str, Facts]:
     """Return the catalog with the fields of the overrides. Dictionaries are merged, everything else is replaced."""
-    return {**catalog, **{name: _merge(catalog.get(name) or {}, entry) for name, entry in overrides.items()}}
+    return {
+        **catalog,
+        **{name: _merge(_without_urls(catalog.get(name) or {}, entry), entry) for name, entry in overrides.items()},
+    }
+
+
+def _without_urls(entry: Facts, changes: Facts) -> Facts:
+    """Return an entry without its other URL if the changes set the URL."""
+    is_replaced = bool(changes.get("url"))
+    return {
+        field: value for field, value in entry.items() if not (is_replaced and field.endswith("_without_organization"))
+    }
 
 
 def _merge(entry: Facts, changes: Facts) -> Facts:

@@ -61,7 +61,7 @@ def sources_to_diagnose(
 
 def _source_item(source: Source) -> Facts:
     fields = ("name", "key", "package_type", "url", "settings", "pull_token", "organization", "images", "artifacts")
-    item = {field: getattr(source, field) for field in fields}
+    item = {field: getattr(source, field) for field in (*fields, "alternative_url")}
     # An option that is not set is left out: the module has the defaults.
     return {field: value for field, value in {**item, "upstream_url": source.direct_url}.items() if value}
 

@@ -11,6 +11,10 @@ from __future__ import annotations
 
 import dataclasses
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._organization_urls import (
+    fill_organization,
+    match_organization,
+)
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_ownership import replacement_notice
 
@@ -67,7 +71,7 @@ def add_current_state(source: Source, repositories: list[Facts], organizations: 
     organizations: results of chainguard_pull_token_info.
     """
     current: Facts = next((repository for repository in repositories if repository["key"] == source.key), {})
-    source = dataclasses.replace(source, current=current, is_missing=not current)
+    source = _keep_alternative_url(dataclasses.replace(source, current=current, is_missing=not current))
     if source.token_spec:
         active = [current.get("username") or ""]
         source = dataclasses.replace(source, token_spec={**source.token_spec, "active_identities": active})
@@ -87,13 +91,23 @@ def _of_organization(source: Source, results: list[Facts]) -> Facts | None:
     return None
 
 
+def _keep_alternative_url(source: Source) -> Source:
+    """Keep the URL of a repository that serves the same without the organization, or with one that is not set."""
+    url = source.current.get("url") or ""
+    organization = match_organization(source.alternative_url, url)
+    if organization is None:
+        return source
+    upstream_url = fill_organization(source.alternative_upstream_url, organization)
+    return dataclasses.replace(source, url=url, upstream_url=upstream_url)
+
+
 def _with_organization(source: Source, organization: Facts) -> Source:
     """Fill the name and the UID of the organization into the URLs."""
-    names = {"{organization_name}": organization["name"], "{organization_uid}": organization["uid"]}
-    url, upstream_url = source.url, source.upstream_url
-    for placeholder, value in names.items():
-        url, upstream_url = url.replace(placeholder, value), upstream_url.replace(placeholder, value)
-    return dataclasses.replace(source, url=url, upstream_url=upstream_url)
+    return dataclasses.replace(
+        source,
+        url=fill_organization(source.url, organization),
+        upstream_url=fill_organization(source.upstream_url, organization),
+    )
 
 
 def _with_token_status(source: Source, tokens: list[Facts]) -> Source:

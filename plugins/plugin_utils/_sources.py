@@ -14,12 +14,14 @@ import re
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import parse_base_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._organization_urls import has_placeholder
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import parse_duration
 from ansible_collections.cgr.pull_through.plugins.module_utils._wait import MAX_SECONDS
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import SOURCE_SPEC
 
 Facts = dict[str, t.Any]
 
+_URL_FIELDS = ("url", "upstream_url", "url_without_organization", "upstream_url_without_organization")
 REGISTRY_TYPES = ("docker", "helmoci", "oci")
 
 
@@ -31,6 +33,8 @@ class Source:
     {organization_name} and {organization_uid} until the organization is known. pull_token: the ecosystem of its pull
     token; empty if upstream needs none. organization: the name or UID that the user gave. images, artifacts: what a
     verification pulls, as registry_pull and artifact_pull take it. upstream_url: where the same is found directly.
+    alternative_url, alternative_upstream_url: where the same is served with an organization, or without one. A repository
+    that has this URL keeps it.
     """
 
     name: str
@@ -44,6 +48,8 @@ class Source:
     images: list[str] = dataclasses.field(default_factory=list)
     artifacts: list[str] = dataclasses.field(default_factory=list)
     upstream_url: str = ""
+    alternative_url: str = ""
+    alternative_upstream_url: str = ""
     has_default_artifacts: bool = True
     needs_organization: bool = False
 
@@ -171,8 +177,18 @@ def is_left_to_later_run(text: str) -> bool:
     return parse_duration(text, "pull_through_grace_period") > MAX_SECONDS
 
 
-def needs_organization(entry: Facts) -> bool:
-    return bool(entry.get("pull_token")) or "{organization_" in entry["url"]
+def needs_organization(entry: Facts, organization: str) -> bool:
+    """Return whether an entry of the catalog is served with an organization. organization: that of the role."""
+    return bool(entry.get("pull_token")) or has_placeholder(_urls_of(entry, organization)["url"])
+
+
+def _urls_of(entry: Facts, organization: str) -> Facts:
+    """Return the fields of a source for its URLs: those to set, and those that a repository keeps."""
+    urls = [entry["url"], entry.get("upstream_url") or ""]
+    others = [entry.get("url_without_organization") or "", entry.get("upstream_url_without_organization") or ""]
+    if others[0] and not owner_of(entry, organization):
+        urls, others = others, urls
+    return dict(zip(("url", "upstream_url", "alternative_url", "alternative_upstream_url"), [*urls, *others]))
 
 
 def owner_of(entry: Facts, organization: str) -> str:
@@ -222,12 +238,12 @@ def _resolve(
     site: str,
     artifactory_urls: list[str],
 ) -> Source:
-    fields = {field: entry[field] for field in SOURCE_SPEC if entry.get(field)}
-    source = Source(name, **fields)
+    fields = {field: entry[field] for field in SOURCE_SPEC if entry.get(field) and field not in _URL_FIELDS}
+    source = Source(name, **fields, **_urls_of(entry, organization))
     source = dataclasses.replace(
         source,
         organization=owner_of(entry, organization),
-        needs_organization=needs_organization(entry),
+        needs_organization=needs_organization(entry, organization),
         has_default_artifacts="artifacts" not in override,
         upstream_url=registry_url if source.is_registry and source.pull_token else source.upstream_url,
     )

@@ -199,7 +199,9 @@ def _virtual_errors(
 
 def _without_organization(names: list[str], catalog: dict[str, Facts], organization: str) -> t.Iterator[str]:
     lacking = [
-        name for name in names if needs_organization(catalog[name]) and not owner_of(catalog[name], organization)
+        name
+        for name in names
+        if needs_organization(catalog[name], organization) and not owner_of(catalog[name], organization)
     ]
     if lacking:
         yield (

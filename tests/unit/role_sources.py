@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import merge
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Source, resolve_sources
 
 URL = "https://artifactory.example.com/artifactory/"
@@ -16,6 +17,7 @@ ORGANIZATION = {"name": "example.com", "uid": "0123"}
 DOCKER = {"package_type": "docker", "url": "https://cgr.dev/", "settings": {"a": True}}
 APK_URL = "https://apk.cgr.dev/{organization_name}"
 OPEN_URL = "https://virtualapk.cgr.dev/{organization_uid}/chainguard"
+PUBLIC_URL = "https://apk.cgr.dev/chainguard"
 
 CATALOG: dict[str, dict[str, t.Any]] = {
     "public": {**DOCKER, "key": "cgr-public", "images": ["chainguard/go"], "upstream_url": "https://cgr.dev"},
@@ -30,13 +32,21 @@ CATALOG: dict[str, dict[str, t.Any]] = {
         "upstream_url": APK_URL,
     },
     "open": {"key": "cgr-open", "package_type": "alpine", "url": OPEN_URL, "upstream_url": "/{organization_uid}"},
+    "either": {
+        "key": "cgr-either",
+        "package_type": "alpine",
+        "url": OPEN_URL,
+        "upstream_url": OPEN_URL,
+        "url_without_organization": PUBLIC_URL,
+        "upstream_url_without_organization": PUBLIC_URL,
+    },
 }
 
 
-def resolved(*names: str, **changes: dict[str, t.Any]) -> list[Source]:
+def resolved(*names: str, organization: str = "example.com", **changes: dict[str, t.Any]) -> list[Source]:
     """Return sources of the catalog. changes: fields that the user overrides, by the name of the source."""
-    catalog = {name: {**entry, **changes.get(name, {})} for name, entry in CATALOG.items()}
-    options = {"organization": "example.com", "artifactory_url": URL, "registry_url": "https://cgr.dev"}
+    catalog = merge(CATALOG, changes)
+    options = {"organization": organization, "artifactory_url": URL, "registry_url": "https://cgr.dev"}
     return resolve_sources(list(names), catalog=catalog, overrides=changes, only_pull_tokens=False, **options)
 
 

@@ -12,6 +12,10 @@ from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._organization_urls import (
+    fill_organization,
+    match_organization,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import TOKEN_TYPES
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_chainguard import ChainguardReader
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_configs import read_configs
@@ -171,7 +175,7 @@ class Diagnoser:
             host=self._host,
             repository=source["key"],
             config=configs[source["key"]],
-            desired=_desired(source, uid),
+            desired=_desired(source, uid, str(configs[source["key"]].settings.get("url") or "")),
             ecosystem=source["pull_token"] or "",
             role=TOKEN_TYPES[source["pull_token"]].role if source["pull_token"] else "",
             organization=source["organization"] or "",
@@ -259,11 +263,12 @@ def _kind(source: Source) -> t.Literal["image", "chart"]:
     return "chart" if source["package_type"] == "helmoci" else "image"
 
 
-def _desired(source: Source, organization_uid: str) -> dict[str, t.Any]:
+def _desired(source: Source, organization_uid: str, current_url: str) -> dict[str, t.Any]:
     desired = dict(source["settings"] or {})
-    if source["url"]:
-        url = source["url"].replace("{organization_name}", source["organization"] or "{organization_name}")
-        desired["url"] = url.replace("{organization_uid}", organization_uid or "{organization_uid}")
+    is_alternative = match_organization(source["alternative_url"] or "", current_url) is not None
+    if source["url"] and not is_alternative:
+        organization = {"name": source["organization"] or "", "uid": organization_uid}
+        desired["url"] = fill_organization(source["url"], organization)
     return desired
 
 

@@ -80,6 +80,33 @@ def test_urls_hold_the_organization_by_its_name_or_uid(given):
     assert public.url == "https://virtualapk.cgr.dev/0123/chainguard"
 
 
+@pytest.mark.parametrize("organization", ["example.com", ""])
+@pytest.mark.parametrize(
+    ("existing", "url"),
+    [
+        ("", None),
+        ("https://apk.cgr.dev/chainguard", "https://apk.cgr.dev/chainguard"),
+        ("https://virtualapk.cgr.dev/0123/chainguard/", "https://virtualapk.cgr.dev/0123/chainguard"),
+        ("https://packages.example.com/chainguard", None),
+    ],
+)
+def test_a_repository_keeps_the_url_with_or_without_an_organization(organization, existing, url):
+    (source,) = resolved("either", organization=organization)
+    assert source.needs_organization is bool(organization)
+    default = "https://virtualapk.cgr.dev/0123/chainguard" if organization else "https://apk.cgr.dev/chainguard"
+    repositories = [{"key": source.key, "url": existing}] if existing else []
+    source = add_current_state(source, repositories, [listing()])
+    assert (source.url.rstrip("/"), source.direct_url) == (url or default, url or default)
+
+
+def test_a_url_that_the_user_sets_is_the_only_one():
+    own = "https://proxy.example.com/{organization_uid}/chainguard"
+    (source,) = resolved("either", organization="", either={"url": own})
+    repository = {"key": source.key, "url": "https://apk.cgr.dev/chainguard"}
+    assert add_current_state(source, [repository], []).url == own
+    assert source.needs_organization
+
+
 def test_a_valid_token_is_no_failure():
     source = current("private", listing(listed_token()), repository=CURRENT)
     assert (source.failure, source.token_status["summary"]) == ("", "20 days are left")

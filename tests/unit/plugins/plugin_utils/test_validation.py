@@ -133,7 +133,7 @@ WRONG: list[tuple[dict[str, t.Any], str]] = [
     ({"virtual_overrides": {"all": {"member": []}}}, "sets the unknown field member of all. Did you mean members?"),
     (
         {"sources": "pubilc"},
-        "pull_through_sources names pubilc, but the sources are public, private, charts, apk, open. Did you mean public?",
+        "pull_through_sources names pubilc, but the sources are public, private, charts, apk, open, either. Did you mean public?",
     ),
     (
         {"sources": "apk", "virtuals": "all", "organization": "o"},
