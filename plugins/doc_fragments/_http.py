@@ -13,7 +13,8 @@ options:
     description:
       - PEM file with the certificate authorities to trust, for example those of your company.
       - If the option is not set, the environment variable E(PULL_THROUGH_CA_PATH) is used.
-      - If neither is set, the CA bundle of C(requests) is used, or the one in E(REQUESTS_CA_BUNDLE).
+      - If neither is set, the file in E(REQUESTS_CA_BUNDLE) or E(SSL_CERT_FILE) is used.
+      - If none of these is set, the bundle of C(requests) and the certificate authorities of the system are both trusted.
     type: path
   validate_certs:
     description:

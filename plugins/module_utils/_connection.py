@@ -21,6 +21,7 @@ import time
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._origin import is_inside, is_metadata
+from ansible_collections.cgr.pull_through.plugins.module_utils._trust import DefaultTrust
 
 try:
     import requests
@@ -257,6 +258,15 @@ def _proxy_pool(pool: t.Any) -> t.Any:
 
 
 class _Adapter(HTTPAdapter):
+    def __init__(self, trust: DefaultTrust) -> None:
+        self._trust = trust
+        super().__init__()
+
+    def cert_verify(self, conn: t.Any, url: t.Any, verify: bool | str, cert: t.Any) -> None:
+        super().cert_verify(conn, url, verify, cert)
+        if verify is True and conn.scheme == "https":
+            self._trust.apply(conn, has_client_cert=cert is not None)
+
     def init_poolmanager(self, *args: t.Any, **options: t.Any) -> None:
         super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
@@ -275,12 +285,12 @@ class _NoCookies(RequestsCookieJar):
         pass
 
 
-def create_session() -> requests.Session:
+def create_session(trust: DefaultTrust) -> requests.Session:
     """Return a session that keeps no cookies and does not read the bodies of redirects."""
     session = requests.Session()
     session.cookies = _NoCookies()
     # requests follows redirects only to a target, and reads the body first, without a limit.
     session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]  # only on this session
     for scheme in ("http://", "https://"):
-        session.mount(scheme, _Adapter())
+        session.mount(scheme, _Adapter(trust))
     return session

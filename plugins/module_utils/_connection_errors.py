@@ -29,7 +29,9 @@ _CERT_REJECTED = re.compile(
 )
 _ABOUT_CERT = re.compile(f"CERTIFICATE_REQUIRED|{_CERT_REJECTED.pattern}")
 SET_CLIENT_CERT = "Set client_cert, and client_key if the key is in another file. They are used for Artifactory only."
-_SET_CA_PATH = "If a company CA signed it, set ca_path to a PEM file with that CA."
+_SET_CA_PATH = (
+    "If a company CA signed it, set ca_path to a PEM file with that CA, or add the CA to those of the system."
+)
 _CLIENT_CERT_MAY_BE_REQUIRED = "A server that requires a client certificate can also do that."
 
 
@@ -151,7 +153,8 @@ def _connection_failure(exc: BaseException, host: str, text: str) -> ConnectionF
         hint = "Check the host and port of the URL, and that the service is running."
         return ConnectionFailure(f"{host} refused the connection.", hint, True)
     if "CA certificate bundle" in text:
-        return ConnectionFailure("the file in ca_path cannot be read.", "Set ca_path to a PEM file.", False)
+        message = "the file in ca_path, REQUESTS_CA_BUNDLE or SSL_CERT_FILE cannot be read."
+        return ConnectionFailure(message, "Set ca_path to a PEM file.", False)
     if _CLOSED.search(text):
         return ConnectionFailure(f"{host} closed the connection.", _CLIENT_CERT_MAY_BE_REQUIRED, True)
     return ConnectionFailure(f"no response from {host} ({type(exc).__name__}).", "", True)

@@ -32,6 +32,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     TransportError,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._text import remember_authorization
+from ansible_collections.cgr.pull_through.plugins.module_utils._trust import DefaultTrust, bundle_from_environment
 
 try:
     import requests
@@ -209,7 +210,8 @@ class RequestsTransport:
 
     timeout: seconds to wait for a connection, and between two reads. max_seconds: for a whole response, and for each
     MiB of one that is read in chunks. end: of the whole run, on the clock.
-    verify: True, False, or the path of a PEM bundle.
+    verify: True, False, or the path of a PEM bundle. True: the bundle that REQUESTS_CA_BUNDLE or SSL_CERT_FILE names, or
+    else that of requests and the system's.
     client_cert: sent only to the origins that it names.
     """
 
@@ -230,12 +232,13 @@ class RequestsTransport:
         self._inside: set[str] = set()
         self._verify = verify
         self._client_cert = client_cert
+        self._trust = DefaultTrust()
         self._local = threading.local()
         self._settings_by_origin: dict[tuple[str, str], t.Mapping[str, t.Any]] = {}
 
     def _session(self) -> requests.Session:
         if not hasattr(self._local, "session"):
-            self._local.session = create_session()
+            self._local.session = create_session(self._trust)
         return t.cast("requests.Session", self._local.session)
 
     def _settings(self, session: requests.Session, url: str) -> t.Mapping[str, t.Any]:
@@ -245,7 +248,10 @@ class RequestsTransport:
             cert = self._client_cert.for_url(url) if self._client_cert else None
             # Session.request() does this for each request, and reading the environment takes a third of the time of a small one.
             # verify is not set on the session, where REQUESTS_CA_BUNDLE would take precedence.
-            self._settings_by_origin[origin] = session.merge_environment_settings(url, {}, True, self._verify, cert)
+            settings = session.merge_environment_settings(url, {}, True, self._verify, cert)
+            if settings.get("verify") is True and (bundle := bundle_from_environment()):
+                settings["verify"] = bundle
+            self._settings_by_origin[origin] = settings
         return self._settings_by_origin[origin]
 
     def send(self, request: Request) -> StreamedResponse:
