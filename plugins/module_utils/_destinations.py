@@ -25,16 +25,22 @@ URL_OPTIONS = ("artifactory_url", "registry_url", "upstream_url", "chainguard_ap
 
 def validate_destinations(params: Params) -> None:
     """Raise InputError if a URL must not receive the credentials in the options of a module, or uses plain http."""
+    for error in destination_errors(params):
+        raise error
+
+
+def destination_errors(params: Params) -> t.Iterator[InputError]:
+    """Yield an error for each URL in the options of a module that must not receive the credentials, or that uses plain http."""
     for item in (params, *(params.get("pulls") or ())):
         for option in URL_OPTIONS:
             if item.get(option):
-                _validate_scheme(item[option], option, bool(params.get("allow_plain_http")))
-    _validate_url(params, "artifactory_url", "ARTIFACTORY_URL", "", _artifactory_variables(params))
+                yield from _scheme_errors(item[option], option, bool(params.get("allow_plain_http")))
+    yield from _url_errors(params, "artifactory_url", "ARTIFACTORY_URL", "", _artifactory_variables(params))
     variables = chainguard_variables(params)
     # The issuer gets the OIDC token, and the API the token that the issuer returns.
     if _environment("CHAINGUARD_API_URL") or _environment("CHAINGUARD_ISSUER_URL"):
-        _validate_url(params, "chainguard_api_url", "CHAINGUARD_API_URL", DEFAULT_API_URL, variables)
-        _validate_url(params, "chainguard_issuer_url", "CHAINGUARD_ISSUER_URL", DEFAULT_ISSUER_URL, variables)
+        yield from _url_errors(params, "chainguard_api_url", "CHAINGUARD_API_URL", DEFAULT_API_URL, variables)
+        yield from _url_errors(params, "chainguard_issuer_url", "CHAINGUARD_ISSUER_URL", DEFAULT_ISSUER_URL, variables)
 
 
 def validate_registry(params: Params, url: str) -> None:
@@ -49,11 +55,13 @@ def validate_registry(params: Params, url: str) -> None:
         )
 
 
-def _validate_url(params: Params, option: str, url_variable: str, default: str, variables: list[str]) -> None:
-    """Raise InputError if a URL is not the one of the environment. variables: credentials of the environment in use."""
+def _url_errors(
+    params: Params, option: str, url_variable: str, default: str, variables: list[str]
+) -> t.Iterator[InputError]:
+    """Yield an error if a URL is not the one of the environment. variables: credentials of the environment in use."""
     url, bound = params.get(option), _environment(url_variable) or default
     if variables and url and bound and _server(url) != _server(bound):
-        raise InputError(
+        yield InputError(
             f"{option} is {_redact(url)}, but {url_variable} in the environment is {_redact(bound)}, and so "
             f"{' and '.join(variables)} from the environment is not sent there.",
             hint=f"Remove {option}, or set the credentials in the same place as the URL.",
@@ -109,10 +117,10 @@ def _server(url: str) -> tuple[Origin | None, str]:
     return _origin(base_url), base_url.partition("://")[2].partition("/")[2].strip("/")
 
 
-def _validate_scheme(url: str, option: str, allow_plain_http: bool) -> None:
+def _scheme_errors(url: str, option: str, allow_plain_http: bool) -> t.Iterator[InputError]:
     origin = _origin(url)
     if origin and origin.scheme == "http" and not origin.is_loopback and not allow_plain_http:
-        raise InputError(
+        yield InputError(
             f"{option} uses plain http: {_redact(url)}. Everyone on the way could read credentials and change content.",
             hint="Use https, or set allow_plain_http to true.",
         )

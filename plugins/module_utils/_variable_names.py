@@ -117,6 +117,11 @@ def name_variables(value: t.Any, overrides: str, *, is_message: bool = False) ->
     return value
 
 
+def variables_in(message: str) -> str:
+    """Return a message that names options, with the variables of the role instead."""
+    return _name_variables(message, "pull_through_source_overrides")
+
+
 def _name_variables(message: str, overrides: str) -> str:
     message = _PHRASE.sub(lambda match: _PHRASES[match[0]].format(overrides=overrides), message)
     message = _OPTION.sub(lambda match: _OPTIONS[match[1]], message)

@@ -213,7 +213,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     HTTP_SPEC,
     Spec,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_spec import (
     MAX_KEY_LENGTH,
     validate_key,
 )

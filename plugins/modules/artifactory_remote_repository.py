@@ -233,15 +233,17 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._bulk import apply_all
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
-    MAX_REMOTE_KEY_LENGTH,
     RepositoriesApi,
-    validate_key,
-    validate_upstream_url,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_plans import (
     desired_config,
     plan_removal,
     plan_repository,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_spec import (
+    MAX_REMOTE_KEY_LENGTH,
+    validate_key,
+    validate_upstream_url,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._snapshot import RepositorySnapshot
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._stored_values import (

@@ -166,7 +166,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     bulk_argument_spec,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_spec import (
     MAX_REMOTE_KEY_LENGTH,
     validate_key,
 )

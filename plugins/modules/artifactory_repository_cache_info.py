@@ -162,7 +162,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import ARTIFACTORY_SPEC, HTTP_SPEC
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._markers import parse_markers
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_spec import (
     MAX_REMOTE_KEY_LENGTH,
     validate_key,
 )

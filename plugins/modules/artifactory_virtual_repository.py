@@ -231,14 +231,16 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._bulk import apply_all
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
-    MAX_KEY_LENGTH,
     RepositoriesApi,
-    validate_key,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_plans import (
     desired_config,
     plan_removal,
     plan_repository,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_spec import (
+    MAX_KEY_LENGTH,
+    validate_key,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._snapshot import RepositorySnapshot
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._virtual_members import (

@@ -79,6 +79,12 @@ def _merge(entry: Facts, changes: Facts) -> Facts:
     return merged
 
 
+def complete_entries(catalog: dict[str, Facts], spec: Spec) -> dict[str, Facts]:
+    """Return the entries that have all required fields."""
+    required = [field for field, option in spec.items() if option.get("required")]
+    return {name: entry for name, entry in catalog.items() if all(entry.get(field) is not None for field in required)}
+
+
 def override_errors(variable: str, overrides: Facts, catalog: dict[str, Facts], spec: Spec) -> t.Iterator[str]:
     """Yield a sentence for each entry and field that is not valid. catalog: without the overrides."""
     for name, entry in overrides.items():

@@ -75,6 +75,7 @@ def add_current_state(source: Source, repositories: list[Facts], organizations: 
     if source.token_spec:
         active = [current.get("username") or ""]
         source = dataclasses.replace(source, token_spec={**source.token_spec, "active_identities": active})
+    source = fail_unread_organization(source, organizations)
     listing = _of_organization(source, organizations)
     if listing is None:
         return source
@@ -99,6 +100,15 @@ def _keep_alternative_url(source: Source) -> Source:
         return source
     upstream_url = fill_organization(source.alternative_upstream_url, organization)
     return dataclasses.replace(source, url=url, upstream_url=upstream_url)
+
+
+def fail_unread_organization(source: Source, results: list[Facts]) -> Source:
+    """Add a failure if the organization of a source could not be read. results: of a loop over organizations."""
+    for result in results:
+        is_own = source.needs_organization and result.get("__pull_through_organization") == source.organization
+        if is_own and "organization" not in result and not result.get("skipped"):
+            return fail(source, module_message(result), "organization_not_read")
+    return source
 
 
 def _with_organization(source: Source, organization: Facts) -> Source:
@@ -201,7 +211,9 @@ def add_images(source: Source, images: list[Facts], charts: list[Facts], public:
 
     images, charts: results of chainguard_image_info. public: the result of registry_pull, whose pulls have the names of sources.
     """
-    if not source.is_registry:
+    if source.is_private_image_source or source.uses_latest_chart:
+        source = fail_unread_organization(source, charts if source.uses_latest_chart else images)
+    if source.failure or not source.is_registry:
         return source
     if source.is_private_image_source and source.images:
         return _with_named_images(source, _of_organization(source, images) or {})

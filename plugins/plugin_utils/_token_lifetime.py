@@ -16,6 +16,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._token_options import parse_lifetime
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._variable_names import variables_in
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import fail
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Source
 
@@ -25,13 +26,16 @@ _DEFAULT_INTERVALS = 10
 
 def lifetime_errors(ttl: str, renew_before: str, run_interval: str) -> list[str]:
     """Return what is wrong with the variables about the lifetime, a sentence each."""
-    try:
-        parse_lifetime(ttl, renew_before)
-        if run_interval:
-            parse_duration(run_interval, "run_interval")
-    except InputError as exc:
-        return [f"pull_through_token_ttl, pull_through_token_renew_before or pull_through_run_interval: {exc}"]
-    return []
+    errors = []
+    for check, arguments in (
+        (parse_lifetime, (ttl, renew_before)),
+        (parse_duration, (run_interval or "0s", "run_interval")),
+    ):
+        try:
+            check(*arguments)
+        except InputError as exc:
+            errors.append(variables_in(str(exc)))
+    return errors
 
 
 def add_rotation_status(source: Source, ttl: str, renew_before: str, run_interval: str) -> Source:

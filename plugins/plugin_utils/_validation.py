@@ -11,19 +11,27 @@ import re
 import typing as t
 from urllib.parse import urlsplit
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import validate_access_token
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_spec import (
+    MAX_KEY_LENGTH,
+    MAX_REMOTE_KEY_LENGTH,
+    validate_key,
+    validate_upstream_url,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import parse_duration
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._token_options import validate_site
 from ansible_collections.cgr.pull_through.plugins.module_utils._destinations import (
     chainguard_variables,
-    validate_destinations,
+    destination_errors,
     validate_registry,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin
-from ansible_collections.cgr.pull_through.plugins.module_utils._variable_names import name_variables
+from ansible_collections.cgr.pull_through.plugins.module_utils._variable_names import variables_in
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import (
     SOURCE_SPEC,
     VIRTUAL_SPEC,
+    complete_entries,
     nearest,
     override_errors,
 )
@@ -66,28 +74,38 @@ def validation_errors(
         own = parse_dict(given.get(f"pull_through_{catalog}"))
         errors += override_errors(f"pull_through_{catalog}", own, {}, spec)
         errors += override_errors(variable, parse_dict(given.get(variable)), own or default, spec)
-    if errors:
-        return errors
     has_virtuals = "pull_through_virtuals" in documented_variables([*given], entry_point)
     errors += selection_errors(values, values["virtuals"] if has_virtuals else [])
     errors += lifetime_errors(values["token_ttl"], values["token_renew_before"], values["run_interval"])
-    if errors:
-        return errors
-    errors += _destination_errors(values, given)
+    errors += _connection_errors(values, given)
     is_repaired = entry_point == "diagnose" and "token" in values["repair"]
     issues_tokens = entry_point in ("main", "rotate") or is_repaired
     return [*errors, *_pull_token_errors(values, given)] if issues_tokens else errors
 
 
-def _destination_errors(values: Facts, given: Facts) -> t.Iterator[str]:
-    """Yield a sentence for each URL that must not receive the credentials, or the pull tokens that are issued with them."""
+def _connection_errors(values: Facts, given: Facts) -> t.Iterator[str]:
+    """Yield a sentence for each mistake in how to connect, above all for each URL that must not receive the credentials."""
     params = _connection(values, given)
+    if not values["artifactory_url"]:
+        yield (
+            "pull_through_artifactory_url is missing. Set it to the base URL, such as https://myproject.jfrog.io, or set "
+            "ARTIFACTORY_URL in the environment."
+        )
+    errors: list[InputError] = [
+        *_raised(validate_access_token, params["artifactory_access_token"]),
+        *destination_errors(params),
+    ]
+    if values["registry_url"]:
+        errors += _raised(validate_registry, params, values["registry_url"])
+    yield from (variables_in(str(error)) for error in errors)
+
+
+def _raised(check: t.Callable[..., object], *arguments: t.Any) -> t.Iterator[InputError]:
+    """Yield the error that a check raises."""
     try:
-        validate_destinations(params)
-        if values["registry_url"]:
-            validate_registry(params, values["registry_url"])
+        check(*arguments)
     except InputError as exc:
-        yield name_variables(str(exc), "pull_through_source_overrides", is_message=True)
+        yield exc
 
 
 def _connection(values: Facts, given: Facts) -> Facts:
@@ -105,8 +123,9 @@ def _pull_token_errors(values: Facts, given: Facts) -> t.Iterator[str]:
     if not chainguard_variables(_connection(values, given)):
         return
     allowed = {*CHAINGUARD_HOSTS, *os.environ.get("CHAINGUARD_HOSTS", "").replace(",", " ").split()}
+    catalog = complete_entries(values["catalog"], SOURCE_SPEC)
     for name in values["only"] or values["sources"]:
-        entry = values["catalog"][name]
+        entry = catalog.get(name, {})
         if not entry.get("pull_token"):
             continue
         urls = [entry["url"], values["chainguard_registry_url"], entry.get("upstream_url") or ""]
@@ -131,6 +150,7 @@ def _needs_check(url: str) -> bool:
 def selection_errors(values: Facts, virtual_names: list[str]) -> list[str]:
     """Return a sentence for each mistake in what is selected, and in durations, the site and URLs. values: of read_variables()."""
     names, only, catalog = values["sources"], values["only"], values["catalog"]
+    virtual_catalog = values["virtual_catalog"]
     errors = [
         *_errors_of(parse_duration, values["grace_period"], "pull_through_grace_period"),
         *_errors_of(validate_site, values["site"], "pull_through_site"),
@@ -145,21 +165,46 @@ def selection_errors(values: Facts, virtual_names: list[str]) -> list[str]:
     if outside:
         errors.append(f"pull_through_only names {', '.join(outside)}, but pull_through_sources are {', '.join(names)}.")
     errors += _unknown_names("pull_through_sources", names, catalog, "sources")
-    errors += _unknown_names("pull_through_virtuals", virtual_names, values["virtual_catalog"], "virtual repositories")
-    if errors:
-        return errors
+    errors += _unknown_names("pull_through_virtuals", virtual_names, virtual_catalog, "virtual repositories")
+    # What is missing in the others, and which names are unknown, is in the list already.
+    catalog, virtual_catalog = complete_entries(catalog, SOURCE_SPEC), complete_entries(virtual_catalog, VIRTUAL_SPEC)
+    is_unknown = any(name not in catalog for name in names)
+    names = [name for name in dict.fromkeys(names) if name in catalog]
+    virtual_names = [name for name in dict.fromkeys(virtual_names) if name in virtual_catalog]
     return [
+        *errors,
         *_shared_keys(names, catalog),
+        *_entry_errors(names, catalog),
         *_without_organization(names, catalog, values["organization"]),
-        *_virtual_errors(names, catalog, virtual_names, values["virtual_catalog"]),
+        *_virtual_errors(names, catalog, virtual_names, virtual_catalog, is_unknown),
     ]
 
 
+def _entry_errors(names: list[str], catalog: dict[str, Facts]) -> t.Iterator[str]:
+    """Yield an error for each source whose key or URL Artifactory rejects, or cannot pull from."""
+    for name in names:
+        entry = catalog[name]
+        # Placeholders are filled with names that are valid in a URL.
+        url = re.sub("[{]organization_(name|uid)[}]", "organization", entry["url"])
+        for error in (
+            *_raised(_validate_remote_key, entry["key"]),
+            *_raised(validate_upstream_url, url, entry["package_type"]),
+        ):
+            yield f"pull_through_source_overrides of {name}: {error}"
+
+
+def _validate_remote_key(key: str) -> None:
+    """Raise InputError if a remote repository cannot have this key."""
+    validate_key(key, max_length=MAX_REMOTE_KEY_LENGTH)
+
+
+def _validate_virtual_key(key: str) -> None:
+    """Raise InputError if a virtual repository cannot have this key."""
+    validate_key(key, max_length=MAX_KEY_LENGTH)
+
+
 def _errors_of(check: t.Callable[[str, str], object], value: str, variable: str) -> t.Iterator[str]:
-    try:
-        check(value, variable)
-    except InputError as exc:
-        yield str(exc)
+    yield from map(str, _raised(check, value, variable))
 
 
 def _unknown_names(variable: str, names: list[str], catalog: dict[str, Facts], what: str) -> t.Iterator[str]:
@@ -171,20 +216,29 @@ def _unknown_names(variable: str, names: list[str], catalog: dict[str, Facts], w
 
 def _shared_keys(names: list[str], catalog: dict[str, Facts]) -> t.Iterator[str]:
     """Yield an error for each repository key that several sources have."""
-    keys = [catalog[name]["key"] for name in dict.fromkeys(names)]
+    keys = [catalog[name]["key"] for name in names]
     for key in sorted({key for key in keys if keys.count(key) > 1}):
-        sharing = [name for name in dict.fromkeys(names) if catalog[name]["key"] == key]
+        sharing = [name for name in names if catalog[name]["key"] == key]
         yield f"The sources {', '.join(sharing)} have the same key {key}. Set another one in pull_through_source_overrides."
 
 
 def _virtual_errors(
-    names: list[str], catalog: dict[str, Facts], virtual_names: list[str], virtual_catalog: dict[str, Facts]
+    names: list[str],
+    catalog: dict[str, Facts],
+    virtual_names: list[str],
+    virtual_catalog: dict[str, Facts],
+    is_unknown: bool,
 ) -> t.Iterator[str]:
-    """Yield an error for each virtual repository without a source, and for each key that something else has."""
+    """Yield an error for each virtual repository without a source, and for each key that is not valid or that something else has.
+
+    is_unknown: whether names of sources are unknown, which can be those of members.
+    """
     owners = {catalog[name]["key"]: f"the source {name}" for name in names}
-    for name in dict.fromkeys(virtual_names):
+    for name in virtual_names:
         members, key = virtual_catalog[name]["members"], virtual_catalog[name]["key"]
-        if not set(members) & set(names):
+        for error in _raised(_validate_virtual_key, key):
+            yield f"pull_through_virtual_overrides of {name}: {error}"
+        if not set(members) & set(names) and not is_unknown:
             yield (
                 f"The virtual repository {name} has no source. Add one of {', '.join(members) or '(no members)'} to "
                 f"pull_through_sources, or remove {name} from pull_through_virtuals."

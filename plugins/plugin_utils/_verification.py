@@ -15,6 +15,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import (
     code_of,
     diagnoses_of,
     fail,
+    fail_unread_organization,
     module_message,
     pull_of,
 )
@@ -223,11 +224,14 @@ def add_tag_age(source: Source, result: Facts, comparisons: list[Facts]) -> Sour
         return source
     if pull["failed"]:
         return fail(source, pull["msg"], code_of(pull, "not_verified"))
+    source = fail_unread_organization(source, comparisons)
+    if source.failure:
+        return source
     images = {image["image"] for image in pull["images"]}
     ages = [
         age
         for comparison in comparisons
-        if source.organization in (comparison["organization"]["name"], comparison["organization"]["uid"])
+        if source.organization in (comparison.get("organization") or {}).values()
         for age in comparison.get("tag_age") or []
         if age["image"] in images
     ]

@@ -29,7 +29,7 @@ class Mistake:
     """The wrong variables of a host. messages: texts that the failure has to contain. variables: see LabClient.variables().
 
     public, private: overrides of the two sources. The mistake is in the second one if possible, since nothing may be
-    written for the first one either. fails: the source that fails alone, because the mistake is found by reading a
+    written for the first one either. fails: the source (or "virtual") that fails alone, because the mistake is found by reading a
     service; the other one is set up. Empty if the whole run stops before it writes anything.
     """
 
@@ -43,15 +43,23 @@ class Mistake:
 
 LONG_KEY = "cgr-" + 55 * "x"
 MISTAKES = {
-    "long-key": Mistake((LONG_KEY, "59 characters", "at most 58"), private={"key": LONG_KEY}),
+    "long-key": Mistake(
+        (LONG_KEY, "59 characters", "at most 58", "pull_through_source_overrides of containers"),
+        private={"key": LONG_KEY},
+    ),
     "illegal-key": Mistake(("'cgr/private'", "letters, digits"), private={"key": "cgr/private"}),
     "url-with-path": Mistake(
-        ("url in pull_through_source_overrides has a path", "/example.com", "https://cgr.dev/"),
+        ("pull_through_source_overrides of containers: url has a path", "/example.com", "https://cgr.dev/"),
         private={"url": "https://cgr.dev/example.com"},
     ),
     "unknown-source": Mistake(("nonsense", "containers_public, containers"), sources=(*BOTH, "nonsense")),
     "unknown-organization": Mistake(
-        ("no access to an organization 'missing.example.net'",), variables={"organization": "missing.example.net"}
+        ("no access to an organization 'missing.example.net'",),
+        "private",
+        variables={"organization": "missing.example.net"},
+    ),
+    "other-letter-case": Mistake(
+        ("'Example.COM'. Did you mean example.com?",), "private", variables={"organization": "Example.COM"}
     ),
     "no-organization": Mistake(("pull_through_organization",), variables={"organization": ""}),
     "unknown-private-image": Mistake(("example.com has no nonsense",), "private", private={"images": ["nonsense"]}),
@@ -60,7 +68,9 @@ MISTAKES = {
     ),
     "long-ttl": Mistake(("ttl", "at most 8760h", "'9000h'"), variables={"token_ttl": "9000h"}),
     "unreadable-ttl": Mistake(("ttl is not a duration", "'a month'", "720h"), variables={"token_ttl": "a month"}),
-    "early-rotation": Mistake(("renew_before (30d)", "less than ttl (720h)"), variables={"token_renew_before": "30d"}),
+    "early-rotation": Mistake(
+        ("renew_before (30d)", "less than pull_through_token_ttl (720h)"), variables={"token_renew_before": "30d"}
+    ),
     "other-class": Mistake(
         ("taken-local", "rclass 'local', not 'remote'", "cannot be changed"),
         "private",
@@ -71,6 +81,11 @@ MISTAKES = {
         "private",
         private={"key": "taken-npm"},
     ),
+    "virtual-of-other-class": Mistake(
+        ("taken-local", "rclass 'local', not 'virtual'", "Set another key in pull_through_virtual_overrides"),
+        "virtual",
+        variables={"virtuals": "containers", "virtual_overrides": {"containers": {"key": "taken-local"}}},
+    ),
     "wrong-token": Mistake(
         ("status 401", "artifactory_access_token"), variables={"artifactory_access_token": "no-such-secret"}
     ),
@@ -79,7 +94,7 @@ MISTAKES = {
         ("Credentials for Artifactory are missing", "artifactory_access_token"),
         variables={"artifactory_access_token": None},
     ),
-    "wrong-audience": Mistake(("audience", "chainctl auth token")),
+    "wrong-audience": Mistake(("audience", "chainctl auth token"), "private"),
     "untrusted-certificate": Mistake(
         ("TLS certificate", "not trusted", "set pull_through_ca_path"), variables={"ca_path": None}
     ),
@@ -169,27 +184,29 @@ def test_no_mistake_ends_with_a_traceback(failed: FailedRun) -> None:
 
 
 def keys_of(name: str) -> dict[str, str]:
-    """Return the repository keys of the two sources of a host."""
-    return {"public": f"public-{name}", "private": MISTAKES[name].private.get("key", f"private-{name}")}
+    """Return the repository keys of the two sources of a host, and of a virtual repository that is taken."""
+    private = MISTAKES[name].private.get("key", f"private-{name}")
+    return {"public": f"public-{name}", "private": private, "virtual": "taken-local"}
 
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_writes_nothing_for_its_source(failed: FailedRun, name: str) -> None:
     keys, fails = keys_of(name), MISTAKES[name].fails
-    failing = {keys[fails]} if fails else set(keys.values())
+    failing = {keys[fails]} if fails else {keys["public"], keys["private"]}
     writes = [entry for entry in failed.writes if failing & set(unquote(entry["path"]).split("/"))]
     assert [(entry["method"], entry["path"]) for entry in writes] == []
 
 
 @pytest.mark.parametrize("name", [name for name in MISTAKES if MISTAKES[name].fails])
 def test_a_source_that_fails_alone_does_not_stop_the_other(failed: FailedRun, name: str) -> None:
-    (other,) = (key for source, key in keys_of(name).items() if source != MISTAKES[name].fails)
-    assert other in failed.repositories
+    others = [key for source, key in keys_of(name).items() if source not in (MISTAKES[name].fails, "virtual")]
+    assert set(others) <= set(failed.repositories)
 
 
 def test_a_pull_token_is_issued_only_for_a_source_without_a_mistake(failed: FailedRun) -> None:
     consumers = [token["description"].rpartition("/")[2] for token in failed.pull_tokens]
-    assert consumers == [keys_of(name)["private"] for name in MISTAKES if MISTAKES[name].fails == "public"]
+    succeeding = [name for name in MISTAKES if MISTAKES[name].fails in ("public", "virtual")]
+    assert sorted(consumers) == sorted(keys_of(name)["private"] for name in succeeding)
 
 
 def test_ca_path_fixes_an_untrusted_certificate(lab: LabClient, run_playbook: PlaybookRunner, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import (
     ApiCredentials,
@@ -16,23 +16,16 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._aut
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     HTTPStatusError,
-    InputError,
     PullThroughError,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, Response
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 from ansible_collections.cgr.pull_through.plugins.module_utils._shape import WORD, has_shape
 
-# A key has at most 64 characters, and the cache of a remote repository has the key "<key>-cache".
-MAX_REMOTE_KEY_LENGTH = 58
-MAX_KEY_LENGTH = 64
-
-_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CACHE_SUFFIX = " (local file cache)"
 _WRITE_CONFLICTS = ("could not merge and save new descriptor", "could not update configuration")
 _MAX_ERRORS = 20
 _NO_EDITION = "available only in Artifactory Pro"
-_SMART_REMOTE = "/artifactory/api/docker/"
 _BATCH_PATH = "/artifactory/api/v2/repositories/batch"
 SECRETS = ("password",)
 # The settings that every user can read.
@@ -96,34 +89,6 @@ def no_such_repository(response: Response) -> bool:
     return response.status == 400 and (
         message == "bad request" or "does not exist" in message or "not found" in message
     )
-
-
-def validate_key(key: str, *, max_length: int) -> str:
-    """Return the repository key, or raise InputError."""
-    if len(key) > max_length:
-        raise InputError(f"The repository key {key!r} has {len(key)} characters; at most {max_length} are allowed.")
-    if not _KEY.fullmatch(key):
-        raise InputError(
-            f"The repository key {key!r} is not valid.",
-            hint="Use letters, digits, dots, dashes and underscores, and begin with a letter or digit.",
-        )
-    return key
-
-
-def validate_upstream_url(url: str, package_type: str) -> str:
-    """Return the URL of an upstream, or raise InputError for a URL that Artifactory accepts but cannot pull from."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InputError(f"url is not a URL: {url!r}.", hint="Write it as https://host/.")
-    if parts.username or parts.password:
-        raise InputError("url must not contain credentials.", hint="Use the options username and password.")
-    if package_type == "docker" and parts.path.strip("/") and _SMART_REMOTE not in parts.path + "/":
-        root = f"{parts.scheme}://{parts.netloc}/"
-        raise InputError(
-            f"url has a path, {parts.path!r}, which Artifactory ignores for Docker: each pull would fail with 'manifest unknown'.",
-            hint=f"Set url to {root} and add {parts.path.strip('/')!r} to the image names, or use dockerProjectId.",
-        )
-    return url
 
 
 class RepositoriesApi:

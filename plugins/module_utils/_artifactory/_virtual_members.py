@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_spec import (
     MAX_KEY_LENGTH,
     validate_key,
 )

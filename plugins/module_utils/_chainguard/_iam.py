@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import typing as t
 from urllib.parse import quote
@@ -60,10 +61,18 @@ class Iam:
             # A folder can have the name of an organization, but its UID contains a slash.
             if group[field] == name_or_uid and "/" not in group["uid"]:
                 return group
+        similar = "" if by_uid else self._similar_organization(name_or_uid)
         raise InputError(
-            f"These Chainguard credentials have no access to an organization {name_or_uid!r}.",
+            f"These Chainguard credentials have no access to an organization {name_or_uid!r}."
+            + (f" Did you mean {similar}?" if similar else ""),
             hint="Check the spelling (chainctl iam organizations list), and that the credentials belong to the organization.",
         )
+
+    def _similar_organization(self, name: str) -> str:
+        """Return the organization with the most similar name, which may differ in upper and lower case only; empty if none is."""
+        groups = self._list("groups", {"uidp.inRoot": "true"})
+        names = {group["name"].lower(): group["name"] for group in groups if "/" not in group["uid"]}
+        return next((names[match] for match in difflib.get_close_matches(name.lower(), names, 1)), "")
 
     def folders(self, organization: str) -> list[Resource]:
         """Return the folders directly under the organization."""

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_spec import (
     MAX_KEY_LENGTH,
     validate_key,
 )

@@ -444,3 +444,21 @@ def test_what_is_removed():
 def test_modules_that_failed_are_told_from_those_that_were_skipped():
     results = [SKIPPED, {"permission": {}}, {"msg": "status 403"}, {"failed": False}]
     assert module_failures(results, "permission") == ["status 403", NO_RESULT]
+
+
+UNREAD = {"__pull_through_organization": "example.com", "msg": "These credentials have no access.", "failed": False}
+
+
+@pytest.mark.parametrize(
+    "add",
+    [
+        lambda source: add_current_state(source, [{"key": source.key}], [UNREAD]),
+        lambda source: add_images(source, [UNREAD], [UNREAD], {}),
+    ],
+    ids=["read", "upstream"],
+)
+def test_an_organization_that_cannot_be_read_fails_its_sources_alone(add):
+    public, private, charts = resolved("public", "private", "charts")
+    assert add(public).failure == "", "its images are public"
+    for source in (private, charts):
+        assert (add(source).failure, add(source).failure_code) == (UNREAD["msg"], "organization_not_read")

@@ -53,8 +53,8 @@ def test_a_token_that_lives_longer_than_a_new_one_is_named():
     ("ttl", "renew_before", "run_interval", "text"),
     [
         ("9000h", "", "", "at most 8760h"),
-        ("720h", "30d", "", "less than ttl"),
-        ("720h", "", "weekly", "not a duration"),
+        ("720h", "30d", "", "less than pull_through_token_ttl"),
+        ("720h", "", "weekly", "pull_through_run_interval is not a duration"),
     ],
 )
 def test_lifetimes_that_are_rejected(ttl, renew_before, run_interval, text):

@@ -156,6 +156,67 @@ def test_all_mistakes_are_in_one_list():
     assert len(lines) == 4
 
 
+def test_mistakes_of_all_kinds_are_in_one_list(monkeypatch):
+    monkeypatch.setenv("ARTIFACTORY_URL", "https://own.example.com")
+    monkeypatch.setenv("ARTIFACTORY_ACCESS_TOKEN", "secret")
+    text = message(
+        sources="public, private, nonsense, mine, charts",
+        only="apk",
+        virtuals="all, everything",
+        organization="",
+        grace_period="soon",
+        token_ttl="a month",
+        run_interval="weekly",
+        site="team a",
+        timeout="soon",
+        sorces="a",
+        source_overrides={
+            "mine": {"key": "mine"},
+            "public": {"key": "cgr/public"},
+            "private": {"url": "https://cgr.dev/example.com"},
+        },
+        virtual_overrides={"all": {"key": "cgr all"}},
+    )
+    assert [
+        part
+        for part in (
+            "pull_through_sorces is not a variable",
+            "pull_through_timeout is 'soon'",
+            "pull_through_source_overrides adds mine without package_type, url",
+            "pull_through_grace_period is not a duration",
+            "pull_through_site is not valid",
+            "pull_through_only names apk",
+            "pull_through_sources names nonsense",
+            "pull_through_virtuals names everything",
+        )
+        if part not in text
+    ] == []
+    assert "more mistakes are not shown" in text and len(text) <= MAX_MESSAGE
+    errors = errors_of(
+        ["public", "private"],
+        {
+            **CATALOG,
+            "public": {**CATALOG["public"], "key": "cgr/public"},
+            "private": {**CATALOG["private"], "url": "https://cgr.dev/example.com"},
+        },
+        ["all"],
+        virtual_catalog={"all": {**VIRTUALS["all"], "key": "cgr all"}},
+        organization="",
+    )
+    assert [error[:60] for error in errors] == [
+        "pull_through_source_overrides of public: The repository key ",
+        "pull_through_source_overrides of private: url has a path, '/",
+        "The sources private need pull_through_organization, the name",
+        "pull_through_virtual_overrides of all: The repository key 'c",
+    ]
+
+
+def test_a_missing_url_and_an_api_key_are_named():
+    text = message(artifactory_url="", artifactory_access_token="AKCp" + "x" * 69)
+    assert "pull_through_artifactory_url is missing. Set it to the base URL" in text
+    assert "pull_through_artifactory_access_token is an API key" in text
+
+
 def test_text_in_overrides_is_read_as_the_native_value():
     text = values_of(
         source_overrides={"public": {"images": "a,b", "settings": '{"a": 1}', "title": None, "pull_token": ""}}
