@@ -37,6 +37,7 @@ each_source = pytest.mark.parametrize("name", SOURCES)
 
 # The only version that both Java repositories have. Its content differs between them.
 JAR = "com/example/lab-greeting/1.0.0/lab-greeting-1.0.0.jar"
+REMEDIATED_JAR = JAR.replace("1.0.0", "1.0.0-0.cgr.1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +101,7 @@ class AllSources:
     granted: Json
     bindings: list[Json]
     client_setup: str
-    jars: dict[str, bytes]
+    jars: dict[str, list[bytes]]
     clients: dict[str, subprocess.CompletedProcess[str]]
     second: Step
     verify: Step
@@ -127,7 +128,8 @@ def run_all_sources(scenario: Scenario, folder: Path) -> AllSources:
     predicted = scenario.run("setup", variables, "--check")
     first = scenario.run("setup", variables)
     granted, bindings = lab.permissions(), lab.bindings()
-    jars = {key: lab.read_file(f"{key}/{JAR}") for key in ("cgr-java", "cgr-java-remediated", "cgr-java-all")}
+    members = {"cgr-java": JAR, "cgr-java-remediated": REMEDIATED_JAR}
+    jars = {jar: [lab.read_file(f"{key}/{jar}") for key in (member, "cgr-java-all")] for member, jar in members.items()}
     clients = Developer(lab, folder / "developer", token).run_clients(first.run.client_setup(), CLIENTS)
     second = scenario.run("setup", variables)
     verify = scenario.run("verify", variables)
@@ -212,10 +214,10 @@ def test_each_virtual_repository_has_its_members_in_order(all_sources: AllSource
     assert (repository["packageType"], repository["repositories"]) == (package_type, members)
 
 
-def test_a_remediated_library_precedes_a_cached_original(all_sources: AllSources) -> None:
-    jars = all_sources.jars
-    assert jars["cgr-java"] != jars["cgr-java-remediated"]
-    assert jars["cgr-java-all"] == jars["cgr-java-remediated"]
+@pytest.mark.parametrize("jar", [JAR, REMEDIATED_JAR])
+def test_a_virtual_repository_has_the_plain_and_the_remediated_library(all_sources: AllSources, jar: str) -> None:
+    member, virtual = all_sources.jars[jar]
+    assert member == virtual
 
 
 def test_users_and_groups_may_read_and_deploy_to_the_remote_repositories(all_sources: AllSources) -> None:
@@ -465,7 +467,7 @@ DOWNLOADS = {
     "packages_chainguard": ["cgr-apk-chainguard/x86_64/lab-greeting-1.1.0-r0.apk"],
     "packages_extra": ["cgr-apk-extra/x86_64/lab-extra-1.1.0-r0.apk"],
     "java": [f"cgr-java/{JAR}"],
-    "java_remediated": [f"cgr-java-remediated/{JAR}"],
+    "java_remediated": [f"cgr-java-remediated/{REMEDIATED_JAR}"],
     "python": [
         "api/pypi/cgr-python/simple/lab-greeting/",
         f"api/pypi/cgr-python/packages{wheel_path('lab-greeting', '1.0.0')}",

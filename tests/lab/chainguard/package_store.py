@@ -57,7 +57,7 @@ KINDS = {
     "dotnet": Kind(dotnet.build_packages, dotnet.NAMES, blocked=_LIBRARY),
     "go": Kind(golang.build_packages, golang.NAMES, others=golang.OTHERS, blocked=_LIBRARY),
     "java": Kind(java.build_packages, java.NAMES, others=java.OTHERS["java"], blocked=_LIBRARY),
-    "java-remediated": Kind(java.build_packages, java.NAMES, ("1.0.0",), java.OTHERS["java-remediated"]),
+    "java-remediated": Kind(java.build_packages, java.NAMES, ("1.0.0-0.cgr.1",), java.OTHERS["java-remediated"]),
     "javascript": Kind(javascript.build_packages, javascript.NAMES, others=javascript.OTHERS, blocked=_LIBRARY),
     "python": Kind(python.build_packages, python.NAMES, others=python.OTHERS["python"], blocked=_LIBRARY),
     "python-remediated": Kind(

@@ -63,7 +63,7 @@ def _pom(group: str, artifact: str, version: str) -> bytes:
 
 
 def _jar(root: str, version: str, number: int) -> bytes:
-    """A JAR whose content differs by repository, although the version is the same."""
+    """A JAR whose content differs by repository, also for the same version."""
     return archives.pack_zip(
         {
             "META-INF/MANIFEST.MF": b"Manifest-Version: 1.0\n",

@@ -48,7 +48,8 @@ def strict(lab: Lab) -> None:
 
 @pytest.fixture
 def java(lab: Lab, remote: CreateRemote) -> PullToken:
-    """The virtual repository `all`, with the remediated libraries first."""
+    """The virtual repository `all`, with the remediated libraries first. They have a plain version too, to show the order."""
+    lab.control("POST", "/chainguard/packages", {"repository": "java-remediated", "version": "1.0.0"})
     token = remote("plain", "libraries.java.pull", MAVEN)
     remote("remediated", "libraries.java.pull", {**MAVEN, "url": "https://libraries.cgr.dev/java-remediated/"})
     virtual(lab, "maven", "remediated", "plain")
@@ -86,7 +87,7 @@ def test_a_member_without_the_file_is_skipped(lab: Lab, java: PullToken) -> None
 def test_maven_metadata_has_the_versions_of_all_members(lab: Lab, java: PullToken) -> None:
     lab.control("POST", "/chainguard/packages", {"repository": "java-remediated", "version": "1.0.1"})
     response = get(lab, f"all/{METADATA}")
-    for version in ("1.0.0", "1.0.1", "1.1.0"):
+    for version in ("1.0.0", "1.0.0-0.cgr.1", "1.0.1", "1.1.0"):
         assert response.text.count(f"<version>{version}</version>") == 1
     assert "<latest>1.1.0</latest>" in response.text
     assert get(lab, f"all/{METADATA}.sha1").text == response.headers["x-checksum-sha1"]
