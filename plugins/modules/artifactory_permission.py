@@ -269,6 +269,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._per
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._permissions import (
     Permission,
     PermissionsApi,
+    get_permission,
     permissions_api,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
@@ -361,7 +362,7 @@ def check_grantees(module: AnsibleModule, api: PermissionsApi, current: Permissi
 
 def converge(module: AnsibleModule, api: PermissionsApi, item: dict[str, t.Any], desired: Config) -> dict[str, t.Any]:
     """Plan one permission and, outside of check mode, apply the plan."""
-    current = api.get(desired["name"])
+    api, current = get_permission(api, desired["name"])
     if item["repositories_mode"] == "included" and current:
         desired = add_repositories(current, desired)
     plan = make_plan(item["state"], current, desired)

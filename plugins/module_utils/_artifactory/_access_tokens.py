@@ -6,10 +6,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import access_api_error
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    HTTPStatusError,
+    InputError,
+    PullThroughError,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, is_not_found
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 from ansible_collections.cgr.pull_through.plugins.module_utils._shape import WORD, has_shape
@@ -29,6 +35,16 @@ _PLAIN_NAME = re.compile(r"[\w.-]+")
 _TOKEN_ID = re.compile(r"[0-9A-Za-z-]{1,63}")
 
 
+@contextlib.contextmanager
+def _explaining_rejection() -> t.Iterator[None]:
+    try:
+        yield
+    except HTTPStatusError as exc:
+        if exc.status != 401:
+            raise
+        raise access_api_error(exc, "access tokens") from exc
+
+
 class TokensApi:
     """The access tokens that the user can read: an administrator all of them, other users their own."""
 
@@ -37,12 +53,16 @@ class TokensApi:
 
     def get(self, token_id: str) -> Config | None:
         """Return the metadata of a token, or None if it is revoked, expired or not stored."""
-        token: Config | None = self._session.call("GET", f"{_TOKENS}/{token_id}", absent=is_not_found, shape=_TOKEN)
+        token: Config | None
+        with _explaining_rejection():
+            token = self._session.call("GET", f"{_TOKENS}/{token_id}", absent=is_not_found, shape=_TOKEN)
         return token
 
     def create(self, desired: Config) -> Config:
         """Create a token. Not retried, because a second request could create a second token."""
-        token: Config = self._session.call("POST", _TOKENS, body=desired, idempotent=False)
+        token: Config
+        with _explaining_rejection():
+            token = self._session.call("POST", _TOKENS, body=desired, idempotent=False)
         if not has_shape(token, {**_TOKEN, "access_token": WORD}):
             raise PullThroughError(
                 "Artifactory accepted the request for a token, but the response contains no token.",

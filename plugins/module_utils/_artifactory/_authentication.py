@@ -13,7 +13,7 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import basic_authorization
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError, InputError
 
 _API_KEY_PREFIX = "AKC"
 # Parts of messages that a JFrog instance sends to all users.
@@ -72,6 +72,12 @@ def forbidden_hint(message: str) -> str:
     if any(part in lower for part in _INSTANCE_REJECTS_ALL):
         return "This Artifactory instance rejects the requests of all users. Check its subscription, quotas and status with JFrog."
     return "The user lacks the permission (403). Use the token of an administrator, or for repositories of an administrator of their project."
+
+
+def access_api_error(error: HTTPStatusError, what: str) -> HTTPStatusError:
+    """Return the error (401) of a request to the Access API, with what that API needs. what: what it manages."""
+    hint = f"{error.hint} The Access API, which manages {what}, can reject a login that Artifactory accepts: use an access token."
+    return HTTPStatusError(error.status, error.response_message, method=error.method, url=error.url, hint=hint)
 
 
 def is_api_key(secret: str) -> bool:

@@ -13,6 +13,7 @@ import dataclasses
 import typing as t
 from urllib.parse import quote
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import access_api_error
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._grantees import missing_grantees
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError
@@ -71,6 +72,23 @@ def permissions_api(session: ApiSession) -> PermissionsApi:
     return AccessPermissions(session) if has_access_api else ClassicPermissions(session)
 
 
+def get_permission(api: PermissionsApi, name: str) -> tuple[PermissionsApi, Permission | None]:
+    """Return a permission as get() does, and the API to write it with.
+
+    It is the classic API if the Access API rejects a login that the classic API accepts, such as a password.
+    """
+    try:
+        return api, api.get(name)
+    except HTTPStatusError as exc:
+        if exc.status != 401 or not isinstance(api, AccessPermissions):
+            raise
+        classic = api.classic()
+        try:
+            return classic, classic.get(name)
+        except HTTPStatusError:
+            raise access_api_error(exc, "permissions") from exc
+
+
 class _Permissions:
     """Shared parts of both APIs."""
 
@@ -95,19 +113,12 @@ class AccessPermissions(_Permissions):
     _url = "/access/api/v2/permissions"
     _grantees_path = "/access/api/v2"
 
+    def classic(self) -> ClassicPermissions:
+        """Return the other API, with the same credentials."""
+        return ClassicPermissions(self._session)
+
     def get(self, name: str) -> Permission | None:
-        try:
-            permission = self._session.call("GET", self._path(name), absent=is_not_found, shape=_ACCESS)
-        except HTTPStatusError as exc:
-            if exc.status == 401:
-                raise HTTPStatusError(
-                    exc.status,
-                    exc.response_message,
-                    method=exc.method,
-                    url=exc.url,
-                    hint=f"{exc.hint} The Access API manages permissions, and requires the access token of an administrator.",
-                ) from exc
-            raise
+        permission = self._session.call("GET", self._path(name), absent=is_not_found, shape=_ACCESS)
         if permission is None:
             return None
         parts = {kind: part for kind, part in (permission.get("resources") or {}).items() if part}

@@ -59,6 +59,9 @@ def route(path: str, endpoint: Endpoint, *, kind: str, methods: Sequence[str] = 
         request.state.user = caller.name
         if allow != "all" and caller.anonymous and not artifactory.settings["artifactory_anonymous"]:
             raise ApiError(401, "Authentication is required", BASIC_CHALLENGE)
+        is_access = request.url.path.startswith("/access/api/") and allow != "all"
+        if is_access and not caller.by_token and not artifactory.settings["artifactory_access_accepts_passwords"]:
+            raise ApiError(401, "HTTP 401 Unauthorized")
         if allow == "admin" and not caller.admin:
             raise ApiError(403, "Forbidden")
         return await endpoint(artifactory, caller, request)

@@ -24,6 +24,7 @@ DEFAULTS: dict[str, Any] = {
     "artifactory_environments_without_project": False,  # on: stored although the repository is in no project
     "artifactory_returns_nuget_urls": True,  # off: v3FeedUrl and symbolServerUrl are never in a response
     "artifactory_access_api_rejects_unknown_grantees": False,  # as the classic API always does
+    "artifactory_access_accepts_passwords": True,  # off: the Access API accepts tokens only
     "artifactory_access_ping": "json",  # or "text": OK
     "artifactory_blob_head_fills_cache": False,  # whether HEAD of a blob of which there is a marker downloads it
     "artifactory_small_cache_period": "stored",  # below 30 s: stored, rejected, or raised to 30

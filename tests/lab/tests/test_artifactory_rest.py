@@ -91,6 +91,15 @@ def test_messages_for_rejected_credentials(lab: Lab) -> None:
     assert envelope(anonymous.get(url, headers=unknown)) == (401, "Props Authentication Token not found")
 
 
+def test_the_access_api_can_reject_passwords(lab: Lab) -> None:
+    artifactory, password = client(lab, ""), ("admin", secret(lab, "admin", "password"))
+    assert artifactory.get(PERMISSIONS, auth=password).status_code == 200
+    lab.configure(artifactory_access_accepts_passwords=False)
+    assert envelope(artifactory.get(PERMISSIONS, auth=password)) == (401, "HTTP 401 Unauthorized")
+    assert artifactory.get(SECURITY.replace("api/", "api/v2/") + "/permissions", auth=password).status_code == 200
+    assert client(lab).get(PERMISSIONS).status_code == 200
+
+
 def test_anonymous_access_is_a_setting(lab: Lab) -> None:
     lab.configure(artifactory_anonymous=True)
     assert client(lab, "").get("/artifactory/api/system/version").status_code == 200

@@ -170,3 +170,9 @@ def test_absent(run_module):
     check = run_module(module, ScriptedTransport(STORED), check=True, **options)
     assert (check["changed"], check["diff"]) == (True, result["diff"])
     assert run_module(module, ScriptedTransport(ABSENT), **options)["changed"] is False
+
+
+def test_a_login_that_the_access_api_rejects(run_module):
+    rejected = ScriptedResponse(401, {"errors": [{"code": "UNAUTHORIZED", "message": "HTTP 401 Unauthorized"}]})
+    result = run_module(module, ScriptedTransport(rejected), **CREDENTIALS)
+    assert "The Access API, which manages access tokens, can reject a login" in result["msg"]

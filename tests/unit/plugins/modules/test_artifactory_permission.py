@@ -519,14 +519,19 @@ def test_only_names_that_are_added_are_checked(run_module):
     assert run_module(module, ScriptedTransport(NEW, stored(), DONE, stored(after)), **options)["changed"] is True
 
 
-def test_the_access_api_requires_an_access_token(run_module):
-    rejected = ScriptedResponse(401, {"errors": [{"code": "UNAUTHORIZED", "message": "HTTP 401 Unauthorized"}]})
-    options = {
-        **OPTIONS,
-        "artifactory_access_token": None,
-        "artifactory_username": "a",
-        "artifactory_password": "pass-phrase",
-    }
-    result = run_module(module, ScriptedTransport(NEW, rejected), **options)
-    assert result["error"]["status"] == 401
-    assert "The Access API manages permissions, and requires the access token" in result["msg"]
+REJECTED = ScriptedResponse(401, {"errors": [{"code": "UNAUTHORIZED", "message": "HTTP 401 Unauthorized"}]})
+LOGIN = {"artifactory_access_token": None, "artifactory_username": "a", "artifactory_password": "pass-phrase"}
+
+
+def test_the_classic_api_is_used_if_the_access_api_rejects_the_login(run_module):
+    transport = ScriptedTransport(NEW, REJECTED, ABSENT, EXISTS, ScriptedResponse(201, ""), classic())
+    result = run_module(module, transport, **{**OPTIONS, **LOGIN})
+    group = f"{BASE}/artifactory/api/security/groups/builds"
+    expected = [("GET", VERSION), ("GET", URL), ("GET", CLASSIC), ("GET", group), ("POST", CLASSIC), ("GET", CLASSIC)]
+    assert transport.calls == expected and result["changed"] is True
+
+
+def test_a_login_that_both_apis_reject(run_module):
+    result = run_module(module, ScriptedTransport(NEW, REJECTED, REJECTED), **{**OPTIONS, **LOGIN})
+    assert result["error"]["status"] == 401 and result["error"]["url"] == URL
+    assert "The Access API, which manages permissions, can reject a login that Artifactory accepts" in result["msg"]
