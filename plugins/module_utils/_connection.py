@@ -20,7 +20,12 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._origin import is_inside, is_metadata
+from ansible_collections.cgr.pull_through.plugins.module_utils._origin import (
+    is_inside,
+    is_metadata,
+    is_metadata_name,
+    literal_address,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._trust import DefaultTrust
 
 try:
@@ -36,6 +41,8 @@ except ImportError:  # reported with _http.REQUESTS_MISSING; the classes below n
 _Base: t.Any = object
 
 _MAX_INFORMATIONAL = 16
+_MAX_TRAILERS = 100
+_MAX_LINE = 65536
 _WATCH_INTERVAL = 0.2
 
 
@@ -46,20 +53,25 @@ class ForbiddenAddressError(Exception):
 class Exchange:
     """A request and its response. The connection is shut down when its deadline has passed.
 
-    deadline: on the clock. is_inside_allowed: whether it may go to a private address.
+    is_inside_allowed: whether it may go to a private address.
     """
 
     def __init__(
-        self, deadline: float, *, is_inside_allowed: bool, clock: t.Callable[[], float] = time.monotonic
+        self, seconds: float, *, is_inside_allowed: bool, clock: t.Callable[[], float] = time.monotonic
     ) -> None:
-        self.deadline = deadline
         self.clock = clock
+        self.limit(seconds, "the response")
         self.is_inside_allowed = is_inside_allowed
         self.is_inside = False
         self.is_expired = False
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         _WATCHDOG.add(self)
+
+    def limit(self, seconds: float, what: str) -> None:
+        """Give a part of the exchange these seconds from now on. what: the part, for messages."""
+        self.deadline = self.clock() + seconds
+        self.limit_message = f"{what} took longer than {seconds:.0f} seconds"
 
     def attach(self, connected: socket.socket) -> None:
         """Watch a connected socket. A duplicate, because TLS and a response that ends with the connection detach it."""
@@ -68,6 +80,16 @@ class Exchange:
             previous, self._socket = self._socket, duplicate
         if previous is not None:
             previous.close()
+
+    def validate_host(self, host: str) -> None:
+        """Raise ForbiddenAddressError if a name or a literal address is enough to know that the request must not go there.
+
+        A proxy resolves names itself, so nothing else can be checked behind one.
+        """
+        if is_metadata_name(host):
+            raise ForbiddenAddressError(f"{host} is the name of a cloud's metadata service.")
+        if address := literal_address(host):
+            self.validate_address(host, address)
 
     def validate_address(self, host: str, address: str) -> None:
         """Raise ForbiddenAddressError if the request must not go to the address of a host."""
@@ -171,7 +193,9 @@ def _resolve(host: str, port: int, seconds: float) -> list[str]:
 
 
 class _Response(http.client.HTTPResponse):
-    """Skips a few informational responses. Rejects chunks with a negative size, which would be read without a limit."""
+    """Skips a few informational responses and trailers. Rejects chunks with a negative size, which would be read without a limit."""
+
+    fp: t.Any
 
     def _read_status(self) -> tuple[str, int, str]:
         for _number in range(_MAX_INFORMATIONAL):
@@ -179,13 +203,25 @@ class _Response(http.client.HTTPResponse):
             if status >= 200 or status == http.client.SWITCHING_PROTOCOLS:
                 return version, status, reason
             http.client.parse_headers(self.fp)
-        raise http.client.HTTPException("too many informational responses")
+        raise http.client.HTTPException(f"it has more than {_MAX_INFORMATIONAL} informational responses")
 
     def _read_next_chunk_size(self) -> int:
-        size: int = super()._read_next_chunk_size()  # type: ignore[misc]  # private, too
+        try:
+            size: int = super()._read_next_chunk_size()  # type: ignore[misc]  # private, too
+        except ValueError:
+            size = -1
         if size < 0:
-            raise http.client.HTTPException("a chunk with a negative size")
+            raise http.client.HTTPException("a chunk has a size that is not valid")
         return size
+
+    def _read_and_discard_trailer(self) -> None:
+        for _number in range(_MAX_TRAILERS):
+            line = self.fp.readline(_MAX_LINE + 1)
+            if len(line) > _MAX_LINE:
+                raise http.client.LineTooLong("trailer line")
+            if line in (b"\r\n", b"\n", b""):
+                return
+        raise http.client.HTTPException(f"it has more than {_MAX_TRAILERS} trailers")
 
 
 class _Connection(_Base):  # type: ignore[misc]  # mixed into two classes of urllib3

@@ -10,6 +10,7 @@ The messages of requests contain Python objects, and can contain the query of a 
 from __future__ import annotations
 
 import dataclasses
+import http.client
 import re
 import ssl
 import typing as t
@@ -27,6 +28,7 @@ _CERT_REJECTED = re.compile(
     r"ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_EXPIRED|CERTIFICATE_REVOKED|CERTIFICATE_UNKNOWN"
     r"|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED)"
 )
+_MAX_PROTOCOL_ERROR = 100
 _ABOUT_CERT = re.compile(f"CERTIFICATE_REQUIRED|{_CERT_REJECTED.pattern}")
 SET_CLIENT_CERT = "Set client_cert, and client_key if the key is in another file. They are used for Artifactory only."
 _SET_CA_PATH = (
@@ -119,7 +121,9 @@ def explain_exception(exc: BaseException, url: str) -> ConnectionFailure:
     if proxy and (not proxy.is_url or "SOCKS support" in text):
         hint = "Write it as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT with special characters percent-encoded. SOCKS requires PySocks."
         return ConnectionFailure("the URL of the proxy in the environment is not valid.", hint, False)
-    failure = _tls_failure(exc, host, causes, text) or _connection_failure(exc, host, text)
+    failure = (
+        _tls_failure(exc, host, causes, text) or _protocol_failure(host, causes) or _connection_failure(exc, host, text)
+    )
     if proxy is None:
         return failure
     return failure._replace(hint=f"{failure.hint} The request was sent through {proxy.name}.".lstrip())
@@ -139,6 +143,26 @@ def _tls_failure(exc: BaseException, host: str, causes: list[BaseException], tex
     if isinstance(exc, requests.exceptions.SSLError):
         hint = "Check that the port speaks TLS, whether a proxy is in between, and whether a client certificate is required."
         return ConnectionFailure(f"the TLS handshake with {host} failed.", hint, False)
+    return None
+
+
+def _protocol_failure(host: str, causes: list[BaseException]) -> ConnectionFailure | None:
+    """Return the failure for a response that is not valid HTTP, or that exceeds a bound of it."""
+    for cause in causes:
+        if isinstance(cause, http.client.RemoteDisconnected):
+            return None
+        if isinstance(cause, http.client.IncompleteRead):
+            return ConnectionFailure(f"the response of {host} ended before it was complete.", "", True)
+        detail = ""
+        if isinstance(cause, http.client.BadStatusLine):
+            detail = "its status line is not valid"
+        elif isinstance(cause, http.client.HTTPException):
+            detail = str(cause)[:_MAX_PROTOCOL_ERROR]
+        elif "Content-Length contained multiple" in str(cause):
+            detail = "it has more than one length"
+        if detail:
+            hint = "Check that this is the port of a web server, and whether a proxy changes responses."
+            return ConnectionFailure(f"the response of {host} is not valid HTTP: {detail}.", hint, False)
     return None
 
 

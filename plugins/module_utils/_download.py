@@ -79,6 +79,8 @@ class DownloadClient:
         return self._transport.send(Request(method, url, headers, named_by=named_by, max_seconds=max_seconds))
 
     def _redirect_target(self, url: str, response: StreamedResponse) -> str:
+        if not response.headers.get("Location"):
+            raise DownloadError(response.status, "a redirect without a target", url=url, headers=response.headers)
         target = _join(url, response)
         error = redirect_error(self.origin, target) or redirect_error(Origin.from_url(url), target)
         if not error and self.origin.scheme == "http" and Origin.from_url(target) == self.origin.with_tls(target):

@@ -150,7 +150,7 @@ class _RequestsResponse:
             while chunk := raw.read(size, decode_content=False):
                 yield chunk
             if raw.length_remaining or self._exchange.is_expired:
-                raise http.client.HTTPException("IncompleteRead")
+                raise http.client.IncompleteRead(b"")
         except _ERRORS as exc:
             raise _explain(exc, self._request, self._exchange) from exc
         finally:
@@ -175,7 +175,8 @@ class _RequestsResponse:
     def chunks(self, size: int = CHUNK) -> t.Iterator[bytes]:
         for chunk in self._stream(size):
             yield chunk
-            self._exchange.deadline = min(self._end, self._exchange.clock() + self._max_seconds)
+            rest = self._end - self._exchange.clock()
+            self._exchange.limit(min(rest, self._max_seconds), "1 MiB of the response")
 
     def _decode(self, chunks: t.Iterator[bytes]) -> t.Iterator[bytes]:
         """Yield the body without its content encoding, in bounded pieces. Only a faulty proxy encodes it."""
@@ -265,8 +266,9 @@ class RequestsTransport:
                 ConnectionFailure("not sent, because the time of the run is over.", "", False), request
             )
         is_inside_allowed = not request.named_by or _netloc(request.named_by) in self._inside
-        exchange = Exchange(now + seconds, is_inside_allowed=is_inside_allowed, clock=self._clock)
+        exchange = Exchange(seconds, is_inside_allowed=is_inside_allowed, clock=self._clock)
         try:
+            exchange.validate_host(urlsplit(request.url).hostname or "")
             with in_exchange(exchange):
                 response = self._send(request, headers, min(self._timeout, seconds))
         except BaseException as exc:
@@ -301,7 +303,7 @@ def _explain(exc: BaseException, request: Request, exchange: Exchange) -> Transp
     if isinstance(exc, ForbiddenAddressError):
         return _transport_error(ConnectionFailure(str(exc), "", False), request)
     if exchange.is_expired:
-        message = f"the response of {_netloc(request.url)} was not complete in time."
+        message = f"{exchange.limit_message}. {_netloc(request.url)} is too slow."
         return _transport_error(ConnectionFailure(message, "", True), request)
     return _transport_error(explain_exception(exc, request.url), request)
 

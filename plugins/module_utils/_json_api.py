@@ -255,6 +255,8 @@ class ApiSession:
 
     def _explain_redirect(self, request: Request, response: Response) -> tuple[str, str]:
         location = response.headers.get("Location", "")
+        if not location:
+            return "a redirect without a target", f"Check {self.service.url_option}."
         try:
             target = redact_url(urljoin(request.url, location))
         except ValueError:

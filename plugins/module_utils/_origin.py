@@ -23,6 +23,7 @@ _METADATA = frozenset(
         + ("fd00:ec2::254", "fd20:ce::254"),
     )
 )
+_METADATA_NAMES = ("metadata.google.internal", "metadata.goog")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 Address: t.TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
@@ -47,6 +48,25 @@ def is_inside(address: str) -> bool:
     """Return whether an address is not of the public internet. The shared address space of RFC 6598 is not."""
     parsed = _parse_address(address)
     return not parsed.is_global or parsed.is_multicast
+
+
+def is_metadata_name(host: str) -> bool:
+    """Return whether a host is the name of a cloud's metadata service."""
+    return host.rstrip(".").lower() in _METADATA_NAMES
+
+
+def literal_address(host: str) -> str:
+    """Return the address that a host is without a name server; empty for other names."""
+    host = host.strip("[]").rstrip(".").lower()
+    if host == "localhost" or host.endswith(".localhost"):
+        return "127.0.0.1"
+    with contextlib.suppress(OSError):
+        # Also 127.1, 0x7f000001 and 017700000001, which the resolver accepts.
+        host = socket.inet_ntoa(socket.inet_aton(host))
+    try:
+        return str(ipaddress.ip_address(host.partition("%")[0]))
+    except ValueError:
+        return ""
 
 
 class Origin(t.NamedTuple):
@@ -79,15 +99,9 @@ class Origin(t.NamedTuple):
         return self._is_address(lambda address: _parse_address(address).is_loopback)
 
     def _is_address(self, predicate: t.Callable[[str], bool]) -> bool:
-        """Return whether the host is localhost, or an address for which the predicate is true."""
-        host = self.host.rstrip(".")
-        with contextlib.suppress(OSError):
-            # Also 127.1, 0x7f000001 and 017700000001, which the resolver accepts.
-            host = socket.inet_ntoa(socket.inet_aton(host))
-        try:
-            return predicate(host)
-        except ValueError:
-            return host == "localhost" or host.endswith(".localhost")
+        """Return whether the host is an address for which the predicate is true."""
+        address = literal_address(self.host)
+        return bool(address) and predicate(address)
 
 
 def redirect_error(server: Origin, url: str) -> str:

@@ -22,6 +22,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import In
 
 MAX_PAGES = 1000
 MAX_ENTRIES = 200_000
+# Of a list or an object in one document, such as all files of a cache.
+MAX_ELEMENTS = 500_000
 
 WORD = re.compile(r"\S+")
 # As an Authorization header can hold it.
@@ -42,6 +44,7 @@ def validate_shape(value: t.Any, shape: t.Any, path: str = "") -> None:
         _validate_object(value, shape, path)
     elif isinstance(shape, list):
         _validate_type(value, list, path)
+        _validate_size(value, path)
         for index, element in enumerate(value):
             validate_shape(element, shape[0], f"{path}[{index}]")
     elif isinstance(shape, tuple):
@@ -76,8 +79,14 @@ def _validate_object(value: t.Any, shape: dict[str, t.Any], path: str) -> None:
         elif key == name:
             raise ShapeError(f"{_field(nested)} is {'null' if key in value else 'missing'}")
     if "*" in shape:
+        _validate_size(value, path)
         for key in value.keys() - {name.removesuffix("?") for name in shape}:
             validate_shape(value[key], shape["*"], f"{path}.{key[:_MAX_NAME]}".lstrip("."))
+
+
+def _validate_size(value: t.Sized, path: str) -> None:
+    if len(value) > MAX_ELEMENTS:
+        raise ShapeError(f"{_field(path)} has more than {MAX_ELEMENTS} elements")
 
 
 def _validate_type(value: t.Any, expected: type, path: str) -> None:

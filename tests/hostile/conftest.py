@@ -28,12 +28,21 @@ DOMAIN = "hostile.test"
 LOOPBACK = "127.0.0.1"
 # The limits of time apply to this clock, so that a case with a slow server takes a tenth of a second.
 CLOCK_SPEED = 10.0
+SLOW_SECONDS = 2
 MAX_CPU_SECONDS = 6.0
 MAX_MEMORY = 500 << 20
 MAX_BYTES = 80 << 20
 
 _connect = socket.socket.connect
 _getaddrinfo = socket.getaddrinfo
+
+
+class Report(t.NamedTuple):
+    """sent: bytes by behavior. hosts: the Host of each request, and whether it had an Authorization header."""
+
+    sent: dict[str, int]
+    cookies: list[str]
+    hosts: set[tuple[str, bool]]
 
 
 @dataclasses.dataclass
@@ -59,11 +68,11 @@ class Network:
             raise AssertionError(f"connected to {address}")
         _connect(connection, address)
 
-    def report(self) -> tuple[dict[str, int], list[str]]:
-        """Return the bytes that the server has sent since the last report, by behavior, and the cookies it received."""
+    def report(self) -> Report:
+        """Return what the server has sent and received since the last report."""
         with urllib.request.urlopen(self.url("report")) as response:
-            sent, cookies = json.load(response)
-            return sent, cookies
+            sent, cookies, hosts = json.load(response)
+            return Report(sent, cookies, {(host, is_authorized) for host, is_authorized in hosts})
 
 
 @pytest.fixture(scope="session")
@@ -78,9 +87,13 @@ def port() -> t.Iterator[int]:
 
 
 @pytest.fixture
-def network(port: int, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Network]:
-    """Record the network, speed up the clock, and check afterwards that only the server was contacted."""
+def network(port: int, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> t.Iterator[Network]:
+    """Record the network, speed up the clock, and check afterwards that only the server was contacted.
+
+    A response that the server sends slowly has a few seconds, and others the usual ones.
+    """
     recorded = Network(port)
+    is_slow = "drip" in request.node.name
 
     def connect(connection: socket.socket, address: t.Any) -> None:
         recorded.connect(connection, address)
@@ -88,11 +101,16 @@ def network(port: int, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Network]:
     monkeypatch.setattr(socket, "getaddrinfo", recorded.resolve)
     monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setattr(_connection, "_WATCH_INTERVAL", 0.02)
-    transport = functools.partial(_http.RequestsTransport, max_seconds=2, clock=lambda: time.monotonic() * CLOCK_SPEED)
+    transport = functools.partial(
+        _http.RequestsTransport,
+        max_seconds=SLOW_SECONDS if is_slow else _http.MAX_RESPONSE_SECONDS,
+        clock=lambda: time.monotonic() * CLOCK_SPEED,
+    )
     monkeypatch.setattr(_http, "RequestsTransport", transport)
     monkeypatch.setattr(_retry, "backoff", lambda *_arguments, **_options: 0.0)
-    for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+    for variable in ("http_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(variable, raising=False)
+        monkeypatch.delenv(variable.upper(), raising=False)
     _text.forget_secrets()
     yield recorded
     assert recorded.addresses <= {(LOOPBACK, port)}
@@ -106,8 +124,10 @@ def within_bounds(network: Network, name: str) -> t.Iterator[None]:
     yield
     assert time.process_time() - cpu < MAX_CPU_SECONDS
     assert _peak_memory() - memory < MAX_MEMORY
+    report = network.report()
+    assert report.hosts, "nothing was requested"
     # What a client does not read is also sent, into the buffers of the connection.
-    assert sum(network.report()[0].values()) < MAX_BYTES
+    assert sum(report.sent.values()) < MAX_BYTES
     assert {host for host in network.names if not _is_address(host)} <= {
         f"{name}.{DOMAIN}",
         f"report.{DOMAIN}",

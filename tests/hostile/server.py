@@ -4,6 +4,8 @@
 
 """A server that misbehaves. The first label of the host names the behavior, and the server reports what it sent.
 
+Used as a forward proxy, it responds instead of all hosts, and reports which ones were requested.
+
 Usage: python server.py, which prints its port. It listens on the loopback interface only.
 """
 
@@ -57,6 +59,23 @@ def _challenge(value: bytes) -> Chunks:
     return _json({"errors": [{"code": "UNAUTHORIZED"}]}, b"WWW-Authenticate: %s\r\n" % value, b"401 Unauthorized")
 
 
+def _link(target: str) -> Chunks:
+    """Return a document of npm and of NuGet whose files are at a URL."""
+    version = {
+        "name": "lab",
+        "version": "1.0.0",
+        "dist": {"tarball": target, "integrity": "sha512-AAAA", "shasum": "0" * 40},
+    }
+    resources = [{"@type": "RegistrationsBaseUrl/3.6.0", "@id": target}]
+    versions = {"name": "lab", "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": version}}
+    return _json({**versions, "version": "3.0.0", "resources": resources})
+
+
+def _page(target: str) -> Chunks:
+    """Return a simple index whose file is at a URL."""
+    return _body(b'<a href="%s">lab-1.0.tar.gz</a>' % target.encode(), b"Content-Type: text/html\r\n")
+
+
 def _every_field(value: t.Any) -> t.Any:
     """Return an object with all documented names, each with the same value."""
     return dict.fromkeys(FIELDS, value)
@@ -107,6 +126,20 @@ SECRET = "sent-secret/value"
 _numbers = itertools.count()
 
 
+# Where links lead to. What ends in elsewhere is a public host that exists.
+TARGETS = {
+    "metadata": "http://169.254.169.254/file",
+    "metadata-name": "http://metadata.google.internal/file",
+    "metadata-mapped": "http://[::ffff:169.254.169.254]/file",
+    "inside": "http://10.0.0.1/file",
+    "elsewhere": "http://other.hostile.test/file",
+}
+LINKS: dict[str, t.Callable[[str], Chunks]] = {
+    "link": _link,
+    "page": _page,
+    "location": lambda target: _redirect(target.encode()),
+    "realm": lambda target: _challenge(b'Bearer realm="%s",service="s"' % target.encode()),
+}
 CHUNKED = _OK + b"Transfer-Encoding: chunked\r\n\r\n"
 BEHAVIORS: dict[str, t.Callable[[], Chunks]] = {
     "body-endless": lambda: _endless(_OK + b"\r\n", b"x" * 65536),
@@ -170,6 +203,11 @@ BEHAVIORS: dict[str, t.Callable[[], Chunks]] = {
     "challenge-long": lambda: _challenge(b"Bearer " + b'a="b",' * 8000),
     "challenge-quotes": lambda: _challenge(b'Bearer realm="' + b"\\\\" * 20000),
     "challenge-basic": lambda: _challenge(b"Basic"),
+    **{
+        f"{kind}-{name}": functools.partial(link, target)
+        for kind, link in LINKS.items()
+        for name, target in TARGETS.items()
+    },
     "shape-null": lambda: _json(None),
     "shape-true": lambda: _json(True),
     "shape-number": lambda: _json(17),
@@ -218,23 +256,30 @@ BEHAVIORS: dict[str, t.Callable[[], Chunks]] = {
 class _Handler(socketserver.StreamRequestHandler):
     sent: t.ClassVar[dict[str, int]] = {}
     cookies: t.ClassVar[list[str]] = []
+    hosts: t.ClassVar[list[tuple[str, bool]]] = []
 
     def handle(self) -> None:
         while self.rfile.readline(65536):
-            name, length = "", 0
+            name, length, host, is_authorized = "", 0, "", False
             while (header := self.rfile.readline(65536)) not in (b"\r\n", b""):
                 field, _colon, value = header.decode("latin-1").partition(":")
                 if field.lower() == "host":
-                    name = value.strip().partition(".")[0]
+                    host = value.strip()
+                    name = host.partition(".")[0]
+                elif field.lower() == "authorization":
+                    is_authorized = True
                 elif field.lower() == "content-length":
                     length = int(value)
                 elif field.lower() == "cookie":
                     self.cookies.append(name)
             self.rfile.read(length)
             if name == "report":
-                self.wfile.write(b"".join(_body(json.dumps([self.sent, self.cookies]).encode())))
+                body = json.dumps([self.sent, self.cookies, self.hosts]).encode()
                 self.sent.clear()
+                self.hosts.clear()
+                self.wfile.write(b"".join(_body(body)))
                 return
+            self.hosts.append((host, is_authorized))
             for piece in BEHAVIORS[name]():
                 for start in range(0, len(piece), 65536):
                     self.wfile.write(piece[start : start + 65536])

@@ -16,14 +16,16 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 
-from hostile.conftest import Network, check_text, within_bounds
-from hostile.server import BEHAVIORS, SECRET
+from hostile.conftest import DOMAIN, Network, check_text, within_bounds
+from hostile.server import BEHAVIORS, LINKS, SECRET
 
 MODULES = "ansible_collections.cgr.pull_through.plugins.modules"
 ERRORS = ("error-unsafe", "error-list", "error-details", "error-scalars", "error-secret-json", "error-html")
 COMMON = [name for name in BEHAVIORS if name.startswith(("shape", "listing"))] + list(ERRORS)
 # What one module of each client is tested with, since the client handles it.
 ONCE = [name for name in BEHAVIORS if name.startswith(("json", "redirect", "challenge"))]
+# Each names a host, which some of them must not request.
+NAMING = [name for name in BEHAVIORS if name.startswith((*LINKS, "redirect", "challenge"))]
 
 Options = dict[str, t.Any]
 
@@ -65,6 +67,13 @@ CASES: dict[str, t.Callable[[str], Options]] = {
     "artifactory_repository_info": artifactory(),
     "artifactory_repository_info:keys": artifactory(repository_keys=["sources"]),
     "artifactory_repository_cache": artifactory(key="sources", state="absent", entire_cache=True),
+    "artifactory_diagnosis": lambda url: {
+        **artifactory()(url),
+        **chainguard()(url),
+        "sources": [{"key": "sources", "package_type": "docker", "url": url, "images": ["a/b:1"], "pull_token": "oci"}],
+        "pull": True,
+        "hosts": [url],
+    },
     "artifactory_repository_cache_info": artifactory(key="sources", count_files=True),
     "chainguard_image_info": chainguard(),
     "chainguard_image_info:chart": chainguard(kind="chart", limit=2),
@@ -75,6 +84,7 @@ CASES: dict[str, t.Callable[[str], Options]] = {
         "chainguard_identity_token": SECRET,
     },
     "chainguard_pull_token": chainguard(name="token", consumer="c"),
+    "chainguard_pull_token:absent": chainguard(name="token", consumer="c", state="absent"),
     "chainguard_pull_token_info": chainguard(),
     "registry_pull": registry(),
     "registry_pull:resolve": registry(depth="resolve"),
@@ -98,6 +108,7 @@ CASES: dict[str, t.Callable[[str], Options]] = {
 
 
 CLIENTS = ("artifactory_repository_info", "chainguard_image_info", "registry_pull", "artifact_pull:npm")
+NAMING_CASES = (*CLIENTS, "artifact_pull:pypi", "artifact_pull:nuget", "artifactory_diagnosis")
 PAIRS = [(case, name) for case in CASES for name in COMMON + (ONCE if case in CLIENTS else [])]
 
 
@@ -107,7 +118,7 @@ def run(case: str, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     warnings: list[str] = []
     monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: warnings.append(text))
     options = {name: value for name, value in CASES[case](url).items() if value is not None}
-    with patch_module_args({**options, "timeout": 2}), contextlib.suppress(SystemExit):
+    with patch_module_args({**options, "timeout": 10, "allow_plain_http": True}), contextlib.suppress(SystemExit):
         module.main()
     result = json.loads(capsys.readouterr().out)
     return json.dumps([_texts(result), warnings], ensure_ascii=False)
@@ -127,3 +138,18 @@ def test_a_hostile_response_to_a_module(
     is_sent = SECRET in json.dumps(CASES[case](""))
     check_text(output.replace("\\n", " "), *([SECRET] if is_sent else []))
     assert not [escape for escape in ("\\u001b", "\\u0007") if escape in output]
+
+
+@pytest.mark.parametrize(("case", "name"), [(case, name) for case in NAMING_CASES for name in NAMING])
+def test_no_host_is_requested_that_a_server_must_not_name(
+    network: Network, case: str, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Through a forward proxy, which resolves names, so that only names and literal addresses can be checked."""
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{network.port}")
+    network.report()
+    output = run(case, network.url(name), monkeypatch, capsys)
+    check_text(output.replace("\\n", " "), SECRET)
+    own = f"{name}.{DOMAIN}:{network.port}"
+    hosts = network.report().hosts
+    assert hosts <= {(own, True), (own, False), (f"other.{DOMAIN}", False)}
+    assert hosts

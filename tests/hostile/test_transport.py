@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import typing as t
 
@@ -20,35 +21,74 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._http import Requ
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import RepositoryClient
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
-from hostile.conftest import Network, check_text, within_bounds
+from hostile.conftest import SLOW_SECONDS, Network, check_text, within_bounds
 from hostile.server import BEHAVIORS, SECRET
 
 VALID = [name for name in BEHAVIORS if name.startswith("valid")]
 # Of the transport. Others are JSON with another shape, which tests of the modules cover.
-HOSTILE = [name for name in BEHAVIORS if name not in VALID and not name.startswith(("shape", "listing"))]
+HOSTILE = [
+    name
+    for name in BEHAVIORS
+    if name not in VALID and not name.startswith(("shape", "listing", "link", "page", "location", "realm"))
+]
 
 
 def call_api(base: str) -> t.Any:
     session = ApiSession(
         base,
         ArtifactoryService(),
-        transport=_http.RequestsTransport(timeout=1),
+        transport=_http.RequestsTransport(timeout=10),
         authorization=lambda: f"Bearer {SECRET}",
     )
     return session.call("GET", "/artifactory/api/system/version", idempotent=False)
 
 
 def get_manifest(base: str) -> t.Any:
-    registry = Registry(base, Credentials("ci", SECRET), transport=_http.RequestsTransport(timeout=1))
+    registry = Registry(base, Credentials("ci", SECRET), transport=_http.RequestsTransport(timeout=10))
     return registry.get_manifest("a/b", "latest")
 
 
 def get_index(base: str) -> t.Any:
-    client = RepositoryClient(base, Credentials("ci", SECRET), transport=_http.RequestsTransport(timeout=1))
+    client = RepositoryClient(base, Credentials("ci", SECRET), transport=_http.RequestsTransport(timeout=10))
     return client.get_json(f"{base}/package", {})
 
 
 CLIENTS = {"api": call_api, "manifest": get_manifest, "index": get_index}
+
+
+# What a message says about a bound that a response exceeds, or a rule of HTTP that it breaks, by the start of the behavior.
+MESSAGES = {
+    "body-endless": "the response has more than .* MiB",
+    "body-short": "ended before it was complete",
+    "body-huge-length": "ended before it was complete",
+    "chunk-huge": "ended before it was complete",
+    "chunk-negative": "a chunk has a size that is not valid",
+    "chunk-size-invalid": "a chunk has a size that is not valid",
+    "chunk-size-endless": "got more than 65536 bytes when reading chunk size",
+    "trailers-endless": "it has more than 100 trailers",
+    "headers-endless": "got more than 100 headers",
+    "header-long": "got more than 65536 bytes when reading header line",
+    "status-line-endless": "got more than 65536 bytes when reading status line",
+    "status-line-missing": "its status line is not valid",
+    "informational": "it has more than 16 informational responses",
+    "length-twice": "it has more than one length",
+    "gzip-bomb": "the response has more than .* MiB",
+    "gzip-invalid": "is not valid gzip",
+    "encoding": "which was not requested",
+    "redirect-endless": "redirect",
+    "redirect-loop": "redirect",
+    "redirect-without-target": "a redirect without a target",
+    "retry-after-long": "asks to wait for 7200 seconds",
+    "json-deep": "nested too deeply",
+    "json-dense": "more than (400 MiB of memory|4 MiB)",
+    "json-digits": "more than 100 digits",
+}
+
+
+def expected_message(name: str) -> str:
+    if "drip" in name:
+        return f"took longer than {SLOW_SECONDS} seconds"
+    return next((message for start, message in MESSAGES.items() if name.startswith(start)), "")
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -59,6 +99,7 @@ def test_a_hostile_response_is_a_bounded_error(network: Network, client: str, na
         CLIENTS[client](network.url(name))
     text = str(caught.value) + json.dumps(caught.value.details())
     check_text(text, SECRET, "sent-secret")
+    assert re.search(expected_message(name), str(caught.value))
     assert len(text) < 4000
 
 
@@ -71,7 +112,7 @@ def test_no_cookie_is_sent_back(network: Network) -> None:
     sender = _http.RequestsTransport()
     for _number in range(2):
         sender.send(Request("GET", network.url("valid-cookie"))).read()
-    assert network.report()[1] == []
+    assert network.report().cookies == []
 
 
 @pytest.mark.parametrize(
@@ -92,6 +133,17 @@ def test_no_cookie_is_sent_back(network: Network) -> None:
 def test_no_request_goes_to_a_metadata_service(url: str, no_connections: None) -> None:
     with pytest.raises(RequestError, match="metadata service"):
         RequestsTransport().send(Request("GET", url))
+
+
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "2852039166", "[::ffff:169.254.169.254]", "metadata.google.internal", "METADATA.goog."]
+)
+def test_no_request_goes_to_a_metadata_service_through_a_proxy(
+    host: str, no_connections: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with pytest.raises(RequestError, match="metadata service"):
+        RequestsTransport().send(Request("GET", f"http://{host}/"))
 
 
 @pytest.mark.parametrize(

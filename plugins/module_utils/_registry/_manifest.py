@@ -105,8 +105,8 @@ def parse_manifest(body: bytes, content_type: str, *, digest: str, url: str) -> 
     """
     try:
         document = parse_json(body)
-    except ValueError:
-        document = None
+    except ValueError as exc:
+        raise InvalidContentError("content", f"the response is not a manifest ({exc}).", url=url) from exc
     if not isinstance(document, dict):
         raise InvalidContentError("content", "the response is not a manifest.", url=url)
     if document.get("schemaVersion") == 1 or "fsLayers" in document:

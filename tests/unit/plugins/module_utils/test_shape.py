@@ -56,6 +56,7 @@ def test_valid_json():
         ({"a": [{"b": 1}]}, {"a": [{"b": str}]}, r"field a\[0\].b is a number instead of text"),
         ({"a": {"x": [1]}}, {"a": {"*": [str]}}, r"field a.x\[0\] is a number instead of text"),
         ({"a": "1 2"}, {"a": re.compile(r"\S+")}, "field a has a text that is not valid"),
+        ([None] * 500_001, [str], "it has more than 500000 elements"),
         ({"a": []}, {"a?": (int, re.compile("[0-9]+"))}, "field a has a value that is not valid"),
     ],
 )
