@@ -183,8 +183,8 @@ EXAMPLES = r"""
     artifacts:
       - org.slf4j:slf4j-api:2.0.17
     upstream_url: https://libraries.cgr.dev/java/
-    upstream_username: "{{ pull_token.username }}"
-    upstream_password: "{{ pull_token.password }}"
+    upstream_username: "{{ java_token.username }}"
+    upstream_password: "{{ java_token.password }}"
 
 - name: Verify that Artifactory can pull from Chainguard
   cgr.pull_through.artifact_pull:

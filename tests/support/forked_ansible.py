@@ -102,12 +102,13 @@ class ForkedAnsible:
         return str(self._folder / f"{name}.socket")
 
     def start(self, playbook: str, variables: Json, *arguments: str) -> PlaybookProcess:
-        """Start a playbook of the collection."""
+        """Start a playbook: the path of a file, or the name of one of the collection."""
         self._count += 1
+        playbook = playbook if "/" in playbook else f"cgr.pull_through.{playbook}"
         output = self._log_folder / f"{self._count}.output"
         interpreter = {"ansible_python_interpreter": str(self._folder / "python")}
         file = write_private_json(self._log_folder / f"{self._count}.json", {**variables, **interpreter})
-        command = ["ansible-playbook", f"cgr.pull_through.{playbook}", "--extra-vars", f"@{file}", *VERBOSE, *arguments]
+        command = ["ansible-playbook", playbook, "--extra-vars", f"@{file}", *VERBOSE, *arguments]
         request = {"environment": self._environment, "folder": str(self._folder), "arguments": command}
         server = socket.socket(socket.AF_UNIX)
         server.connect(self._socket("playbook"))
@@ -118,17 +119,22 @@ class ForkedAnsible:
 
 
 @contextlib.contextmanager
-def open_forked_runner(folder: Path, *, timeout: float) -> t.Iterator[t.Callable[..., Run]]:
-    """Yield a function that takes a playbook and variables like PlaybookRunner, and runs it with the fork server."""
+def open_forked_runner(folder: Path, *, timeout: float, **environment: str) -> t.Iterator[t.Callable[..., Run]]:
+    """Yield a function that takes a playbook and variables like PlaybookRunner, and runs it with the fork server.
+
+    The runs work in FOLDER/home. environment: more environment variables.
+    """
     home, log_folder = folder / "home", folder / "log"
     home.mkdir()
     log_folder.mkdir()
     record = log_folder / "tasks.jsonl"
-    with ForkedAnsible(home, log_folder, timeout=timeout, **recorder_environment(record)) as ansible:
+    environment |= recorder_environment(record)
+    with ForkedAnsible(home, log_folder, timeout=timeout, **environment) as ansible:
 
         def run_playbook(playbook: str, variables: Json, *arguments: str) -> Run:
             record.write_text("", encoding="utf-8")
-            result = ansible.start(playbook.rpartition(".")[2], variables, *arguments).wait()
+            name = playbook if "/" in playbook else playbook.rpartition(".")[2]
+            result = ansible.start(name, variables, *arguments).wait()
             assert result.code is not None, result.output
             return Run(result.code, result.output, read_record(record), log_folder)
 

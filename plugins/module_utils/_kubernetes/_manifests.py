@@ -41,7 +41,8 @@ def find_manifests(paths: t.Iterable[str]) -> list[str]:
             )
         else:
             raise InputError(
-                f"The file or folder {path} does not exist.", hint="It must be on the host where the module runs."
+                f"The file or folder {path} does not exist.",
+                hint="It must be on the host where the module runs. Relative paths begin at the folder of the playbook.",
             )
     return sorted(files)
 
