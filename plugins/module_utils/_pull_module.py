@@ -32,6 +32,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_engine import PullJob, PullResult
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import failure_message
+from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace, parse_trace
 
 _MAX_THREADS = 32
 # Of a virtual repository, whose configurations are read to explain a failure.
@@ -231,6 +232,19 @@ class RepositoryConfigCache:
         except PullThroughError:
             return RepositoryConfig("unreadable")
         return RepositoryConfig("missing") if settings is None else RepositoryConfig("read", settings)
+
+
+def read_trace(
+    module: AnsibleModule, transport: Transport, params: Params, path: str, *, sleep: Sleep = time.sleep
+) -> Trace:
+    """Return what Artifactory reports about the download of a path. Without a step if that is unknown."""
+    if not has_artifactory_credentials(params):
+        return Trace()
+    cache = CacheApi(create_artifactory_session(module, transport, sleep=sleep))
+    try:
+        return parse_trace(cache.trace(params["repository"], path))
+    except PullThroughError:
+        return Trace()
 
 
 def add_cache_probes(

@@ -20,7 +20,8 @@ Step = t.Literal[
 
 _MAX_LINE = 300
 _STATUS = re.compile(r"\breceived status (\d{3})\b", re.IGNORECASE)
-_CONNECTION_FAILURE = re.compile(r"\b(?:GET|HEAD) https?://\S+: |Failed to retrieve")
+_CONNECTION_FAILURE = re.compile(r"\b(?:GET|HEAD) https?://\S+: ")
+_FAILURE = "Failed to retrieve"  # a summary, after the line with the status if there was a response
 # The texts of the steps that end a download without a request to the upstream.
 _TEXTS: tuple[tuple[str, Step], ...] = (
     ("assumed offline", "assumed_offline"),
@@ -47,14 +48,17 @@ class Trace:
         return self.step in failures and self.status != _TOO_MANY_REQUESTS
 
 
-def unused_path(package_type: str) -> str:
-    """Return a path that was never requested before, in the form of the package type."""
+def unused_path(package_type: str, image: str = "") -> str:
+    """Return a path that was never requested before, in the form of the package type. image: whose manifest it is."""
     name = f"pull-through-diagnosis-{secrets.token_hex(6)}"
+    if image:
+        return f"{image}/{name}/manifest.json"
     return {"alpine": f"x86_64/{name}.apk", "pypi": f"simple/{name}/"}.get(package_type, f"{name}/{name}.txt")
 
 
 def parse_trace(text: str) -> Trace:
     """Return the decisive step of a trace: the last response of the upstream, or why there was none."""
+    summary = Trace()
     for line in reversed([line.strip()[:_MAX_LINE] for line in text.splitlines()]):
         for part, step in _TEXTS:
             if part in line:
@@ -64,7 +68,9 @@ def parse_trace(text: str) -> Trace:
             return Trace(_step_of_status(status), line, status)
         if _CONNECTION_FAILURE.search(line):
             return Trace("unreachable", line)
-    return Trace()
+        if _FAILURE in line and not summary.step:
+            summary = Trace("unreachable", line)
+    return summary
 
 
 def _step_of_status(status: int) -> Step:

@@ -480,6 +480,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._pull_module impo
     exit_with_results,
     job_result,
     pull_arguments,
+    read_trace,
     validate_propagation_timeout,
     validate_threads,
 )
@@ -507,7 +508,8 @@ def pull(module: AnsibleModule, jobs: list[tuple[Params, ArtifactPullJob]], tran
     pulled = puller.pull(add_cache_probes(module, transport, jobs, configs))
     job_results = []
     for (params, job), pull_results in zip(jobs, pulled):
-        builder = ArtifactResultBuilder(job, functools.partial(configs.get, params))
+        trace = functools.partial(read_trace, module, transport, params)
+        builder = ArtifactResultBuilder(job, functools.partial(configs.get, params), trace)
         results = [builder.build(result) for result in pull_results]
         lines = [summary(result) for result in results if result["ok"]]
         job_results.append(job_result("artifacts", job, pull_results, results, lines))

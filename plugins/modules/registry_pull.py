@@ -62,6 +62,10 @@ options:
         type: list
         elements: str
         required: true
+      other_images:
+        description: See O(other_images).
+        type: list
+        elements: str
       registry_url:
         description: See O(registry_url). Defaults to the module option.
         type: str
@@ -108,6 +112,13 @@ options:
       - A failed image does not stop the others; the module fails at the end. But after three failures in a row with one
         cause that is not specific to an image, such as no connection or rejected credentials, the rest is skipped.
       - One of O(images) and O(pulls) is required.
+    type: list
+    elements: str
+  other_images:
+    description:
+      - With O(from_upstream), the images of which one is pulled instead of an image that shows nothing about the login, see
+        RV(images[].login_unverified_until). The first one is pulled that was not requested from the upstream for four minutes.
+        If there is none, nothing changes.
     type: list
     elements: str
   depth:
@@ -558,6 +569,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._pull_module impo
     job_result,
     pull_arguments,
     read_pulls,
+    read_trace,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import Limits
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._checkpoint import Checkpoint
@@ -583,7 +595,8 @@ _REGISTRY_SPEC: Spec = {
     "username": {"type": "str"},
     "password": {"type": "str", "no_log": True},
 }
-SPEC: Spec = {"images": {"type": "list", "elements": "str"}, **_REGISTRY_SPEC, **VERIFICATION_SPEC}
+_IMAGES: Spec = {name: {"type": "list", "elements": "str"} for name in ("images", "other_images")}
+SPEC: Spec = {**_IMAGES, **_REGISTRY_SPEC, **VERIFICATION_SPEC}
 RUN_SPEC: Spec = {
     **_REGISTRY_SPEC,
     "registry_url": from_env("REGISTRY_URL", type="str"),
@@ -666,7 +679,8 @@ def pull(
         pulled = puller.pull(probed_jobs)
     job_results = []
     for (params, job), results in zip(jobs, pulled):
-        builder = ImageResultBuilder(job, functools.partial(configs.get, params))
+        trace = functools.partial(read_trace, module, transport, params, sleep=sleep)
+        builder = ImageResultBuilder(job, functools.partial(configs.get, params), trace)
         job_results.append(image_job_result(job, results, builder.build, module.params["depth"]))
     return job_results
 

@@ -151,10 +151,10 @@ def describe(text: str) -> str:
 
 
 def generate() -> str:
-    images = read_rows((*_image_rules.RULES, _image_rules.OUTDATED))
+    images = read_rows((*_image_rules.RULES, *_pull_rules.TRACE_RULES, _image_rules.OUTDATED))
     limit = "The limit max_bytes or max_seconds was reached"
     images.append(Row(_pull_rules.LIMIT, "known", limit, FAILED_REQUEST, _pull_rules.LIMIT_FIX))
-    artifacts = read_rows((*_artifact_rules.RULES, _artifact_rules.OUTDATED))
+    artifacts = read_rows((*_artifact_rules.RULES, *_pull_rules.TRACE_RULES, _artifact_rules.OUTDATED))
     sources = read_finding_rows((*_source_rules.RULES, *_source_rules.AFTER_PULL_RULES))
     server_rules: tuple[FindingRule[t.Any], ...] = (
         *_server_rules.API_RULES,

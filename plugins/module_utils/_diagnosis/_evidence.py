@@ -11,7 +11,6 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Evidence, Stage
-from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace
 
 IdentityState = t.Literal["not_read", "missing", "not_a_pull_token", "read"]
 
@@ -62,7 +61,6 @@ class SourceEvidence(Evidence):
     images: tuple[str, ...] = ()
     missing_images: tuple[str, ...] = ()
     identity: Identity = Identity()
-    trace: Trace = Trace()
     members: tuple[Member, ...] = ()
 
     @property

@@ -30,6 +30,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     TransportError,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import LimitExceededError
+from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Step, Trace
 
 Result = dict[str, t.Any]
 
@@ -140,7 +141,8 @@ class Evidence:
     """What is known about one download.
 
     stage: the step that failed. requested_reference: as the user wrote it. host, repository: the origin of the
-    download; repository is empty without Artifactory. anonymous: whether the requests had no credentials.
+    download; repository is empty without Artifactory. anonymous: whether the requests had no credentials. trace: of the
+    download of something else that is not cached.
     """
 
     stage: Stage
@@ -151,6 +153,7 @@ class Evidence:
     failure: Failure = Failure()
     config: RepositoryConfig = RepositoryConfig()
     upstream: UpstreamResponse = UpstreamResponse()
+    trace: Trace = Trace()
 
     @property
     def location(self) -> str:
@@ -237,6 +240,18 @@ class Rule(t.Generic[EvidenceT_contra]):
 def first_match(rules: t.Iterable[Rule[EvidenceT]], evidence: EvidenceT) -> Diagnosis:
     """Return the diagnosis of the first rule that applies. The last rule must always apply."""
     return next(rule for rule in rules if rule.applies(evidence)).diagnose(evidence)
+
+
+def diagnose_with_trace(diagnosis: Diagnosis, evidence: Evidence, read_trace: t.Callable[[], Trace]) -> Diagnosis:
+    """Return a better diagnosis of a 404 that has many possible causes, if a trace shows the cause.
+
+    diagnosis: without the trace. read_trace: is called only for such a 404 of a remote repository.
+    """
+    is_remote = evidence.settings.get("rclass") == "remote"
+    if diagnosis.certainty != "possible" or evidence.failure.status != 404 or not is_remote:
+        return diagnosis
+    evidence = dataclasses.replace(evidence, trace=read_trace())
+    return next((rule.diagnose(evidence) for rule in TRACE_RULES if rule.applies(evidence)), diagnosis)
 
 
 # The diagnoses of what was not pulled, without a rule.
@@ -401,6 +416,57 @@ PERMISSION: tuple[Rule[Evidence], ...] = (
         "The user is allowed to read what {e.repository} has cached, but not to make it cache more: "
         "{failure.response_message}",
         "Grant the user Deploy/Cache on {e.repository}, in addition to Read",
+        "likely",
+    ),
+)
+
+
+def _is_traced(step: Step) -> Condition[Evidence]:
+    return lambda e: e.trace.step == step
+
+
+def _is_registry(e: Evidence) -> bool:
+    return e.repository_type in ("docker", "oci", "helmoci")
+
+
+# For a 404 with many possible causes. Something else that is not cached was traced, so the cause concerns the repository.
+TRACE_RULES: tuple[Rule[Evidence], ...] = (
+    Rule(
+        "assumed_offline",
+        _is_traced("assumed_offline"),
+        "Artifactory could not reach the upstream of {e.repository} and does not retry for a while",
+        "Fix the connectivity from Artifactory to {e.remote_url}, then wait for the time set as assumedOfflinePeriodSecs",
+        "likely",
+    ),
+    Rule(
+        "upstream_unreachable_for_artifactory",
+        _is_traced("unreachable"),
+        "Artifactory cannot connect to the upstream of {e.repository}",
+        "Allow connections from Artifactory to {e.remote_url} in its firewall and its proxy, then {e.expire_text}",
+        "likely",
+    ),
+    # A token service denies access to an image that does not exist like this, too.
+    Rule(
+        "upstream_fetch_failed",
+        all_of(_is_registry, lambda e: e.trace.status in (400, 401, 403)),
+        "The upstream responds to Artifactory with status {e.trace.status}: {e.requested_reference} does not exist there, or the "
+        "credentials stored in {e.repository} are missing, expired, or of another organization",
+        "Check the name and the pull token of {e.repository}, then {e.expire_text}",
+        "possible",
+    ),
+    Rule(
+        "upstream_credentials",
+        _is_traced("credentials"),
+        "The upstream rejects the credentials stored in {e.repository}, or does not give them access: it responds to "
+        "Artifactory with status {e.trace.status}",
+        "Store a new pull token in {e.repository}, then {e.expire_text}",
+        "likely",
+    ),
+    Rule(
+        "upstream_error",
+        _is_traced("failed"),
+        "The upstream of {e.repository} responds to Artifactory with status {e.trace.status}",
+        "Try again later. If it persists, check the proxy between Artifactory and {e.remote_url}",
         "likely",
     ),
 )

@@ -15,6 +15,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_
     Failure,
     RepositoryConfig,
     Result,
+    diagnose_with_trace,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._virtual import diagnose_with_members
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
@@ -33,6 +34,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._rules 
     ImageEvidence,
     diagnose,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace, unused_path
 
 _UNKNOWN_FIELDS = (
     "ok",
@@ -50,11 +52,22 @@ _UNKNOWN_FIELDS = (
 
 
 class ImageResultBuilder:
-    """Builds the results of one job. read_config: is called only if there is something to explain."""
+    """Builds the results of one job.
 
-    def __init__(self, job: ImagePullJob, read_config: t.Callable[[], RepositoryConfig]) -> None:
+    read_config: is called only if there is something to explain. read_trace: returns the trace of a path; is called at
+    most once.
+    """
+
+    def __init__(
+        self,
+        job: ImagePullJob,
+        read_config: t.Callable[[], RepositoryConfig],
+        read_trace: t.Callable[[str], Trace] = lambda path: Trace(),
+    ) -> None:
         self._job = job
         self._read_config = read_config
+        self._read_trace = read_trace
+        self._trace: Trace | None = None
 
     def build(self, result: ImagePullResult) -> Result:
         """Return the result for one image."""
@@ -83,10 +96,18 @@ class ImageResultBuilder:
 
     def _diagnose(self, result: ImagePullResult) -> Diagnosis | None:
         if result.error is not None:
-            return diagnose_error(
-                result.error, lambda error: diagnose_with_members(self._evidence(result, error), diagnose)
-            )
+            return diagnose_error(result.error, lambda error: self._explain(result, error))
         return OUTDATED.diagnose(self._evidence(result, None)) if result.is_outdated else None
+
+    def _explain(self, result: ImagePullResult, error: PullThroughError) -> Diagnosis:
+        evidence = self._evidence(result, error)
+
+        def trace() -> Trace:
+            if self._trace is None:
+                self._trace = self._read_trace(unused_path("docker", result.reference.name))
+            return self._trace
+
+        return diagnose_with_trace(diagnose_with_members(evidence, diagnose), evidence, trace)
 
     def _evidence(self, result: ImagePullResult, error: PullThroughError | None) -> ImageEvidence:
         evidence = ImageEvidence(

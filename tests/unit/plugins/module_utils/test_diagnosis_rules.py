@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._ant_patterns import is_accepted
@@ -19,7 +21,13 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._findi
     find_all,
     sort_findings,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Failure, RepositoryConfig
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
+    Diagnosis,
+    Evidence,
+    Failure,
+    RepositoryConfig,
+    diagnose_with_trace,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._server_rules import (
     ADDRESS_RULES,
     HOST_RULES,
@@ -193,6 +201,8 @@ def test_ant_patterns(path, included, excluded, accepted):
         ("GET https://a/x: received status 404 Not Found", "answered"),
         ("GET https://a/x: received status 403 Forbidden", "credentials"),
         ("GET https://a/x: received status 503", "failed"),
+        ("GET https://a/x: received status 503\nNot found. Failed to retrieve https://a/x", "failed"),
+        ("Not found. Failed to retrieve https://a/x", "unreachable"),
         ("GET https://a/x: connection refused", "unreachable"),
         ("cgr-java is offline", "offline"),
         ("cgr-java is assumed offline", "assumed_offline"),
@@ -210,6 +220,50 @@ def test_traces(line, step):
 )
 def test_whether_a_trace_shows_that_the_upstream_serves_nothing(status, shows_failure):
     assert parse_trace(f"Received status {status} on remote request").shows_failure is shows_failure
+
+
+def pull_evidence(rclass="remote", status=404):
+    settings = {"rclass": rclass, "url": "https://libraries.cgr.dev/java/"}
+    return Evidence(
+        stage="file",
+        requested_reference="a:b",
+        host="artifactory.example.com",
+        repository="cgr-java",
+        failure=Failure("error_response", status=status),
+        config=RepositoryConfig("read", settings),
+    )
+
+
+AMBIGUOUS = Diagnosis("not_found", "Something.", "Something.", "possible")
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("received status 401", "upstream_credentials"),
+        ("received status 500", "upstream_error"),
+        ("GET https://a/x: connection refused", "upstream_unreachable_for_artifactory"),
+        ("cgr-java is assumed offline", "assumed_offline"),
+        ("received status 404", "not_found"),
+        ("", "not_found"),
+    ],
+)
+def test_a_trace_shows_the_cause_of_an_ambiguous_failure(line, code):
+    diagnosis = diagnose_with_trace(AMBIGUOUS, pull_evidence(), lambda: parse_trace(line))
+    assert diagnosis.code == code
+    assert diagnosis.certainty == ("possible" if code == "not_found" else "likely")
+
+
+@pytest.mark.parametrize(
+    ("diagnosis", "evidence"),
+    [
+        (dataclasses.replace(AMBIGUOUS, certainty="known"), pull_evidence()),
+        (AMBIGUOUS, pull_evidence("virtual")),
+        (AMBIGUOUS, pull_evidence(status=403)),
+    ],
+)
+def test_nothing_else_is_traced(diagnosis, evidence):
+    assert diagnose_with_trace(diagnosis, evidence, lambda: pytest.fail("traced")) is diagnosis
 
 
 def test_the_worst_finding_is_first_and_the_most_certain_remains():
