@@ -23,7 +23,7 @@ from ansible_collections.cgr.pull_through.plugins.modules import (
     chainguard_pull_token,
 )
 from support.lab_client import Json, LabClient
-from support.sources import SOURCES, VIRTUALS
+from support.sources import CUDA, SOURCES, VIRTUALS
 
 # The sources that faults break: one of each kind. The healthy estate of a test of its own has all.
 NAMES = ("containers", "containers_public", "packages", "java", "python", "javascript", "dotnet")
@@ -35,6 +35,7 @@ PULL_TOKENS = {
     "java_remediated": "java",
     "python": "python",
     "python_remediated": "python",
+    **{f"python_{cuda}": "python" for cuda in CUDA},
     "javascript": "javascript",
     "dotnet": "dotnet",
     "go": "go",

@@ -26,6 +26,7 @@ IMAGES = {
     "blockMismatchingMimeTypes": True,
 }
 APK = {"disableUrlNormalization": True}
+CUDA = ("cu126", "cu128", "cu129")
 FEED = "https://libraries.cgr.dev/dotnet/v3/index.json"
 VIRTUAL_APK = "https://virtualapk.cgr.dev/{uid}"
 
@@ -97,6 +98,15 @@ SOURCES = {
         {**PYTHON, "pyPIRepositorySuffix": "python-remediated/simple", "priorityResolution": False},
         {"artifacts": ["lab-greeting"]},
     ),
+    **{
+        f"python_{cuda}": Source(
+            f"cgr-python-{cuda}",
+            "pypi",
+            {**PYTHON, "pyPIRepositorySuffix": f"{cuda}/simple"},
+            {"artifacts": ["torch"]},
+        )
+        for cuda in CUDA
+    },
     "javascript": Source(
         "cgr-javascript",
         "npm",
@@ -123,7 +133,11 @@ VIRTUALS = {
     "charts": ("cgr-charts-all", "helmoci", ["cgr-charts"]),
     "packages": ("cgr-apk-all", "alpine", ["cgr-apk", "cgr-apk-chainguard", "cgr-apk-extra"]),
     "java": ("cgr-java-all", "maven", ["cgr-java-remediated", "cgr-java"]),
-    "python": ("cgr-python-all", "pypi", ["cgr-python-remediated", "cgr-python"]),
+    "python": (
+        "cgr-python-all",
+        "pypi",
+        ["cgr-python-remediated", "cgr-python", *(f"cgr-python-{cuda}" for cuda in CUDA)],
+    ),
     "javascript": ("cgr-javascript-all", "npm", ["cgr-javascript"]),
     "dotnet": ("cgr-dotnet-all", "nuget", ["cgr-dotnet"]),
     "go": ("cgr-go-all", "go", ["cgr-go"]),

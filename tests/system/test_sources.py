@@ -28,7 +28,7 @@ from support.playbook_runner import MAX_RUN_SECONDS
 from support.programs import find_program
 from support.scenario import Scenario, Step
 from support.secret_scan import Scanner
-from support.sources import LIBRARY, SOURCE_PULLS, SOURCES, VIRTUALS
+from support.sources import CUDA, LIBRARY, SOURCE_PULLS, SOURCES, VIRTUALS
 from support.task_names import DELETE_INVALID_CONTENT, ENSURE_PERMISSION, ENSURE_REPOSITORIES, USER_PULLS
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "pull_through"
@@ -282,6 +282,7 @@ DEFAULT_PULLS = {
     "java_remediated": "org.springframework.boot:spring-boot",
     "python": "urllib3",
     "python_remediated": "werkzeug",
+    **{f"python_{cuda}": "torch" for cuda in CUDA},
     "javascript": "picocolors",
     "dotnet": "Newtonsoft.Json",
     "go": "rsc.io/quote",
@@ -476,6 +477,13 @@ DOWNLOADS = {
         "api/pypi/cgr-python-remediated/simple/lab-greeting/",
         f"api/pypi/cgr-python-remediated/packages{wheel_path('lab-greeting', '1.0.0+cgr.1')}",
     ],
+    **{
+        f"python_{cuda}": [
+            f"api/pypi/cgr-python-{cuda}/simple/torch/",
+            f"api/pypi/cgr-python-{cuda}/packages{wheel_path('torch', f'2.8.0+{cuda}')}",
+        ]
+        for cuda in CUDA
+    },
     "javascript": ["api/npm/cgr-javascript/lab-greeting/-/lab-greeting-1.0.0.tgz"],
     "dotnet": [
         "api/nuget/v3/cgr-dotnet/lab.greeting/index.json",
