@@ -18,6 +18,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._orga
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_ownership import replacement_notice
 
+_MAX_OTHER_IMAGES = 5
 _TOKEN_FIELDS = ("due", "valid", "username", "reason")
 NOT_REVOKED = (
     "Artifactory already has the new pull token, and the previous one was not revoked. "
@@ -219,8 +220,8 @@ def add_images(source: Source, images: list[Facts], charts: list[Facts], public:
         return _with_named_images(source, _of_organization(source, images) or {})
     if source.is_private_image_source or source.uses_latest_chart:
         listing = _of_organization(source, charts if source.uses_latest_chart else images) or {}
-        newest = [image["reference"] for image in (listing.get("images") or [])[:1]]
-        return dataclasses.replace(source, verify_images=newest)
+        references = [image["reference"] for image in (listing.get("images") or [])[: 1 + _MAX_OTHER_IMAGES]]
+        return dataclasses.replace(source, verify_images=references[:1], other_images=references[1:])
     pull = _by_key(public, "pulls", source.name, "name")
     if pull is None and public and not public.get("skipped") and "pulls" not in public:
         return fail(source, module_message(public), "upstream_not_read")

@@ -117,6 +117,8 @@ def _unchanged_pull(source: Source) -> Facts:
     if not content or source.failure:
         return {}
     pull = {"repository": source.key, "from_upstream": "preferred", **content}
+    if source.other_images:
+        pull["other_images"] = source.other_images
     if source.pull_token or not source.direct_url or _is_pinned(source):
         return pull
     return {**pull, "upstream_url": source.direct_url}

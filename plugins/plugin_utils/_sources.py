@@ -71,7 +71,9 @@ class Source:
     has_work: bool = False
 
     # Upstream: the images that a verification pulls, pinned to the digest that Chainguard serves now where it is known.
+    # other_images: pulled instead if Artifactory may use an earlier login for the first one.
     verify_images: list[str] = dataclasses.field(default_factory=list)
+    other_images: list[str] = dataclasses.field(default_factory=list)
 
     # Write, verify: whether Artifactory has it, what was shown, what was pulled, why the rest was not, and what the cache has
     # instead of a file.

@@ -13,7 +13,7 @@ import dataclasses
 
 from rotation.conftest import HarnessPool
 from rotation.scenarios import Report
-from support.rotation_harness import RotationHarness
+from support.rotation_harness import KEY, RotationHarness
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,5 +63,22 @@ def rotate_and_pull(harness: RotationHarness, case: Case) -> list[str]:
     return [problem for problem, is_true in problems.items() if is_true] + harness.token_errors(str(case))
 
 
+def verify_wrong_password(harness: RotationHarness) -> list[str]:
+    """Store a wrong password right after pulls, verify, and return what is not found."""
+    lab, any_image = harness.lab, {"source_overrides": None}
+    harness.reset(**any_image)
+    lab.set_config(KEY, password="wrong-password")
+    with_others = harness.run("verify", **any_image)
+    # The image that the setup pulled is the only one.
+    alone = harness.run("verify", source_overrides={"containers": {"images": ["jdk"]}})
+    problems = {
+        "another image does not show the wrong password": with_others.code == 0,
+        "the only image is said to show the login": "login not verified: Artifactory may still use" not in alone.output,
+    }
+    return [problem for problem, is_true in problems.items() if is_true]
+
+
 def test_upstream_tokens_that_outlive_a_rotation(harnesses: HarnessPool, report: Report) -> None:
-    report(14, "; ".join(map(str, CASES)), harnesses.collect_failures(rotate_and_pull, CASES))
+    failures = harnesses.collect_failures(rotate_and_pull, CASES)
+    harnesses.run(lambda harness: failures.extend(verify_wrong_password(harness)))
+    report(14, "; ".join([*map(str, CASES), "a wrong password right after pulls"]), failures)

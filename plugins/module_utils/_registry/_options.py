@@ -105,6 +105,7 @@ def build_job(params: Params, connect: Connect) -> ImagePullJob:
         client=registry,
         upstream=upstream,
         references=_parse_references(params["images"], hosts),
+        other_references=[parse_reference(text, hosts=hosts) for text in params["other_images"] or ()],
         repository=validate_name(params["repository"], "The repository key") if params["repository"] else "",
         is_in_host=_KEY in (params["registry_url"] or ""),
         from_upstream=params["from_upstream"],

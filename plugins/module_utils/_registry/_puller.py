@@ -170,16 +170,26 @@ class ImagePuller(PullEngine[ImagePullResult]):
     def _pull_and_verify(self, result: ImagePullResult) -> None:
         with at_stage("manifest"):
             self._limits.reserve()
-            result.earlier_login_until = self._earlier_login_until(result)
+            self._choose_unused_image(result)
             tree = self._pull_image(result)
         self._compare_tag(result)
         self._verify_from_upstream(result, tree)
         with at_stage("referrer"):
             self._pull_referrers(result)
 
-    def _earlier_login_until(self, result: ImagePullResult) -> float | None:
+    def _choose_unused_image(self, result: ImagePullResult) -> None:
+        """Replace the image by another one if it shows nothing about the login. Without such a one, add until when."""
+        result.earlier_login_until = self._earlier_login_until(result, result.reference.name)
+        if result.earlier_login_until is None:
+            return
+        for reference in result.job.other_references:
+            if self._earlier_login_until(result, reference.name) is None:
+                result.reference, result.earlier_login_until = reference, None
+                return
+
+    def _earlier_login_until(self, result: ImagePullResult, image: str) -> float | None:
         """Return CacheProbe.earlier_login_until(), as it was before the first pull of the image in this run."""
-        cache_probe, image = result.job.cache_probe, result.reference.name
+        cache_probe = result.job.cache_probe
         if cache_probe is None:
             return None
         return self._earlier_logins.get((result.job.repository, image), lambda: cache_probe.earlier_login_until(image))

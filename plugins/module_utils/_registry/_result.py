@@ -35,9 +35,14 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImagePullJob(PullJob[Registry]):
-    """The images to pull from one repository. is_in_host: whether the host names the repository, and not the path."""
+    """The images to pull from one repository.
+
+    other_references: pulled instead of one that shows nothing about the login. is_in_host: whether the host names the
+    repository, and not the path.
+    """
 
     references: t.Sequence[Reference]
+    other_references: t.Sequence[Reference] = ()
     is_in_host: bool = False
 
     @property

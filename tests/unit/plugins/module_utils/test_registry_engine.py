@@ -64,7 +64,9 @@ class Run:
             upstream.base, Credentials(), transport=self.upstream, sleep=self.delays.append
         )
         cache_probe = cache and CacheProbe(cache, "key", unable=unable, has_login=has_login, sleep=self.delays.append)
-        each = {name: settings.pop(name) for name in ("repository", "from_upstream") if name in settings}
+        each = {
+            name: settings.pop(name) for name in ("repository", "from_upstream", "other_references") if name in settings
+        }
         job = ImagePullJob(
             client=registry,
             references=list(map(parse_reference, images)),
@@ -468,8 +470,8 @@ class Cache:
         return self.time
 
     def last_fetch_below(self, key, image):
-        assert (key, image) == ("key", "a/b")
-        return self.last_fetch
+        assert key == "key"
+        return self.last_fetch.get(image) if isinstance(self.last_fetch, dict) else self.last_fetch
 
     def server_time(self):
         return NOW
@@ -575,6 +577,23 @@ def test_an_image_that_was_fetched_within_four_minutes_shows_nothing_about_the_l
     run = FromUpstreamRun(cache=cache, has_login=True)
     assert run.result.earlier_login_until == until
     assert FromUpstreamRun(cache=cache).result.earlier_login_until is None, "without a login there is no earlier one"
+
+
+def test_an_image_that_shows_nothing_about_the_login_is_replaced_by_an_unused_one():
+    fake = FakeRegistry()
+    for image in ("a/b", "a/c", "a/d"):
+        fake.add_image(f"key/{image}", "latest")
+    others = list(map(parse_reference, ("a/c", "a/d")))
+    options = {"repository": "key", "from_upstream": "preferred", "other_references": others, "has_login": True}
+    cache = Cache(last_fetch={"a/b": NOW - 100, "a/c": NOW - 200, "a/d": NOW - 300})
+    run = Run(cache.serve(fake), "a/b", cache=cache, **options)
+    (result,) = run.results
+    assert (result.reference.name, result.earlier_login_until, result.error) == ("a/d", None, None)
+    assert not run.requested("/a/b/") and not run.requested("/a/c/")
+
+    cache = Cache(last_fetch=NOW - 100)
+    (result,) = Run(cache.serve(fake), "a/b", cache=cache, **options).results
+    assert (result.reference.name, result.earlier_login_until) == ("a/b", NOW + 140)
 
 
 @pytest.mark.parametrize("from_upstream", ["required", "preferred"])

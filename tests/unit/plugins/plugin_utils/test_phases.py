@@ -222,6 +222,9 @@ def test_a_verification_asks_for_the_digests_that_upstream_serves():
     images = [images_result("example.com/jdk:latest@sha256:2", "example.com/x@sha256:3")]
     assert add_images(public, images, [], {"pulls": [pull]}).verify_images == ["chainguard/go@sha256:1"]
     assert add_images(private, images, [], SKIPPED).verify_images == ["example.com/jdk:latest@sha256:2"]
+    others = [f"example.com/{number}@sha256:3" for number in range(9)]
+    many = [images_result("example.com/jdk:latest@sha256:2", *others)]
+    assert add_images(private, many, [], SKIPPED).other_images == others[:5]
 
 
 def test_a_public_image_that_was_not_resolved_is_pulled_as_it_is():
