@@ -154,8 +154,9 @@ options:
         elements: dict
         suboptions: *grantee
 notes:
-  - For Artifactory 7.72.0 and later, the module uses the Access API, which requires the access token of an administrator. For earlier
-    versions, user name and password are also sufficient. The module reads the version from the server.
+  - For Artifactory 7.72.0 and later, the module uses the Access API, for which JFrog requires the access token of an administrator. For
+    earlier versions, and if that API rejects a login such as user name and password, it uses the classic API. The module reads the
+    version from the server.
 seealso:
   - module: cgr.pull_through.artifactory_virtual_repository
   - module: cgr.pull_through.registry_pull

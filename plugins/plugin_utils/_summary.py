@@ -15,7 +15,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import (
     grace_period_to_wait,
     is_left_to_later_run,
 )
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_lifetime import lifetime_notes
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_lifetime import lifetime_notes, overdue_notes
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_ownership import notices_of_kept_tokens
 
 _MAX_NAMED_CHANGES = 4
@@ -39,12 +39,14 @@ def summarize(
     client_setup_file: str | None,
     grace_period: str,
     token_ttl: str,
+    token_renew_before: str,
+    run_interval: str,
 ) -> dict[str, list[str]]:
     """Return the lines of the summary and notes, the details of each verification, and the failures, each once.
 
     failures: those that belong to no single source. planned: whether the run was in check mode. client_setup_file: where
     the client setup commands go; None where there are none. grace_period: how long previous pull tokens stay valid.
-    token_ttl: the lifetime of a new pull token.
+    token_ttl, token_renew_before, run_interval: when pull tokens are rotated.
     """
     rows = [_source_row(source, planned) for source in sources]
     rows += [_virtual_row(repository) for repository in virtual_repositories]
@@ -58,6 +60,7 @@ def summarize(
             *notices_of_kept_tokens(sources),
             *_rotation_notes(sources, grace_period),
             *(note for source in sources for note in _revocation_notes(source, planned)),
+            *overdue_notes(sources, token_ttl, token_renew_before, run_interval, planned),
             *lifetime_notes(sources, token_ttl),
             *(age["summary"] for source in sources for age in source.tag_age),
             *_unverified_note(sources),

@@ -18,7 +18,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._toke
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._variable_names import variables_in
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import fail
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Source
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
 
 # Without a run interval, a rotation is overdue when it is late by this part of the lifetime.
 _DEFAULT_INTERVALS = 10
@@ -43,17 +43,39 @@ def add_rotation_status(source: Source, ttl: str, renew_before: str, run_interva
     status = source.token_status
     if source.failure or not status:
         return source
-    lifetime, threshold = parse_lifetime(ttl, renew_before)
-    interval = parse_duration(run_interval, "run_interval") if run_interval else lifetime // _DEFAULT_INTERVALS
-    if status["seconds_left"] >= threshold - interval:
+    due = _overdue_since(status, ttl, renew_before, run_interval)
+    if not due:
         return source
-    due = format_timestamp(parse_timestamp(status["expires"]) - threshold)
     return fail(
         source,
-        f"The rotation of the pull token of {source.key} is overdue since {due[:10]}, and the token expires on "
+        f"The rotation of the pull token of {source.key} is overdue since {due}, and the token expires on "
         f"{status['expires'][:10]}. Does the playbook cgr.pull_through.rotate run? It would have rotated the token.",
         "rotation_overdue",
     )
+
+
+def overdue_notes(
+    sources: t.Sequence[Source], ttl: str, renew_before: str, run_interval: str, planned: bool
+) -> t.Iterator[str]:
+    """Yield a sentence for each managed pull token whose rotation by this run was overdue: scheduled runs are missing."""
+    for source in sources:
+        previous = source.token.get("previous") or {}
+        due = _overdue_since(previous, ttl, renew_before, run_interval) if previous.get("managed") else ""
+        if due:
+            verb = "is" if planned or source.failure else "was"
+            yield (
+                f"The rotation of the pull token of {source.key} {verb} overdue since {due}. "
+                "Does the playbook cgr.pull_through.rotate run on schedule?"
+            )
+
+
+def _overdue_since(token: Facts, ttl: str, renew_before: str, run_interval: str) -> str:
+    """Return the date since when the rotation of a token is overdue; empty if it is not, by more than a run interval."""
+    lifetime, threshold = parse_lifetime(ttl, renew_before)
+    interval = parse_duration(run_interval, "run_interval") if run_interval else lifetime // _DEFAULT_INTERVALS
+    if token["seconds_left"] >= threshold - interval:
+        return ""
+    return format_timestamp(parse_timestamp(token["expires"]) - threshold)[:10]
 
 
 def lifetime_notes(sources: t.Sequence[Source], ttl: str) -> t.Iterator[str]:

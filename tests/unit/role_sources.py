@@ -67,4 +67,11 @@ def issued_result(source: Source, **fields: t.Any) -> dict[str, t.Any]:
 def managed_token(source: Source, **fields: t.Any) -> dict[str, t.Any]:
     """Return a pull token as the modules describe it, issued for the source unless the fields say otherwise."""
     marker = {"managed": True, "consumer": source.token_spec["consumer"], "site": ""}
-    return {"uid": OLD, **marker, "expires": "2031-01-21T00:00:00Z", "days_left": 20.0, **fields}
+    return {
+        "uid": OLD,
+        **marker,
+        "expires": "2031-01-21T00:00:00Z",
+        "days_left": 20.0,
+        "seconds_left": 20 * 86400,
+        **fields,
+    }

@@ -15,6 +15,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_lifetime i
     add_rotation_status,
     lifetime_errors,
     lifetime_notes,
+    overdue_notes,
 )
 
 DAY = 86400
@@ -36,6 +37,25 @@ def test_a_rotation_is_overdue_by_more_than_a_run_interval(days_left, run_interv
     if is_overdue:
         assert "is overdue since 2031-01-06, and the token expires on 2031-01-21" in source.failure
         assert "Does the playbook cgr.pull_through.rotate run?" in source.failure
+
+
+@pytest.mark.parametrize(
+    ("days_left", "managed", "fields", "planned", "verb"),
+    [
+        pytest.param(11.9, True, {}, False, "was", id="rotated"),
+        pytest.param(11.9, True, {}, True, "is", id="check-mode"),
+        pytest.param(11.9, True, {"failure": "no new token"}, False, "is", id="failed"),
+        pytest.param(12.1, True, {}, False, "", id="in-time"),
+        pytest.param(1, False, {}, False, "", id="unmanaged"),
+    ],
+)
+def test_a_run_that_rotates_names_a_rotation_that_was_overdue(days_left, managed, fields, planned, verb):
+    (source,) = resolved("private")
+    previous = {"seconds_left": round(days_left * DAY), "expires": "2031-01-21T00:00:00Z", "managed": managed}
+    source = dataclasses.replace(source, token={"previous": previous}, **fields)
+    notes = list(overdue_notes([source], "720h", "", "", planned))
+    text = f"The rotation of the pull token of CGR_private {verb} overdue since 2031-01-06. Does the playbook"
+    assert [note.startswith(text) for note in notes] == ([True] if verb else [])
 
 
 def test_without_a_listed_token_nothing_is_overdue():

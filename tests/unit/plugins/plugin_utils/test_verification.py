@@ -290,6 +290,8 @@ def summary_of(*sources, virtuals=(), failures=(), planned=False, file=None, gra
         client_setup_file=file,
         grace_period=grace,
         token_ttl="720h",
+        token_renew_before="",
+        run_interval="",
     )
 
 
