@@ -11,12 +11,15 @@ URLs of the environment, if it has any: another URL would get credentials that i
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import DEFAULT_API_URL, DEFAULT_ISSUER_URL
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import parse_base_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin
+
+_HOST = re.compile(r"[\w.-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 
 Params = t.Mapping[str, t.Any]
 
@@ -30,7 +33,14 @@ def validate_destinations(params: Params) -> None:
 
 
 def destination_errors(params: Params) -> t.Iterator[InputError]:
-    """Yield an error for each URL in the options of a module that must not receive the credentials, or that uses plain http."""
+    """Yield an error for each URL in the options of a module that must not receive the credentials, or that uses plain http.
+
+    Also for each other host that is to receive them and is not a host.
+    """
+    for host in params.get("token_service_hosts") or ():
+        if not _HOST.fullmatch(host):
+            message = f"token_service_hosts has {host!r}, which is not a host."
+            yield InputError(message, hint="Write it as host or host:port.")
     for item in (params, *(params.get("pulls") or ())):
         for option in URL_OPTIONS:
             if item.get(option):

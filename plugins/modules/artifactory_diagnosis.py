@@ -93,6 +93,11 @@ options:
   registry_url:
     description: URL of the registry as container clients address it. The default is O(artifactory_url).
     type: str
+  token_service_hosts:
+    description: Other hosts that get the credentials if the registry names them as its token service, as V(host) or V(host:port).
+    type: list
+    elements: str
+    default: []
   hosts:
     description: URLs of Chainguard's servers that are contacted from the controller. Empty if it cannot reach them.
     type: list
@@ -258,6 +263,7 @@ SPEC: Spec = {
     "organization": {"type": "str"},
     "pull": {"type": "bool", "default": False},
     "registry_url": {"type": "str"},
+    "token_service_hosts": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "hosts": {"type": "list", "elements": "str", "default": []},
 }
 

@@ -44,6 +44,7 @@ class Puller:
         self._transport = transport
         self._breakers = CircuitBreakers()
         self._limits = Limits()
+        self._token_service_hosts = _image_options.parse_token_service_hosts(module.params)
 
     def pull_images(self, source: Params, images: t.Sequence[str], config: RepositoryConfig) -> list[Result]:
         """Return the result of each image."""
@@ -66,7 +67,14 @@ class Puller:
 
     def _connect_registry(self, url: str, credentials: Credentials) -> Registry:
         breaker = self._breakers.get(url, credentials)
-        return Registry(url, credentials, transport=self._transport, breaker=breaker, limits=self._limits)
+        return Registry(
+            url,
+            credentials,
+            transport=self._transport,
+            breaker=breaker,
+            limits=self._limits,
+            token_service_hosts=self._token_service_hosts,
+        )
 
     def _connect_repository(
         self, base_url: str, credentials: Credentials, *, repository_url: str = ""

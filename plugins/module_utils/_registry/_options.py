@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from urllib.parse import urlsplit
 
@@ -30,7 +29,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._refere
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._result import ImagePullJob, Settings
 
 _KEY = "{key}"
-_HOST = re.compile(r"[\w.-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 
 Connect = t.Callable[[str, Credentials], Registry]
 
@@ -60,15 +58,10 @@ def build_limits(params: Params) -> Limits:
 
 
 def parse_token_service_hosts(params: Params) -> frozenset[str]:
-    """Return the hosts in lower case, each with an optional port. Raises InputError.
+    """Return the hosts in lower case, each with an optional port.
 
     That of Artifactory is among them: with a sub-domain for each repository, its token service is on another host than the registry.
     """
-    for host in params["token_service_hosts"]:
-        if not _HOST.fullmatch(host):
-            raise InputError(
-                f"token_service_hosts has {host!r}, which is not a host.", hint="Write it as host or host:port."
-            )
     hosts = [*params["token_service_hosts"], urlsplit(params["artifactory_url"] or "").netloc]
     return frozenset(host.lower() for host in hosts if host)
 

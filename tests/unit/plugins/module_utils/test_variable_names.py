@@ -36,7 +36,6 @@ OTHER_OPTIONS = {
     "repositories",
     "repository",
     "token_id",
-    "token_service_hosts",
 }
 # The role always sets one of both.
 UNREACHABLE = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+from pathlib import Path
 
 import pytest
 from role_sources import CATALOG
@@ -257,6 +258,20 @@ def test_credentials_of_the_environment_are_bound_to_its_url(monkeypatch, entry_
     assert "pull_through_chainguard_issuer_url is https://other.example.net" in text
     text = message(entry_point, artifactory_url="", chainguard_api_token="", registry_url="https://other.example.net")
     assert "pull_through_registry_url is https://other.example.net" in text
+
+
+def test_a_host_of_a_token_service():
+    assert message(token_service_hosts="auth.example.com,auth.example.com:8443") == ""
+    text = message(token_service_hosts=["https://auth.example.com/"])
+    assert "pull_through_token_service_hosts has 'https://auth.example.com/', which is not a host." in text
+
+
+def test_all_pulls_of_images_through_artifactory_know_the_hosts_of_token_services():
+    tasks = Path(__file__).parents[4] / "roles" / "pull_through" / "tasks"
+    texts = [file.read_text(encoding="utf-8") for file in tasks.rglob("*.yml")]
+    options = [line.strip() for text in texts for line in text.splitlines()]
+    urls = [line for line in options if line.startswith("registry_url:")]
+    assert len(urls) == len([line for line in options if line.startswith("token_service_hosts:")]) >= 5
 
 
 @pytest.mark.parametrize(
