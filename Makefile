@@ -4,7 +4,7 @@
 # Everything that make creates is below .cache/. To use another Python: make PYTHON=python3.12 …
 PYTHON ?= python3
 VENV := .cache/venv/bin
-STAGES := unit lab-test hostile faults lint sanity integration system report rotation fuzz clients
+STAGES := unit lab-test hostile faults rulebooks lint sanity integration system report rotation fuzz clients
 
 .PHONY: help demo test $(STAGES) bench build release clean environment
 .DEFAULT_GOAL := help
@@ -15,13 +15,14 @@ help: ## list the targets
 demo: environment ## run the playbooks against a simulated Artifactory and Chainguard
 	@$(VENV)/python tests/demo
 
-test: environment ## run the following ten targets, the short ones first, and count the checks
+test: environment ## run the following eleven targets, the short ones first, and count the checks
 	@$(VENV)/python tests/tools/run_tests.py
 
 unit: ## unit tests of plugins/ with coverage, and once on each supported ansible-core
 lab-test: ## tests of the simulated services
 hostile: ## the transport and its clients against a server that misbehaves
 faults: ## the diagnosis of each fault of a catalog, and a table of what was found
+rulebooks: ## the rulebooks of extensions/eda in ansible-rulebook, with recorded events; needs Java 17
 lint: ## licenses, glossary, black, ruff, mypy, ansible-lint, antsibull, galaxy-importer
 sanity: ## ansible-test sanity on the oldest, a middle, and the newest ansible-core
 fuzz: ## the property tests with 2,000 random examples for each call; takes about half an hour, and is not a part of make test

@@ -79,6 +79,12 @@ def report(stage: Stage) -> None:
     _pytest(stage, VENV, "pytest", "tests/report")
 
 
+def rulebooks(stage: Stage) -> None:
+    """Run the rulebooks in ansible-rulebook, which has an environment of its own."""
+    make_environment("rulebook", "rulebook")
+    _pytest(stage, VENV, "pytest", "tests/rulebooks")
+
+
 def clients(stage: Stage) -> None:
     """Install programs that Debian does not package, and run them. Not part of all stages."""
     install_clients()
@@ -192,6 +198,7 @@ STAGES: dict[str, t.Callable[[Stage], None]] = {
     "lab-test": lab_test,
     "hostile": hostile,
     "faults": faults,
+    "rulebooks": rulebooks,
     "lint": lint,
     "unit": unit,
     "system": system,
