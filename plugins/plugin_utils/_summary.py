@@ -35,6 +35,7 @@ def summarize(
     sources: t.Sequence[Source],
     virtual_repositories: t.Sequence[Facts],
     failures: list[str],
+    permission: Facts,
     planned: bool,
     client_setup_file: str | None,
     grace_period: str,
@@ -44,7 +45,7 @@ def summarize(
 ) -> dict[str, list[str]]:
     """Return the lines of the summary and notes, the details of each verification, and the failures, each once.
 
-    failures: those that belong to no single source. planned: whether the run was in check mode. client_setup_file: where
+    failures: those that belong to no single source. permission: what artifactory_permission returned, if it ran. planned: whether the run was in check mode. client_setup_file: where
     the client setup commands go; None where there are none. grace_period: how long previous pull tokens stay valid.
     token_ttl, token_renew_before, run_interval: when pull tokens are rotated.
     """
@@ -64,6 +65,7 @@ def summarize(
             *lifetime_notes(sources, token_ttl),
             *(age["summary"] for source in sources for age in source.tag_age),
             *_unverified_note(sources),
+            *_removal_notes(virtual_repositories, permission, planned),
             *_client_setup_note(client_setup_file),
         ],
         "details": [line for lines in details for line in lines],
@@ -122,6 +124,19 @@ def _unverified_note(sources: t.Sequence[Source]) -> t.Iterator[str]:
     keys = [source.key for source in sources if source.verification.get("is_unverified") and not source.failure]
     if keys:
         yield f"Not verified: {len(keys)} of {len(sources)} repositories ({', '.join(keys)})."
+
+
+def _removal_notes(virtual_repositories: t.Sequence[Facts], permission: Facts, planned: bool) -> t.Iterator[str]:
+    """Yield what the run takes away from virtual repositories and from the permission."""
+    verb = "would be removed" if planned else "removed"
+    for repository in virtual_repositories:
+        if removed := repository.get("removed"):
+            yield f"{repository['key']}: members {verb}: {', '.join(removed)}."
+    before, after = ((permission.get("diff") or {}).get(side) or {} for side in ("before", "after"))
+    for kind in ("repositories", "users", "groups"):
+        removed = [name for name in before.get(kind) or () if name not in (after.get(kind) or ())]
+        if removed:
+            yield f"The permission {permission['permission']['name']}: {kind} {verb}: {', '.join(removed)}."
 
 
 def _client_setup_note(file: str | None) -> list[str]:

@@ -62,8 +62,10 @@ def add_virtual_results(repository: Facts, result: Facts, planned: bool) -> Fact
         return {**repository, "failure": module_message(item or result)}
     if not item["changed"]:
         return repository
+    before, after = (item["diff"][side].get("repositories") or [] for side in ("before", "after"))
     state = "changed" if item["diff"]["before"] else "created"
-    return {**repository, "state": f"would be {state}" if planned else state}
+    removed = [key for key in before if after and key not in after]
+    return {**repository, "state": f"would be {state}" if planned else state, "removed": removed}
 
 
 def without_members(virtual_repositories: list[Facts], keys: t.Collection[str]) -> list[Facts]:

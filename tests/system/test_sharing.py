@@ -76,6 +76,7 @@ def test_a_run_that_is_limited_to_a_source_leaves_the_users_alone(site: Site) ->
 def test_an_empty_list_withdraws_the_permission(site: Site) -> None:
     step = site.run("setup", virtuals="python", users=[])
     assert step.run.code == 0, step.run.output
+    assert "The permission cgr-pull: users removed: reader." in step.run.output
     assert site.permission() == {"repositories": ALL_KEYS, "users": []}
     again = site.run("setup", virtuals="python", users="reader")
     assert again.run.code == 0 and site.permission()["users"] == ["reader"]
@@ -85,6 +86,8 @@ def test_only_prune_takes_away_what_is_not_listed(site: Site) -> None:
     step = site.run("setup", sources=("python",), virtuals="python", users="reader", prune="true")
     assert step.run.code == 0, step.run.output
     assert members_of(step) == ["cgr-python"]
+    assert "cgr-python-all: members removed: cgr-python-remediated." in step.run.output
+    assert "The permission cgr-pull: repositories removed: cgr-java, cgr-python-remediated." in step.run.output
     assert site.permission()["repositories"] == ["cgr-python"]
     restored = site.run("setup", virtuals="python", users="reader")
     assert members_of(restored) == MEMBERS and site.permission()["repositories"] == ALL_KEYS

@@ -158,8 +158,18 @@ def test_only_a_virtual_repository_that_reads_back_exactly_is_known_not_to_diffe
     ("item", "planned", "state", "failure"),
     [
         ({"changed": False, "failed": False}, False, "unchanged", ""),
-        ({"changed": True, "failed": False, "diff": {"before": {}}}, False, "created", ""),
-        ({"changed": True, "failed": False, "diff": {"before": {"a": 1}}}, True, "would be changed", ""),
+        (
+            {"changed": True, "failed": False, "diff": {"before": {}, "after": {"repositories": ["x"]}}},
+            False,
+            "created",
+            "",
+        ),
+        (
+            {"changed": True, "failed": False, "diff": {"before": {"a": 1}, "after": {"a": 2}}},
+            True,
+            "would be changed",
+            "",
+        ),
         ({"changed": False, "failed": True, "msg": "no member"}, False, "unchanged", "no member"),
         (None, False, "unchanged", "status 500"),
     ],
@@ -169,6 +179,13 @@ def test_the_state_of_a_virtual_repository(item, planned, state, failure):
     result = {"virtual_repositories": [{"key": "all", **item}]} if item else {"msg": "status 500"}
     added = add_virtual_results(repository, result, planned)
     assert (added["state"], added["failure"]) == (state, failure)
+
+
+def test_members_that_are_removed_are_recorded():
+    (repository,) = virtuals_of(*existing("public"))
+    diff = {"before": {"repositories": ["x", "y"]}, "after": {"repositories": ["y", "z"]}}
+    result = {"virtual_repositories": [{"key": "all", "changed": True, "failed": False, "diff": diff}]}
+    assert add_virtual_results(repository, result, False)["removed"] == ["x"]
 
 
 def test_the_last_member_takes_the_virtual_repository_along():

@@ -281,11 +281,12 @@ def test_a_tag_that_is_overdue_fails_its_source(overdue):
 
 
 # --- the summary ----------------------------------------------------------------------------------------------------------
-def summary_of(*sources, virtuals=(), failures=(), planned=False, file=None, grace="5m"):
+def summary_of(*sources, virtuals=(), failures=(), permission=None, planned=False, file=None, grace="5m"):
     return summarize(
         list(sources),
         list(virtuals),
         list(failures),
+        permission or {},
         planned,
         client_setup_file=file,
         grace_period=grace,
@@ -293,6 +294,20 @@ def summary_of(*sources, virtuals=(), failures=(), planned=False, file=None, gra
         token_renew_before="",
         run_interval="",
     )
+
+
+@pytest.mark.parametrize(("planned", "verb"), [(False, "removed"), (True, "would be removed")])
+def test_what_a_run_takes_away_is_named(planned, verb):
+    virtual = {**VIRTUAL, "state": "changed", "verification": {}, "removed": ["cgr-python", "x"]}
+    before = {"repositories": ["a", "b"], "users": {"ci": ["read"], "reader": ["read"]}}
+    diff = {"before": before, "after": {"repositories": ["b", "c"], "users": {"reader": ["read", "write"]}}}
+    permission = {"changed": True, "permission": {"name": "cgr-pull"}, "diff": diff}
+    summary = summary_of(virtuals=[virtual], permission=permission, planned=planned)
+    assert summary["notes"][:3] == [
+        f"all: members {verb}: cgr-python, x.",
+        f"The permission cgr-pull: repositories {verb}: a.",
+        f"The permission cgr-pull: users {verb}: ci.",
+    ]
 
 
 def test_a_line_for_each_repository():
