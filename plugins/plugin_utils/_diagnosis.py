@@ -38,7 +38,7 @@ REMEDIES = {
         "token_expires_soon",
         "upstream_credentials",
     },
-    "poisoned_cache": {"html_cached", "redirect_cached", "content_mismatch"},
+    "poisoned_cache": {"html_cached", "redirect_cached", "content_mismatch", "head_length"},
     "negative_cache": {"negative_cache", "upstream_fetch_failed", "not_found"},
 }
 _COLUMNS = ("severity", "certainty", "source", "code")

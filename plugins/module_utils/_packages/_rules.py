@@ -145,6 +145,15 @@ def _if_only_upstream_works(condition: Condition[ArtifactEvidence]) -> Condition
     return with_config(lambda e: e.upstream.state == "available" and condition(e))
 
 
+def _has_other_length(e: ArtifactEvidence) -> bool:
+    """Return whether a response of Artifactory was too short or too long, and it sends HEAD before it fetches a file."""
+    is_cut = has_no_response("ReadTimeoutError", "closed the connection")(e) or has_problem(
+        "digest", "size", "content"
+    )(e)
+    sends_head = e.package_type != "alpine" and e.settings.get("bypassHeadRequests") is False
+    return is_cut and sends_head and e.failure.host == e.host
+
+
 # Not a rule for failures: for a pull that succeeded with an outdated index.
 OUTDATED: Rule[ArtifactEvidence] = Rule(
     "outdated",
@@ -169,6 +178,15 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
         all_of(at_stage("file"), has_no_response(), lambda e: e.failure.host != e.host),
         "The index can be pulled, but files are stored on {failure.host}, which does not respond: {failure.message}",
         "Allow connections to {failure.host} in the firewall and the proxy. {failure.hint}",
+    ),
+    Rule(
+        "head_length",
+        _has_other_length,
+        "bypassHeadRequests is false in {e.repository}. If the upstream responds to HEAD and GET with different lengths, "
+        "Artifactory announces that of HEAD for {e.path}, and clients wait for the rest or get a part: {failure.message}",
+        "In {e.repository}, set bypassHeadRequests to true. Then {e.delete_text}. If that does not help, check for a proxy or a "
+        "load balancer between this host and {failure.host}. {failure.hint}",
+        "possible",
     ),
     *CONNECTION_RULES,
     # Unexpected responses.

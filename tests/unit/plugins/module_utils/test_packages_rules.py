@@ -77,6 +77,8 @@ ANONYMOUS_UPSTREAM = UpstreamResponse(host="libraries.example.net", anonymous=Tr
 VERSION_MISSING = {"missing_version": "2.0", "available_versions": "1.0", "stage": "index"}
 CERTIFICATE_PAGE = "an HTML page titled '400 No required SSL certificate was sent'"
 
+SENDS_HEAD = {"bypassHeadRequests": False}
+
 CASES = [
     (
         "upstream_checksum_mismatch",
@@ -90,6 +92,10 @@ CASES = [
     ("upstream_failed", evidence(response(500), stage="upstream")),
     ("upstream_failed", evidence(failure("html", "an HTML page."), stage="upstream")),
     ("storage_unreachable", evidence(failure("no_response", "No response.", host="storage.example.org"))),
+    ("head_length", evidence(failure("no_response", "no response (ReadTimeoutError)."), config=SENDS_HEAD)),
+    ("head_length", evidence(failure("digest", "x does not have the sha1."), config=SENDS_HEAD)),
+    ("unreachable", evidence(failure("no_response", "it refuses the connection."), config=SENDS_HEAD)),
+    ("unreachable", evidence(failure("no_response", "no response (ReadTimeoutError)."), config={})),
     ("tls", evidence(failure("no_response", "the TLS certificate of artifactory.example.com is not trusted."))),
     ("client_certificate", evidence(response(400, CERTIFICATE_PAGE, is_html=True))),
     ("name_resolution", evidence(failure("no_response", "the name of artifactory.example.com cannot be resolved."))),
