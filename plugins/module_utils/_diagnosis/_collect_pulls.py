@@ -31,7 +31,12 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._result
 # The codes of content in the cache that is not valid.
 _INVALID_CONTENT = ("html_cached", "redirect_cached", "content_mismatch", "head_length")
 
-_COMMON: Params = {"from_upstream": "ignored", "upstream_username": None, "upstream_password": None}
+_COMMON: Params = {
+    "from_upstream": "ignored",
+    "upstream_username": None,
+    "upstream_password": None,
+    "other_images": None,
+}
 _PLATFORMS = ["linux/amd64"]
 _THREADS = 4
 
