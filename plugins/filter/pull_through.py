@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import join_messages
 from ansible_collections.cgr.pull_through.plugins.plugin_utils import (
     _cache_warming,
     _client_setup,
@@ -147,6 +148,7 @@ class FilterModule:
             "other_site_errors": other_site_errors,
             "notices_of_unlisted_tokens": _token_ownership.notices_of_unlisted_tokens,
             "add_results": add_results,
+            "join_messages": join_messages,
             "module_failures": _phases.module_failures,
             "without_members": _virtual_repositories.without_members,
             "summarize": summarize,

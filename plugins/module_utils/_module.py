@@ -37,7 +37,9 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._secrets import c
 from ansible_collections.cgr.pull_through.plugins.module_utils._text import (
     clean_result,
     forget_secrets,
+    join_messages,
     remember_secret,
+    shorten,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._variable_names import is_run_by_role, name_variables
 
@@ -66,7 +68,7 @@ class PullThroughModule(AnsibleModule):  # type: ignore[misc]  # ansible-core ha
         super().exit_json(**self._name_variables(result))
 
     def fail_json(self, msg: str, **result: t.Any) -> None:
-        super().fail_json(**self._name_variables({"msg": msg, **result}))
+        super().fail_json(**self._name_variables({"msg": shorten(msg), **result}))
 
     def warn(self, warning: str, **options: t.Any) -> None:
         super().warn(self._name_variables({"msg": warning})["msg"], **options)
@@ -173,7 +175,7 @@ def exit_bulk(
     }
     failures = [f"{name}: {result['msg']}" for name, result in zip(names, results) if result["failed"]]
     if failures:
-        fail_with_result(module, msg="\n".join(failures), **summary)
+        fail_with_result(module, msg=join_messages(failures), **summary)
     return summary
 
 

@@ -32,6 +32,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_engine import PullJob, PullResult
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import failure_message
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import join_messages
 from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace, parse_trace
 
 _MAX_THREADS = 32
@@ -145,7 +146,7 @@ def exit_with_results(module: AnsibleModule, job_results: list[Result], seconds:
             "totals": {**totals, "seconds": round(seconds, 3)},
         }
     if messages:
-        fail_with_result(module, msg="\n".join(messages), **returned, **more)
+        fail_with_result(module, msg=join_messages(messages), **returned, **more)
     return {"changed": False, **returned, **more}
 
 

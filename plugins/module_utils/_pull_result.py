@@ -20,6 +20,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_engine import PullResult
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import LimitExceededError
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import join_messages, join_names
 
 AnyResult = PullResult[t.Any]
 
@@ -93,6 +94,6 @@ def failure_message(results: t.Sequence[Result], what: str, name: str) -> str:
     for result in failed:
         diagnosis = result["diagnosis"]
         names_by_text.setdefault(f"{diagnosis['cause']} {diagnosis['fix']}".strip(), []).append(result[name])
-    lines = [f"{', '.join(names)}: {text}" for text, names in names_by_text.items()]
+    lines = [f"{join_names(names)}: {text}" for text, names in names_by_text.items()]
     count = [f"{len(failed)} of {len(results)} {what} failed."] if len(results) > 1 else []
-    return "\n".join([*count, *lines])
+    return join_messages([*count, *lines])

@@ -16,6 +16,11 @@ from urllib.parse import quote, quote_plus
 
 # Longer texts are cut before they are searched.
 MAX_TEXT = 4096
+# Of a message to users.
+MAX_MESSAGE = 1000
+_MAX_NAMES = 5
+_MIN_LINE = 90
+_MAX_REST = 60
 _MIN_SECRET = 8
 _MAX_SECRETS = 10_000
 
@@ -39,6 +44,38 @@ def clean_text(text: str) -> str:
 def _is_safe(text: str) -> bool:
     """Return whether there is nothing to replace, which is so for almost all of the many texts in large results."""
     return text.isascii() and text.isprintable() and "eyJ" not in text and not any(map(text.__contains__, _secrets))
+
+
+def shorten(text: str, length: int = MAX_MESSAGE) -> str:
+    """Return the text with at most this many characters."""
+    return text if len(text) <= length else f"{text[: max(length, 1) - 1]}…"
+
+
+def join_names(names: t.Sequence[str]) -> str:
+    """Return the first names, and the number of the others."""
+    more = len(names) - _MAX_NAMES
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:_MAX_NAMES])} and {more} more"
+
+
+def join_messages(messages: t.Sequence[str], rest: str = "more failures are not shown") -> str:
+    """Return the messages, a line each, as one of at most 1,000 characters.
+
+    Of the first five, each has a line, which may be shortened. rest: what follows the number of messages that are left out.
+    """
+    text = "\n".join(messages)
+    if len(text) <= MAX_MESSAGE:
+        return text
+    lines: list[str] = []
+    budget = MAX_MESSAGE - _MAX_REST
+    for position, message in enumerate(messages):
+        reserved = sum(min(len(other) + 1, _MIN_LINE) for other in messages[position + 1 : _MAX_NAMES])
+        length = budget - reserved
+        if len(message) > length and length < _MIN_LINE - 1:
+            break
+        lines.append(shorten(message, length))
+        budget -= len(lines[-1]) + 1
+    left_out = len(messages) - len(lines)
+    return "\n".join([*lines, *([f"{left_out} {rest}."] if left_out else [])])
 
 
 def forget_secrets() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import MAX_MESSAGE
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import (
     Facts,
     Source,
@@ -53,6 +54,9 @@ def summarize(
     rows += [_virtual_row(repository) for repository in virtual_repositories]
     details = [_source_details(source) for source in sources]
     details += [_details(repository["key"], repository["verification"]) for repository in virtual_repositories]
+    all_failures = _failures(sources, virtual_repositories, failures)
+    # The message at the end of the run has these only in part.
+    details += [all_failures] if len("\n".join(all_failures)) > MAX_MESSAGE else []
     return {
         "lines": _align(rows),
         "notes": [
@@ -69,7 +73,7 @@ def summarize(
             *_client_setup_note(client_setup_file),
         ],
         "details": [line for lines in details for line in lines],
-        "failures": _failures(sources, virtual_repositories, failures),
+        "failures": all_failures,
     }
 
 

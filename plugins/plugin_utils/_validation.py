@@ -27,6 +27,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._destinations imp
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import join_messages
 from ansible_collections.cgr.pull_through.plugins.module_utils._variable_names import variables_in
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import (
     SOURCE_SPEC,
@@ -42,7 +43,6 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_lifetime i
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._variables import (
     Facts,
     documented_variables,
-    join_errors,
     unknown_variable_errors,
     variable_errors,
 )
@@ -54,7 +54,7 @@ _CREDENTIALS = ("artifactory_access_token", "artifactory_password", "chainguard_
 
 def validate(values: Facts, **options: t.Any) -> str:
     """Return a message with all mistakes; empty if there are none. Parameters: see validation_errors()."""
-    return join_errors(validation_errors(values, **options))
+    return join_messages(validation_errors(values, **options), "more mistakes are not shown")
 
 
 def validation_errors(

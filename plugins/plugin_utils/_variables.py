@@ -30,7 +30,6 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._input import is_
 Facts = dict[str, t.Any]
 
 PREFIX = "pull_through_"
-MAX_MESSAGE = 1000
 _SPECS = Path(__file__).parents[2] / "roles" / "pull_through" / "meta" / "argument_specs.yml"
 # The variable of the playbooks, and the result of an earlier run in the same play.
 _OTHER_VARIABLES = ("pull_through_hosts", "pull_through_result")
@@ -115,14 +114,3 @@ def _read(name: str, option: Facts, given: Facts) -> tuple[t.Any, str]:
         quoted = "" if option.get("no_log") else f" is {quote(value)}, but"
         return default, f"{name}{quoted} must be {exc}."
     return parsed, ""
-
-
-def join_errors(errors: list[str]) -> str:
-    """Return a message of at most 1,000 characters with a line for each error."""
-    lines = [error if len(error) <= MAX_MESSAGE // 2 else f"{error[: MAX_MESSAGE // 2]}…" for error in errors]
-    for count in range(len(lines), 0, -1):
-        rest = len(lines) - count
-        text = "\n".join([*lines[:count], *([f"{rest} more mistakes are not shown."] if rest else [])])
-        if len(text) <= MAX_MESSAGE:
-            return text
-    return ""

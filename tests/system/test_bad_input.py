@@ -10,6 +10,7 @@ One run contains all mistakes, each on its own host.
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -172,10 +173,20 @@ def test_the_message_names_the_mistake(failed: FailedRun, name: str) -> None:
     assert not missing, message
 
 
+def validate_failures(run: Run) -> None:
+    """Raise AssertionError if the message of a failed task is long, or if it shows a condition, a template or a specification."""
+    failures = [task for task in run.tasks if task.status == "failed"]
+    assert [task.message for task in failures if len(task.message) > 1000] == []
+    results = [json.dumps(task.result) for task in failures]
+    assert [text for text in ("argument_spec", "{{", '"assertion"') if any(text in result for result in results)] == []
+
+
 def test_no_message_is_long_or_prints_a_specification(failed: FailedRun) -> None:
-    messages = [task.message for task in failed.run.tasks if task.status == "failed"]
-    assert [message for message in messages if len(message) > 1000] == []
-    assert [text for text in ("argument_spec", "{{") if any(text in message for message in messages)] == []
+    validate_failures(failed.run)
+
+
+def test_no_message_of_an_entry_point_is_long_or_prints_a_specification(entry_point: EntryPointRun) -> None:
+    validate_failures(entry_point.run)
 
 
 def test_no_mistake_ends_with_a_traceback(failed: FailedRun) -> None:

@@ -155,3 +155,9 @@ def test_the_readme_has_the_sections_of_automation_hub_in_order() -> None:
     ]
     # Galaxy shows the page without the files beside it.
     assert all("://" in link for link in re.findall(r"\]\(([^)\s]+)\)", text))
+
+
+def test_no_task_of_the_role_is_an_assertion() -> None:
+    """One that fails prints its condition."""
+    files = [*(ROOT / "roles").rglob("*.yml"), *(ROOT / "playbooks").rglob("*.yml")]
+    assert [file.name for file in files if "builtin.assert" in file.read_text(encoding="utf-8")] == []

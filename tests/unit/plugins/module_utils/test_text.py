@@ -16,6 +16,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils import _module, _
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import basic_authorization
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError, capture_failure
 from ansible_collections.cgr.pull_through.plugins.module_utils._html import describe_html
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import MAX_MESSAGE, join_messages, join_names
 
 URL = "https://artifactory.example.com/x"
 
@@ -111,3 +112,25 @@ def test_escaped_forms_of_a_secret_are_removed(form):
     _text.remember_secret('a"b&c-secret')
     assert form not in _text.redact(f"no {form}")
     _text.forget_secrets()
+
+
+def test_joined_messages_are_bounded_and_name_the_first():
+    text = join_messages([f"source {number}: {'x' * 700}" for number in range(20)])
+    assert len(text) <= MAX_MESSAGE and text.endswith("\n15 more failures are not shown.")
+    assert [line[:10] for line in text.splitlines()[:5]] == [f"source {number}: " for number in range(5)]
+    assert len(text.splitlines()[0]) > 500, "the first failure is often the cause of the others"
+
+
+@pytest.mark.parametrize("messages", [[], ["one"], ["x" * 400, "y" * 500], ["short"] * 100])
+def test_short_messages_are_joined_as_they_are(messages):
+    assert join_messages(messages) == "\n".join(messages)
+
+
+@pytest.mark.parametrize("messages", [["x" * 2000], ["x" * 1000, "y"], ["a", "b" * 5000, "c"], ["x" * 80] * 50])
+def test_every_joined_message_is_bounded(messages):
+    assert len(join_messages(messages)) <= MAX_MESSAGE
+
+
+def test_many_names_are_counted():
+    assert join_names(list("abcde")) == "a, b, c, d, e"
+    assert join_names(list("abcdefg")) == "a, b, c, d, e and 2 more"

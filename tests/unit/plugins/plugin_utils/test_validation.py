@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 from role_sources import CATALOG
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import MAX_MESSAGE
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import SOURCE_SPEC
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._validation import selection_errors, validate
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._variables import (
-    MAX_MESSAGE,
     all_options,
-    join_errors,
     read_variables,
 )
 
@@ -234,12 +233,6 @@ def test_variables_of_other_entry_points_are_known():
 def test_a_secret_is_never_shown():
     assert "hunter2" not in message(artifactory_password=["hunter2"])
     assert "pull_through_artifactory_password must be text." in message(artifactory_password=["hunter2"])
-
-
-def test_a_message_is_bounded():
-    text = join_errors([f"mistake {number} {'x' * 700}" for number in range(20)])
-    assert len(text) <= MAX_MESSAGE and text.endswith("19 more mistakes are not shown.")
-    assert join_errors([]) == ""
 
 
 @pytest.mark.parametrize("entry_point", ["main", "rotate", "verify", "remove", "warm"])
