@@ -4,7 +4,7 @@
 # Everything that make creates is below .cache/. To use another Python: make PYTHON=python3.12 …
 PYTHON ?= python3
 VENV := .cache/venv/bin
-STAGES := unit lab-test hostile faults rulebooks lint sanity integration system report rotation fuzz clients
+STAGES := unit lab-test hostile faults rulebooks lint sanity integration system report oci-clients rotation fuzz clients
 
 .PHONY: help demo test $(STAGES) bench build release clean environment
 .DEFAULT_GOAL := help
@@ -15,7 +15,7 @@ help: ## list the targets
 demo: environment ## run the playbooks against a simulated Artifactory and Chainguard
 	@$(VENV)/python tests/demo
 
-test: environment ## run the following eleven targets, the short ones first, and count the checks
+test: environment ## run the targets from unit to rotation, the short ones first, and count the checks
 	@$(VENV)/python tests/tools/run_tests.py
 
 unit: ## unit tests of plugins/ with coverage, and once on each supported ansible-core
@@ -29,6 +29,7 @@ fuzz: ## the property tests with 2,000 random examples for each call; takes abou
 integration: ## ansible-test integration against the simulated services; TARGET=name for one target
 system: ## the role, the playbooks, and real clients against the simulated services
 report: ## the report of the role: what it says, in a browser, and as metrics
+oci-clients: ## images and charts with crane, oras and helm, which it builds once with go
 rotation: ## pull token rotation: hundreds of runs, with one line for each scenario
 clients: ## crane, oras, regctl, helm, containerd and Yarn, which it installs, with the simulated services; not a part of make test
 $(STAGES): environment

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fixtures of the tests with programs that `make clients` installs: a lab, and the folder of the programs."""
+"""Fixtures of the tests with programs that `make oci-clients` and `make clients` install: a lab, and the folder of the programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROGRAMS = Path(__file__).resolve().parents[2] / ".cache" / "clients" / "bin"
 def programs() -> Path:
     """The folder of the installed programs."""
     if not PROGRAMS.is_dir():
-        pytest.fail("The programs are not installed. Run make clients, which installs them.")
+        pytest.fail("The programs are not installed. Run make oci-clients or make clients, which install them.")
     return PROGRAMS
 
 

@@ -69,11 +69,18 @@ CASES = [
 
 @dataclasses.dataclass(frozen=True)
 class Shell:
-    """A home folder with the credentials of each client."""
+    """A home folder with the credentials of the clients that are logged in."""
 
     lab: LabClient
     home: Path
     programs: Path
+    logged_in: set[str] = dataclasses.field(default_factory=set)
+
+    def log_in(self, name: str) -> None:
+        """Log in a client, once."""
+        if name not in self.logged_in:
+            self(CLIENTS[name].login.format(host=self.lab.host))
+            self.logged_in.add(name)
 
     def __call__(self, script: str) -> str:
         """Run a script and return its output."""
@@ -95,21 +102,19 @@ class Shell:
 
 @pytest.fixture(scope="module")
 def shell(lab: LabClient, programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    """Create the repositories, and log in each client."""
+    """Create the repositories, and the file with the access token."""
     credentials = {"username": lab.workload["identity"], "password": lab.workload["oidc_token"]}
     lab.create_repository(PUBLIC)
     lab.create_repository(PRIVATE, **credentials)
     lab.create_repository(CHARTS, packageType="helmoci", **credentials)
     home = tmp_path_factory.mktemp("home")
     write_private_json(home / "token", {}).write_text(lab.users["puller"]["token"], encoding="utf-8")
-    shell = Shell(lab, home, programs)
-    for client in CLIENTS.values():
-        shell(client.login.format(host=lab.host))
-    return shell
+    return Shell(lab, home, programs)
 
 
 @pytest.mark.parametrize(("name", "content", "by"), CASES)
 def test_a_client_pulls_by_tag_and_by_digest(shell: Shell, name: str, content: str, by: str) -> None:
+    shell.log_in(name)
     lab, (key, image, tag) = shell.lab, CONTENT[content]
     credentials = ANONYMOUS if key == PUBLIC else (lab.workload["identity"], lab.workload["oidc_token"])
     digest = lab.upstream_digest(image, tag, credentials=credentials)

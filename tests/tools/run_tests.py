@@ -18,6 +18,7 @@ import importlib.metadata
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -28,7 +29,7 @@ from xml.etree import ElementTree
 
 from ansible_cores import ANSIBLE_CORES, AnsibleCore
 from build import build_artifact
-from client_programs import install_clients
+from client_programs import COMMON, install_clients, install_common_clients
 from environments import CACHE, ROOT, find_pythons, make_environment, make_test_environment
 from lab.client import started
 from source_tree import copy_tree, require_git
@@ -85,8 +86,17 @@ def rulebooks(stage: Stage) -> None:
     _pytest(stage, VENV, "pytest", "tests/rulebooks")
 
 
+def oci_clients(stage: Stage) -> None:
+    """Install crane, oras and helm, which Debian does not package, and pull with them."""
+    if shutil.which("go") is None and os.environ.get("CI") != "true":
+        stage.skip("go is not installed, which builds crane, oras and helm")
+        return
+    install_common_clients()
+    _pytest(stage, VENV, "pytest", "tests/clients/test_registry_clients.py", "-k", " or ".join(COMMON))
+
+
 def clients(stage: Stage) -> None:
-    """Install programs that Debian does not package, and run them. Not part of all stages."""
+    """Install all programs that Debian does not package, and run them. Not part of all stages."""
     install_clients()
     _pytest(stage, VENV, "pytest", "tests/clients")
 
@@ -205,6 +215,7 @@ STAGES: dict[str, t.Callable[[Stage], None]] = {
     "sanity": sanity,
     "integration": integration,
     "report": report,
+    "oci-clients": oci_clients,
     ALONE: rotation,
 }
 
