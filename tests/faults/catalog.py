@@ -176,7 +176,7 @@ FAULTS: tuple[Fault, ...] = (
         Fault(
             f"url of another host {name}",
             "upstream_url_mismatch",
-            "Set url to",
+            "Change the url",
             config(name, url="https://libraries.cgr.dev/other/"),
             name,
         )
