@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .cache/venv/bin
 STAGES := unit lab-test hostile faults rulebooks lint sanity integration system report oci-clients rotation fuzz clients
 
-.PHONY: help demo test $(STAGES) bench build release clean environment
+.PHONY: help demo test $(STAGES) bench docs build release clean environment
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -23,7 +23,7 @@ lab-test: ## tests of the simulated services
 hostile: ## the transport and its clients against a server that misbehaves
 faults: ## the diagnosis of each fault of a catalog, and a table of what was found
 rulebooks: ## the rulebooks of extensions/eda in ansible-rulebook, with recorded events; needs Java 17
-lint: ## licenses, glossary, black, ruff, mypy, ansible-lint, antsibull, galaxy-importer
+lint: ## licenses, glossary, black, ruff, mypy, ansible-lint, antsibull, the documentation site, galaxy-importer
 sanity: ## ansible-test sanity on the oldest, a middle, and the newest ansible-core
 fuzz: ## the property tests with 2,000 random examples for each call; takes about half an hour, and is not a part of make test
 integration: ## ansible-test integration against the simulated services; TARGET=name for one target
@@ -37,6 +37,9 @@ $(STAGES): environment
 
 bench: environment ## run each benchmark in tests/benchmark/
 	@set -e; for script in tests/benchmark/[a-z]*.py; do $(VENV)/python "$$script"; done
+
+docs: environment ## build the documentation site in .cache/site/html, and check its links
+	@$(VENV)/python tests/tools/build_site.py
 
 build: environment ## build the file that ansible-galaxy collection install takes
 	@$(VENV)/python tests/tools/build.py

@@ -119,6 +119,7 @@ def lint(stage: Stage) -> None:
     stage.check("antsibull-docs", programs / "antsibull-docs", *docs, cwd=tree, path=[programs])
     variables = {"ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2])}
     stage.check("ansible-lint", programs / "ansible-lint", cwd=tree, path=[programs], **variables)
+    stage.check("documentation site", VENV / "python", "tests/tools/build_site.py")
     _galaxy_importer(stage, programs)
 
 
