@@ -28,11 +28,12 @@ OTHER_PAGES = {
     "CHANGELOG.md": "changelog.md",
     "SECURITY.md": "security.md",
     "extensions/awx/README.md": "awx.md",
+    "extensions/eda/README.md": "events.md",
     "roles/pull_through/README.md": "role.md",
 }
 # The navigation: a title and its pages, with another name for some of them.
 NAVIGATION = {
-    "Start": ["quick-start", "from-the-ui", "scheduling", "In AWX <awx>"],
+    "Start": ["quick-start", "from-the-ui", "scheduling", "In AWX <awx>", "Events <events>"],
     "Understand": ["rotation", "permissions", "security-model", "Secrets <security>", "networks", "sizing"],
     "Operate": ["troubleshooting", "diagnosis-codes", "report", "migration", "faq"],
     "Decide": ["comparison", "support-matrix"],
