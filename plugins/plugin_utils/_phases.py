@@ -25,6 +25,8 @@ NOT_REVOKED = (
     "Fix the cause and run this again: that finishes the rotation."
 )
 NO_RESULT = "A module ended without a result. Run this again with -vvv to see why."
+# Codes of diagnoses.
+_OUT_OF_REACH = frozenset({"unreachable", "name_resolution", "tls", "blob_host_unreachable", "upstream_unreachable"})
 TOKEN_NOT_ISSUED = "No new pull token was issued, and Artifactory was not changed."
 NOT_USED = "The new pull token cannot pull from Chainguard, so it was revoked, and Artifactory was not changed."
 
@@ -54,6 +56,21 @@ def diagnoses_of(pull: Facts) -> list[Facts]:
 def code_of(pull: Facts, default: str) -> str:
     """Return the code of the first diagnosis of a pull that failed."""
     return next((str(diagnosis["code"]) for diagnosis in diagnoses_of(pull)), default)
+
+
+def is_out_of_reach(pull: Facts) -> bool:
+    """Return whether the controller did not reach Chainguard, which shows nothing about a pull token."""
+    return code_of(pull, "") in _OUT_OF_REACH
+
+
+def reach_hint(source: Source, pull: Facts) -> str:
+    """Return which variable to set if the controller did not reach Chainguard; empty if it did."""
+    if not is_out_of_reach(pull):
+        return ""
+    kind = "registry" if source.is_registry else "libraries"
+    if source.package_type == "alpine":
+        kind = "virtualapk" if "virtualapk" in source.direct_url else "apk"
+    return f" If the controller cannot reach it, set pull_through_chainguard_{kind}_url to an empty text."
 
 
 def module_failures(results: list[Facts], name: str) -> list[str]:
@@ -228,7 +245,7 @@ def add_images(source: Source, images: list[Facts], charts: list[Facts], public:
     if pull is None:
         return dataclasses.replace(source, verify_images=source.images)
     if pull["failed"]:
-        return fail(source, pull["msg"], code_of(pull, "upstream_not_read"))
+        return fail(source, pull["msg"] + reach_hint(source, pull), code_of(pull, "upstream_not_read"))
     return dataclasses.replace(
         source, verify_images=[f"{image['image']}@{image['digest']}" for image in pull["images"]]
     )
@@ -253,12 +270,13 @@ def add_direct_results(source: Source, results: list[Facts]) -> Source:
     """Add a failure where the new pull token could not pull directly from Chainguard.
 
     results: those of the two pull modules. A module that ended before it pulled anything says nothing about the token, which
-    has logged in already. The verification through Artifactory then fails, and the next run does not issue another one.
+    has logged in already, and neither does a registry out of reach. The verification through Artifactory shows more, and the
+    next run does not issue another one.
     """
     if source.failure or not needs_direct_pull(source):
         return source
     pull = pull_of(source.name, results, "name")
-    if pull is None or not pull["failed"]:
+    if pull is None or not pull["failed"] or is_out_of_reach(pull):
         return source
     return fail(source, f"{NOT_USED} {module_message(pull)}", code_of(pull, "pull_token_not_usable"))
 

@@ -18,6 +18,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import (
     fail_unread_organization,
     module_message,
     pull_of,
+    reach_hint,
 )
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import REGISTRY_TYPES, Facts, Source
 
@@ -39,7 +40,8 @@ def add_verification(source: Source, results: list[Facts], requested: list[str],
         return fail(source, module_message(results[0 if source.is_registry else 1]), "not_verified")
     source = dataclasses.replace(source, pulled=_pulled_items(pull), diagnoses=diagnoses_of(pull))
     if pull["failed"]:
-        message = pull["msg"] + _default_hint(source, pull) + _drift(source)
+        unreached = reach_hint(source, pull) if code_of(pull, "") == "upstream_unreachable" else ""
+        message = pull["msg"] + unreached + _default_hint(source, pull) + _drift(source)
         is_new = bool(source.has_new_token) and not user
         paths = [] if user else [path for item in pull.get("artifacts", []) for path in item["invalid_paths"]]
         source = dataclasses.replace(source, invalid_paths=paths)

@@ -27,6 +27,7 @@ TITLES = {
     15: "Sites",
     16: "Another host name",
     17: "Repeated verification",
+    18: "Registry out of reach",
 }
 
 # Records the result of a scenario, and fails the test if there are failures: number, cases, failures.

@@ -227,6 +227,9 @@ def test_a_verification_asks_for_the_digests_that_upstream_serves():
     assert add_images(private, many, [], SKIPPED).other_images == others[:5]
 
 
+UNREACHED = {"ok": False, "diagnosis": {"code": "unreachable"}}
+
+
 def test_a_public_image_that_was_not_resolved_is_pulled_as_it_is():
     (source,) = resolved("public")
     assert add_images(source, [], [], SKIPPED).verify_images == ["chainguard/go"]
@@ -236,6 +239,10 @@ def test_a_public_image_that_was_not_resolved_is_pulled_as_it_is():
     ("public", "failure"),
     [
         ({"pulls": [{"name": "public", "failed": True, "msg": "not found"}]}, "not found"),
+        (
+            {"pulls": [{"name": "public", "failed": True, "msg": "no route.", "images": [UNREACHED]}]},
+            "no route. If the controller cannot reach it, set pull_through_chainguard_registry_url to an empty text.",
+        ),
         ({"msg": "no route"}, "no route"),
     ],
 )
@@ -313,6 +320,13 @@ def test_a_token_that_cannot_pull_fails_its_source_alone():
     ]
     assert add_direct_results(private, results).failure == f"{NOT_USED} denied"
     assert add_direct_results(apk, results).failure == ""
+
+
+def test_a_registry_out_of_reach_says_nothing_about_a_token():
+    private, apk, _tokens = tried()
+    results = [{"pulls": [{"name": "private", "failed": True, "msg": "no route", "images": [UNREACHED]}]}]
+    tried_source = add_direct_results(private, results)
+    assert (tried_source.failure, tried_source.has_unused_token) == ("", False)
 
 
 @pytest.mark.parametrize("result", [{"msg": "no library"}, {"module_stdout": "Killed", "rc": 137}])
