@@ -44,7 +44,7 @@ docs: environment ## build the documentation site in .cache/site/html, and check
 build: environment ## build the file that ansible-galaxy collection install takes
 	@$(VENV)/python tests/tools/build.py
 
-release: environment ## set VERSION=, write the changelog, and build; commits and publishes nothing
+release: environment ## set VERSION=, write the changelog, build, commit, and tag; publishes nothing
 	@$(VENV)/python tests/tools/release.py $(VERSION)
 
 clean: ## remove .cache/

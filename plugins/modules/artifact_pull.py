@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: artifact_pull
 short_description: Pull and verify packages and libraries through Artifactory
-version_added: 0.2.0
+version_added: 0.3.0
 description:
   - Pulls packages through a repository of Artifactory, without a package manager. As a client of the ecosystem would, it
     reads the index, fetches the files that the index names, verifies them, and discards the content.
@@ -417,7 +417,7 @@ artifacts:
           type: str
           sample: In cgr-java, set bypassHeadRequests to true.
         certainty:
-          version_added: 0.2.0
+          version_added: 0.3.0
           description: V(known) if the evidence shows the cause. V(likely) or V(possible) if other causes have the same evidence.
           type: str
           sample: known

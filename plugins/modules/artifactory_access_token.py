@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: artifactory_access_token
 short_description: Create and revoke short-lived access tokens of JFrog Artifactory
-version_added: 0.2.0
+version_added: 0.3.0
 description:
   - Creates an access token, for a pull check or as the password of a container client, as C(Set Up Docker Client) in the UI does.
   - The token cannot be refreshed. It expires after O(expires_in) seconds.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: artifactory_diagnosis
 short_description: Find out why pulls through remote repositories of JFrog Artifactory fail
-version_added: 0.2.0
+version_added: 0.3.0
 description:
   - Reads the settings of repositories, what Artifactory reports about a download, the pull tokens at Chainguard, and how the servers
     respond, and returns what is wrong, the worst first.

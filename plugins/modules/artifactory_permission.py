@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: artifactory_permission
 short_description: Manage permissions on repositories of JFrog Artifactory
-version_added: 0.2.0
+version_added: 0.3.0
 description:
   - Creates, changes and deletes permissions, which grant users and groups actions on repositories.
   - Only options that are set are compared and sent. All other settings stay as they are in Artifactory.
@@ -64,7 +64,7 @@ options:
     type: str
     choices: [exact, included]
     default: exact
-    version_added: 0.2.0
+    version_added: 0.3.0
   include_patterns:
     description:
       - Ant patterns of the paths that the permission includes, such as V(example.com/**).
@@ -107,7 +107,7 @@ options:
     elements: dict
     suboptions: *grantee
   permissions:
-    version_added: 0.2.0
+    version_added: 0.3.0
     description:
       - List of permissions to manage in one task. Each item has the options of the single form.
       - Cannot be combined with options of the single form.
@@ -217,7 +217,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 name:
-  version_added: 0.2.0
+  version_added: 0.3.0
   description: Name of the permission.
   returned: with O(name)
   type: str
@@ -232,7 +232,7 @@ permission:
     groups:
       builds: [delete, read, write]
 permissions:
-  version_added: 0.2.0
+  version_added: 0.3.0
   description:
     - One result per item of O(permissions), in the same order. Also returned when the module fails because of an item.
     - Each result has C(name), C(changed) and C(failed). A successful result also has C(permission) and C(diff), a failed one

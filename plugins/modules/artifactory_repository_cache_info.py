@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: artifactory_repository_cache_info
 short_description: Find layers that remote repositories of JFrog Artifactory have not cached
-version_added: 0.2.0
+version_added: 0.3.0
 description:
   - Finds the marker files in the cache of one or more remote repositories of container images. Artifactory creates an empty file
     C(sha256__….marker) for each layer that a cached manifest names and that was never pulled. A pull of such a layer succeeds only

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: grace_period_wait
 short_description: Wait until Artifactory uses a new pull token everywhere
-version_added: 0.2.0
+version_added: 0.3.0
 description:
   - Artifactory caches the bearer tokens that it gets from Chainguard for up to four minutes, whichever credentials are stored. Until then a
     pull can still use the previous pull token.

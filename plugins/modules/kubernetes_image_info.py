@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: kubernetes_image_info
 short_description: Find the images in Kubernetes manifests
-version_added: 0.2.0
+version_added: 0.3.0
 description:
   - Reads Kubernetes manifests and returns the images of all containers, init containers, ephemeral containers and image volumes, in
     objects of any kind.

@@ -34,7 +34,12 @@ def build_artifact(programs: Path) -> Path:
     """Return the file, which is built of a copy of the sources. programs: the folder of ansible-galaxy."""
     tree = copy_tree("build")
     write_release_notes(tree, programs)
-    command: list[str | Path] = [programs / "ansible-galaxy", "collection", "build", "--force", "--output-path", FOLDER]
+    return package(tree, programs, FOLDER)
+
+
+def package(tree: Path, programs: Path, folder: Path) -> Path:
+    """Return the file in a folder, built of the sources in tree as they are."""
+    command: list[str | Path] = [programs / "ansible-galaxy", "collection", "build", "--force", "--output-path", folder]
     output = subprocess.run(command, cwd=tree, check=True, capture_output=True, text=True).stdout
     return Path(output.split()[-1])
 

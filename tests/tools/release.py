@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Prepares a release in the checkout: version, changelog, and the file to publish. Commits and publishes nothing.
+"""Makes a release: version, changelog, commit, tag, and the file to publish. Publishes nothing.
 
 Usage: python tests/tools/release.py VERSION
 """
@@ -10,42 +10,55 @@ Usage: python tests/tools/release.py VERSION
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
-from build import build_artifact, write_release_notes
-from environments import CACHE, ROOT, make_environment
+from build import FOLDER, package, write_release_notes
+from environments import CACHE, make_environment
 
 VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?")
-FRAGMENTS = ROOT / "changelogs" / "fragments"
 
 
-def set_version(version: str) -> None:
-    """Write the version into galaxy.yml."""
-    file = ROOT / "galaxy.yml"
-    text = re.sub(r"^version: .*$", f"version: {version}", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    file.write_text(text, encoding="utf-8")
+def find_mistake(tree: Path, version: str) -> str:
+    """Return why the sources in a folder cannot be released; empty if they can."""
+    fragments = (tree / "changelogs/fragments").glob("*.yml")
+    if not VERSION.fullmatch(version):
+        return "Usage: make release VERSION=1.2.3"
+    if _git(tree, "status", "--porcelain"):
+        return "Commit or remove the changed files first: git status"
+    if _git(tree, "tag", "--list", version):
+        return f"The tag {version} exists already. Choose another version."
+    if not any("release_summary:" in file.read_text(encoding="utf-8") for file in fragments):
+        return f"Add changelogs/fragments/{version}.yml with a release_summary first."
+    return ""
 
 
-def has_summary() -> bool:
-    """Return whether a fragment has a summary of the release."""
-    return any("release_summary:" in file.read_text(encoding="utf-8") for file in FRAGMENTS.glob("*.yml"))
+def make_release(tree: Path, version: str, programs: Path, folder: Path) -> Path:
+    """Return the file to publish, after a commit and its tag in tree, a folder ansible_collections/cgr/pull_through."""
+    galaxy = tree / "galaxy.yml"
+    text = re.sub(r"^version: .*$", f"version: {version}", galaxy.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    galaxy.write_text(text, encoding="utf-8")
+    write_release_notes(tree, programs)
+    artifact = package(tree, programs, folder)
+    _git(tree, "add", "--all")
+    _git(tree, "commit", "--quiet", "--message", f"Release {version}")
+    _git(tree, "tag", "--annotate", version, "--message", f"Release {version}")
+    return artifact
+
+
+def _git(tree: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=tree, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def main() -> None:
     version = sys.argv[1] if len(sys.argv) == 2 else ""
-    if not VERSION.fullmatch(version):
-        sys.exit("Usage: make release VERSION=1.2.3")
-    if not has_summary():
-        sys.exit(f"Add changelogs/fragments/{version}.yml with a release_summary first.")
-    programs = make_environment("release", "release")
-    set_version(version)
     # antsibull-changelog requires the folders of a collection.
-    write_release_notes(Path(CACHE, "collections/ansible_collections/cgr/pull_through"), programs)
-    artifact = build_artifact(programs)
-    print(
-        f"Built {artifact}. Next: commit, tag the commit with {version}, and ansible-galaxy collection publish {artifact}"
-    )
+    tree = Path(CACHE, "collections/ansible_collections/cgr/pull_through")
+    if mistake := find_mistake(tree, version):
+        sys.exit(mistake)
+    artifact = make_release(tree, version, make_environment("release", "release"), FOLDER)
+    print(f"Built {artifact}. Next: git push --follow-tags, and ansible-galaxy collection publish {artifact}")
 
 
 if __name__ == "__main__":

@@ -121,6 +121,7 @@ def lint(stage: Stage) -> None:
     stage.check("ansible-lint", programs / "ansible-lint", cwd=tree, path=[programs], **variables)
     stage.check("documentation site", VENV / "python", "tests/tools/build_site.py")
     _galaxy_importer(stage, programs)
+    _pytest(stage, VENV, "pytest", "tests/artifact", python_path=str(ROOT / "tests" / "tools"))
 
 
 def sanity(stage: Stage) -> None:
