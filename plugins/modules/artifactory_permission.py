@@ -38,7 +38,7 @@ options:
   name:
     description:
       - Name of the permission. At most 64 characters.
-      - One of O(name) and O(permissions) is required.
+      - One of O(name), O(permissions) and O(removed_repositories) is required.
     type: str
   state:
     description:
@@ -153,6 +153,14 @@ options:
         type: list
         elements: dict
         suboptions: *grantee
+  removed_repositories:
+    version_added: 0.2.0
+    description:
+      - Keys of repositories to remove from all permissions, such as before they are deleted. A permission whose last repository is
+        removed is deleted, as with O(state=absent).
+      - Reads each permission of the server. Cannot be combined with O(name) and O(permissions).
+    type: list
+    elements: str
 notes:
   - For Artifactory 7.72.0 and later, the module uses the Access API, for which JFrog requires the access token of an administrator. For
     earlier versions, and if that API rejects a login such as user name and password, it uses the classic API. The module reads the
@@ -213,6 +221,10 @@ EXAMPLES = r"""
   cgr.pull_through.artifactory_permission:
     name: old-permission
     state: absent
+
+- name: Remove a repository from all permissions
+  cgr.pull_through.artifactory_permission:
+    removed_repositories: [cgr-python]
 """
 
 RETURN = r"""
@@ -237,7 +249,8 @@ permissions:
     - One result per item of O(permissions), in the same order. Also returned when the module fails because of an item.
     - Each result has C(name), C(changed) and C(failed). A successful result also has C(permission) and C(diff), a failed one
       C(msg) and C(error).
-  returned: with O(permissions)
+    - With O(removed_repositories), one result per permission that had one of them.
+  returned: with O(permissions) or O(removed_repositories)
   type: list
   elements: dict
   sample:
@@ -271,6 +284,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._per
     Permission,
     PermissionsApi,
     get_permission,
+    list_permissions,
     permissions_api,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
@@ -303,6 +317,7 @@ GRANTEES: dict[str, t.Any] = {
     },
 }
 
+REMOVED: dict[str, t.Any] = {"type": "list", "elements": "str"}
 SPEC: dict[str, dict[str, t.Any]] = {
     "name": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -374,8 +389,31 @@ def converge(module: AnsibleModule, api: PermissionsApi, item: dict[str, t.Any],
     return {"changed": plan.changed, "permission": {} if item["state"] == "absent" else desired, "diff": plan.diff()}
 
 
+def remove_repositories(module: AnsibleModule) -> dict[str, t.Any]:
+    """Remove repositories from all permissions. A permission is deleted with its last one."""
+    removed = set(module.params["removed_repositories"])
+    api, names = list_permissions(permissions_api(create_artifactory_session(module)))
+
+    def apply(item: dict[str, t.Any]) -> dict[str, t.Any]:
+        _api, current = get_permission(api, item["name"])
+        keys = (current and current.grant or {}).get("repositories", [])
+        remaining = [key for key in keys if key not in removed]
+        if len(remaining) == len(keys):
+            return {"changed": False}
+        desired = {"name": item["name"], **({"repositories": remaining} if remaining else {})}
+        state = "present" if remaining else "absent"
+        return converge(module, api, {"state": state, "repositories_mode": "exact"}, desired)
+
+    items = [{"name": name} for name in names]
+    results = [result for result in process_items(items, "name", apply) if result["changed"] or result["failed"]]
+    changed_names = [result["name"] for result in results]
+    return exit_bulk(module, "removed_repositories", results, changed_names, result_name="permissions")
+
+
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Validate all items, then plan and, outside of check mode, apply each."""
+    if module.params["removed_repositories"] is not None:
+        return remove_repositories(module)
     items = read_items(module, "permissions", "name")
     desired = {item["name"]: desired_permission(item) for item in items}
     api = permissions_api(create_artifactory_session(module))
@@ -388,7 +426,9 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
 
 def main() -> None:
     arguments = bulk_argument_spec(SPEC, "permissions", "name")
-    arguments["argument_spec"].update(**ARTIFACTORY_SPEC, **HTTP_SPEC)
+    arguments["argument_spec"].update(removed_repositories=REMOVED, **ARTIFACTORY_SPEC, **HTTP_SPEC)
+    arguments["required_one_of"] = [("name", "permissions", "removed_repositories")]
+    arguments["mutually_exclusive"] += [(name, "removed_repositories") for name in (*SPEC, "permissions")]
     module = PullThroughModule(**arguments, supports_check_mode=True)
     require_libraries(module)
     run(module, execute)

@@ -30,6 +30,13 @@ class Site:
     def run(self, playbook: str, *, sources: tuple[str, ...] = SOURCES, **variables: object) -> Step:
         return self._scenario.run(playbook, self._lab.variables(*sources, depth="manifest", **variables))
 
+    def permission_names(self) -> list[str]:
+        """Return the permissions that concern a repository of the site."""
+        permissions = self._lab.permissions().items()
+        return [
+            name for name, parts in permissions if set(parts.get("artifact", {}).get("targets", {})) & set(ALL_KEYS)
+        ]
+
     def permission(self) -> Json:
         """Return the repositories and the users of the permission."""
         artifact = self._lab.permissions().get(PERMISSION, {}).get("artifact", {})
@@ -94,10 +101,11 @@ def test_only_prune_takes_away_what_is_not_listed(site: Site) -> None:
 
 
 def test_remove_finds_what_refers_to_a_repository_whatever_the_variables_say(site: Site) -> None:
-    first = site.run("remove", sources=("python",), remove_confirmed="yes")
+    first = site.run("remove", sources=("python",), remove_confirmed="yes", permission_name="another-name-today")
     assert first.run.code == 0, first.run.output
     assert members_of(first) == ["cgr-python-remediated"]
     assert site.permission()["repositories"] == ["cgr-java", "cgr-python-remediated"]
-    rest = site.run("remove", remove_confirmed="yes")
+    rest = site.run("remove", remove_confirmed="yes", permission_name="another-name-today")
     assert rest.run.code == 0, rest.run.output
+    assert site.permission_names() == []
     assert (rest.repositories, rest.pull_tokens) == ({}, [])

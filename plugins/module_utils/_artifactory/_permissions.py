@@ -33,6 +33,10 @@ _CLASSIC_PERMISSION = {
         **dict.fromkeys(("repositories?", "include-patterns?", "exclude-patterns?"), [str]),
     }
 }
+_CLASSIC_LIST = [{"name": str}]
+_ACCESS_LIST = {"permissions?": _CLASSIC_LIST}
+
+ReadT = t.TypeVar("ReadT")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +60,9 @@ class PermissionsApi(t.Protocol):
     def missing_grantees(self, before: Config, desired: Config) -> list[str]:
         """Return the users and groups that do not exist, if these can be read. See _grantees.py."""
 
+    def names(self) -> list[str]:
+        """Return the names of all permissions."""
+
     def get(self, name: str) -> Permission | None:
         """Return a permission, or None if it does not exist."""
 
@@ -73,18 +80,28 @@ def permissions_api(session: ApiSession) -> PermissionsApi:
 
 
 def get_permission(api: PermissionsApi, name: str) -> tuple[PermissionsApi, Permission | None]:
-    """Return a permission as get() does, and the API to write it with.
+    """Return a permission as get() does, and the API to write it with."""
+    return _read(api, lambda readable: readable.get(name))
+
+
+def list_permissions(api: PermissionsApi) -> tuple[PermissionsApi, list[str]]:
+    """Return the names of all permissions, and the API to read them with."""
+    return _read(api, lambda readable: readable.names())
+
+
+def _read(api: PermissionsApi, read: t.Callable[[PermissionsApi], ReadT]) -> tuple[PermissionsApi, ReadT]:
+    """Return what was read, and the API that it was read with.
 
     It is the classic API if the Access API rejects a login that the classic API accepts, such as a password.
     """
     try:
-        return api, api.get(name)
+        return api, read(api)
     except HTTPStatusError as exc:
         if exc.status != 401 or not isinstance(api, AccessPermissions):
             raise
         classic = api.classic()
         try:
-            return classic, classic.get(name)
+            return classic, read(classic)
         except HTTPStatusError:
             raise access_api_error(exc, "permissions") from exc
 
@@ -116,6 +133,11 @@ class AccessPermissions(_Permissions):
     def classic(self) -> ClassicPermissions:
         """Return the other API, with the same credentials."""
         return ClassicPermissions(self._session)
+
+    def names(self) -> list[str]:
+        # The slash is a part of the documented path.
+        listing = self._session.call("GET", f"{self._url}/", shape=_ACCESS_LIST)
+        return [row["name"] for row in listing.get("permissions") or []]
 
     def get(self, name: str) -> Permission | None:
         permission = self._session.call("GET", self._path(name), absent=is_not_found, shape=_ACCESS)
@@ -162,6 +184,9 @@ class ClassicPermissions(_Permissions):
     rejects_missing_grantees = True
     _url = "/artifactory/api/v2/security/permissions"
     _grantees_path = "/artifactory/api/security"
+
+    def names(self) -> list[str]:
+        return [row["name"] for row in self._session.call("GET", self._url, shape=_CLASSIC_LIST)]
 
     def get(self, name: str) -> Permission | None:
         permission = self._session.call("GET", self._path(name), absent=is_not_found, shape=_CLASSIC_PERMISSION)

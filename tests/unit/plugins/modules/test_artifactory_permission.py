@@ -391,6 +391,10 @@ class Permissions:
         if request.url == VERSION:
             return NEW
         name = request.url.removeprefix(f"{ALL}/").partition("/")[0]
+        if request.method == "GET" and not name:
+            return ScriptedResponse(
+                200, {"permissions": [{"name": each, "uri": f"{ALL}/{each}"} for each in self.stored]}
+            )
         if request.method == "GET":
             resources = self.stored.get(name)
             return ScriptedResponse(200, {"name": name, "resources": resources}) if resources else ABSENT
@@ -535,3 +539,44 @@ def test_a_login_that_both_apis_reject(run_module):
     result = run_module(module, ScriptedTransport(NEW, REJECTED, REJECTED), **{**OPTIONS, **LOGIN})
     assert result["error"]["status"] == 401 and result["error"]["url"] == URL
     assert "The Access API, which manages permissions, can reject a login that Artifactory accepts" in result["msg"]
+
+
+def targets(*keys):
+    return {
+        "artifact": {**ARTIFACT, "targets": {key: {"include_patterns": ["**"], "exclude_patterns": []} for key in keys}}
+    }
+
+
+def test_repositories_are_removed_from_all_permissions(run_module):
+    options = {**CREDENTIALS, "removed_repositories": ["gone", "gone-too"]}
+    before = {
+        "former": targets("gone"),
+        "shared": targets("gone", "kept", "gone-too"),
+        "other": targets("kept"),
+        "builds": {"build": {"targets": {}}},
+    }
+
+    def run(check):
+        artifactory = Permissions()
+        artifactory.stored = json.loads(json.dumps(before))
+        return artifactory, run_module(module, artifactory.transport, check=check, **options)
+
+    planning, predicted = run(True)
+    artifactory, result = run(False)
+    assert planning.writes == [] and sorted(artifactory.writes) == ["DELETE", "PUT"]
+    assert (predicted["permissions"], predicted["diff"]) == (result["permissions"], result["diff"])
+    assert [item["name"] for item in result["permissions"]] == ["former", "shared"]
+    assert {
+        name: sorted(parts.get("artifact", {}).get("targets", {})) for name, parts in artifactory.stored.items()
+    } == {
+        "shared": ["kept"],
+        "other": ["kept"],
+        "builds": [],
+    }
+    assert run_module(module, artifactory.transport, **options)["changed"] is False
+
+
+def test_removed_repositories_stand_alone(run_module):
+    transport = ScriptedTransport()
+    result = run_module(module, transport, **CREDENTIALS, removed_repositories=["a"], name="b")
+    assert "mutually exclusive" in result["msg"] and transport.requests == []
