@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 from pathlib import Path
 
@@ -128,3 +129,21 @@ def test_containerd_pulls_each_manifest_and_blob(shell: Shell) -> None:
     lab, (key, image, tag) = shell.lab, CONTENT["public"]
     output = shell(CLIENTS["containerd"].pull.format(reference=f"{lab.host}/{key}/{image}:{tag}"))
     assert int(output.split()[1]) > 4
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), [("crane", "crane catalog"), ("oras", "oras repo ls"), ("regctl", "regctl repo ls")]
+)
+def test_a_client_lists_the_images_of_the_host(shell: Shell, name: str, command: str) -> None:
+    shell.log_in(name)
+    assert f"{PRIVATE}/example.com/nginx" in shell(f"{command} {shell.lab.host}").splitlines()
+
+
+def test_crane_rejects_attestations(shell: Shell) -> None:
+    """Those of BuildKit have no layers that are archives. The lab's README.md refers to this."""
+    shell.log_in("crane")
+    image = f"{shell.lab.host}/{PUBLIC}/chainguard/wolfi-base:latest"
+    output = shell(f"crane validate --remote {image} 2>&1 || true")
+    failed = re.findall(r"image Manifests\[(\d)\]\(\S+\): validating layers: mismatched number of diffids", output)
+    assert set(failed) == {"2", "3"}
+    assert "PASS" in shell(f"crane validate --platform linux/amd64 --remote {image}")
