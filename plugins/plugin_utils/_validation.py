@@ -18,6 +18,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
     validate_key,
     validate_upstream_url,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._identity_token import IdentityToken
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import parse_duration
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._token_options import validate_site
 from ansible_collections.cgr.pull_through.plugins.module_utils._destinations import (
@@ -78,6 +79,7 @@ def validation_errors(
     errors += selection_errors(values, values["virtuals"] if has_virtuals else [])
     errors += lifetime_errors(values["token_ttl"], values["token_renew_before"], values["run_interval"])
     errors += _connection_errors(values, given)
+    errors += _identity_token_errors(_connection(values, given)) if entry_point != "warm" else []
     is_repaired = entry_point == "diagnose" and "token" in values["repair"]
     issues_tokens = entry_point in ("main", "rotate") or is_repaired
     return [*errors, *_pull_token_errors(values, given)] if issues_tokens else errors
@@ -98,6 +100,14 @@ def _connection_errors(values: Facts, given: Facts) -> t.Iterator[str]:
     if values["registry_url"]:
         errors += _raised(validate_registry, params, values["registry_url"])
     yield from (variables_in(str(error)) for error in errors)
+
+
+def _identity_token_errors(params: Facts) -> t.Iterator[str]:
+    """Yield a sentence if the token for an identity has expired. The file of one is read where the modules run."""
+    identity, token = params["chainguard_identity"], params["chainguard_identity_token"]
+    if identity and token and not params["chainguard_api_token"]:
+        errors = _raised(IdentityToken, token.strip(), "chainguard_identity_token", identity)
+        yield from (variables_in(str(error)) for error in errors)
 
 
 def _raised(check: t.Callable[..., object], *arguments: t.Any) -> t.Iterator[InputError]:

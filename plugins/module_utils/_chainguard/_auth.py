@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._claims import decode_claims
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._identity_token import IdentityToken
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import decode_claims
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, EncodedBody, Response

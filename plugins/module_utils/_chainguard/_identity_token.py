@@ -10,7 +10,7 @@ import contextlib
 import time
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import decode_claims
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._claims import decode_claims
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import format_timestamp
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 
@@ -58,6 +58,7 @@ class IdentityToken:
         claims = ", ".join(f"{name} {str(value)[:_MAX_CLAIM]}" for name, value in texts.items() if value)
         hint = (
             f"The token has {claims or 'no claims that can be read'}. Compare this with what the identity {self.identity} "
-            "expects. Its audience is issuer.enforce.dev by default."
+            "expects, whose audience is issuer.enforce.dev by default. A person reads it with: chainctl iam identities list "
+            f"--parent {self.identity.partition('/')[0]} --output json."
         )
         return f"{hint} {_GITHUB_SUBJECTS}" if self._claims.get("iss") == _GITHUB_ISSUER else hint

@@ -46,6 +46,7 @@ def test_the_claims_of_a_rejected_token_are_named(log_in, status):
     message, calls = log_in(text, status)
     claims = "issuer https://issuer.example.com, subject system:runner, audience a, b, expiry 2100-01-01T00:00:00Z"
     assert claims in message and IDENTITY in message and len(calls) == 1
+    assert f"chainctl iam identities list --parent {'a' * 40} --output json" in message
     assert "capability" not in message and "c2lnbmF0dXJl" not in message and len(message) <= 1000
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._jwt import decode_claims
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._claims import decode_claims
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 
 

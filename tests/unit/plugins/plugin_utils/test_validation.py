@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import typing as t
 from pathlib import Path
@@ -209,6 +210,23 @@ def test_mistakes_of_all_kinds_are_in_one_list(monkeypatch):
         "The sources private need pull_through_organization, the name",
         "pull_through_virtual_overrides of all: The repository key 'c",
     ]
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "expires", "given", "is_named"),
+    [
+        pytest.param("main", 1, {}, True, id="expired"),
+        pytest.param("main", 9e9, {}, False, id="valid"),
+        pytest.param("main", 1, {"chainguard_api_token": "a.b.c"}, False, id="another-login"),
+        pytest.param("warm", 1, {}, False, id="not-used"),
+    ],
+)
+def test_an_identity_token_that_has_expired_is_named_before_any_request(entry_point, expires, given, is_named):
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": expires}).encode()).decode().rstrip("=")
+    token = {"chainguard_identity": "a/b", "chainguard_identity_token": f"head.{claims}.c2lnbmF0dXJl"}
+    text = message(entry_point=entry_point, **{**token, "chainguard_api_token": "", **given})
+    assert ("pull_through_chainguard_identity_token expired at 1970" in text) is is_named
+    assert "c2lnbmF0dXJl" not in text
 
 
 def test_a_missing_url_and_an_api_key_are_named():
