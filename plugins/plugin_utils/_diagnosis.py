@@ -80,22 +80,41 @@ def report_diagnosis(result: Facts) -> dict[str, list[str]]:
         lines += [f"{cells}  {finding['cause']}", f"    evidence: {finding['evidence']}", f"    fix: {finding['fix']}"]
     lines += [f"{source['name']}: {_STATES[source['can_pull']]}" for source in result["sources"]]
     lines += [f"Not known: {sentence}" for sentence in result["unknown"]]
-    broken = {source["name"] for source in result["sources"] if source["can_pull"] is False}
-    return {"lines": lines, "failures": _failures(findings, broken)}
+    return {"lines": lines, "failures": list(_failures(result).values())}
 
 
 _STATES = {True: "can be pulled", False: "cannot be pulled", None: "nothing is known to prevent pulls"}
 
 
-def _failures(findings: list[Facts], broken: set[str]) -> list[str]:
-    """Return the first finding of each source that cannot be pulled, and those about all sources."""
+def _failures(result: Facts) -> dict[str, str]:
+    """Return the first finding of each source that cannot be pulled by its name, and those about all sources by their code."""
+    broken = [source["name"] for source in result["sources"] if source["can_pull"] is False]
     failures: dict[str, str] = {}
-    for finding in findings:
-        is_global = not finding["source"] and (finding["severity"], finding["certainty"]) == ("error", "known")
-        if finding["source"] in broken or is_global:
+    for finding in result["findings"]:
+        is_of_all = not finding["source"] and (finding["severity"], finding["certainty"]) == ("error", "known")
+        if finding["source"] in broken or is_of_all:
             name = finding["source"] or finding["code"]
             failures.setdefault(name, f"{name}: {finding['cause']} {finding['fix']}")
-    return [*failures.values(), *(f"{name} cannot be pulled." for name in sorted(broken - set(failures)))]
+    return {**failures, **{name: f"{name} cannot be pulled." for name in sorted(set(broken) - set(failures))}}
+
+
+def pull_states(result: Facts) -> dict[str, Facts]:
+    """Return whether each source works by its name, and why it does not. result: of artifactory_diagnosis."""
+    failures = _failures(result)
+    codes = {finding["source"]: finding["code"] for finding in reversed(result["findings"])}
+    return {
+        source["name"]: {
+            "works": source["can_pull"],
+            "cause": codes.get(source["name"], "not_verified") if source["can_pull"] is False else "",
+            "message": failures.get(source["name"], ""),
+        }
+        for source in result["sources"]
+    }
+
+
+def failures_of_others(result: Facts, names: t.Collection[str]) -> list[str]:
+    """Return what prevents pulls and belongs to none of these sources, such as to a virtual repository."""
+    return [failure for name, failure in _failures(result).items() if name not in names]
 
 
 def repaired_sources(sources: list[Facts], result: Facts, remedies: list[str], name: str) -> list[Facts]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._diagnosis import failures_of_others, pull_states
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import code_of, module_failures, pull_of
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
 
@@ -31,17 +32,27 @@ def run_result(
     has_ended: bool,
     stopping_results: list[Facts],
     warm_pull: Facts,
+    diagnosis: Facts,
+    repairs: list[Facts],
 ) -> Facts:
     """Return what a run showed and changed.
 
     failures: those that belong to no single source. planned: whether the run was in check mode. has_ended: whether it reached its
     end. stopping_results: of the tasks that can stop a run. warm_pull: the result of registry_pull that warmed the caches.
+    diagnosis: the result of artifactory_diagnosis. repairs: results of the modules that repaired repositories, and their caches.
     """
     messages = [] if has_ended else [stop_reason(stopping_results)]
     messages += failures
     messages += [repository["failure"] for repository in virtual_repositories if repository["failure"]]
     messages += module_failures([warm_pull], "pulls") if warm_pull else []
-    records = [_source_record(source, entry_point, warm_pull) for source in sources]
+    diagnosed = pull_states(diagnosis) if "sources" in diagnosis else {}
+    messages += failures_of_others(diagnosis, [source.name for source in sources]) if diagnosed else []
+    repaired = {item["key"] for repair in repairs for item in repair.get("repositories", []) if item.get("changed")}
+    records = []
+    for source in sources:
+        pull_state = diagnosed.get(source.name) or _pull_state(source, warm_pull)
+        is_changed = source.key in repaired or _is_changed(source, entry_point)
+        records.append(_source_record(source, pull_state, is_changed))
     return {
         "schema_version": SCHEMA_VERSION,
         "entry_point": entry_point,
@@ -67,19 +78,27 @@ def _changes_virtuals(virtual_repositories: list[Facts]) -> bool:
     return any(repository.get("state", "unchanged") != "unchanged" for repository in virtual_repositories)
 
 
-def _source_record(source: Source, entry_point: str, warm_pull: Facts) -> Facts:
+def _pull_state(source: Source, warm_pull: Facts) -> Facts:
+    """Return whether a source works, and why it does not."""
     warmed = pull_of(source.key, [warm_pull]) or {}
     message = source.failure or (str(warmed["msg"]) if warmed.get("failed") else "")
+    return {
+        "works": _works(source, warmed) if not message else False,
+        "cause": source.failure_code or (code_of(warmed, "not_verified") if message else ""),
+        "message": message,
+    }
+
+
+def _source_record(source: Source, pull_state: Facts, is_changed: bool) -> Facts:
     token = source.token or source.token_status
     return {
         "name": source.name,
         "repository": source.key,
-        "works": _works(source, warmed) if not message else False,
-        "cause": source.failure_code or (code_of(warmed, "not_verified") if message else ""),
-        "message": _shorten(message),
+        **pull_state,
+        "message": _shorten(pull_state["message"]),
         "expires": token.get("expires") or "",
         "days_left": token.get("days_left"),
-        "changed": _is_changed(source, entry_point),
+        "changed": is_changed,
     }
 
 

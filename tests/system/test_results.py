@@ -39,7 +39,8 @@ def runs(running_plain_lab: LabClient, run_playbook: PlaybookRunner) -> dict[str
 
     setup = run("setup", good=both, bad={**both, "pull_through_artifactory_access_token": "wrong"})
     lab.revoke(lab.pull_tokens()[0]["uid"])
-    return {"setup": setup, "verify": run("verify", bad=both)}
+    repair = {**both, "pull_through_repair": ["token"]}
+    return {"setup": setup, "verify": run("verify", bad=both), "diagnose": run("diagnose", bad=both, repaired=repair)}
 
 
 def test_the_statistics_of_setup_have_all_hosts(runs: dict[str, Run]) -> None:
@@ -62,6 +63,15 @@ def test_the_statistics_of_a_failed_verification_have_its_cause(runs: dict[str, 
     public, private = result["sources"]
     assert (public["works"], private["works"], private["cause"]) == (True, False, "pull_token_invalid")
     assert private["message"].startswith(f"The pull token that Artifactory uses for {PRIVATE} does not work")
+
+
+def test_the_statistics_of_a_diagnosis_have_its_first_cause_and_what_was_repaired(runs: dict[str, Run]) -> None:
+    hosts = statistics(runs["diagnose"])["cgr_pull_through"]
+    bad, repaired = hosts["bad"], hosts["repaired"]
+    assert (bad["entry_point"], bad["failed"], bad["changed"], bad["failures"]) == ("diagnose", True, False, [])
+    assert [(source["works"], source["cause"]) for source in bad["sources"]] == [(None, ""), (False, "token_revoked")]
+    assert (repaired["failed"], repaired["changed"]) == (False, True)
+    assert [source["changed"] for source in repaired["sources"]] == [False, True]
 
 
 def test_own_tasks_get_the_same_as_a_fact(

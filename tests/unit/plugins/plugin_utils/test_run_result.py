@@ -22,7 +22,7 @@ IMAGE = {"image": "chainguard/go", "digest": "sha256:1", "from_upstream": True}
 
 def result_of(*sources, **options):
     defaults = {"virtual_repositories": [], "failures": [], "entry_point": "main", "site": "a", "planned": False}
-    more = {"has_ended": True, "stopping_results": [], "warm_pull": {}}
+    more = {"has_ended": True, "stopping_results": [], "warm_pull": {}, "diagnosis": {}, "repairs": []}
     return run_result(list(sources), **{**defaults, **more, **options})
 
 
@@ -120,3 +120,35 @@ def test_it_stays_small():
 def test_what_came_from_the_cache_alone_does_not_show_that_it_works():
     cached = verified(images=[{**IMAGE, "ok": True, "from_upstream": False}])
     assert result_of(cached)["sources"][0]["works"] is None
+
+
+def test_a_diagnosis_has_the_first_cause_of_each_source_and_what_was_repaired():
+    public, private = resolved("public", "private")
+    finding = {"source": "private", "code": "token_expired", "severity": "error", "certainty": "known"}
+    finding.update(cause="It expired.", fix="Rotate.")
+    of_all = {
+        "source": "",
+        "code": "clock",
+        "severity": "error",
+        "certainty": "known",
+        "cause": "Late.",
+        "fix": "Set it.",
+    }
+    diagnosis = {
+        "findings": [of_all, finding, {**finding, "code": "settings_differ"}],
+        "sources": [
+            {"name": "public", "can_pull": None},
+            {"name": "private", "can_pull": False},
+            {"name": "all", "can_pull": False},
+        ],
+    }
+    repairs = [{"skipped": True}, {"repositories": [{"key": "cgr-public", "changed": True}, {"key": "CGR_private"}]}]
+    result = result_of(public, private, entry_point="diagnose", diagnosis=diagnosis, repairs=repairs)
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert result["failures"] == ["clock: Late. Set it.", "all cannot be pulled."]
+    assert [
+        (source["works"], source["cause"], source["message"], source["changed"]) for source in result["sources"]
+    ] == [
+        (None, "", "", True),
+        (False, "token_expired", "private: It expired. Rotate.", False),
+    ]
