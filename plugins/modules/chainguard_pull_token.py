@@ -95,7 +95,8 @@ options:
     elements: str
   ttl:
     description:
-      - Lifetime of a new token, such as V(720h) or V(30d). At most V(8760h). Some Chainguard plans allow less.
+      - Lifetime of a new token, such as V(720h) or V(30d). At most V(8760h).
+        Chainguard's plan Starter allows at most V(720h), and Team V(168h).
     type: str
     default: 720h
   renew_before:

@@ -20,6 +20,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull
     subject_for_key,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import format_timestamp
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._token_options import PLAN_LIMITS
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     HTTPStatusError,
     PullThroughError,
@@ -95,6 +96,8 @@ class ApiTokenIssuer:
         try:
             return self._iam.create_identity(spec.organization, identity)
         except RequestError as exc:
+            if isinstance(exc, HTTPStatusError) and exc.status == 400 and "expir" in exc.response_message.lower():
+                raise PullThroughError(exc.message, hint=PLAN_LIMITS) from exc
             if not exc.has_unknown_effect:
                 raise
             # The subject is unique, so it shows whether the identity was created.
@@ -162,9 +165,10 @@ class ChainctlTokenIssuer:
             return str(response["identity_id"]), str(response["token"])
         except (ValueError, KeyError, TypeError):
             # The output may contain a password, so the message does not quote it.
+            hint = "Log in with: chainctl auth login. Update chainctl if auth pull-token create does not support --description."
             raise PullThroughError(
                 f"chainctl created no pull token (exit code {code}): {err.strip()[:300] or 'its output is not JSON with a token'}",
-                hint="Log in with: chainctl auth login. Update chainctl if auth pull-token create does not support --description.",
+                hint=PLAN_LIMITS if "ttl" in err.lower() or "expir" in err.lower() else hint,
             ) from None
 
     def _read(self, uid: str) -> PullToken:

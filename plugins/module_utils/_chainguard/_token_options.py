@@ -13,6 +13,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import In
 
 SITE_PATTERN = r"[A-Za-z0-9._-]{1,40}"
 MAX_TTL = 8760 * 3600
+PLAN_LIMITS = (
+    "Chainguard limits the lifetime by the plan of the organization: 720h for Starter, 168h for Team, 8760h for others. "
+    "Set a ttl that the plan allows."
+)
 
 
 def parse_lifetime(ttl: str, renew_before: str | None) -> tuple[int, int]:

@@ -492,6 +492,14 @@ def chainctl_that_creates(tmp_path, chainguard, **overrides):
     return {**fake_chainctl(tmp_path, text), "method": "chainctl", "active_identities": [""]}, log, uid
 
 
+def test_a_lifetime_that_the_plan_does_not_allow(run_module):
+    chainguard = ScriptedChainguard()
+    chainguard.override("POST", "^/iam/v2/identities/", rejected(400, "expiration time must be within 168 hours"))
+    result = run_module(chainguard_pull_token, chainguard.transport, **DESIRED)
+    assert "within 168 hours" in result["msg"] and "168h for Team" in result["msg"]
+    assert chainguard.identities == {}
+
+
 def test_chainctl_creates_a_token(run_module, tmp_path):
     chainguard = ScriptedChainguard()
     options, log, uid = chainctl_that_creates(tmp_path, chainguard)
@@ -541,6 +549,7 @@ def test_a_token_of_chainctl_without_the_marker_is_revoked(run_module, tmp_path)
     [
         ("echo 'unknown flag: --description' >&2; exit 1", "exit code 1): unknown flag: --description"),
         ("echo Username: a-password", "its output is not JSON with a token"),
+        ("echo 'the ttl is too long' >&2; exit 1", "168h for Team"),
     ],
 )
 def test_chainctl_that_creates_no_token(run_module, tmp_path, script, message):
