@@ -367,6 +367,7 @@ artifacts:
           description:
             - The policy that the upstream names, such as V(POLICY_ORG_BLOCKLIST), V(POLICY_COOLDOWN) or V(MALWARE_DETECTED).
             - V(BLOCKED) if it blocks the version without a policy, and V(NOT_LISTED) if its own index does not list it.
+              Without O(upstream_url), and with O(from_upstream), the index is expired and fetched again to find that out.
           type: str
           sample: POLICY_COOLDOWN
     invalid_paths:

@@ -2,13 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Simulates a year of weekly runs and five weeks of daily runs. Some runs are missed, and clients pull all the time."""
+"""Simulates a year of weekly runs and five weeks of daily runs. Some runs are missed, and clients pull all the time.
+
+In the year, versions of a library are withheld by a policy, and change their bytes.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import random
+import typing as t
 
+from lab.packages.python import wheel_path
+from support.lab_client import LabClient
 from support.rotation_harness import PullClient, RotationHarness
 
 
@@ -17,7 +23,7 @@ class Schedule:
     """How often a playbook runs. A missed run is always one that would have rotated the token, the worst moment.
 
     interval: days between runs. due_age: the age in days at which a token is replaced.
-    missed: which rotations are missed for a run, counted from 1.
+    missed: which rotations are missed for a run, counted from 1. sources: each has a pull token.
     """
 
     playbook: str
@@ -26,14 +32,23 @@ class Schedule:
     runs: int
     due_age: int
     missed: tuple[int, ...]
+    sources: tuple[str, ...] = ("containers",)
+
+    @property
+    def variables(self) -> dict[str, t.Any]:
+        """The variables of each run."""
+        pulls = {"containers": {"images": ["nginx"]}, "python": {"artifacts": [LIBRARY]}}
+        return {"token_ttl": self.ttl, "sources": list(self.sources), "source_overrides": pulls}
 
     def __str__(self) -> str:
         return f"{self.playbook} every {self.interval} d with a TTL of {self.ttl}"
 
 
+LIBRARY = "lab-greeting"
+REASONS = ("POLICY_ORG_BLOCKLIST", "MALWARE_DETECTED", "POLICY_COOLDOWN")
 # 720h are 30 days: at most 15 are left for the first time in the run at day 21. 168h are 7 days: 3.5 in the run at day 4.
 SCHEDULES = (
-    Schedule("setup", "720h", interval=7, runs=52, due_age=21, missed=(2, 5, 9, 13)),
+    Schedule("setup", "720h", 7, runs=52, due_age=21, missed=(2, 5, 9, 13), sources=("containers", "python")),
     Schedule("rotate", "168h", interval=1, runs=35, due_age=4, missed=(2, 4, 7)),
 )
 
@@ -50,10 +65,13 @@ class Year:
 
 
 def simulate(harness: RotationHarness, schedule: Schedule) -> Year:
-    year = Year(harness.reset(token_ttl=schedule.ttl))
+    year = Year(harness.reset(**schedule.variables))
     generator = random.Random(schedule.runs)
     for number in range(1, schedule.runs + 1):
         advance_time(harness, schedule, year, generator)
+        if "python" in schedule.sources:
+            change_library(harness.lab, number)
+            year.failures += pull_library(harness.lab, f"before run {number}")
         is_due = year.age >= schedule.due_age
         if is_due and year.missed < len(schedule.missed) and year.rotations + 1 == schedule.missed[year.missed]:
             year.missed += 1
@@ -62,6 +80,28 @@ def simulate(harness: RotationHarness, schedule: Schedule) -> Year:
             run_scheduled(harness, schedule, year, f"run {number}")
     year.failures += year.client.failures
     return year
+
+
+def change_library(lab: LabClient, number: int) -> None:
+    """Publish a version, which is withheld in every other week, and change the bytes of one that is not cached."""
+    version = f"2.{number}.0"
+    packages, package = "/chainguard/packages", {"repository": "python", "package": LIBRARY}
+    lab.control("POST", packages, {**package, "version": version, "from_upstream": number % 4 == 1})
+    if number % 4 == 3:
+        # Artifactory has listed it already.
+        lab.download(f"api/pypi/cgr-python/simple/{LIBRARY}/")
+        reason = REASONS[number // 4 % len(REASONS)]
+        lab.control("POST", f"{packages}/block", {**package, "version": version, "reason": reason})
+    lab.control("POST", f"{packages}/rebuild", {**package, "version": "1.0.0"})
+
+
+def pull_library(lab: LabClient, when: str) -> list[str]:
+    """Pull the index and a version that is never withheld, and return the failures."""
+    paths = (f"simple/{LIBRARY}/", f"packages{wheel_path(LIBRARY, '1.1.0')}")
+    responses = [lab.download(f"api/pypi/cgr-python/{path}") for path in paths]
+    return [
+        f"{when}: {response.url} is {response.status_code}" for response in responses if response.status_code != 200
+    ]
 
 
 def advance_time(harness: RotationHarness, schedule: Schedule, year: Year, generator: random.Random) -> None:
@@ -76,13 +116,14 @@ def advance_time(harness: RotationHarness, schedule: Schedule, year: Year, gener
 def run_scheduled(harness: RotationHarness, schedule: Schedule, year: Year, when: str) -> None:
     """Run the playbook, and check that it replaced the token if it was due, and only then."""
     previous, before = harness.username, harness.lab.log_position()
-    result = harness.run(schedule.playbook, token_ttl=schedule.ttl, run_interval=f"{schedule.interval}d")
+    result = harness.run(schedule.playbook, **schedule.variables, run_interval=f"{schedule.interval}d")
     year.client.pull(f"after {when}")
+    count = len(schedule.sources)
     is_replaced, is_due = harness.username != previous, year.age >= schedule.due_age
     checks = {
         f"{when}: it ended with {result.code}": result.code != 0,
         f"{when}: a token of {year.age} days was {'' if is_replaced else 'not '}replaced": is_replaced != is_due,
-        f"{when}: there were more than two tokens": harness.max_token_count(before, 1) > 2,
+        f"{when}: there were more than two tokens of a source": harness.max_token_count(before, count) > 2 * count,
     }
     year.failures += [problem for problem, failed in checks.items() if failed] + harness.token_errors(when)
     year.age = 0 if is_replaced else year.age

@@ -125,11 +125,10 @@ class RotationHarness:
         return str(self.lab.repositories()[KEY]["username"])
 
     def token_errors(self, when: str) -> list[str]:
-        """Return an error message unless exactly one pull token exists and Artifactory uses it."""
-        tokens = [token["uid"] for token in self.lab.pull_tokens()]
-        return (
-            [] if tokens == [self.username] else [f"{when}: Artifactory uses {self.username}, Chainguard has {tokens}"]
-        )
+        """Return an error message unless each repository has one pull token, and there are no others."""
+        tokens = sorted(token["uid"] for token in self.lab.pull_tokens())
+        used = sorted(filter(None, (repository.get("username") for repository in self.lab.repositories().values())))
+        return [] if tokens == used else [f"{when}: Artifactory uses {used}, Chainguard has {tokens}"]
 
     def max_token_count(self, since: int, initial: int) -> int:
         """Return the largest number of pull tokens at any time since a position in the request log, from an initial number."""

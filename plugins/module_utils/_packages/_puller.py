@@ -116,8 +116,10 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
             return ""
         if error.is_blocked:
             return error.code
-        if result.job.upstream is None or result.last_file is None or error.status not in _NOT_SERVED_STATUSES:
+        if result.last_file is None or error.status not in _NOT_SERVED_STATUSES:
             return ""
+        if result.job.upstream is None:
+            return NOT_LISTED if unlisted and self._leaves_index(result) else ""
         try:
             self._request_directly(result, result.job.upstream)
         except DownloadError as exc:
@@ -128,6 +130,24 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
         except PullThroughError:
             pass
         return ""
+
+    def _leaves_index(self, result: ArtifactPullResult) -> bool:
+        """Return whether the version is no longer the newest in the index of Artifactory after that is fetched again."""
+        cache_probe, release = result.job.cache_probe, result.release
+        if cache_probe is None or release is None:
+            return False
+
+        def find() -> Release:
+            return result.job.find(result.job.client, result.artifact, result.withheld)
+
+        try:
+            observation = cache_probe.refresh(f"The index of {result.artifact.name}", release.index_paths, find)
+            is_other = find().version != release.version
+        except PullThroughError:
+            return False
+        if is_other:
+            result.observations.append(observation)
+        return is_other
 
     def _is_unlisted(self, result: ArtifactPullResult, upstream: RepositoryClient) -> bool:
         """Return whether the upstream has the artifact, but does not list the version."""

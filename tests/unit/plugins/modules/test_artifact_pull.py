@@ -584,6 +584,26 @@ def test_without_the_upstream_only_a_reason_passes_over_a_version(servers, pull)
     )
 
 
+@pytest.mark.parametrize(("is_masked", "from_upstream"), [(False, "required"), (True, "required"), (False, "ignored")])
+def test_without_the_upstream_the_index_is_fetched_again_for_a_version_that_cannot_be_pulled(
+    servers, pull, is_masked, from_upstream
+):
+    withhold(servers, "1.1")
+    servers.is_masked = is_masked
+    index = f"{FOLDER}/maven-metadata.xml"
+    old = servers.repository.files[f"/artifactory/{KEY}/{index}"][0]
+    new = servers.upstream.files[f"/base/{index}"][0]
+    bodies = [old] if is_masked else [old, new]
+    servers.repository.plays[f"/artifactory/{KEY}/{index}"] = [ScriptedResponse(200, body) for body in bodies]
+    servers.cached.add(index)
+    (artifact_result,) = pull("org.example:lib", from_upstream=from_upstream)["artifacts"]
+    is_fetched_again = not is_masked and from_upstream == "required"
+    assert artifact_result["ok"] is is_fetched_again
+    assert artifact_result["withheld"] == ([{"version": "1.1", "reason": "NOT_LISTED"}] if is_fetched_again else [])
+    if is_fetched_again:
+        assert (artifact_result["version"], artifact_result["from_upstream"]) == ("1.0", True)
+
+
 @pytest.mark.parametrize("status", [401, 404, 410])
 def test_another_failure_does_not_pass_over_a_version(servers, pull, status):
     withhold(servers, "1.1", status=status)
