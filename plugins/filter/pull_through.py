@@ -64,6 +64,7 @@ _RESULTS_OF_SOURCES: dict[str, t.Callable[..., Source]] = {
     "deletions": _verification.add_deletions,
     "direct_pulls": _phases.add_direct_results,
     "images": _phases.add_images,
+    "remediated_library": _phases.add_remediated_library,
     "plan": _phases.add_plan,
     "reason_not_verified": _verification.add_reason_not_verified,
     "revocations": _phases.add_revocations,

@@ -104,6 +104,12 @@ class Source:
         return self.pull_token == "oci" and self.package_type == "helmoci" and not self.images
 
     @property
+    def uses_remediated_library(self) -> bool:
+        """Whether a verification pulls a remediated Python library that the user did not choose."""
+        is_remediated = str(self.settings.get("pyPIRepositorySuffix") or "").startswith("python-remediated/")
+        return self.has_default_artifacts and is_remediated and bool(self.direct_url)
+
+    @property
     def needs_public_digest(self) -> bool:
         """Whether its images are public, so that their digests can be read upstream without a pull token."""
         return self.is_registry and not self.pull_token and bool(self.direct_url and self.images)

@@ -79,3 +79,17 @@ def test_an_override_wins(site: Scenario) -> None:
     step = set_up(site, java_remediated=java)
     assert step.repositories["cgr-java-remediated"]["priorityResolution"] is True
     assert java_versions(site.lab) == {REMEDIATED_JAVA}
+
+
+def test_the_feed_of_remediated_libraries_replaces_a_default_that_is_gone(site: Scenario) -> None:
+    lab = site.lab
+    lab.reset()
+    for version in ("3.0.2+cgr.1", "3.0.3+cgr.1"):
+        block = {"repository": "python-remediated", "package": "werkzeug", "version": version}
+        lab.control("POST", "/chainguard/packages/block", {**block, "reason": "POLICY_ORG_BLOCKLIST"})
+    before = lab.log_position()
+    step = site.run("setup", lab.variables("python_remediated", "python"))
+    assert step.run.code == 0, step.run.output
+    assert step.pull_result("cgr-python-remediated")["artifact"] == "lab-greeting"
+    (request,) = [entry for entry in lab.request_log(before) if entry["path"].startswith("/openvex/")]
+    assert (request["status"], request["user"]) == (200, "")

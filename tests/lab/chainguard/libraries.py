@@ -21,6 +21,7 @@ from .state import Chainguard
 
 # A package whose versions are all blocked.
 BLOCKED_PACKAGE = "lab-malware"
+REMEDIATION_FEED = "/openvex/v1/all.json"
 _BLOCK_MESSAGES = {
     BLOCKLIST: "The version is on the blocklist of your organization.",
     COOLDOWN: "The version was published too recently for the policy of your organization.",
@@ -34,6 +35,8 @@ async def package(request: Request) -> Response:
     """A file of a package or a document about packages, if the caller may download it."""
     state: Chainguard = request.app.state.simulator.chainguard
     path = f"/{request.path_params['path']}"
+    if path == REMEDIATION_FEED:
+        return _remediation_feed(state)
     folder = path.split("/")[1].partition("-")[0]
     ecosystem = _ECOSYSTEMS.get(folder, folder)
     if ecosystem not in roles.LIBRARIES:
@@ -51,6 +54,13 @@ async def package(request: Request) -> Response:
         return _respond(request, path)
     except BlockedError as error:
         return _blocked(403 if ecosystem == "javascript" and "/-/" in path else 409, error.reason)
+
+
+def _remediation_feed(state: Chainguard) -> Response:
+    """The names of the remediated Python libraries, without a login."""
+    modified = state.simulator.clock.rfc3339()
+    names = state.packages.names("python-remediated")
+    return JSONResponse({"entries": [{"id": f"pypi/{name}.openvex.json", "modified": modified} for name in names]})
 
 
 def _error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:

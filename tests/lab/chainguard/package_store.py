@@ -96,6 +96,14 @@ class PackageStore:
                 raise BlockedError(reason)
         return None
 
+    def names(self, repository: str) -> list[str]:
+        """The packages of a repository with a version that is not blocked."""
+        blocked = {key[1:] for key in self._blocks if key[0] == repository}
+        packages = self._packages[repository].items()
+        return sorted(
+            name for name, versions in packages if any((name, version) not in blocked for version in versions)
+        )
+
     def publish(self, repository: str, version: str, package: str = "", *, from_upstream: bool = False) -> list[str]:
         """Add a version of a package and return the new paths. Without `package`, of all `names` of the repository.
 

@@ -72,6 +72,16 @@ def test_a_token_before_it_takes_effect(lab: Lab, pull_token: CreatePullToken) -
     assert get(lab, JAR, token).status_code == 302
 
 
+def test_the_feed_of_remediated_libraries_needs_no_login(lab: Lab) -> None:
+    def ids() -> list[str]:
+        return [entry["id"] for entry in get(lab, "/openvex/v1/all.json").json()["entries"]]
+
+    assert ids() == ["pypi/lab-greeting.openvex.json", "pypi/werkzeug.openvex.json"]
+    block = {"repository": "python-remediated", "version": "1.0.0+cgr.1", "reason": "POLICY_ORG_BLOCKLIST"}
+    lab.control("POST", "/chainguard/packages/block", block)
+    assert ids() == ["pypi/werkzeug.openvex.json"]
+
+
 def test_without_an_entitlement(lab: Lab, java: PullToken) -> None:
     lab.configure(library_entitlements=["python"])
     assert get(lab, JAR, java).status_code == 403

@@ -21,6 +21,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import (
     add_direct_results,
     add_images,
     add_plan,
+    add_remediated_library,
     add_revocations,
     add_token_results,
     add_write_results,
@@ -105,6 +106,37 @@ def test_a_url_that_the_user_sets_is_the_only_one():
     repository = {"key": source.key, "url": "https://apk.cgr.dev/chainguard"}
     assert add_current_state(source, [repository], []).url == own
     assert source.needs_organization
+
+
+REMEDIATED: dict[str, t.Any] = {
+    "package_type": "pypi",
+    "settings": {"pyPIRepositorySuffix": "python-remediated/simple"},
+}
+
+
+@pytest.mark.parametrize(
+    ("feed", "artifacts"),
+    [
+        ({"json": {"entries": [{"id": "pypi/werkzeug.openvex.json"}, {"id": "pypi/a.openvex.json"}]}}, ["werkzeug"]),
+        ({"json": {"entries": [{"id": "pypi/b.openvex.json"}, {"id": "pypi/a.openvex.json"}]}}, ["a"]),
+        (
+            {"json": {"entries": [{"id": "maven/a.openvex.json"}, {"id": "pypi/../x.openvex.json"}, 5, {}]}},
+            ["werkzeug"],
+        ),
+        ({"json": {"entries": 5}}, ["werkzeug"]),
+        ({"json": []}, ["werkzeug"]),
+        ({"failed": True, "msg": "no response"}, ["werkzeug"]),
+        (SKIPPED, ["werkzeug"]),
+    ],
+)
+def test_the_feed_chooses_a_remediated_library_if_the_default_is_gone(feed, artifacts):
+    (source,) = resolved("open")
+    source = dataclasses.replace(
+        source, **REMEDIATED, artifacts=["werkzeug"], upstream_url="https://libraries.cgr.dev/"
+    )
+    assert add_remediated_library(source, feed).artifacts == artifacts
+    chosen = dataclasses.replace(source, has_default_artifacts=False)
+    assert add_remediated_library(chosen, feed).artifacts == ["werkzeug"]
 
 
 def test_a_valid_token_is_no_failure():
