@@ -21,6 +21,7 @@ REMEDIES = {
         "excluded_by_pattern",
         "credentials_forwarded",
         "redirect_settings",
+        "head_length",
         "mime_blocking_off",
         "settings_differ",
     },

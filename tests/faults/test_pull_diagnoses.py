@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the pull modules make of a 404 with many causes: a trace shows how the upstream responds to Artifactory."""
+"""What the pull modules say of a 404 with many causes, which a trace explains."""
 
 from __future__ import annotations
 
