@@ -46,9 +46,10 @@ def summarize(
 ) -> dict[str, list[str]]:
     """Return the lines of the summary and notes, the details of each verification, and the failures, each once.
 
-    failures: those that belong to no single source. permission: what artifactory_permission returned, if it ran. planned: whether the run was in check mode. client_setup_file: where
-    the client setup commands go; None where there are none. grace_period: how long previous pull tokens stay valid.
-    token_ttl, token_renew_before, run_interval: when pull tokens are rotated.
+    failures: those that belong to no single source. permission: what artifactory_permission returned, if it ran.
+    planned: whether the run was in check mode. client_setup_file: where the client setup commands go; None where there are
+    none. grace_period: how long previous pull tokens stay valid. token_ttl, token_renew_before, run_interval: when pull
+    tokens are rotated.
     """
     rows = [_source_row(source, planned) for source in sources]
     rows += [_virtual_row(repository) for repository in virtual_repositories]
