@@ -29,13 +29,14 @@ OTHER_PAGES = {
     "SECURITY.md": "security.md",
     "extensions/awx/README.md": "awx.md",
     "extensions/eda/README.md": "events.md",
+    "extensions/molecule/README.md": "molecule.md",
     "roles/pull_through/README.md": "role.md",
 }
 # The navigation: a title and its pages, with another name for some of them.
 NAVIGATION = {
     "Start": ["quick-start", "from-the-ui", "scheduling", "In AWX <awx>", "Events <events>"],
     "Understand": ["rotation", "permissions", "security-model", "Secrets <security>", "networks", "sizing"],
-    "Operate": ["troubleshooting", "diagnosis-codes", "report", "migration", "faq"],
+    "Operate": ["troubleshooting", "diagnosis-codes", "report", "migration", "molecule", "faq"],
     "Decide": ["comparison", "support-matrix"],
     "Reference": ["The role <role>", "All options <reference/index>", "architecture", "Changelog <changelog>"],
 }

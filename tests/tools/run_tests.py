@@ -74,6 +74,7 @@ def faults(stage: Stage) -> None:
 
 def system(stage: Stage) -> None:
     _pytest(stage, VENV, "pytest", "tests/system")
+    stage.check("molecule", VENV / "python", "tests/tools/check_molecule.py")
 
 
 def report(stage: Stage) -> None:
