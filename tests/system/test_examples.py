@@ -209,7 +209,9 @@ def test_tasks_and_plays(examples: tuple[RunPlaybook, Translator], running_plain
     playbook = translator.folder / "example.json"
     play = {**PLAY, "tasks": content}
     playbook.write_text(json.dumps(content if "hosts" in content[0] else [play]), encoding="utf-8")
-    run = run_playbook(str(playbook), role_variables(running_plain_lab))
+    variables = role_variables(running_plain_lab)
+    validate_success(run_playbook("setup", {**variables, "pull_through_verify_unchanged": False}))
+    run = run_playbook(str(playbook), variables)
     validate_success(run)
 
 
