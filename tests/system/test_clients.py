@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import secrets
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,9 @@ from artifactory import ArtifactoryPath
 from dohq_artifactory import RepositoryRemote, RepositoryVirtual
 from pyartifactory.exception import RepositoryNotFoundError
 from pyartifactory.models import RemoteRepository, VirtualRepository
+from pyartifactory.models.permission import PermissionEnumV2, PermissionV2
 from pyartifactory.models.repository import PackageTypeEnum
+from pyartifactory.models.user import NewUser
 
 from support.developer import CONTAINERS_CONF
 from support.lab_client import ANONYMOUS, Json, LabClient
@@ -173,7 +176,7 @@ def test_podman_pulls_an_image(repository_lab: LabClient, podman: Client, image:
 @pytest.fixture
 def rest(repository_lab: LabClient) -> pyartifactory.Artifactory:
     url, trusted = f"{repository_lab.artifactory_url}/artifactory", str(repository_lab.ca_path)
-    return pyartifactory.Artifactory(url=url, access_token=repository_lab.admin_token, verify=trusted)
+    return pyartifactory.Artifactory(url=url, access_token=repository_lab.admin_token, verify=trusted, api_version=2)
 
 
 def test_pyartifactory_manages_a_remote_repository(repository_lab: LabClient, rest: pyartifactory.Artifactory) -> None:
@@ -199,6 +202,21 @@ def test_pyartifactory_manages_a_virtual_repository(repository_lab: LabClient, r
     rest.repositories.delete("pya-virtual")
     with pytest.raises(RepositoryNotFoundError):
         rest.repositories.get_repo("pya-virtual")
+
+
+def test_pyartifactory_manages_a_permission(repository_lab: LabClient, rest: pyartifactory.Artifactory) -> None:
+    """With its user, as it sends them: with null for what is not set."""
+    new_user = {"name": "pya-user", "password": secrets.token_hex(), "email": "pya@example.com"}
+    user = rest.users.create(NewUser.model_validate(new_user))
+    assert (user.name, user.email) == (new_user["name"], new_user["email"])
+    repo = {"repositories": [PUBLIC], "actions": {"users": {user.name: ["read"]}}}
+    created = rest.permissions.create(PermissionV2.model_validate({"name": "pya-permission", "repo": repo}))
+    assert created.repo and created.repo.actions and created.repo.actions.users == {user.name: [PermissionEnumV2.read]}
+    granted = repository_lab.permissions()["pya-permission"]["artifact"]["actions"]
+    assert granted == {"users": {user.name: ["READ"]}, "groups": {}}
+    rest.permissions.delete("pya-permission")
+    rest.users.delete(user.name)
+    assert "pya-permission" not in repository_lab.permissions()
 
 
 @pytest.fixture
@@ -229,6 +247,18 @@ def test_dohq_artifactory_manages_a_virtual_repository(repository_lab: LabClient
     assert repository_lab.repositories()["dohq-virtual"]["repositories"] == [PUBLIC, PRIVATE]
     virtual.delete()
     assert virtual.read() is False
+
+
+def test_dohq_artifactory_finds_a_cached_file(repository_lab: LabClient, path: ArtifactoryPath) -> None:
+    """By a search, and by the storage API; without properties, which the lab does not have."""
+    assert repository_lab.pull(PUBLIC, "chainguard/wolfi-base") == 200
+    criteria = {"repo": f"{PUBLIC}-cache", "path": "chainguard/wolfi-base/latest", "name": {"$match": "*.json"}}
+    (row,) = path.aql("items.find", criteria)
+    file = path.from_aql(row)
+    digest = f"sha256:{file.stat().sha256}"
+    assert digest == repository_lab.upstream_digest("chainguard/wolfi-base") and file.properties == {}
+    file.unlink()
+    assert not file.exists()
 
 
 AIOARTIFACTORY = """

@@ -38,6 +38,7 @@ class User:
     name: str
     password: str
     admin: bool = False
+    email: str = ""
 
 
 @dataclass(frozen=True)

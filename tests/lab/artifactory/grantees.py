@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute
 
 from .auth import ANONYMOUS, Caller, User
 from .permissions import Permission, Resource
-from .responses import ApiError, compact, json_body, route
+from .responses import ApiError, compact, json_body, not_simulated, route
 
 if TYPE_CHECKING:
     from .state import Artifactory
@@ -47,14 +47,16 @@ def _names(artifactory: Artifactory, kind: str) -> set[str]:
 
 
 def _body(artifactory: Artifactory, kind: str, name: str, *, is_classic: bool) -> dict[str, Any]:
-    user = artifactory.authenticator.users.get(name)
-    fields = {"admin": user is not None and user.admin} if kind == "users" else {"description": ""}
+    fields: dict[str, Any] = {"description": ""}
+    if kind == "users":
+        user = artifactory.authenticator.users[name]
+        fields = {"email": user.email, "admin": user.admin}
     return {"name" if is_classic else _NAME[kind]: name, **fields, "realm": "internal"}
 
 
 async def list_all(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
     kind, is_classic = request.path_params["kind"], request.url.path.startswith(_CLASSIC)
-    _require_kind(kind)
+    _require_kind(request)
     name = "name" if is_classic else _NAME[kind]
     names = sorted(_names(artifactory, kind))
     rows = [{name: item, "uri": f"{str(request.url).partition('?')[0]}/{item}", "realm": "internal"} for item in names]
@@ -63,7 +65,7 @@ async def list_all(artifactory: Artifactory, _caller: Caller, request: Request) 
 
 async def get_by_name(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
     kind, name = request.path_params["kind"], request.path_params["name"]
-    _require_kind(kind)
+    _require_kind(request)
     if name not in _names(artifactory, kind):
         raise ApiError(404, f"{kind[:-1].capitalize()} '{name}' does not exist")
     return compact(_body(artifactory, kind, name, is_classic=request.url.path.startswith(_CLASSIC)))
@@ -72,7 +74,7 @@ async def get_by_name(artifactory: Artifactory, _caller: Caller, request: Reques
 async def create(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
     """PUT of the classic API, POST of the Access API. Both are 201."""
     kind = request.path_params["kind"]
-    _require_kind(kind)
+    _require_kind(request)
     fields = await json_body(request, dict)
     is_classic = "name" in request.path_params
     name = request.path_params["name"] if is_classic else str(fields.get("username") or fields.get("name") or "")
@@ -82,7 +84,9 @@ async def create(artifactory: Artifactory, _caller: Caller, request: Request) ->
         raise ApiError(409, f"{kind[:-1].capitalize()} '{name}' already exists")
     if kind == "users":
         password = str(fields.get("password") or secrets.token_urlsafe())
-        artifactory.authenticator.users[name] = User(name, password, fields.get("admin") is True)
+        artifactory.authenticator.users[name] = User(
+            name, password, fields.get("admin") is True, str(fields.get("email") or "")
+        )
     else:
         artifactory.groups.add(name)
     return compact(_body(artifactory, kind, name, is_classic=is_classic), 201)
@@ -106,9 +110,9 @@ def _revoke(permission: Permission, kind: str, name: str) -> None:
         resource["actions"][kind].pop(name, None)
 
 
-def _require_kind(kind: str) -> None:
-    if kind not in _NAME:
-        raise ApiError(404, f"The endpoint for '{kind}' is not simulated")
+def _require_kind(request: Request) -> None:
+    if request.path_params["kind"] not in _NAME:
+        raise not_simulated(request)
 
 
 def routes() -> list[BaseRoute]:

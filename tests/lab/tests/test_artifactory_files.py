@@ -300,6 +300,7 @@ def test_a_trace_needs_the_permissions_of_a_download(lab: Lab, java: str) -> Non
         ("DELETE", "/artifactory/api/keys/any", 404),
         ("DELETE", "/artifactory/ui/any", 404),
         ("POST", "/artifactory/api/system/usage", 405),
+        ("GET", "/artifactory/api/security/permissions/any", 404),
         ("GET", "/access/api/v1/projects", 404),
         ("GET", "/ui/api/v1/any", 404),
         ("GET", "/v2/_search", 404),
