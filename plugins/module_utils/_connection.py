@@ -39,6 +39,7 @@ except ImportError:  # reported with _http.REQUESTS_MISSING; the classes below n
     HTTPConnectionPool = HTTPSConnectionPool = RequestsCookieJar = object  # type: ignore[assignment,misc]
 
 _Base: t.Any = object
+Result = t.TypeVar("Result")
 
 _MAX_INFORMATIONAL = 16
 _MAX_TRAILERS = 100
@@ -169,27 +170,36 @@ def in_exchange(exchange: Exchange) -> t.Iterator[None]:
         _EXCHANGE.reset(token)
 
 
-def _resolve(host: str, port: int, seconds: float) -> list[str]:
-    """Return the addresses of a host. Raises OSError, also if the resolver does not respond in time."""
-    addresses: list[str] = []
-    errors: list[Exception] = []
+def _call_in_time(work: t.Callable[[], Result], exchange: Exchange) -> Result:
+    """Return the result of work that has no timeout of its own. Raises its exception, or TimeoutError after the deadline."""
+    results: list[Result] = []
+    errors: list[BaseException] = []
 
-    def resolve() -> None:
+    def call() -> None:
         try:
-            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            addresses.extend(dict.fromkeys(str(info[4][0]) for info in infos))
-        except (OSError, UnicodeError) as exc:
+            results.append(work())
+        except BaseException as exc:  # pylint: disable=broad-exception-caught  # raised again below
             errors.append(exc)
 
-    # The resolver has no timeout, so it gets a thread that can be left behind.
-    thread = threading.Thread(target=resolve, daemon=True)
+    # It cannot be stopped, so it gets a thread that can be left behind.
+    thread = threading.Thread(target=call, daemon=True)
     thread.start()
-    thread.join(seconds)
+    thread.join(exchange.remaining_seconds)
     if thread.is_alive():
-        raise TimeoutError("the resolver does not respond")
+        exchange.is_expired = True
+        raise TimeoutError("no connection in time")
     if errors:
-        raise socket.gaierror(socket.EAI_NONAME, f"Name or service not known: {errors[0]}")
-    return addresses
+        raise errors[0]
+    return results[0]
+
+
+def _resolve(host: str, port: int) -> list[str]:
+    """Return the addresses of a host. Raises OSError."""
+    try:
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as exc:
+        raise socket.gaierror(socket.EAI_NONAME, f"Name or service not known: {exc}") from exc
+    return list(dict.fromkeys(str(info[4][0]) for info in infos))
 
 
 class _Response(http.client.HTTPResponse):
@@ -234,16 +244,19 @@ class _Connection(_Base):  # type: ignore[misc]  # mixed into two classes of url
 
     def _new_conn(self) -> socket.socket:
         exchange = _EXCHANGE.get()
-        connected = (
-            self._connect_to_checked_address(exchange) if exchange and self.checks_addresses else super()._new_conn()
+        if exchange is None:
+            return t.cast("socket.socket", super()._new_conn())
+        # With a SOCKS proxy, this includes its handshake.
+        connect = super()._new_conn
+        connected: socket.socket = (
+            self._connect_to_checked_address(exchange) if self.checks_addresses else _call_in_time(connect, exchange)
         )
-        if exchange is not None:
-            exchange.attach(connected)
-        return t.cast("socket.socket", connected)
+        exchange.attach(connected)
+        return connected
 
     def _connect_to_checked_address(self, exchange: Exchange) -> socket.socket:
         host = self._dns_host
-        addresses = _resolve(host.strip("[]"), self.port, exchange.remaining_seconds)
+        addresses = _call_in_time(lambda: _resolve(host.strip("[]"), self.port), exchange)
         for address in addresses:
             exchange.validate_address(host, address)
         try:

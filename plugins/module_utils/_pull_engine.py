@@ -212,13 +212,16 @@ class PullEngine(abc.ABC, t.Generic[ResultT]):
         except StageError as exc:
             result.fail(exc.stage, exc.cause)
             self._explain_failure(result)
+        except Exception as exc:  # pylint: disable=broad-exception-caught  # the other pulls have their results
+            result.fail(result.stage, InternalError(exc))
         result.finished = self._clock()
 
     def _explain_failure(self, result: ResultT) -> None:
         """Query the upstream for what could not be pulled."""
         is_explained = result.stage in PULL_STAGES and isinstance(result.error, self.explained_errors)
         if is_explained and result.job.upstream is not None:
-            with contextlib.suppress(PullThroughError), result.recording_upstream_error():
+            # The failure stays as it is without this explanation.
+            with contextlib.suppress(Exception), result.recording_upstream_error():
                 self._query_upstream(result, result.job.upstream)
 
     def _pull_until_propagated(self, results: list[list[ResultT]], pull: t.Callable[[list[ResultT]], object]) -> None:

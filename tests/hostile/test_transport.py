@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import re
 import socket
+import threading
+import time
 import typing as t
 
 import pytest
@@ -175,6 +177,21 @@ def test_the_address_that_is_connected_to_is_the_one_that_was_checked(monkeypatc
     with pytest.raises(RequestError):
         RequestsTransport().send(request)
     assert connected == ["203.0.113.9"]
+
+
+@pytest.mark.parametrize("proxy", ["", "http://proxy.example.com:3128"])
+def test_the_time_of_a_request_includes_name_resolution(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments, **_options: is_over.wait(30))
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(RequestError, match="took longer than 2 seconds"):
+        RequestsTransport(max_seconds=2, clock=lambda: time.monotonic() * 20).send(Request("GET", "http://a.example/"))
+    is_over.set()
+
+
+def test_no_request_is_sent_after_the_end_of_the_run(no_connections: None) -> None:
+    with pytest.raises(RequestError, match="the time of the run is over"):
+        RequestsTransport(end=5, clock=lambda: 5.0).send(Request("GET", "http://127.0.0.1/"))
 
 
 @pytest.fixture

@@ -121,6 +121,17 @@ MISTAKES = {
         ("pull_through_artifactory_url uses plain http", "pull_through_allow_plain_http"),
         variables={"artifactory_url": "http://192.0.2.1:8081"},
     ),
+    **{
+        f"hidden-{password}": Mistake(
+            ("pull_through_artifactory_password is also a part of a key", "Use a longer secret"),
+            variables={
+                "artifactory_access_token": None,
+                "artifactory_username": "ci",
+                "artifactory_password": password,
+            },
+        )
+        for password in ("cgr", "1")
+    },
 }
 
 

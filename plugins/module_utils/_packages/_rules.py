@@ -223,6 +223,13 @@ RULES: tuple[Rule[ArtifactEvidence], ...] = (
         "Check that the password or token is correct, is not expired, and belongs to this server",
     ),
     Rule(
+        "not_found",
+        lambda e: not e.repository and e.failure.status in (404, 410),
+        "{failure.host} does not have {e.requested_reference}: {failure.response_message}",
+        "Check the name and version, and the URL",
+        "likely",
+    ),
+    Rule(
         "html_response",
         lambda e: e.is_direct_error_page,
         "{failure.host} responded with {failure.response_message} (status {failure.status}), from the package server or a proxy",

@@ -112,6 +112,8 @@ CASES = [
     ("credentials_rejected", evidence(response(401, "an HTML page", is_html=True), repository="")),
     ("html_response", evidence(response(403, "an HTML page", is_html=True), repository="")),
     ("html_response", evidence(failure("html"))),
+    ("not_found", evidence(response(404, "an HTML page titled 'Not found'", is_html=True), repository="")),
+    ("not_found", evidence(response(410, "gone"), repository="")),
     ("html_response", evidence(response(404, "an HTML page", is_html=True))),
     ("content_mismatch", evidence(failure("digest", "x does not have the sha1."))),
     ("content_mismatch", evidence(failure("size"))),

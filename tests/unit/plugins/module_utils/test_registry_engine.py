@@ -20,7 +20,12 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe impo
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError, InvalidContentError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    HTTPStatusError,
+    InternalError,
+    InvalidContentError,
+    TransportError,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Request
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import LimitExceededError, Limits
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._checkpoint import Checkpoint
@@ -785,6 +790,84 @@ def layered(fake, name, *sizes, tag="latest"):
     return fake.add_image(
         name, tag, layers=[f"{name} {number} ".encode().ljust(size) for number, size in enumerate(sizes)]
     )
+
+
+@pytest.mark.parametrize("method", ["get_manifest", "download_blob"])
+def test_an_unexpected_exception_fails_only_its_image(monkeypatch, method):
+    fake = FakeRegistry()
+    for name in ("a/one", "a/two", "a/three"):
+        layered(fake, name, 100)
+    function = getattr(Registry, method)
+
+    def fail(registry, name, *arguments, **options):
+        if name == "a/two":
+            raise RuntimeError("a secret")
+        return function(registry, name, *arguments, **options)
+
+    monkeypatch.setattr(Registry, method, fail)
+    run = Run(fake, "a/one", "a/two", "a/three", threads=2)
+    assert [type(result.error) for result in run.results] == [type(None), InternalError, type(None)]
+    assert "RuntimeError" in run.results[1].error.message and "a secret" not in run.results[1].error.message
+
+
+def test_an_unexpected_exception_while_a_failure_is_explained_leaves_the_failure(monkeypatch):
+    fake, upstream = FakeRegistry(), FakeRegistry(UPSTREAM)
+    fake.add_image("a/one", "latest")
+    monkeypatch.setattr(Registry, "resolve", lambda *_arguments: 1 / 0)
+    run = Run(fake, "a/missing", upstream=upstream)
+    assert [type(result.error) for result in run.results] == [DownloadError]
+
+
+class SlowServer:
+    """A transport to a server that takes its time, on a clock of its own. respond: to a request; may raise TransportError."""
+
+    def __init__(self, fake, seconds, respond=None):
+        self.now = 0.0
+        self._fake = fake
+        self._seconds = seconds
+        self._respond = respond or (lambda request: fake(request))
+
+    def send(self, request):
+        self.now += min(self._seconds, request.max_seconds)
+        if self._seconds > request.max_seconds:
+            raise TransportError("the response took too long.", method="GET", url=request.url)
+        return self._respond(request)
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "response"),
+    [
+        (1000, None),  # no response at all
+        (3, None),  # a slow one
+        (0.1, ScriptedResponse(503, {}, {"Retry-After": "50"})),
+        (0.1, ScriptedResponse(500, {})),
+        (0.1, ScriptedResponse(401, {})),
+        (0.1, ScriptedResponse(403, {})),
+    ],
+)
+def test_max_seconds_is_kept_whatever_a_server_does(seconds, response):
+    fake = FakeRegistry()
+    images = [f"a/b:{number}" for number in range(20)]
+    for image in images:
+        fake.add_image("a/b", image.partition(":")[2], layers=[image.encode()])
+    server = SlowServer(fake, seconds, response and (lambda request: response))
+    limits = Limits(max_seconds=20, clock=lambda: server.now, sleep=server.sleep)
+    registry = Registry(
+        fake.base,
+        Credentials("u", "p"),
+        transport=server,
+        limits=limits,
+        sleep=server.sleep,
+        clock=lambda: server.now,
+    )
+    settings = Settings(platforms=AMD64, threads=1, propagation_timeout=20)
+    puller = ImagePuller(settings, limits=limits, clock=lambda: server.now, sleep=server.sleep)
+    (results,) = puller.pull([ImagePullJob(client=registry, references=list(map(parse_reference, images)))])
+    assert server.now <= 25
+    assert all(result.error for result in results[5:])
 
 
 def test_max_bytes_ends_the_run_in_the_order_of_the_images():

@@ -11,6 +11,8 @@ import json
 import pytest
 from fake_packages import ARTIFACTORY, DIRECT, KEY, UPSTREAM, FakeServers, create_pull
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import RepositoryClient
+
 REPOSITORY_PATH = f"/artifactory/api/npm/{KEY}"
 
 
@@ -162,3 +164,17 @@ def test_a_direct_pull_from_beside_the_registry(servers, pull):
     (artifact,) = pull("lodash", repository=None, **DIRECT)["artifacts"]
     assert artifact["ok"] is True
     assert {request.headers.get("Authorization", "")[:6] for request in servers.transport.requests} == {"Basic "}
+
+
+def test_an_unexpected_exception_fails_only_its_artifact(pull, monkeypatch):
+    fetch = RepositoryClient.fetch
+
+    def fail(client, file):
+        if "lodash" in file.url:
+            raise RuntimeError("a secret")
+        return fetch(client, file)
+
+    monkeypatch.setattr(RepositoryClient, "fetch", fail)
+    result = pull("lodash", "@example/greeting")
+    assert result["failed"] and [artifact["ok"] for artifact in result["artifacts"]] == [False, True]
+    assert "RuntimeError" in result["msg"] and "a secret" not in result["msg"]
