@@ -4,7 +4,7 @@
 # Everything that make creates is below .cache/. To use another Python: make PYTHON=python3.12 …
 PYTHON ?= python3
 VENV := .cache/venv/bin
-STAGES := unit lab-test hostile faults rulebooks lint sanity integration system report oci-clients rotation fuzz clients
+STAGES := unit lab-test hostile faults rulebooks lint sanity integration system report oci-clients rotation fuzz awx clients
 
 .PHONY: help demo test $(STAGES) bench docs build release clean environment
 .DEFAULT_GOAL := help
@@ -31,6 +31,7 @@ system: ## the role, the playbooks, and real clients against the simulated servi
 report: ## the report of the role: what it says, in a browser, and as metrics
 oci-clients: ## images and charts with crane, oras and helm, which it builds once with go
 rotation: ## pull token rotation: hundreds of runs, with one line for each scenario
+awx: ## each survey of extensions/awx with each kind of entries and credentials, on two releases of ansible-core; not a part of make test
 clients: ## crane, oras, regctl, helm, containerd and Yarn, which it installs, with the simulated services; not a part of make test
 $(STAGES): environment
 	@$(VENV)/python tests/tools/run_tests.py $@ $(addprefix --target ,$(TARGET))

@@ -81,6 +81,9 @@ class BuiltImage:
         return self.manifests[0].digest
 
 
+_SMALL = ImageSpec((), ())  # of an image that is not in the catalog
+
+
 @cache
 def build(name: str, tag: str, serial: int = 0) -> BuiltImage:
     """Build number `serial` of a tag; every number gives different digests."""
@@ -88,7 +91,7 @@ def build(name: str, tag: str, serial: int = 0) -> BuiltImage:
     attestations: list[Content] = []
     descriptors: list[dict[str, Any]] = []
     blobs: list[Content] = []
-    shared = [_bulk_layer(name, number, size) for number, size in enumerate(CATALOG[name].bulk)]
+    shared = [_bulk_layer(name, number, size) for number, size in enumerate(CATALOG.get(name, _SMALL).bulk)]
     for architecture in ARCHITECTURES:
         layers = [*shared, _release_layer(name, tag, serial, architecture)]
         config = _config(architecture, [diff_id for _layer, diff_id in layers])

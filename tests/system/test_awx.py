@@ -6,70 +6,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import ansible_runner
 import pytest
 
 from support import awx
+from support.awx_jobs import CONFIG, Job, JobRunner
 from support.lab_client import LabClient
-from support.playbook_runner import build_environment, write_private_json
-
-CONFIG = awx.load_config()
-TYPES = {credential_type["name"]: credential_type for credential_type in CONFIG["controller_credential_types"]}
-TEMPLATES = {template["playbook"]: template for template in CONFIG["controller_templates"]}
-
-Credentials = dict[str, awx.Json]
-
-
-@dataclasses.dataclass(frozen=True)
-class Job:
-    status: str
-    output: str
-
 
 RunJob = t.Callable[..., Job]
 
 
 @pytest.fixture
 def run_job(lab: LabClient, tmp_path: Path) -> RunJob:
-    """Return a function that runs a job template against the lab. hosts: the inventory, by default localhost."""
-
-    def run(playbook: str, entries: awx.Json, credentials: Credentials, hosts: awx.Json | None = None) -> Job:
-        folder = tmp_path / playbook
-        (folder / "env").mkdir(parents=True)
-        (folder / "inventory").mkdir()
-        template = TEMPLATES[playbook]
-        # The lab's addresses replace those of the real services. The sources remain those of the template.
-        addresses = {name: value for name, value in lab.variables().items() if "_url" in name or "_path" in name}
-        addresses["pull_through_organization"] = lab.organization["name"]
-        if hosts or "Artifactory" in credentials:
-            addresses.pop("pull_through_artifactory_url")
-        pull_through_hosts = {"pull_through_hosts": "all"} if hosts else {}
-        extra_vars = {**template["extra_vars"], **addresses, **pull_through_hosts}
-        variables = awx.job_variables({**template, "extra_vars": extra_vars}, entries)
-        (folder / "env" / "extravars").write_text(awx.write_extra_vars(variables), encoding="utf-8")
-        write_private_json(folder / "inventory" / "hosts.json", {"all": {"hosts": hosts or {"localhost": {}}}})
-        environment = build_environment(folder)
-        # The credentials are from the environment, and so are the hosts that pull tokens may be sent to.
-        hosts_of_chainguard = {urlsplit(url).netloc for name, url in addresses.items() if "_chainguard_" in name}
-        environment["CHAINGUARD_HOSTS"] = ",".join(sorted(hosts_of_chainguard))
-        for name, inputs in credentials.items():
-            environment |= awx.inject_environment(TYPES[name], inputs)
-        result = ansible_runner.run(
-            private_data_dir=str(folder),
-            project_dir=str(awx.FOLDER / "project"),
-            playbook=playbook,
-            envvars=environment,
-            quiet=True,
-        )
-        with result.stdout as output:
-            return Job(result.status, output.read())
-
-    return run
+    """Return a function that runs a job template against the lab. Its parameters are those of JobRunner."""
+    return lambda playbook, *arguments: JobRunner(lab, tmp_path / playbook)(playbook, *arguments)
 
 
 def test_templates_work_on_their_sources_without_entries_and_with_empty_ones(run_job: RunJob, lab: LabClient) -> None:

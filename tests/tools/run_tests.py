@@ -96,6 +96,11 @@ def oci_clients(stage: Stage) -> None:
     _pytest(stage, VENV, "pytest", "tests/clients/test_registry_clients.py", "-k", " or ".join(COMMON))
 
 
+def awx(stage: Stage) -> None:
+    """Run each survey with each kind of entries on two releases of ansible-core. Not part of all stages."""
+    _pytest(stage, VENV, "pytest", "tests/awx", python_path=str(ROOT / "tests" / "tools"))
+
+
 def clients(stage: Stage) -> None:
     """Install all programs that Debian does not package, and run them. Not part of all stages."""
     install_clients()
@@ -204,7 +209,7 @@ def _galaxy_importer(stage: Stage, programs: Path) -> None:
 
 
 # Only run by name, because they take long, or install programs that Debian does not package.
-BY_NAME: dict[str, t.Callable[[Stage], None]] = {"fuzz": fuzz, "clients": clients}
+BY_NAME: dict[str, t.Callable[[Stage], None]] = {"fuzz": fuzz, "awx": awx, "clients": clients}
 # The short stages come first, and two run at a time. The last one runs alone, since it keeps two processors busy.
 ALONE = "rotation"
 STAGES: dict[str, t.Callable[[Stage], None]] = {

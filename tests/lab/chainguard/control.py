@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from ..simulator import Simulator
-from .state import Chainguard, get_builder
+from .state import Chainguard, Repository, get_builder
 
 
 def routes(simulator: Simulator) -> list[BaseRoute]:
@@ -52,10 +52,13 @@ class ChainguardControl:
         return JSONResponse({})
 
     async def publish_image(self, request: Request) -> JSONResponse:
-        """Publish a new build of an image or a chart: {"name", "tag"} → its digest, which no cache has."""
+        """Publish a new build of an image or a chart: {"name", "tag"} → its digest, which no cache has.
+
+        An unknown name is a new image. It is small, so that a catalog can have thousands.
+        """
         body = await request.json()
         name, tag = body["name"], body["tag"]
-        repository = self._state.repositories[name]
+        repository = self._state.repositories.setdefault(name, Repository(name))
         serial = sum(1 for published, _when, _digest in repository.history if published == tag)
         repository.publish(tag, get_builder(name)(name, tag, serial + 1), self._simulator.clock.now())
         return JSONResponse({"name": name, "tag": tag, "digest": repository.tags[tag]})

@@ -108,6 +108,11 @@ def test_each_playbook_has_a_template() -> None:
         assert play["ansible.builtin.import_playbook"] == f"cgr.pull_through.{Path(name).stem}"
 
 
+def test_the_inventory_of_shards_has_each_shard() -> None:
+    shards = [host["variables"].get("pull_through_warm_shard") for host in CONFIG["controller_hosts"]]
+    assert list(filter(None, shards)) == ["1/4", "2/4", "3/4", "4/4"]
+
+
 def test_names_of_workflows_and_schedules_exist() -> None:
     for workflow in CONFIG["controller_workflows"]:
         nodes = {node["identifier"]: node for node in workflow["workflow_nodes"]}
