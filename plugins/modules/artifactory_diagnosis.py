@@ -78,7 +78,9 @@ options:
         description: URL at which the controller finds the same without Artifactory. Used for a public upstream only.
         type: str
       members:
-        description: Keys of the repositories that a virtual repository should have.
+        description:
+          - Keys of the repositories that a virtual repository should have.
+          - With O(pull), it also pulls what the sources before it in the list name for these repositories.
         type: list
         elements: str
   organization:

@@ -89,11 +89,11 @@ class Estate:
     def diagnose(self, *names: str, **options: t.Any) -> Json:
         """Return the result of artifactory_diagnosis for these sources. options: of the module, besides the following.
 
-        user: of Artifactory. chainguard: whether there are credentials for Chainguard. images: by source.
+        user: of Artifactory. chainguard: whether there are credentials for Chainguard. virtuals: more items of the option sources.
         """
         user, chainguard = options.pop("user", "admin"), options.pop("chainguard", True)
         overrides = options.pop("overrides", {})
-        sources = [{**self._source(name), **overrides.get(name, {})} for name in names]
+        sources = [{**self._source(name), **overrides.get(name, {})} for name in names] + options.pop("virtuals", [])
         connection = {**self._artifactory(user), **(self._chainguard() if chainguard else {"chainctl": "missing"})}
         return run_module(artifactory_diagnosis, **{"sources": sources, **connection, **options})
 

@@ -127,7 +127,23 @@ def test_healthy_virtual_repositories(estate: Estate) -> None:
         if package_type != "alpine":
             estate.create_virtual(name)
             sources.append({"key": key, "package_type": package_type, "members": members})
-    assert run(estate, sources=sources)["findings"] == []
+    result = run(estate, *SOURCES, virtuals=sources, pull=True)
+    assert result["findings"] == []
+    assert [source["can_pull"] for source in result["sources"]] == [True] * (len(SOURCES) + len(sources))
+
+
+def test_a_virtual_repository_whose_member_cannot_be_pulled(estate: Estate) -> None:
+    estate.build(NAMES)
+    estate.create_virtual("containers")
+    estate.lab.set_config("cgr-private", excludesPattern="**")
+    key, package_type, members = VIRTUALS["containers"]
+    virtual = {"key": key, "package_type": package_type, "members": members}
+    result = run(estate, "containers", virtuals=[virtual], pull=True)
+    assert [source["can_pull"] for source in result["sources"]] == [False, False]
+    first, *_others = result["findings"]
+    assert (first["source"], first["code"]) == ("containers", "excluded_by_pattern")
+    of_virtual = [finding["cause"] for finding in result["findings"] if finding["source"] == key]
+    assert "its member cgr-private fails" in of_virtual[0], of_virtual
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,8 @@ class Diagnoser:
         self._puller = puller
         self._host = urlsplit(session.base_url).netloc
         self._diagnosis = DiagnosisResult()
+        self._names: dict[str, str] = {}  # of sources, by the key of their repository
+        self._pulls: dict[str, dict[str, list[str]]] = {}  # images and artifacts, by the same
 
     def diagnose(self, sources: t.Sequence[Source], registry_url: str, hosts: t.Sequence[str]) -> DiagnosisResult:
         """Return the diagnosis. registry_url: as container clients address it. hosts: URLs of Chainguard's servers."""
@@ -121,7 +123,7 @@ class Diagnoser:
         keys = [key for source in sources for key in (source["key"], *(source["members"] or ()))]
         configs = read_configs(RepositoriesApi(self._session), keys)
         for source in sources:
-            self._diagnose_source(source, configs)
+            self._diagnose_source(self._with_pulls_of_members(source), configs)
         self._add_unknown(configs)
         return self._diagnosis
 
@@ -159,22 +161,34 @@ class Diagnoser:
         findings = find_all(RULES, source["name"], evidence)
         if self._puller is not None:
             pulled = self._pull(self._puller, source, evidence)
-            is_unexplained = any(finding.code in _UNEXPLAINED for finding in pulled)
+            if evidence.is_virtual:
+                pulled = self._findings_of_members(source, pulled)
+            is_unexplained = any(finding.code in _UNEXPLAINED for finding in pulled) and not evidence.is_virtual
             if is_unexplained and all(finding.severity == "warning" for finding in findings):
                 pulled += find_all(AFTER_PULL_RULES, source["name"], evidence)
             findings += pulled
         self._diagnosis.findings += findings
 
+    def _with_pulls_of_members(self, source: Source) -> Source:
+        """Return the source. A virtual repository gets what is pulled through its members, as far as they were diagnosed before."""
+        if not source["members"]:
+            return source
+        pulls = [self._pulls[key] for key in source["members"] if key in self._pulls]
+        return {**source, **{name: [item for pull in pulls for item in pull[name]] for name in ("images", "artifacts")}}
+
     def _collect(self, source: Source, configs: t.Mapping[str, RepositoryConfig]) -> SourceEvidence:
         organization = self._chainguard.organization(source["organization"] or "")
         uid = str(organization.resource.get("uid") or "")
         images = self._images(source)
+        self._names[source["key"]] = source["name"]
+        self._pulls[source["key"]] = {"images": images, "artifacts": list(source["artifacts"] or ())}
+        members = {key: configs[key] for key in source["members"] or ()}
         evidence = SourceEvidence(
             package_type=source["package_type"],
             requested_reference=", ".join(images or source["artifacts"] or ()),
             host=self._host,
             repository=source["key"],
-            config=configs[source["key"]],
+            config=dataclasses.replace(configs[source["key"]], members=members),
             desired=_desired(source, uid, str(configs[source["key"]].settings.get("url") or "")),
             ecosystem=source["pull_token"] or "",
             role=TOKEN_TYPES[source["pull_token"]].role if source["pull_token"] else "",
@@ -182,7 +196,7 @@ class Diagnoser:
             organization_uid=uid,
             unknown_organization=organization.is_unknown,
             images=tuple(images),
-            members=tuple(_member(key, configs[key]) for key in source["members"] or ()),
+            members=tuple(_member(key, config) for key, config in members.items()),
         )
         return dataclasses.replace(
             evidence,
@@ -235,6 +249,20 @@ class Diagnoser:
             return []
         self._diagnosis.can_pull[name] = all(result["ok"] for result in results)
         return pull_findings(name, results)
+
+    def _findings_of_members(self, source: Source, pulled: list[Finding]) -> list[Finding]:
+        """Return the first finding of each member if pulls through a virtual repository failed, or their own if there is none."""
+        keys = {name: key for key, name in self._names.items() if key in source["members"]}
+        of_members = {
+            finding.source: dataclasses.replace(
+                finding,
+                source=source["name"],
+                cause=f"{source['key']} is virtual, and its member {keys[finding.source]} fails: {finding.cause}",
+            )
+            for finding in reversed(self._diagnosis.findings)
+            if finding.source in keys and finding.severity == "error"
+        }
+        return [*of_members.values()] if pulled and of_members else pulled
 
     def _add_unknown(self, configs: t.Mapping[str, RepositoryConfig]) -> None:
         unreadable = [key for key, config in configs.items() if config.state == "unreadable"]
