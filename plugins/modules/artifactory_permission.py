@@ -154,7 +154,7 @@ options:
         elements: dict
         suboptions: *grantee
   removed_repositories:
-    version_added: 0.2.0
+    version_added: 0.3.0
     description:
       - Keys of repositories to remove from all permissions, such as before they are deleted. A permission whose last repository is
         removed is deleted, as with O(state=absent).
