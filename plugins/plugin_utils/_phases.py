@@ -141,6 +141,9 @@ def _with_organization(source: Source, organization: Facts) -> Source:
 
 def _with_token_status(source: Source, tokens: list[Facts]) -> Source:
     """Add the pull token that Artifactory logs in with. One that does not work is a failure, whatever the cache serves."""
+    if source.is_missing:
+        message = f"Artifactory has no repository {source.key}. The playbook cgr.pull_through.setup creates it, with its pull token."
+        return fail(source, message, "repository_missing")
     username = source.current.get("username")
     token = next((token for token in tokens if token["uid"] == username), None)
     if token is None:

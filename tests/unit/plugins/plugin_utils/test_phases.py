@@ -151,7 +151,7 @@ def test_a_valid_token_is_no_failure():
         ([listed_token(valid=False, summary="its key was deleted")], CURRENT, "its key was deleted"),
         ([listed_token(ecosystems=["java"])], CURRENT, "does not work for oci: 20 days are left"),
         ([], CURRENT, "it was revoked, or belongs to another organization"),
-        ([], None, "the repository has no user name"),
+        ([], {**CURRENT, "username": ""}, "the repository has no user name"),
     ],
 )
 def test_a_token_that_does_not_work_fails_its_source_whatever_is_cached(tokens, repository, text):
@@ -511,3 +511,13 @@ def test_an_organization_that_cannot_be_read_fails_its_sources_alone(add):
     assert add(public).failure == "", "its images are public"
     for source in (private, charts):
         assert (add(source).failure, add(source).failure_code) == (UNREAD["msg"], "organization_not_read")
+
+
+def test_a_repository_that_does_not_exist_is_not_told_as_a_token_that_does_not_work():
+    (source,) = resolved("private")
+    listing = {"organization": {"name": "example.com", "uid": "0" * 40}, "tokens": []}
+    source = add_current_state(source, [], [listing])
+    assert source.failure.startswith(
+        f"Artifactory has no repository {source.key}. The playbook cgr.pull_through.setup creates it"
+    )
+    assert source.failure_code == "repository_missing"
