@@ -295,7 +295,13 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     sources, transport = read_sources(module), make_transport(module)
     session = create_artifactory_session(module, transport)
     puller = Puller(module, transport) if module.params["pull"] and not module.check_mode else None
-    diagnoser = Diagnoser(session, transport, create_chainguard_reader(module, transport), puller)
+    diagnoser = Diagnoser(
+        session,
+        transport,
+        create_chainguard_reader(module, transport),
+        puller,
+        module.params["token_service_hosts"],
+    )
     params = {**module.params, "repository": None}
     return diagnoser.diagnose(sources, registry_url(params), module.params["hosts"]).to_result(sources)
 

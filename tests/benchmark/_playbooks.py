@@ -45,9 +45,12 @@ class Bench:
         path.write_text(json.dumps(content), encoding="utf-8")
         return path
 
-    def run_playbook(self, playbook: str | Path, variables: Path, *, changes: bool = False) -> float:
-        """Return the wall time of a playbook in seconds. End the benchmark if it fails or changes something unexpectedly."""
-        command = [str(PLAYBOOK), str(playbook), "-e", f"@{variables}"]
+    def run_playbook(self, playbook: str | Path, variables: Path, *arguments: str, changes: bool = False) -> float:
+        """Return the wall time of a playbook in seconds. End the benchmark if it fails or changes something unexpectedly.
+
+        arguments: of ansible-playbook.
+        """
+        command = [str(PLAYBOOK), str(playbook), "-e", f"@{variables}", *arguments]
         start = time.monotonic()
         process = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
         seconds = time.monotonic() - start

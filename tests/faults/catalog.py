@@ -469,6 +469,21 @@ FAULTS: tuple[Fault, ...] = (
         also=("name_resolution",),
     ),
     Fault(
+        "inner realm in the form with the key",
+        "realm_host",
+        "Custom Base URL",
+        respond(
+            {
+                "status": 401,
+                "headers": {
+                    "WWW-Authenticate": 'Bearer realm="http://inner:8081/artifactory/api/docker/cgr-private/v2/token"'
+                },
+            },
+            service="artifactory",
+            path="^/artifactory/api/docker/cgr-private/v2/$",
+        ),
+    ),
+    Fault(
         "no registry",
         "not_a_registry",
         "pull_through_registry_url",

@@ -17,7 +17,7 @@ from support.lab_client import LabClient
 
 # What each fault was found as: by its name, whether the right finding was first with pulls, and without.
 RESULTS = pytest.StashKey[dict[str, dict[str, bool]]]()
-MODES = ("pulls", "no pulls", "no Chainguard", "reader", "neither")
+MODES = ("pulls", "no pulls", "no Chainguard", "reader", "neither", "no route")
 
 
 @pytest.fixture(scope="session")

@@ -9,21 +9,26 @@ from __future__ import annotations
 import itertools
 import json
 import typing as t
+from urllib.parse import urlsplit
 
 import pytest
 
 from faults.catalog import FAULTS, Fault
 from faults.estate import NAMES, PULL_TOKENS, Estate
+from support.forward_proxy import ForwardProxy
 from support.lab_client import Json
 from support.sources import SOURCES, VIRTUALS
 
 Record = t.Callable[[str, str, bool], None]
 
+# A server that the controller cannot reach.
+NOWHERE = "http://127.0.0.1:9"
 LESS_RIGHTS: dict[str, Json] = {
     "no pulls": {},
     "no Chainguard": {"chainguard": False},
     "reader": {"user": "reader"},
     "neither": {"user": "reader", "chainguard": False},
+    "no route": {"chainguard_api_url": NOWHERE, "hosts": [NOWHERE]},
 }
 # Faults that are visible in the settings of one repository, so that several can be injected at once.
 SETTINGS = [
@@ -120,6 +125,26 @@ def test_healthy_estate(estate: Estate, settings: Json, pull: bool) -> None:
     assert {source["can_pull"] for source in result["sources"]} == {True if pull else None}
 
 
+@pytest.mark.parametrize("pull", [False, True], ids=["without pulls", "with pulls"])
+def test_healthy_estate_of_a_manager(estate: Estate, pull: bool) -> None:
+    """An administrator of a project manages its repositories, but not Artifactory."""
+    estate.build(tuple(SOURCES))
+    assert run(estate, *SOURCES, user="manager", pull=pull)["findings"] == []
+
+
+def test_healthy_estate_behind_a_proxy(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    estate.build()
+    chainguard = estate.lab.state["chainguard"]
+    urls = [estate.lab.artifactory_url, *(value for name, value in chainguard.items() if name.endswith("_url"))]
+    addresses = {urlsplit(url).netloc: ("127.0.0.1", urlsplit(url).port or 0) for url in urls}
+    with ForwardProxy(addresses).serve() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url())
+        monkeypatch.setenv("NO_PROXY", "")
+        result = run(estate, *NAMES, pull=True, hosts=[estate.lab.registry_url])
+    assert result["findings"] == []
+    assert {request.target for request in proxy.requests} >= {urlsplit(url).netloc for url in urls[:2]}
+
+
 def test_healthy_virtual_repositories(estate: Estate) -> None:
     estate.build(tuple(SOURCES))
     sources = []
@@ -151,8 +176,9 @@ def test_a_virtual_repository_whose_member_cannot_be_pulled(estate: Estate) -> N
     [
         (lambda lab: lab.set_config("cgr-containers-all", repositories=["cgr-private"]), "member_missing"),
         (lambda lab: lab.set_config("cgr-public", offline=True), "member_disabled"),
+        (lambda lab: lab.set_config("cgr-public", priorityResolution=True), "member_priority"),
     ],
-    ids=["missing", "offline"],
+    ids=["missing", "offline", "priority"],
 )
 def test_member_of_a_virtual_repository(estate: Estate, change: t.Callable[[t.Any], None], code: str) -> None:
     estate.build(NAMES)
@@ -173,7 +199,7 @@ def test_virtual_alpine_repository_without_key_pair(estate: Estate) -> None:
 
 def test_what_is_not_known_is_named(estate: Estate) -> None:
     estate.build()
-    result = run(estate, "containers", user="reader", chainguard=False, hosts=["http://127.0.0.1:9"])
+    result = run(estate, "containers", user="reader", chainguard=False, hosts=[NOWHERE])
     assert result["findings"] == []
     text = "\n".join(result["unknown"])
     for part in ("require an administrator", "pull tokens are valid", "127.0.0.1:9", "Nothing was pulled"):

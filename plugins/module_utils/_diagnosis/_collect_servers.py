@@ -44,10 +44,11 @@ def _clock_difference(response: StreamedResponse) -> float:
         return 0.0
 
 
-def probe_address(transport: Transport, registry_url: str, path: str) -> AddressEvidence:
-    """Return what Artifactory responds to a container client that is not logged in. path: such as /v2/."""
-    url = f"{registry_url}{path}"
-    evidence = AddressEvidence(requested_reference=url, host=urlsplit(url).netloc, url=url)
+def probe_address(transport: Transport, url: str, token_service_hosts: frozenset[str]) -> AddressEvidence:
+    """Return what Artifactory responds to a container client that is not logged in. url: such as HOST/v2/."""
+    evidence = AddressEvidence(
+        requested_reference=url, host=urlsplit(url).netloc, url=url, token_service_hosts=token_service_hosts
+    )
     try:
         response = transport.send(Request("GET", url, {"Accept": "application/json"}))
     except PullThroughError as exc:

@@ -45,6 +45,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._serve
     ADDRESS_RULES,
     API_RULES,
     HOST_RULES,
+    REALM_RULES,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._source_rules import (
     AFTER_PULL_RULES,
@@ -99,15 +100,22 @@ class Diagnoser:
     """Collects evidence and judges it.
 
     chainguard: reads Chainguard's API as far as the credentials allow. puller: None to fill no cache.
+    token_service_hosts: where container clients may be sent to log in, besides the address that they use.
     """
 
     def __init__(
-        self, session: ApiSession, transport: Transport, chainguard: ChainguardReader, puller: Puller | None
+        self,
+        session: ApiSession,
+        transport: Transport,
+        chainguard: ChainguardReader,
+        puller: Puller | None,
+        token_service_hosts: t.Collection[str] = (),
     ) -> None:
         self._session = session
         self._transport = transport
         self._chainguard = chainguard
         self._puller = puller
+        self._token_service_hosts = frozenset(token_service_hosts)
         self._host = urlsplit(session.base_url).netloc
         self._diagnosis = DiagnosisResult()
         self._names: dict[str, str] = {}  # of sources, by the key of their repository
@@ -119,9 +127,9 @@ class Diagnoser:
         if not self._diagnose_api():
             self._diagnosis.unknown.append("Artifactory could not be read, so nothing is known about its repositories.")
             return self._diagnosis
-        self._diagnose_address(registry_url, sources)
         keys = [key for source in sources for key in (source["key"], *(source["members"] or ()))]
         configs = read_configs(RepositoriesApi(self._session), keys)
+        self._diagnose_addresses(registry_url, sources, configs)
         for source in sources:
             self._diagnose_source(self._with_pulls_of_members(source), configs)
         self._add_unknown(configs)
@@ -150,11 +158,21 @@ class Diagnoser:
             self._diagnosis.findings.append(rule.find("", evidence))
             return False
 
-    def _diagnose_address(self, registry_url: str, sources: t.Sequence[Source]) -> None:
-        if any(source["package_type"] in REGISTRY_TYPES for source in sources):
-            self._diagnosis.findings += find_all(
-                ADDRESS_RULES, "", probe_address(self._transport, registry_url, "/v2/")
-            )
+    def _diagnose_addresses(
+        self, registry_url: str, sources: t.Sequence[Source], configs: t.Mapping[str, RepositoryConfig]
+    ) -> None:
+        """Judge the address of clients, and if that is right, Artifactory's own form of it, which needs no proxy."""
+        keys = [source["key"] for source in sources if source["package_type"] in REGISTRY_TYPES]
+        if not keys:
+            return
+        evidence = probe_address(self._transport, f"{registry_url}/v2/", self._token_service_hosts)
+        findings = find_all(ADDRESS_RULES, "", evidence)
+        readable_keys = [key for key in keys if configs[key].state == "read"]
+        if not findings and readable_keys:
+            url = f"{self._session.base_url}/artifactory/api/docker/{readable_keys[0]}/v2/"
+            hosts = self._token_service_hosts | {urlsplit(registry_url).netloc}
+            findings = find_all(REALM_RULES, "", probe_address(self._transport, url, hosts))
+        self._diagnosis.findings += findings
 
     def _diagnose_source(self, source: Source, configs: t.Mapping[str, RepositoryConfig]) -> None:
         evidence = self._collect(source, configs)

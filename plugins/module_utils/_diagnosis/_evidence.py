@@ -11,6 +11,7 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Evidence, Stage
+from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin
 
 IdentityState = t.Literal["not_read", "missing", "not_a_pull_token", "read"]
 
@@ -196,17 +197,29 @@ class ServerEvidence(Evidence):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AddressEvidence(Evidence):
-    """What Artifactory responds to container clients at one address. realm: of the challenge; empty without one."""
+    """What Artifactory responds to container clients at one address.
+
+    realm: of the challenge; empty without one. token_service_hosts: other hosts that the realm may have, with or
+    without a port.
+    """
 
     stage: Stage = "diagnosis"
     url: str
     realm: str = ""
+    token_service_hosts: frozenset[str] = frozenset()
 
     @property
-    def realm_address(self) -> str:
-        """Scheme, host and port of the realm."""
-        parts = urlsplit(self.realm)
-        return f"{parts.scheme}://{parts.netloc}" if self.realm else ""
+    def has_other_realm(self) -> bool:
+        """Whether the realm is at an address that clients do not use. Artifactory also names the default port."""
+        if not self.realm:
+            return False
+        try:
+            realm, own = Origin.from_url(self.realm), Origin.from_url(self.url)
+        except ValueError:
+            return True
+        names = {realm.host, f"{realm.host}:{realm.port}"}
+        is_same_port = realm.port == own.port or realm.scheme != own.scheme
+        return not (realm.host == own.host and is_same_port) and names.isdisjoint(self.token_service_hosts)
 
     @property
     def address(self) -> str:

@@ -99,7 +99,8 @@ HOST_RULES: tuple[FindingRule[ServerEvidence], ...] = (
     ),
 )
 
-ADDRESS_RULES: tuple[FindingRule[AddressEvidence], ...] = (
+# Where the token service is, in the challenge of each form of address.
+REALM_RULES: tuple[FindingRule[AddressEvidence], ...] = (
     FindingRule(
         "realm_scheme",
         lambda e: e.realm.startswith("http://") and e.address.startswith("https://"),
@@ -110,11 +111,15 @@ ADDRESS_RULES: tuple[FindingRule[AddressEvidence], ...] = (
     ),
     FindingRule(
         "realm_host",
-        lambda e: bool(e.realm) and e.realm_address.partition("://")[2] != e.address.partition("://")[2],
+        lambda e: e.has_other_realm,
         "Artifactory sends container clients to a token service at another address than the one that they use",
         "Let the proxy forward the Host header, or set the Custom Base URL of Artifactory to {e.address}",
         quote="GET {e.url}: realm {e.realm}",
     ),
+)
+
+ADDRESS_RULES: tuple[FindingRule[AddressEvidence], ...] = (
+    *REALM_RULES,
     FindingRule(
         "not_a_registry",
         lambda e: e.failure.is_html or has_problem("html")(e) or has_status(301, 302, 303, 307, 308, 404)(e),

@@ -150,6 +150,9 @@ def test_findings_of_a_package_source():
     ("evidence", "expected"),
     [
         ({"realm": "https://artifactory.example.com/v2/token"}, []),
+        ({"realm": "https://artifactory.example.com:443/v2/token"}, []),
+        ({"realm": "https://login.example.com/v2/token", "token_service_hosts": frozenset({"login.example.com"})}, []),
+        ({"realm": "https://artifactory.example.com:8443/v2/token"}, ["realm_host"]),
         ({"realm": "http://artifactory.example.com/v2/token"}, ["realm_scheme"]),
         ({"realm": "https://inner:8082/v2/token"}, ["realm_host"]),
         ({"failure": Failure("html", "the response is an HTML page.")}, ["not_a_registry"]),
