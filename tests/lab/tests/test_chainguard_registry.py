@@ -228,7 +228,16 @@ def test_publishing_a_new_build(lab: Lab, nginx: dict[str, str]) -> None:
     assert old.status_code == 200, "digests stay"
     history = lab.registry.get("/v2/example.com/nginx/_chainguard/history/latest", headers=nginx).json()["history"]
     assert [record["digest"] for record in history] == [before, *(published["digest"] for published in new)]
-    assert lab.client("control").post("/chainguard/images", json={"name": "no", "tag": "x"}).status_code == 400
+
+
+def test_publishing_an_image_that_does_not_exist(lab: Lab) -> None:
+    published = lab.control("POST", "/chainguard/images", {"name": "chainguard/new", "tag": "latest"})
+    anonymous = lab.registry.get(
+        "/token", params={"scope": "repository:chainguard/new:pull", "service": "cgr.dev"}
+    ).json()
+    headers = ACCEPT | {"Authorization": f"Bearer {anonymous['token']}"}
+    response = lab.registry.get("/v2/chainguard/new/manifests/latest", headers=headers)
+    assert (response.status_code, response.headers["docker-content-digest"]) == (200, published["digest"])
 
 
 # --- blobs ---------------------------------------------------------------------------------------------------------
