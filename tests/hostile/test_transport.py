@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
@@ -187,6 +188,29 @@ def test_the_time_of_a_request_includes_name_resolution(proxy: str, monkeypatch:
     with pytest.raises(RequestError, match="took longer than 2 seconds"):
         RequestsTransport(max_seconds=2, clock=lambda: time.monotonic() * 20).send(Request("GET", "http://a.example/"))
     is_over.set()
+
+
+@pytest.mark.parametrize("start", [b"", b"\x16\x03\x03\x40\x00"], ids=["silent", "endless record"])
+def test_the_time_of_a_request_includes_the_tls_handshake(start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_connection, "_WATCH_INTERVAL", 0.02)
+
+    def drip(listener: socket.socket) -> None:
+        connection, _address = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(start)
+            while start:
+                connection.sendall(b"\0")
+                time.sleep(0.01)
+            connection.recv(1 << 16)
+            connection.recv(1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=[listener], daemon=True)
+        thread.start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
+        with pytest.raises(RequestError, match="took longer than 2 seconds"):
+            RequestsTransport(max_seconds=2, clock=lambda: time.monotonic() * 20).send(Request("GET", url))
+        thread.join(10)
 
 
 def test_no_request_is_sent_after_the_end_of_the_run(no_connections: None) -> None:
