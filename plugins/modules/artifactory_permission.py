@@ -243,6 +243,15 @@ permission:
     repositories: [cgr-private, cgr-public]
     groups:
       builds: [delete, read, write]
+rejected_grantees:
+  version_added: 0.3.0
+  description:
+    - In check mode, the users and groups that do not exist, if Artifactory cannot store the permission with them. The task then fails
+      outside of check mode.
+  returned: success, with O(name)
+  type: list
+  elements: str
+  sample: [user jenkins]
 permissions:
   version_added: 0.3.0
   description:
@@ -364,16 +373,22 @@ def apply_plan(api: PermissionsApi, plan: Plan, desired: Config, current: Permis
         )
 
 
-def check_grantees(module: AnsibleModule, api: PermissionsApi, current: Permission | None, desired: Config) -> None:
-    """Warn about users and groups that do not exist, or raise InputError if the permission cannot be written with them."""
+def check_grantees(
+    module: AnsibleModule, api: PermissionsApi, current: Permission | None, desired: Config
+) -> list[str]:
+    """Warn about users and groups that do not exist, or raise InputError if the permission cannot be written with them.
+
+    Return the latter in check mode.
+    """
     missing = api.missing_grantees((current and current.grant) or {}, desired)
     if not missing:
-        return
+        return []
     text = f"Artifactory has no {', no '.join(missing)}, which the permission {desired['name']!r} is for."
     hint = "Check the spelling. A user who logs in with SSO exists after the first login."
     if api.rejects_missing_grantees and not module.check_mode:
         raise InputError(text, hint=hint)
     module.warn(f"{text} {hint}")
+    return missing if api.rejects_missing_grantees else []
 
 
 def converge(module: AnsibleModule, api: PermissionsApi, item: dict[str, t.Any], desired: Config) -> dict[str, t.Any]:
@@ -382,11 +397,15 @@ def converge(module: AnsibleModule, api: PermissionsApi, item: dict[str, t.Any],
     if item["repositories_mode"] == "included" and current:
         desired = add_repositories(current, desired)
     plan = make_plan(item["state"], current, desired)
-    if plan.action in ("create", "update"):
-        check_grantees(module, api, current, desired)
+    rejected = check_grantees(module, api, current, desired) if plan.action in ("create", "update") else []
     if plan.changed and not module.check_mode:
         apply_plan(api, plan, desired, current)
-    return {"changed": plan.changed, "permission": {} if item["state"] == "absent" else desired, "diff": plan.diff()}
+    return {
+        "changed": plan.changed,
+        "permission": {} if item["state"] == "absent" else desired,
+        "rejected_grantees": rejected,
+        "diff": plan.diff(),
+    }
 
 
 def remove_repositories(module: AnsibleModule) -> dict[str, t.Any]:

@@ -72,7 +72,7 @@ class Network:
         """Return what the server has sent and received since the last report."""
         with urllib.request.urlopen(self.url("report")) as response:
             sent, cookies, hosts = json.load(response)
-            return Report(sent, cookies, {(host, is_authorized) for host, is_authorized in hosts})
+            return Report(sent, cookies, {(entry[0], entry[1]) for entry in hosts})
 
 
 @pytest.fixture(scope="session")

@@ -439,3 +439,19 @@ def test_the_message_names_the_missing_library_and_the_python(without_libraries:
 def test_a_missing_library_causes_no_traceback_and_no_write(without_libraries: FailedRun) -> None:
     assert re.findall(".*Traceback.*", without_libraries.run.output) == []
     assert without_libraries.writes == []
+
+
+@pytest.mark.parametrize("check", [(), ("--check",)], ids=["run", "check mode"])
+def test_users_that_the_classic_api_rejects_stop_the_run_before_its_first_write(
+    running_plain_lab: LabClient, run_playbook: PlaybookRunner, check: tuple[str, ...]
+) -> None:
+    lab = running_plain_lab
+    lab.reset()
+    lab.configure(artifactory_version="7.38.4")
+    before = lab.log_position()
+    variables = lab.variables("containers_public", users=["missing"], groups=["builders"])
+    run = run_playbook("cgr.pull_through.setup", variables, *check)
+    assert "no user missing, no group builders" in run.failure()
+    assert "pull_through_users and pull_through_groups" in run.failure()
+    assert lab.writes(before) == []
+    lab.reset()

@@ -825,7 +825,7 @@ class SlowServer:
         self.now = 0.0
         self._fake = fake
         self._seconds = seconds
-        self._respond = respond or (lambda request: fake(request))
+        self._respond = respond or fake
 
     def send(self, request):
         self.now += min(self._seconds, request.max_seconds)

@@ -496,6 +496,7 @@ def test_the_classic_api_does_not_get_users_that_do_not_exist(run_module):
     assert set(methods(artifactory.transport)) == {"GET"}
     predicted = run_module(module, Grantees(OLD, "ci").transport, check=True, **options)
     assert predicted["changed"] is True and "no user missing user, no group builds" in predicted["warnings"][0]
+    assert predicted["rejected_grantees"] == ["user missing user", "group builds"]
 
 
 def test_a_user_who_does_not_exist_is_a_warning_with_the_access_api(run_module):
@@ -503,6 +504,8 @@ def test_a_user_who_does_not_exist_is_a_warning_with_the_access_api(run_module):
     result = run_module(module, artifactory.transport, **OPTIONS, **CI)
     assert "POST" in methods(artifactory.transport)
     assert len(result["warnings"]) == 1 and "Artifactory has no user missing user" in result["warnings"][0]
+    predicted = run_module(module, Grantees(NEW, "ci", "builds").transport, check=True, **OPTIONS, **CI)
+    assert predicted["rejected_grantees"] == []
 
 
 @pytest.mark.parametrize("version", [NEW, OLD], ids=["access", "classic"])
