@@ -17,7 +17,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_
     limit_diagnosis,
     skipped_diagnosis,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    InternalError,
+    PullThroughError,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_engine import PullResult
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import LimitExceededError
 from ansible_collections.cgr.pull_through.plugins.module_utils._text import join_messages, join_names
@@ -70,7 +73,15 @@ def diagnose_error(error: PullThroughError, diagnose: t.Callable[[PullThroughErr
         return limit_diagnosis(error)
     if isinstance(error, SkippedError):
         return skipped_diagnosis(error.reason, diagnose(error.cause))
-    return diagnose(error)
+    try:
+        return diagnose(error)
+    except PullThroughError:
+        raise
+    except (
+        Exception
+    ) as exc:  # pylint: disable=broad-exception-caught  # the pull has its error, and the others their results
+        bug = InternalError(exc)
+        return Diagnosis("unknown_error", bug.message, bug.hint, "possible")
 
 
 def format_summary(name: str, *parts: str, result: Result) -> str:

@@ -14,7 +14,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_
     RepositoryConfig,
     UpstreamResponse,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import TransportError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import RequestError, TransportError
+from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import diagnose_error
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._rules import (
     OUTDATED,
     RULES,
@@ -258,3 +259,12 @@ def test_messages_with_braces_are_kept():
 )
 def test_an_outdated_tag_is_explained(config, text):
     assert text in OUTDATED.diagnose(evidence(config=config)).cause
+
+
+def test_a_bug_in_the_diagnosis_leaves_the_error_of_the_pull():
+    def diagnose(_error):
+        raise KeyError("missing")
+
+    diagnosis = diagnose_error(RequestError("x", method="GET", url="https://a"), diagnose)
+    assert (diagnosis.code, diagnosis.certainty) == ("unknown_error", "possible")
+    assert "bug in cgr.pull_through: KeyError" in diagnosis.cause and "missing" not in diagnosis.cause
