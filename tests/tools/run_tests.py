@@ -54,13 +54,14 @@ def lab_test(stage: Stage) -> None:
 
 
 def hostile(stage: Stage) -> None:
-    """Run the tests with hostile servers, and those of the transport also with the oldest HTTP libraries."""
+    """Run the tests with hostile servers, also with the oldest HTTP libraries, except those that need hypothesis."""
     _pytest(stage, VENV, "pytest", "tests/hostile")
     python_path = f"{CACHE / 'collections'}{os.pathsep}{ROOT / 'tests'}"
     oldest = make_environment("oldest_http", "oldest_http")
     # The oldest urllib3 does not close the sockets of a pool that is dropped.
     warnings = ("-W", "ignore::ResourceWarning", "-W", "ignore::pytest.PytestUnraisableExceptionWarning")
-    _pytest(stage, oldest, "pytest", *warnings, "tests/hostile/test_transport.py", python_path=python_path)
+    files = ("tests/hostile/test_transport.py", "tests/hostile/test_modules.py")
+    _pytest(stage, oldest, "pytest", *warnings, *files, python_path=python_path)
 
 
 def fuzz(stage: Stage) -> None:
