@@ -23,7 +23,14 @@ _HOST = re.compile(r"[\w.-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 
 Params = t.Mapping[str, t.Any]
 
-URL_OPTIONS = ("artifactory_url", "registry_url", "upstream_url", "chainguard_api_url", "chainguard_issuer_url")
+URL_OPTIONS = (
+    "artifactory_url",
+    "registry_url",
+    "upstream_url",
+    "chainguard_api_url",
+    "chainguard_issuer_url",
+    "chainguard_libraries_url",
+)
 
 
 def validate_destinations(params: Params) -> None:

@@ -97,7 +97,10 @@ def is_not_found(response: Response) -> bool:
 
 
 class ApiSession:
-    """Sends JSON requests to one base URL with one set of credentials. Does not follow redirects: they turn a write into a GET."""
+    """Sends JSON requests to one base URL with one set of credentials. Does not follow redirects: they turn a write into a GET.
+
+    authorization: returns the value of the Authorization header; empty for none.
+    """
 
     def __init__(
         self,
@@ -185,7 +188,9 @@ class ApiSession:
                 raise
 
     def _request(self, method: str, url: str, body: t.Any) -> Request:
-        headers = {"Accept": "application/json, text/plain;q=0.9", "Authorization": self._authorization()}
+        headers = {"Accept": "application/json, text/plain;q=0.9"}
+        if authorization := self._authorization():
+            headers["Authorization"] = authorization
         if body is None:
             return Request(method, url, headers)
         encoded = body if isinstance(body, EncodedBody) else EncodedBody(json.dumps(body).encode(), "application/json")

@@ -44,6 +44,7 @@ _SAME = (
     "token_service_hosts",
     "chainguard_api_url",
     "chainguard_issuer_url",
+    "chainguard_libraries_url",
     "chainguard_api_token",
     "chainguard_identity",
     "chainguard_identity_token",

@@ -10,7 +10,6 @@ Results of remote repositories are joined by key, those of pull tokens by consum
 from __future__ import annotations
 
 import dataclasses
-import re
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._organization_urls import (
     fill_organization,
@@ -255,25 +254,17 @@ def add_images(source: Source, images: list[Facts], charts: list[Facts], public:
     )
 
 
-def add_remediated_library(source: Source, feed: Facts) -> Source:
+def add_remediated_library(source: Source, libraries: Facts) -> Source:
     """Replace the library that a verification pulls if it is no longer among those that Chainguard remediates.
 
-    feed: the result of ansible.builtin.uri. Without the feed, nothing changes.
+    libraries: the result of chainguard_library_info. If it failed, nothing changes.
     """
-    if not source.uses_remediated_library or not isinstance(feed.get("json"), dict):
+    if not source.uses_remediated_library:
         return source
-    entries = feed["json"].get("entries")
-    ids = [str(entry.get("id")) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-    names = sorted(name for name in map(_remediated_name, ids) if name)
+    names = [library["name"] for library in libraries.get("remediated") or [] if library["ecosystem"] == "pypi"]
     if not names or set(source.artifacts) & set(names):
         return source
     return dataclasses.replace(source, artifacts=names[:1])
-
-
-def _remediated_name(entry_id: str) -> str:
-    """Return the name of a Python library in the feed; empty for anything else."""
-    match = re.fullmatch(r"pypi/([A-Za-z0-9][A-Za-z0-9._-]*)\.openvex\.json", entry_id)
-    return match[1] if match else ""
 
 
 def _with_named_images(source: Source, listing: Facts) -> Source:

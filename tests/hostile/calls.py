@@ -32,6 +32,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._sna
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import ChainguardService, Sts
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._catalog import ImageCatalog, ImageFilter
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._libraries import list_remediated
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import PullToken
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Request, oversize_error
@@ -220,6 +221,10 @@ CALLS: dict[str, Call] = {
     "image_size": Call(
         {"architectures": {"architectures": ["amd64"]}, "size": {"size": "17"}, "repos": {"repos": [REPO]}},
         catalog(lambda c: c.size(IMAGE, ["all"])),
+    ),
+    "remediated_libraries": Call(
+        {"openvex": {"entries": [{"id": "pypi/a.openvex.json", "modified": TIME}]}},
+        lambda transport: list_remediated(URL, transport),
     ),
     "token_exchange": Call(
         {"sts": {"token": "t"}}, lambda transport: Sts(URL, transport).exchange("t", audience="a", identity="i")

@@ -83,6 +83,7 @@ CASES: dict[str, t.Callable[[str], Options]] = {
         "chainguard_identity": "a/b",
         "chainguard_identity_token": SECRET,
     },
+    "chainguard_library_info": lambda url: {"chainguard_libraries_url": url},
     "chainguard_pull_token": chainguard(name="token", consumer="c"),
     "chainguard_pull_token:absent": chainguard(name="token", consumer="c", state="absent"),
     "chainguard_pull_token_info": chainguard(),

@@ -76,6 +76,7 @@ def module_tasks(lab: LabClient) -> dict[str, tuple[Json, set[str]]]:
             {ARTIFACTORY_HOST, "virtualapk.cgr.dev", BLOBS_HOST},
         ),
         "chainguard_image_info": ({"organization": "example.com"}, {"console-api.enforce.dev"}),
+        "chainguard_library_info": ({"ca_path": lab.ca_path}, {"libraries.cgr.dev"}),
         "chainguard_pull_token": ({"name": "network", "ecosystem": "oci"}, CHAINGUARD_HOSTS),
         "chainguard_pull_token_info": ({"organization": "example.com"}, {"console-api.enforce.dev"}),
     }

@@ -115,28 +115,24 @@ REMEDIATED: dict[str, t.Any] = {
 
 
 @pytest.mark.parametrize(
-    ("feed", "artifacts"),
+    ("libraries", "artifacts"),
     [
-        ({"json": {"entries": [{"id": "pypi/werkzeug.openvex.json"}, {"id": "pypi/a.openvex.json"}]}}, ["werkzeug"]),
-        ({"json": {"entries": [{"id": "pypi/b.openvex.json"}, {"id": "pypi/a.openvex.json"}]}}, ["a"]),
-        (
-            {"json": {"entries": [{"id": "maven/a.openvex.json"}, {"id": "pypi/../x.openvex.json"}, 5, {}]}},
-            ["werkzeug"],
-        ),
-        ({"json": {"entries": 5}}, ["werkzeug"]),
-        ({"json": []}, ["werkzeug"]),
+        ({"remediated": [{"ecosystem": "pypi", "name": name} for name in ("a", "werkzeug")]}, ["werkzeug"]),
+        ({"remediated": [{"ecosystem": "pypi", "name": name} for name in ("a", "b")]}, ["a"]),
+        ({"remediated": [{"ecosystem": "maven", "name": "a"}]}, ["werkzeug"]),
+        ({"remediated": []}, ["werkzeug"]),
         ({"failed": True, "msg": "no response"}, ["werkzeug"]),
         (SKIPPED, ["werkzeug"]),
     ],
 )
-def test_the_feed_chooses_a_remediated_library_if_the_default_is_gone(feed, artifacts):
+def test_the_feed_chooses_a_remediated_library_if_the_default_is_gone(libraries, artifacts):
     (source,) = resolved("open")
     source = dataclasses.replace(
         source, **REMEDIATED, artifacts=["werkzeug"], upstream_url="https://libraries.cgr.dev/"
     )
-    assert add_remediated_library(source, feed).artifacts == artifacts
+    assert add_remediated_library(source, libraries).artifacts == artifacts
     chosen = dataclasses.replace(source, has_default_artifacts=False)
-    assert add_remediated_library(chosen, feed).artifacts == ["werkzeug"]
+    assert add_remediated_library(chosen, libraries).artifacts == ["werkzeug"]
 
 
 def test_a_valid_token_is_no_failure():
