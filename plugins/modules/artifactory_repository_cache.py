@@ -233,7 +233,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
         key = item["key"]
         if item["state"] == "expired":
             return expire(cache, key, paths[key], check_mode=module.check_mode)
-        to_delete = cache.list_root(key) if item["entire_cache"] else paths[key]
+        to_delete = cache.list_folder(key) if item["entire_cache"] else paths[key]
         return delete(cache, key, to_delete, check_mode=module.check_mode)
 
     return exit_bulk(module, "repositories", process_items(items, "key", apply), list(paths))

@@ -116,6 +116,20 @@ def pull_once(name: str, path: str) -> Inject:
     return lambda estate: _ignore(estate.lab.download(f"{SOURCES[name].key}/{path}"))
 
 
+def configure(**settings: t.Any) -> Inject:
+    """Change settings of the lab."""
+    return lambda estate: estate.lab.configure(**settings)
+
+
+def pull_manifests(estate: Estate) -> None:
+    """Pull the manifests of an image without its layers, of which Artifactory then has markers."""
+    estate.lab.pull_manifests("cgr-private", "example.com/nginx")
+
+
+def new_build(estate: Estate) -> None:
+    estate.lab.control("POST", "/chainguard/images", {"name": "example.com/nginx", "tag": "latest"})
+
+
 def pull_image(estate: Estate) -> None:
     estate.lab.pull("cgr-private", "example.com/nginx")
 
@@ -398,6 +412,19 @@ FAULTS: tuple[Fault, ...] = (
         "java",
     ),
     Fault(
+        "assumed offline in a version with a fault",
+        "assumed_offline",
+        "upgrade Artifactory",
+        after(
+            configure(artifactory_version="7.98.9"),
+            upstream({"cut": "before"}, service="libraries"),
+            pull_once("java", "a/1"),
+            pull_once("java", "a/2"),
+            clear_faults,
+        ),
+        "java",
+    ),
+    Fault(
         "upstream limits the rate",
         "upstream_error",
         "later",
@@ -523,6 +550,26 @@ FAULTS: tuple[Fault, ...] = (
         without_pulls=False,
         arguments=login(user="reader"),
         also=("forbidden",),
+    ),
+    # What the cache has.
+    Fault(
+        "only markers of layers",
+        "layers_not_cached",
+        "warm",
+        after(pull_manifests, config("containers", offline=True)),
+        also=("offline", "tag_overdue"),
+    ),
+    Fault(
+        "tag longer than the cache may keep it",
+        "tag_overdue",
+        "pull token",
+        after(pull_image, new_build, upstream({"status": 503}, service="registry"), days_later(1), pull_image),
+    ),
+    Fault(
+        "user name with a line break",
+        "username_white_space",
+        "rotate",
+        lambda estate: estate.lab.set_config("cgr-private", username=f"{estate.tokens['containers']['username']}\n"),
     ),
     # Where layers are.
     Fault(

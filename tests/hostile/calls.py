@@ -250,7 +250,11 @@ CALLS: dict[str, Call] = {
         artifactory(lambda s: RepositorySnapshot(RepositoriesApi(s), bulk=True).resolve_members(["sources"])),
     ),
     "version": Call({"version": {"version": "7.104.2"}}, artifactory(lambda s: type(permissions_api(s)).__name__)),
-    "cache_root": Call({"storage": {"children": [{"uri": "/a"}]}}, artifactory(lambda s: CacheApi(s).list_root("k"))),
+    "cache_root": Call({"storage": {"children": [{"uri": "/a"}]}}, artifactory(lambda s: CacheApi(s).list_folder("k"))),
+    "cached_copy": Call(
+        {"storage": {"lastUpdated": TIME, "checksums": {"sha256": "a"}, "lastDownloaded": 1}},
+        artifactory(lambda s: str(CacheApi(s).copy("k", "a"))),
+    ),
     "cache_search": Call(
         {"aql": {"results": [{"path": ".", "name": "a", "size": 1}]}},
         artifactory(lambda s: [file.size for file in CacheApi(s).files("k", only_markers=False)[0]]),

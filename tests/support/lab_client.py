@@ -142,8 +142,16 @@ class LabClient(LabProcess):
 
     def pull(self, key: str, image: str, reference: str = "latest") -> int:
         """Get a manifest from Artifactory as an ordinary user, and return the status code."""
+        return self._pull_manifest(key, image, reference).status_code
+
+    def pull_manifests(self, key: str, image: str) -> None:
+        """Get the manifests of all platforms of an image from Artifactory, without their layers."""
+        for entry in self._pull_manifest(key, image, "latest").raise_for_status().json()["manifests"]:
+            self._pull_manifest(key, image, entry["digest"]).raise_for_status()
+
+    def _pull_manifest(self, key: str, image: str, reference: str) -> httpx.Response:
         headers = {"Authorization": basic_auth("puller", self.users["puller"]["token"])}
-        return self._get_manifest(f"{self.artifactory_url}/v2/{key}/{image}", reference, headers).status_code
+        return self._get_manifest(f"{self.artifactory_url}/v2/{key}/{image}", reference, headers)
 
     def read_file(self, path: str) -> bytes:
         """Return a file below /artifactory/ as an ordinary user gets it. Raises httpx.HTTPStatusError."""

@@ -93,6 +93,11 @@ EVIDENCE = {
     "disabled_members": "members",
     "priority_members": "members",
     "other_types": "members",
+    "old_tags_text": "images",
+    "old_tags_quote": "digests and times of the images",
+    "marker_layers_text": "manifests",
+    "retry_text": "retry in missedRetrievalCachePeriodSecs at most, at *time*",
+    "server_version": "version of Artifactory",
     "clock_text": "seconds ahead of or behind",
     "url": "URL",
     "realm": "realm",
@@ -155,7 +160,7 @@ def generate() -> str:
     limit = "The limit max_bytes or max_seconds was reached"
     images.append(Row(_pull_rules.LIMIT, "known", limit, FAILED_REQUEST, _pull_rules.LIMIT_FIX))
     artifacts = read_rows((*_artifact_rules.RULES, *_pull_rules.TRACE_RULES, _artifact_rules.OUTDATED))
-    sources = read_finding_rows((*_source_rules.RULES, *_source_rules.AFTER_PULL_RULES))
+    sources = read_finding_rows((*_source_rules.RULES, *_source_rules.AFTER_PULL_RULES, *_source_rules.CACHE_RULES))
     server_rules: tuple[FindingRule[t.Any], ...] = (
         *_server_rules.API_RULES,
         *_server_rules.HOST_RULES,

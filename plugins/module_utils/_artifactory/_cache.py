@@ -17,8 +17,12 @@ from urllib.parse import quote
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, EncodedBody, is_not_found
+from ansible_collections.cgr.pull_through.plugins.module_utils._shape import WORD
 
 _MARKER = ".marker"
+_MAX_MILLISECONDS = 10**14
+_FILE = {"lastUpdated?": str, "checksums?": {"sha256?": WORD}}
+_STATS = {"lastDownloaded?": int}
 _SEARCH_RESULT = {"results?": [{"path": str, "name": str, "size?": int}]}
 
 
@@ -33,6 +37,18 @@ class CachedFile:
     def is_marker(self) -> bool:
         """Whether it is the marker of a layer that a cached manifest names and that is not cached."""
         return self.path.endswith(_MARKER)
+
+
+@dataclasses.dataclass(frozen=True)
+class CachedCopy:
+    """A file in a cache, with times in epoch seconds, None if unknown. digest: empty if unknown.
+
+    compared: when it was fetched or last compared with the upstream. served: when a client last downloaded it.
+    """
+
+    digest: str = ""
+    compared: float | None = None
+    served: float | None = None
 
 
 class CacheApi:
@@ -63,6 +79,19 @@ class CacheApi:
         info = self._session.call("GET", url, absent=is_not_found, shape={"lastUpdated?": str})
         return _parse_time((info or {}).get("lastUpdated"))
 
+    def copy(self, key: str, path: str) -> CachedCopy | None:
+        """Return a file of the cache; None if it is not cached. Raises HTTPStatusError."""
+        url = f"/artifactory/api/storage/{_cache_path(key, path)}"
+        info = self._session.call("GET", url, absent=is_not_found, shape=_FILE)
+        if info is None:
+            return None
+        stats = self._session.call("GET", url, query={"stats": ""}, absent=is_not_found, shape=_STATS)
+        checksum = (info.get("checksums") or {}).get("sha256")
+        digest = f"sha256:{checksum}" if checksum else ""
+        return CachedCopy(
+            digest, _parse_time(info.get("lastUpdated")), _time_of_milliseconds((stats or {}).get("lastDownloaded"))
+        )
+
     def last_fetch_below(self, key: str, folder: str) -> float | None:
         """Return when a file below a folder was last fetched or compared with the upstream; None if never, or unknown."""
         criteria = {"repo": f"{key}-cache", "path": {"$match": f"{folder}/*"}}
@@ -76,15 +105,15 @@ class CacheApi:
         """Return the steps of a download through the repository, as text. The upstream is contacted as for the download."""
         return self._session.get_text(f"/artifactory/{quote(f'{key}/{path}')}", query={"trace": ""})
 
-    def list_root(self, key: str) -> list[str]:
-        """Return the names of all files and folders in the root of the cache."""
-        root = self._session.call(
+    def list_folder(self, key: str, path: str = "") -> list[str]:
+        """Return the names of all files and folders in a folder, by default in the root of the cache."""
+        folder = self._session.call(
             "GET",
-            f"/artifactory/api/storage/{_cache_path(key, '')}",
+            f"/artifactory/api/storage/{_cache_path(key, path)}",
             absent=is_not_found,
             shape={"children?": [{"uri": str}]},
         )
-        return [child["uri"].strip("/") for child in (root or {}).get("children") or []]
+        return [child["uri"].strip("/") for child in (folder or {}).get("children") or []]
 
     def files(self, key: str, *, only_markers: bool) -> tuple[list[CachedFile], bool]:
         """Return the cached files, sorted by path, and whether they come from a search.
@@ -97,7 +126,7 @@ class CacheApi:
         except HTTPStatusError as exc:
             if exc.status == 401:
                 raise
-            files, is_search_result = self._list_files(key), False
+            files, is_search_result = self.list_files(key), False
         files = [file for file in files if file.is_marker or not only_markers]
         return sorted(files, key=lambda file: file.path), is_search_result
 
@@ -114,11 +143,12 @@ class CacheApi:
         )
         return list(response.get("results") or [])
 
-    def _list_files(self, key: str) -> list[CachedFile]:
+    def list_files(self, key: str, folder: str = "") -> list[CachedFile]:
+        """Return the files below a folder, with paths relative to it. Raises HTTPStatusError, also without such a folder."""
         query = {"list": "", "deep": "1"}
         response = self._session.call(
             "GET",
-            f"/artifactory/api/storage/{_cache_path(key, '').rstrip('/')}",
+            f"/artifactory/api/storage/{_cache_path(key, folder).rstrip('/')}",
             query=query,
             shape={"files?": [{"uri": str, "size?": int}]},
         )
@@ -143,6 +173,11 @@ def _parse_time(text: t.Any) -> float | None:
         return datetime.datetime.fromisoformat(str(text).replace("Z", "+00:00")).timestamp()
     except ValueError:
         return None
+
+
+def _time_of_milliseconds(number: int | None) -> float | None:
+    """Return the epoch seconds; None if there is no time, or none that a date can have."""
+    return number / 1000 if number and 0 < number < _MAX_MILLISECONDS else None
 
 
 def _file_path(item: t.Mapping[str, t.Any]) -> str:

@@ -12,8 +12,9 @@ import typing as t
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._catalog import ImageCatalog, ImageFilter
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Iam, Resource, is_identity_uid
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import PullToken
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._tag_age import describe_age
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import format_timestamp
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import Identity
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import CachedTag, Identity
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
 
@@ -76,6 +77,21 @@ class ChainguardReader:
             return []
         return [image for image in own if image not in listed]
 
+    def overdue(
+        self, organization: str, kind: t.Literal["image", "chart"], tags: t.Sequence[CachedTag], period: int | None
+    ) -> list[CachedTag]:
+        """Return the tags, with whether the organization had replaced them for longer than period when they were served."""
+        catalog = self._catalog(organization, kind)
+        own = [tag.image for tag in tags if tag.digest and tag.served and tag.image.startswith(f"{organization}/")]
+        if catalog is None or not own or period is None:
+            return list(tags)
+        try:
+            current = catalog.find(own)[1]
+            return [_judge_age(tag, current.get(tag.image), catalog, period) for tag in tags]
+        except PullThroughError as exc:
+            self.unknown[f"images of {organization}"] = str(exc)
+            return list(tags)
+
     def newest_image(self, organization: str, kind: t.Literal["image", "chart"]) -> str:
         """Return the image of an organization that changed last, with its tag; empty if that is unknown."""
         catalog = self._catalog(organization, kind)
@@ -111,3 +127,10 @@ class ChainguardReader:
             # Each further request would fail in the same way.
             self._session = None
             return Organization()
+
+
+def _judge_age(tag: CachedTag, image: Resource | None, catalog: ImageCatalog, period: int) -> CachedTag:
+    if image is None or tag.served is None or tag.digest == image["digest"]:
+        return tag
+    age = describe_age(tag.digest, image, catalog.history(image), tag.served, period)
+    return dataclasses.replace(tag, is_overdue=age["overdue"] is True)

@@ -11,12 +11,19 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
+    VERSION,
+    RepositoriesApi,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._organization_urls import (
     fill_organization,
     match_organization,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import TOKEN_TYPES
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_caches import (
+    read_markers,
+    read_tags,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_chainguard import ChainguardReader
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_configs import read_configs
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_pulls import Puller, pull_findings
@@ -49,6 +56,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._serve
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._source_rules import (
     AFTER_PULL_RULES,
+    CACHE_RULES,
     RULES,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
@@ -118,6 +126,7 @@ class Diagnoser:
         self._token_service_hosts = frozenset(token_service_hosts)
         self._host = urlsplit(session.base_url).netloc
         self._diagnosis = DiagnosisResult()
+        self._version = ""
         self._names: dict[str, str] = {}  # of sources, by the key of their repository
         self._pulls: dict[str, dict[str, list[str]]] = {}  # images and artifacts, by the same
 
@@ -148,7 +157,8 @@ class Diagnoser:
     def _diagnose_api(self) -> bool:
         """Return whether Artifactory accepts the credentials. If not, the reason is a finding."""
         try:
-            self._session.call("GET", "/artifactory/api/system/version")
+            response = self._session.call("GET", "/artifactory/api/system/version", shape={"version": VERSION})
+            self._version = response["version"]
             return True
         except PullThroughError as exc:
             evidence = Evidence(
@@ -179,13 +189,26 @@ class Diagnoser:
         findings = find_all(RULES, source["name"], evidence)
         if self._puller is not None:
             pulled = self._pull(self._puller, source, evidence)
+            evidence = dataclasses.replace(evidence, now=self._session.server_time())
             if evidence.is_virtual:
                 pulled = self._findings_of_members(source, pulled)
             is_unexplained = any(finding.code in _UNEXPLAINED for finding in pulled) and not evidence.is_virtual
             if is_unexplained and all(finding.severity == "warning" for finding in findings):
                 pulled += find_all(AFTER_PULL_RULES, source["name"], evidence)
             findings += pulled
+        findings += find_all(CACHE_RULES, source["name"], self._with_tags(source, evidence))
         self._diagnosis.findings += findings
+
+    def _with_tags(self, source: Source, evidence: SourceEvidence) -> SourceEvidence:
+        """Return the evidence with what the cache has of the images. A pull of the diagnosis was the last one."""
+        if not evidence.is_registry or evidence.is_virtual or evidence.config.state != "read":
+            return evidence
+        tags = read_tags(CacheApi(self._session), evidence.repository, evidence.images)
+        if self._diagnosis.can_pull.get(source["name"]):
+            tags = [dataclasses.replace(tag, served=evidence.now) for tag in tags]
+        period = evidence.seconds("retrievalCachePeriodSecs")
+        tags = self._chainguard.overdue(source["organization"] or "", _kind(source), tags, period)
+        return dataclasses.replace(evidence, tags=tuple(tags))
 
     def _with_pulls_of_members(self, source: Source) -> Source:
         """Return the source. A virtual repository gets what is pulled through its members, as far as they were diagnosed before."""
@@ -215,13 +238,22 @@ class Diagnoser:
             unknown_organization=organization.is_unknown,
             images=tuple(images),
             members=tuple(_member(key, config) for key, config in members.items()),
+            now=self._session.server_time(),
+            server_version=self._version,
         )
         return dataclasses.replace(
             evidence,
             identity=self._chainguard.identity(evidence.username) if evidence.ecosystem else Identity(),
             missing_images=self._missing_images(source, images),
             trace=self._trace(evidence),
+            marker_layers=self._marker_layers(evidence),
         )
+
+    def _marker_layers(self, evidence: SourceEvidence) -> tuple[str, ...]:
+        # Of a repository that fetches, a layer without a copy is fetched when it is asked for.
+        if not evidence.is_registry or evidence.settings.get("offline") is not True:
+            return ()
+        return tuple(read_markers(CacheApi(self._session), evidence.repository, evidence.images))
 
     def _images(self, source: Source) -> list[str]:
         """Return what a pull of a registry asks for, with the organization. By default the image that changed last."""

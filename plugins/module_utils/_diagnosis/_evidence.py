@@ -10,8 +10,16 @@ import dataclasses
 import typing as t
 from urllib.parse import urlsplit
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import format_timestamp
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Evidence, Stage
 from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin
+
+# Artifactory's own.
+NEGATIVE_CACHE_SECONDS = 1800
+# Allows for the seconds between a comparison and the download that caused it.
+_CLOCK_TOLERANCE = 300
+_MAX_NAMES = 3
+_MAX_SECONDS = 10**9
 
 IdentityState = t.Literal["not_read", "missing", "not_a_pull_token", "read"]
 
@@ -41,6 +49,32 @@ class Member:
     has_priority: bool = False
 
 
+@dataclasses.dataclass(frozen=True)
+class CachedTag:
+    """A tag in a cache, with times in epoch seconds, None if unknown. digest: empty if unknown.
+
+    compared: when Artifactory fetched it or last compared it with the upstream. served: when a client last got it.
+    is_overdue: whether Chainguard had replaced the digest for longer than the cache may keep it when it was served.
+    """
+
+    image: str
+    digest: str = ""
+    compared: float | None = None
+    served: float | None = None
+    is_overdue: bool = False
+
+    def is_served_after(self, period: float) -> bool:
+        """Whether it was served although the cache may keep it only for this many seconds."""
+        return bool(self.compared and self.served and self.served > self.compared + period + _CLOCK_TOLERANCE)
+
+    @property
+    def text(self) -> str:
+        """The digest and the times."""
+        compared = format_timestamp(self.compared) if self.compared else "an unknown time"
+        served = format_timestamp(self.served) if self.served else "an unknown time"
+        return f"{self.image} is {self.digest}, compared with the upstream at {compared}, served at {served}"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SourceEvidence(Evidence):
     """What is known about a source.
@@ -48,7 +82,8 @@ class SourceEvidence(Evidence):
     desired: its settings and url, as the role sets them. ecosystem, role: of its pull token; empty if it needs none.
     organization, organization_uid: at Chainguard; the UID is empty if it is not known, and unknown_organization says
     that Chainguard does not know the name. images: what a pull asks for. missing_images: those that Chainguard's API
-    does not list. members: of a virtual repository.
+    does not list. members: of a virtual repository. tags: of the images, as they are cached. marker_layers: references of
+    cached manifests with layers that are not cached; read only if the repository is offline. now: epoch seconds.
     """
 
     stage: Stage = "diagnosis"
@@ -63,6 +98,9 @@ class SourceEvidence(Evidence):
     missing_images: tuple[str, ...] = ()
     identity: Identity = Identity()
     members: tuple[Member, ...] = ()
+    tags: tuple[CachedTag, ...] = ()
+    marker_layers: tuple[str, ...] = ()
+    now: float = 0.0
 
     @property
     def is_registry(self) -> bool:
@@ -107,6 +145,49 @@ class SourceEvidence(Evidence):
         if self.package_type in _COMMON_PATHS:
             paths.append(_COMMON_PATHS[self.package_type])
         return next((path for path in paths if self.is_excluded([path])), "")
+
+    @property
+    def overdue_tags(self) -> list[CachedTag]:
+        """The tags that Artifactory served after Chainguard had replaced them for too long."""
+        return [tag for tag in self.tags if tag.is_overdue]
+
+    @property
+    def expired_tags(self) -> list[CachedTag]:
+        """The tags that Artifactory served after the time that it may keep them."""
+        period = self.seconds("retrievalCachePeriodSecs")
+        return [tag for tag in self.tags if period is not None and tag.is_served_after(period)]
+
+    @property
+    def old_tags_text(self) -> str:
+        """The images with such a tag."""
+        return ", ".join(tag.image for tag in self.overdue_tags or self.expired_tags)
+
+    @property
+    def old_tags_quote(self) -> str:
+        """The digests and times of such tags."""
+        return "; ".join(tag.text for tag in self.overdue_tags or self.expired_tags)
+
+    @property
+    def marker_layers_text(self) -> str:
+        """The references of manifests with layers that are not cached."""
+        first, rest = self.marker_layers[:_MAX_NAMES], len(self.marker_layers) - _MAX_NAMES
+        return ", ".join(first) + (f" and {rest} more" if rest > 0 else "")
+
+    @property
+    def has_negative_cache(self) -> bool:
+        """Whether Artifactory caches what it did not find."""
+        return self.seconds("missedRetrievalCachePeriodSecs") != 0
+
+    @property
+    def retry_text(self) -> str:
+        """When Artifactory asks the upstream again for what it did not find, as a part of a sentence."""
+        seconds = self.seconds("missedRetrievalCachePeriodSecs") or NEGATIVE_CACHE_SECONDS
+        return f"retry in {seconds} seconds at most, at {format_timestamp(self.now + seconds)}"
+
+    def seconds(self, name: str) -> int | None:
+        """Return a setting that is a number of seconds; None if it is not known, or is no valid one."""
+        value = self.settings.get(name)
+        return value if type(value) is int and 0 <= value <= _MAX_SECONDS else None
 
     def differing(self, *names: str) -> dict[str, t.Any]:
         """Return the desired values of the named settings that the repository has other values of."""
@@ -170,11 +251,16 @@ class SourceEvidence(Evidence):
 
 def _manifest_path(image: str) -> str:
     """Return the path in the cache of the manifest of an image with a tag; empty with a digest."""
-    name, _at, digest = image.partition("@")
-    if digest:
+    if "@" in image:
         return ""
-    name, _colon, tag = name.partition(":")
-    return f"{name}/{tag or 'latest'}/manifest.json"
+    name, tag = split_image(image)
+    return f"{name}/{tag}/manifest.json"
+
+
+def split_image(image: str) -> tuple[str, str]:
+    """Return the name and the tag of an image. Without a tag it is latest."""
+    name, _colon, tag = image.partition("@")[0].partition(":")
+    return name, tag or "latest"
 
 
 def _value(value: t.Any) -> str:

@@ -15,6 +15,7 @@ docs/diagnosis-codes.md with tests/tools/diagnosis_codes.py.
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 from urllib.parse import urlsplit
 
@@ -142,7 +143,7 @@ class Evidence:
 
     stage: the step that failed. requested_reference: as the user wrote it. host, repository: the origin of the
     download; repository is empty without Artifactory. anonymous: whether the requests had no credentials. trace: of the
-    download of something else that is not cached.
+    download of something else that is not cached. server_version: of Artifactory; empty if it is not known.
     """
 
     stage: Stage
@@ -154,6 +155,7 @@ class Evidence:
     config: RepositoryConfig = RepositoryConfig()
     upstream: UpstreamResponse = UpstreamResponse()
     trace: Trace = Trace()
+    server_version: str = ""
 
     @property
     def location(self) -> str:
@@ -180,6 +182,10 @@ class Evidence:
         included, excluded = (str(self.settings.get(name) or "") for name in ("includesPattern", "excludesPattern"))
         return bool(paths) and not any(is_accepted(path, included, excluded) for path in paths)
 
+    def is_server_before(self, *version: int) -> bool:
+        """Return whether Artifactory has an earlier version. False if that is not known."""
+        return bool(self.server_version) and tuple(map(int, re.findall(r"\d+", self.server_version))) < version
+
     @property
     def negative_cache_period(self) -> str:
         """How long Artifactory caches that something was not found."""
@@ -196,9 +202,11 @@ class Evidence:
     @property
     def expire_text(self) -> str:
         """How to clear the negative cache, as a part of a sentence."""
+        # Artifactory before 7.49.3 has no such request.
+        module = "" if self.is_server_before(7, 49, 3) else "with cgr.pull_through.artifactory_repository_cache or "
         return (
-            f"expire the cache of {self.repository} (with cgr.pull_through.artifactory_repository_cache or with "
-            f"Zap Caches in the UI; both require Manage or Delete), or wait {self.negative_cache_period}"
+            f"expire the cache of {self.repository} ({module}with Zap Caches in the UI; "
+            f"{'this requires' if not module else 'both require'} Manage or Delete), or wait {self.negative_cache_period}"
         )
 
 

@@ -44,6 +44,11 @@ def is_traced(step: Step) -> Condition[SourceEvidence]:
     return lambda e: e.trace.step == step
 
 
+def is_before(*version: int) -> Condition[SourceEvidence]:
+    """Return a condition for versions of Artifactory before the one that fixed a fault."""
+    return lambda e: e.is_server_before(*version)
+
+
 def has_identity(condition: Condition[SourceEvidence]) -> Condition[SourceEvidence]:
     return lambda e: e.identity.state == "read" and condition(e)
 
@@ -72,6 +77,16 @@ _EXISTENCE: tuple[SourceRule, ...] = (
         "{e.repository} is a repository for {e.repository_type}, not for {e.package_type}",
         "Use another key in pull_through_source_overrides: the type of a repository cannot be changed",
         quote="packageType: {e.repository_type}",
+    ),
+    # More specific than the setting, which can be intended.
+    SourceRule(
+        "layers_not_cached",
+        is_read(all_of(has_setting("offline", True), lambda e: bool(e.marker_layers))),
+        "{e.repository} is offline and has markers instead of layers of {e.marker_layers_text}, so clients get the manifests, "
+        "but not all layers",
+        "Set offline to false in {e.repository}, then pull these images once with all their layers "
+        "(ansible-playbook cgr.pull_through.warm)",
+        quote="offline: true, .marker files of {e.marker_layers_text}",
     ),
     SourceRule(
         "blacked_out",
@@ -176,6 +191,14 @@ _CREDENTIALS: tuple[SourceRule, ...] = (
         quote="username: not set",
     ),
     SourceRule(
+        "username_white_space",
+        has_login(lambda e: e.username != e.username.strip()),
+        "The user name of {e.repository} begins or ends with white space, such as the line break of a file, so Chainguard does "
+        "not know it; the password probably has it too",
+        _ROTATE,
+        quote="username: {e.username!r}",
+    ),
+    SourceRule(
         "username_encoded",
         has_login(lambda e: "%2f" in e.username.lower()),
         "The user name of {e.repository} is percent-encoded, so Chainguard does not know it",
@@ -192,7 +215,9 @@ _CREDENTIALS: tuple[SourceRule, ...] = (
     SourceRule(
         "username_not_identity",
         has_login(
-            lambda e: "@" not in e.username and "%2f" not in e.username.lower() and not is_identity_uid(e.username)
+            lambda e: "@" not in e.username
+            and "%2f" not in e.username.lower()
+            and not is_identity_uid(e.username.strip())
         ),
         "The user name of {e.repository} is not the ID of an identity at Chainguard",
         _ROTATE,
@@ -280,10 +305,20 @@ _CONTENT: tuple[SourceRule, ...] = (
 _TRACE: tuple[SourceRule, ...] = (
     SourceRule(
         "assumed_offline",
-        is_traced("assumed_offline"),
+        all_of(is_traced("assumed_offline"), is_before(7, 104, 12)),
+        "Artifactory could not reach the upstream of {e.repository}, and this version can stay offline when the upstream "
+        "is back, a fault that 7.104.12 fixes",
+        "Fix the connectivity from Artifactory to {e.remote_url}. Then set offline to true and back to false in "
+        "{e.repository}, and upgrade Artifactory to 7.104.12 or later",
+        quote="version: {e.server_version}; {e.trace.quote}",
+    ),
+    SourceRule(
+        "assumed_offline",
+        all_of(is_traced("assumed_offline"), lambda e: not e.is_server_before(7, 104, 12)),
         "Artifactory could not reach the upstream of {e.repository} and does not retry for a while",
         "Fix the connectivity from Artifactory to {e.remote_url}, then wait for the time set as "
-        "assumedOfflinePeriodSecs. Before Artifactory 7.104.12, set offline to true and then to false",
+        "assumedOfflinePeriodSecs. If it stays offline, set offline to true and back to false: Artifactory before 7.104.12 "
+        "has a fault there",
         quote="{e.trace.quote}",
     ),
     SourceRule(
@@ -315,7 +350,7 @@ _TRACE: tuple[SourceRule, ...] = (
         is_traced("remembered"),
         "{e.repository} caches an earlier failure for {e.negative_cache_period}",
         "Fix the cause of the earlier failure, then {e.expire_text}",
-        quote="{e.trace.quote}",
+        quote="{e.trace.quote}; {e.retry_text}",
     ),
     SourceRule(
         "forbidden",
@@ -376,12 +411,34 @@ _VIRTUAL: tuple[SourceRule, ...] = (
 AFTER_PULL_RULES: tuple[SourceRule, ...] = (
     SourceRule(
         "negative_cache",
-        lambda e: e.has_all_settings and (not e.ecosystem or _has_valid_token(e)),
+        lambda e: e.has_all_settings and e.has_negative_cache and (not e.ecosystem or _has_valid_token(e)),
         "Nothing else is wrong with {e.repository}, so it probably caches an earlier failure for "
         "{e.negative_cache_period}, or what was requested does not exist or is blocked by a policy",
         "Check the requested names, then {e.expire_text}",
         certainty="likely",
-        quote="the settings and the pull token of {e.repository} are right, and {e.requested_reference} is not found",
+        quote="the settings and the pull token of {e.repository} are right, and {e.requested_reference} is not found; "
+        "{e.retry_text}",
+    ),
+)
+
+# What the cache shows of earlier pulls, and of those of the diagnosis.
+CACHE_RULES: tuple[SourceRule, ...] = (
+    SourceRule(
+        "tag_overdue",
+        is_read(lambda e: bool(e.overdue_tags)),
+        "{e.repository} served {e.old_tags_text} after Chainguard had replaced it for longer than {e.metadata_cache_period}, so "
+        "it could not fetch the current build",
+        "Check the pull token of {e.repository} and the connectivity from Artifactory to {e.remote_url}, then {e.expire_text}",
+        quote="{e.old_tags_quote}",
+    ),
+    SourceRule(
+        "tag_overdue",
+        is_read(lambda e: bool(e.expired_tags) and not e.overdue_tags),
+        "{e.repository} served {e.old_tags_text} longer than {e.metadata_cache_period} after it had compared it with the "
+        "upstream, so that comparison failed",
+        "Check the pull token of {e.repository} and the connectivity from Artifactory to {e.remote_url}, then {e.expire_text}",
+        certainty="likely",
+        quote="{e.old_tags_quote}",
     ),
 )
 

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._ant_patterns import is_accepted
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import (
     AddressEvidence,
+    CachedTag,
     Identity,
     Member,
     ServerEvidence,
@@ -32,7 +33,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._serve
     ADDRESS_RULES,
     HOST_RULES,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._source_rules import RULES
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._source_rules import (
+    AFTER_PULL_RULES,
+    CACHE_RULES,
+    RULES,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace, parse_trace
 
 UID = "0" * 40
@@ -111,6 +116,9 @@ def virtual(settings=None, **member):
         (source(unknown_organization=True), ["organization_unknown"]),
         (source(missing_images=("example.com/ngnix",)), ["image_missing"]),
         (source(trace=Trace("assumed_offline", "x")), ["assumed_offline"]),
+        (source(trace=Trace("assumed_offline", "x"), server_version="7.98.9"), ["assumed_offline"]),
+        (source({"username": f"{LOGIN}\n"}, identity=Identity()), ["username_white_space"]),
+        (source({"offline": True}, marker_layers=("a:1",)), ["layers_not_cached", "offline"]),
         (source(trace=Trace("unreachable", "x")), ["upstream_unreachable_for_artifactory"]),
         (source(trace=Trace("credentials", "x")), ["upstream_credentials"]),
         (source(trace=Trace("failed", "x")), ["upstream_error"]),
@@ -278,3 +286,54 @@ def test_the_worst_finding_is_first_and_the_most_certain_remains():
     ]
     ranked = [(finding.code, finding.certainty) for finding in sort_findings(findings)]
     assert ranked == [("y", "known"), ("z", "likely"), ("x", "known")]
+
+
+@pytest.mark.parametrize(
+    ("tag", "certainty"),
+    [
+        (CachedTag("a:1", "sha256:1", 1000.0, 1000.0), None),
+        (CachedTag("a:1", "sha256:1", 1000.0, 1000.0 + 7200.0 + 299.0), None),
+        (CachedTag("a:1", "sha256:1", 1000.0, 1000.0 + 7200.0 + 301.0), "likely"),
+        (CachedTag("a:1", "sha256:1", None, 1000.0), None),
+        (CachedTag("a:1", "sha256:1", 1000.0, None), None),
+        (CachedTag("a:1", "sha256:1", 1000.0, 1000.0, is_overdue=True), "known"),
+    ],
+)
+def test_a_tag_is_overdue_if_it_was_served_after_its_period(tag, certainty):
+    findings = find_all(CACHE_RULES, "containers", source({"retrievalCachePeriodSecs": 7200}, tags=(tag,)))
+    assert [finding.certainty for finding in findings] == ([certainty] if certainty else [])
+
+
+def test_an_overdue_tag_is_quoted_with_its_times():
+    tag = CachedTag("a:1", "sha256:1", 0.0, 3600.0, is_overdue=True)
+    (finding,) = find_all(CACHE_RULES, "containers", source({"retrievalCachePeriodSecs": 7200}, tags=(tag,)))
+    assert finding.evidence == (
+        "a:1 is sha256:1, compared with the upstream at an unknown time, served at 1970-01-01T01:00:00Z"
+    )
+
+
+def test_the_seconds_that_are_left_of_the_negative_cache():
+    evidence = source({"missedRetrievalCachePeriodSecs": 60}, trace=Trace("remembered", "x"), now=3600.0)
+    (finding,) = find_all(RULES, "containers", evidence)
+    assert finding.evidence == "x; retry in 60 seconds at most, at 1970-01-01T01:01:00Z"
+    (finding,) = find_all(AFTER_PULL_RULES, "containers", evidence)
+    assert finding.evidence.endswith("is not found; retry in 60 seconds at most, at 1970-01-01T01:01:00Z")
+
+
+def test_a_negative_cache_that_is_off_is_no_cause():
+    assert not find_all(AFTER_PULL_RULES, "containers", source({"missedRetrievalCachePeriodSecs": 0}))
+
+
+@pytest.mark.parametrize(
+    ("version", "has_module"), [("", True), ("7.49.3", True), ("7.49.2", False), ("7.161.15", True)]
+)
+def test_a_server_without_the_request_to_expire_a_cache(version, has_module):
+    text = source(server_version=version).expire_text
+    assert ("artifactory_repository_cache" in text) is has_module
+    assert "Zap Caches" in text
+
+
+def test_a_fault_of_the_version_is_quoted():
+    evidence = source(trace=Trace("assumed_offline", "x"), server_version="7.98.9")
+    (finding,) = find_all(RULES, "containers", evidence)
+    assert (finding.evidence, "upgrade Artifactory" in finding.fix) == ("version: 7.98.9; x", True)

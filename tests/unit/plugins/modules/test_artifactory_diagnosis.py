@@ -37,6 +37,8 @@ def artifactory(config=None, **responses):
             return ScriptedResponse(200, {"version": "7.111.4"})
         if name == "configurations":
             return ScriptedResponse(200, {"REMOTE": [{**CONFIG, **(config or {})}]})
+        if "/api/storage/" in path:
+            return ScriptedResponse(404, {})
         assert name == "v2", path
         return ScriptedResponse(401, {}, headers=REALM)
 
