@@ -35,6 +35,13 @@ options:
   package_type:
     description: Return only repositories of this package type, such as V(docker).
     type: str
+  permissions:
+    version_added: 0.3.0
+    description:
+      - Also return these permissions, which takes two more requests for one, and one for each further one.
+      - Permissions that do not exist, and those that the credentials may not read, are left out.
+    type: list
+    elements: str
   query:
     description:
       - JMESPath expression that is applied to RV(repositories), for conditions that the other options do not support.
@@ -44,6 +51,7 @@ requirements:
   - jmespath, for O(query)
 seealso:
   - module: cgr.pull_through.artifactory_remote_repository
+  - module: cgr.pull_through.artifactory_permission
 """
 
 EXAMPLES = r"""
@@ -74,6 +82,19 @@ repositories:
       rclass: remote
       packageType: docker
       url: https://cgr.dev/
+permissions:
+  description: Those of O(permissions) that concern repositories, with the actions of each user and group.
+  returned: when O(permissions) is set
+  type: list
+  elements: dict
+  version_added: 0.3.0
+  sample:
+    - name: cgr-pull
+      repositories: [cgr-private, cgr-public]
+      include_patterns: ["**"]
+      exclude_patterns: []
+      users: {}
+      groups: {developers: [read, write]}
 result:
   description: Result of O(query).
   returned: when O(query) is set
@@ -88,8 +109,14 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import ARTIFACTORY_SPEC, HTTP_SPEC
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._permissions import (
+    get_permission,
+    permissions_api,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError
 from ansible_collections.cgr.pull_through.plugins.module_utils._jmespath import JMESPATH_MISSING, compile_query
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     PullThroughModule,
     create_artifactory_session,
@@ -102,8 +129,11 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "repository_keys": {"type": "list", "elements": "str", "no_log": False},
     "rclass": {"type": "str", "choices": ["local", "remote", "virtual", "federated"]},
     "package_type": {"type": "str"},
+    "permissions": {"type": "list", "elements": "str"},
     "query": {"type": "str"},
 }
+
+FORBIDDEN = (401, 403)
 
 
 def matches(repository: Config, params: dict[str, t.Any]) -> bool:
@@ -112,14 +142,32 @@ def matches(repository: Config, params: dict[str, t.Any]) -> bool:
     return all(not value or str(repository.get(name)).lower() == value for name, value in conditions.items())
 
 
+def read_permissions(session: ApiSession, names: t.Sequence[str]) -> list[Config]:
+    """Return the grants of the permissions that exist and may be read, sorted by name. Raises RequestError."""
+    grants = []
+    try:
+        api = permissions_api(session)
+        for name in sorted(set(names)):
+            api, permission = get_permission(api, name)
+            if permission is not None and permission.grant is not None:
+                grants.append(permission.grant)
+    except HTTPStatusError as exc:
+        if exc.status not in FORBIDDEN:
+            raise
+    return grants
+
+
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
-    """Read the repositories, filter them and apply the query."""
+    """Read the repositories and the permissions, filter the repositories and apply the query."""
     query = compile_query(module.params["query"]) if module.params["query"] else None
-    api = RepositoriesApi(create_artifactory_session(module))
+    session = create_artifactory_session(module)
+    api = RepositoriesApi(session)
     keys = module.params["repository_keys"]
     read = api.list_all() if keys is None else api.list_by_keys(keys)
     repositories = [repository for repository in read if matches(repository, module.params)]
     result: dict[str, t.Any] = {"changed": False, "repositories": repositories}
+    if module.params["permissions"] is not None:
+        result["permissions"] = read_permissions(session, module.params["permissions"])
     if query is not None:
         result["result"] = query(repositories)
     return result

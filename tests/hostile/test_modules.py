@@ -65,7 +65,7 @@ CASES: dict[str, t.Callable[[str], Options]] = {
     "artifactory_remote_repository": artifactory(key="sources", url="https://cgr.dev/", username="u"),
     "artifactory_virtual_repository": artifactory(key="all", repositories=["sources"]),
     "artifactory_repository_info": artifactory(),
-    "artifactory_repository_info:keys": artifactory(repository_keys=["sources"]),
+    "artifactory_repository_info:keys": artifactory(repository_keys=["sources"], permissions=["p"]),
     "artifactory_repository_cache": artifactory(key="sources", state="absent", entire_cache=True),
     "artifactory_diagnosis": lambda url: {
         **artifactory()(url),

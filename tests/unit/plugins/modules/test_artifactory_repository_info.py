@@ -89,3 +89,35 @@ def test_an_earlier_version_gets_one_request_per_repository(run_module):
     result = run_module(artifactory_repository_info, transport, **CREDENTIALS)
     assert [repository["key"] for repository in result["repositories"]] == ["cgr-private"]
     assert result["repositories"][0]["description"] == "Images"
+
+
+NEW = ScriptedResponse(200, {"version": "7.104.2"})
+PERMISSION = {
+    "name": "cgr-pull",
+    "resources": {
+        "artifact": {
+            "actions": {"users": {"ci": ["WRITE", "READ"]}, "groups": {}},
+            "targets": {"z": {"include_patterns": ["**"], "exclude_patterns": []}},
+        }
+    },
+}
+
+
+def test_permissions_are_returned_as_artifactory_permission_takes_them(run_module):
+    transport = ScriptedTransport(ALL, NEW, ScriptedResponse(200, PERMISSION), ScriptedResponse(404, {}))
+    result = run_module(artifactory_repository_info, transport, **CREDENTIALS, permissions=["cgr-pull", "none"])
+    (permission,) = result["permissions"]
+    assert permission == {
+        "name": "cgr-pull",
+        "repositories": ["z"],
+        "include_patterns": ["**"],
+        "exclude_patterns": [],
+        "users": {"ci": ["read", "write"]},
+        "groups": {},
+    }
+
+
+def test_permissions_that_may_not_be_read_are_left_out(run_module):
+    transport = ScriptedTransport(ALL, NEW, FORBIDDEN)
+    result = run_module(artifactory_repository_info, transport, **CREDENTIALS, permissions=["cgr-pull"])
+    assert result["permissions"] == [] and len(result["repositories"]) == 3
