@@ -93,7 +93,10 @@ options:
     type: bool
     default: false
   registry_url:
-    description: URL of the registry as container clients address it. The default is O(artifactory_url).
+    description:
+      - URL of the registry as container clients address it. The default is O(artifactory_url).
+      - If Artifactory has a sub-domain for each repository, write C({key}) instead of the repository key, as in
+        V(https://{key}.example.com).
     type: str
   token_service_hosts:
     description: Other hosts that get the credentials if the registry names them as its token service, as V(host) or V(host:port).
@@ -179,6 +182,29 @@ unknown:
   type: list
   elements: str
   sample: ["Nothing was pulled. Set pull_through_diagnose_pull to true for that."]
+addresses:
+  description: The addresses for container clients that were tried. Others than those of O(registry_url) and Artifactory's own form are tried
+    only if that of O(registry_url) does not work.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    form:
+      description: How the address names the repository. V(path) after C(/v2/), V(subdomain) in the host name, V(api) in Artifactory's own path.
+      type: str
+      sample: path
+    url:
+      description: The URL that was requested, without credentials.
+      type: str
+      sample: https://artifactory.example.com/v2/
+    realm:
+      description: The token service that Artifactory names there. Empty if it names none.
+      type: str
+      sample: https://artifactory.example.com/v2/token
+    works:
+      description: Whether clients can log in there.
+      type: bool
+      sample: true
 sources:
   description: One result per item of O(sources), in the same order.
   returned: success
@@ -225,6 +251,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
     validate_key,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import TOKEN_TYPES
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_addresses import AddressProber
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_chainguard import ChainguardReader
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_pulls import Puller
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._diagnoser import Diagnoser, Source
@@ -240,7 +267,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     run,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import validate_unique
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._options import registry_url
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._options import (
+    KEY_PLACEHOLDER,
+    registry_url,
+)
 
 SOURCE_SPEC: Spec = {
     "name": {"type": "str"},
@@ -290,20 +320,22 @@ def create_chainguard_reader(module: AnsibleModule, transport: Transport) -> Cha
     return ChainguardReader(session)
 
 
+def create_address_prober(module: AnsibleModule, transport: Transport, artifactory_url: str) -> AddressProber:
+    """Return what probes the addresses of the registry. Raises InputError."""
+    # The key of no repository: it remains what stands for a key.
+    url = registry_url({**module.params, "repository": KEY_PLACEHOLDER})
+    hosts = frozenset(host.lower() for host in module.params["token_service_hosts"])
+    return AddressProber(transport, artifactory_url, url, hosts)
+
+
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Collect the evidence, judge it, and return the findings."""
     sources, transport = read_sources(module), make_transport(module)
     session = create_artifactory_session(module, transport)
     puller = Puller(module, transport) if module.params["pull"] and not module.check_mode else None
-    diagnoser = Diagnoser(
-        session,
-        transport,
-        create_chainguard_reader(module, transport),
-        puller,
-        module.params["token_service_hosts"],
-    )
-    params = {**module.params, "repository": None}
-    return diagnoser.diagnose(sources, registry_url(params), module.params["hosts"]).to_result(sources)
+    addresses = create_address_prober(module, transport, session.base_url)
+    diagnoser = Diagnoser(session, transport, create_chainguard_reader(module, transport), puller, addresses)
+    return diagnoser.diagnose(sources, module.params["hosts"]).to_result(sources)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from faults.catalog import FAULTS, Fault
 from faults.estate import NAMES, PULL_TOKENS, Estate
+from lab.simulator import ARTIFACTORY_HOST
 from support.forward_proxy import ForwardProxy
 from support.lab_client import Json
 from support.sources import SOURCES, VIRTUALS
@@ -143,6 +144,59 @@ def test_healthy_estate_behind_a_proxy(estate: Estate, monkeypatch: pytest.Monke
         result = run(estate, *NAMES, pull=True, hosts=[estate.lab.registry_url])
     assert result["findings"] == []
     assert {request.target for request in proxy.requests} >= {urlsplit(url).netloc for url in urls[:2]}
+
+
+@pytest.fixture
+def named_estate(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Estate]:
+    """The estate at a name, with a sub-domain for each repository."""
+    address = ("127.0.0.1", urlsplit(estate.lab.artifactory_url).port or 0)
+    names = [ARTIFACTORY_HOST, *(f"{SOURCES[name].key}.{ARTIFACTORY_HOST}" for name in NAMES)]
+    estate.build()
+    with ForwardProxy({f"{name}:80": address for name in names}).serve() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url())
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        yield estate
+
+
+NAMED: Json = {"artifactory_url": f"http://{ARTIFACTORY_HOST}", "allow_plain_http": True}
+SUBDOMAINS = f"http://{{key}}.{ARTIFACTORY_HOST}"
+
+
+@pytest.mark.parametrize("path_method", [True, False])
+@pytest.mark.parametrize("pull", [False, True])
+def test_healthy_estate_with_subdomains(named_estate: Estate, path_method: bool, pull: bool) -> None:
+    named_estate.lab.configure(artifactory_path_method=path_method)
+    result = run(named_estate, "containers", "containers_public", registry_url=SUBDOMAINS, pull=pull, **NAMED)
+    assert result["findings"] == []
+    assert [(item["form"], item["works"]) for item in result["addresses"]] == [
+        ("subdomain", True),
+        ("subdomain", True),
+        ("api", True),
+    ]
+
+
+def test_an_address_that_works_instead_is_named(named_estate: Estate) -> None:
+    named_estate.lab.configure(artifactory_path_method=False)
+    result = run(named_estate, "containers", **NAMED)
+    assert [finding["code"] for finding in result["findings"]] == ["reverse_proxy"]
+    assert f"set pull_through_registry_url to {SUBDOMAINS}" in result["findings"][0]["fix"]
+    assert [(item["form"], item["works"]) for item in result["addresses"]] == [("path", False), ("subdomain", True)]
+
+
+def test_subdomains_that_do_not_exist(named_estate: Estate) -> None:
+    result = run(named_estate, "containers", registry_url="http://{key}.other.example.com", **NAMED)
+    (finding,) = result["findings"]
+    assert (finding["source"], finding["code"]) == ("containers", "registry_fails")
+    assert f"set pull_through_registry_url to http://{ARTIFACTORY_HOST}" in finding["fix"]
+
+
+def test_an_address_of_one_repository(named_estate: Estate) -> None:
+    """With a port for each repository, a proxy maps an address without a key to one of them."""
+    address = f"http://cgr-private.{ARTIFACTORY_HOST}"
+    (finding,) = run(named_estate, "containers", registry_url=address, **NAMED)["findings"]
+    assert (finding["code"], finding["certainty"]) == ("registry_of_one_repository", "likely")
+    assert "/api/docker/cgr-private/" in finding["evidence"]
+    assert f"set pull_through_registry_url to http://{ARTIFACTORY_HOST}" in finding["fix"]
 
 
 def test_healthy_virtual_repositories(estate: Estate) -> None:

@@ -102,6 +102,7 @@ EVIDENCE = {
     "url": "URL",
     "realm": "realm",
     "address": "address that clients use",
+    "working_text": "(or another address that works)",
 }
 # Placeholders that are mappings or objects: each part is described by its own name.
 PARTS = ("settings", "desired", "identity", "trace")

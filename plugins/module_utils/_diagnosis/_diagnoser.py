@@ -20,6 +20,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._orga
     match_organization,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import TOKEN_TYPES
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_addresses import AddressProber
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_caches import (
     read_markers,
     read_tags,
@@ -27,12 +28,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._colle
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_chainguard import ChainguardReader
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_configs import read_configs
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_pulls import Puller, pull_findings
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_servers import (
-    probe_address,
-    probe_host,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_servers import probe_host
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import (
     REGISTRY_TYPES,
+    AddressEvidence,
     Identity,
     Member,
     SourceEvidence,
@@ -77,6 +76,7 @@ class DiagnosisResult:
     findings: list[Finding] = dataclasses.field(default_factory=list)
     unknown: list[str] = dataclasses.field(default_factory=list)
     can_pull: dict[str, bool | None] = dataclasses.field(default_factory=dict)
+    addresses: list[Result] = dataclasses.field(default_factory=list)
 
     def to_result(self, sources: t.Sequence[Source]) -> Result:
         """Return the result of the module."""
@@ -85,6 +85,7 @@ class DiagnosisResult:
             "changed": False,
             "findings": [dataclasses.asdict(finding) for finding in findings],
             "unknown": self.unknown,
+            "addresses": self.addresses,
             "sources": [
                 {
                     "name": source["name"],
@@ -108,7 +109,7 @@ class Diagnoser:
     """Collects evidence and judges it.
 
     chainguard: reads Chainguard's API as far as the credentials allow. puller: None to fill no cache.
-    token_service_hosts: where container clients may be sent to log in, besides the address that they use.
+    addresses: probes those that container clients can use.
     """
 
     def __init__(
@@ -117,28 +118,28 @@ class Diagnoser:
         transport: Transport,
         chainguard: ChainguardReader,
         puller: Puller | None,
-        token_service_hosts: t.Collection[str] = (),
+        addresses: AddressProber,
     ) -> None:
         self._session = session
         self._transport = transport
         self._chainguard = chainguard
         self._puller = puller
-        self._token_service_hosts = frozenset(token_service_hosts)
+        self._addresses = addresses
         self._host = urlsplit(session.base_url).netloc
         self._diagnosis = DiagnosisResult()
         self._version = ""
         self._names: dict[str, str] = {}  # of sources, by the key of their repository
         self._pulls: dict[str, dict[str, list[str]]] = {}  # images and artifacts, by the same
 
-    def diagnose(self, sources: t.Sequence[Source], registry_url: str, hosts: t.Sequence[str]) -> DiagnosisResult:
-        """Return the diagnosis. registry_url: as container clients address it. hosts: URLs of Chainguard's servers."""
+    def diagnose(self, sources: t.Sequence[Source], hosts: t.Sequence[str]) -> DiagnosisResult:
+        """Return the diagnosis. hosts: URLs of Chainguard's servers."""
         self._diagnose_hosts(hosts)
         if not self._diagnose_api():
             self._diagnosis.unknown.append("Artifactory could not be read, so nothing is known about its repositories.")
             return self._diagnosis
         keys = [key for source in sources for key in (source["key"], *(source["members"] or ()))]
         configs = read_configs(RepositoriesApi(self._session), keys)
-        self._diagnose_addresses(registry_url, sources, configs)
+        self._diagnose_addresses(sources, configs)
         for source in sources:
             self._diagnose_source(self._with_pulls_of_members(source), configs)
         self._add_unknown(configs)
@@ -168,21 +169,40 @@ class Diagnoser:
             self._diagnosis.findings.append(rule.find("", evidence))
             return False
 
-    def _diagnose_addresses(
-        self, registry_url: str, sources: t.Sequence[Source], configs: t.Mapping[str, RepositoryConfig]
-    ) -> None:
+    def _diagnose_addresses(self, sources: t.Sequence[Source], configs: t.Mapping[str, RepositoryConfig]) -> None:
         """Judge the address of clients, and if that is right, Artifactory's own form of it, which needs no proxy."""
-        keys = [source["key"] for source in sources if source["package_type"] in REGISTRY_TYPES]
-        if not keys:
-            return
-        evidence = probe_address(self._transport, f"{registry_url}/v2/", self._token_service_hosts)
-        findings = find_all(ADDRESS_RULES, "", evidence)
-        readable_keys = [key for key in keys if configs[key].state == "read"]
+        registries = [source for source in sources if source["package_type"] in REGISTRY_TYPES]
+        prober, findings = self._addresses, list[Finding]()
+        if not prober.is_per_repository:
+            for source in registries[:1]:
+                findings = self._judge_address("", prober.probe_registry(source["key"]))
+        else:
+            for source in registries:
+                findings += self._judge_address(source["name"], prober.probe_registry(source["key"]))
+        readable_keys = [source["key"] for source in registries if configs[source["key"]].state == "read"]
         if not findings and readable_keys:
-            url = f"{self._session.base_url}/artifactory/api/docker/{readable_keys[0]}/v2/"
-            hosts = self._token_service_hosts | {urlsplit(registry_url).netloc}
-            findings = find_all(REALM_RULES, "", probe_address(self._transport, url, hosts))
+            api = prober.probe_api(readable_keys[0])
+            self._record_address(api, is_working=not find_all(ADDRESS_RULES, "", api))
+            findings = find_all(REALM_RULES, "", api)
         self._diagnosis.findings += findings
+
+    def _judge_address(self, source: str, evidence: AddressEvidence) -> list[Finding]:
+        """Return the findings about the address of clients. If there are any, they name other addresses that work."""
+        findings = find_all(ADDRESS_RULES, source, evidence)
+        self._record_address(evidence, is_working=not findings)
+        if not findings:
+            return []
+        working = []
+        for address, other in self._addresses.probe_others(evidence.repository).items():
+            is_working = not find_all(ADDRESS_RULES, source, other)
+            self._record_address(other, is_working=is_working)
+            working += [address] if is_working else []
+        return find_all(ADDRESS_RULES, source, dataclasses.replace(evidence, working_addresses=tuple(working)))
+
+    def _record_address(self, evidence: AddressEvidence, *, is_working: bool) -> None:
+        self._diagnosis.addresses.append(
+            {"form": evidence.form, "url": evidence.url, "realm": evidence.realm, "works": is_working}
+        )
 
     def _diagnose_source(self, source: Source, configs: t.Mapping[str, RepositoryConfig]) -> None:
         evidence = self._collect(source, configs)

@@ -21,6 +21,8 @@ _CLOCK_TOLERANCE = 300
 _MAX_NAMES = 3
 _MAX_SECONDS = 10**9
 
+# path: HOST/v2/KEY/. subdomain: a host for each repository. api: Artifactory's own path, which needs no proxy.
+AddressForm = t.Literal["path", "subdomain", "api"]
 IdentityState = t.Literal["not_read", "missing", "not_a_pull_token", "read"]
 
 REGISTRY_TYPES = ("docker", "helmoci", "oci")
@@ -285,12 +287,15 @@ class ServerEvidence(Evidence):
 class AddressEvidence(Evidence):
     """What Artifactory responds to container clients at one address.
 
-    realm: of the challenge; empty without one. token_service_hosts: other hosts that the realm may have, with or
-    without a port.
+    form: how the address names the repository. realm: of the challenge; empty without one. token_service_hosts: other
+    hosts that the realm may have, with or without a port. working_addresses: others that clients can use instead, as
+    values of registry_url.
     """
 
     stage: Stage = "diagnosis"
     url: str
+    form: AddressForm = "path"
+    working_addresses: tuple[str, ...] = ()
     realm: str = ""
     token_service_hosts: frozenset[str] = frozenset()
 
@@ -306,6 +311,18 @@ class AddressEvidence(Evidence):
         names = {realm.host, f"{realm.host}:{realm.port}"}
         is_same_port = realm.port == own.port or realm.scheme != own.scheme
         return not (realm.host == own.host and is_same_port) and names.isdisjoint(self.token_service_hosts)
+
+    @property
+    def is_of_one_repository(self) -> bool:
+        """Whether a proxy maps an address that should be for all repositories to this one."""
+        return self.form == "path" and f"/api/docker/{self.repository}/" in self.realm
+
+    @property
+    def working_text(self) -> str:
+        """What else to set pull_through_registry_url to, in parentheses; empty if there is nothing."""
+        if not self.working_addresses:
+            return ""
+        return f"(or set pull_through_registry_url to {' or '.join(self.working_addresses)}, where clients can log in)"
 
     @property
     def address(self) -> str:

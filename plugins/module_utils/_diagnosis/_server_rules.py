@@ -106,14 +106,14 @@ REALM_RULES: tuple[FindingRule[AddressEvidence], ...] = (
         lambda e: e.realm.startswith("http://") and e.address.startswith("https://"),
         "Artifactory sends container clients to a token service without TLS, so they cannot log in",
         "Let the proxy that ends TLS send X-Forwarded-Proto: https, or set the Custom Base URL of Artifactory to "
-        "{e.address}",
+        "{e.address} {e.working_text}",
         quote="GET {e.url}: realm {e.realm}",
     ),
     FindingRule(
         "realm_host",
         lambda e: e.has_other_realm,
         "Artifactory sends container clients to a token service at another address than the one that they use",
-        "Let the proxy forward the Host header, or set the Custom Base URL of Artifactory to {e.address}",
+        "Let the proxy forward the Host header, or set the Custom Base URL of Artifactory to {e.address} {e.working_text}",
         quote="GET {e.url}: realm {e.realm}",
     ),
 )
@@ -121,25 +121,35 @@ REALM_RULES: tuple[FindingRule[AddressEvidence], ...] = (
 ADDRESS_RULES: tuple[FindingRule[AddressEvidence], ...] = (
     *REALM_RULES,
     FindingRule(
+        "registry_of_one_repository",
+        lambda e: e.is_of_one_repository,
+        "The proxy maps {e.address} to the repository {e.repository} alone, so the names of images with its key, and all "
+        "other repositories, are not found there",
+        "Set pull_through_registry_url to an address for all repositories, or to one with the key in the host name, as in "
+        "https://{{key}}.example.com {e.working_text}",
+        certainty="likely",
+        quote="GET {e.url}: realm {e.realm}",
+    ),
+    FindingRule(
         "not_a_registry",
         lambda e: e.failure.is_html or has_problem("html")(e) or has_status(301, 302, 303, 307, 308, 404)(e),
         "{e.url} is not the registry of Artifactory: {failure.message}",
         "Set pull_through_registry_url to scheme, host and port as for docker login, and let the proxy forward /v2/ to "
-        "Artifactory",
+        "Artifactory {e.working_text}",
         quote="GET {e.url}: {failure.message}",
     ),
     FindingRule(
         "reverse_proxy",
         message_contains("Unsupported docker v2 repository request"),
         "The proxy does not map the address to a repository of Artifactory: {failure.response_message}",
-        "Use the repository path method (host/KEY/image), or fix how the proxy rewrites the host name",
+        "Use the repository path method (host/KEY/image), or fix how the proxy rewrites the host name {e.working_text}",
         quote="GET {e.url}: {failure.message}",
     ),
     FindingRule(
         "registry_fails",
         lambda e: e.failure.status >= 500 or has_no_response()(e),
         "The registry of Artifactory does not respond to container clients: {failure.message}",
-        "Check the log of Artifactory, and the proxy in front of it. {failure.hint}",
+        "Check the log of Artifactory, and the proxy in front of it. {failure.hint} {e.working_text}",
         quote="GET {e.url}: {failure.message}",
     ),
 )

@@ -28,7 +28,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._refere
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._result import ImagePullJob, Settings
 
-_KEY = "{key}"
+KEY_PLACEHOLDER = "{key}"
 
 Connect = t.Callable[[str, Credentials], Registry]
 
@@ -70,9 +70,9 @@ def registry_url(params: Params) -> str:
     """Return the URL of the registry to pull from. Raises InputError."""
     if params["registry_url"]:
         url = params["registry_url"]
-        if _KEY in url and not params["repository"]:
-            raise InputError(f"registry_url has {_KEY}, but repository is missing.", hint="Set repository.")
-        return _validate_registry_url(url.replace(_KEY, params["repository"] or ""), "registry_url")
+        if KEY_PLACEHOLDER in url and not params["repository"]:
+            raise InputError(f"registry_url has {KEY_PLACEHOLDER}, but repository is missing.", hint="Set repository.")
+        return _validate_registry_url(url.replace(KEY_PLACEHOLDER, params["repository"] or ""), "registry_url")
     if not params["artifactory_url"]:
         raise InputError("registry_url is missing.", hint="Set registry_url or artifactory_url.")
     return "/".join(validate_base_url(params["artifactory_url"], "artifactory_url").split("/")[:3])
@@ -100,7 +100,7 @@ def build_job(params: Params, connect: Connect) -> ImagePullJob:
         references=_parse_references(params["images"], hosts),
         other_references=[parse_reference(text, hosts=hosts) for text in params["other_images"] or ()],
         repository=validate_name(params["repository"], "The repository key") if params["repository"] else "",
-        is_in_host=_KEY in (params["registry_url"] or ""),
+        is_in_host=KEY_PLACEHOLDER in (params["registry_url"] or ""),
         from_upstream=params["from_upstream"],
     )
 

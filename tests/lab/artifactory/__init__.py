@@ -42,7 +42,10 @@ def build(simulator: Simulator) -> dict[str, Starlette]:
     modules = (system, access, security, grantees, repositories, search, docker, npm, nuget, pypi, storage, downloads)
     app = Starlette(
         routes=[route for module in modules for route in module.routes()],
-        middleware=[Middleware(_Headers, simulator=simulator)],
+        middleware=[
+            Middleware(_Headers, simulator=simulator),
+            Middleware(docker.SubDomains, simulator=simulator),
+        ],
         exception_handlers={ApiError: on_api_error, HTTPException: _on_http_exception},
     )
     app.router.redirect_slashes = False

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .auth import Caller
 from .cache import CachedFile
@@ -26,6 +27,7 @@ from .responses import ApiError, compact, envelope, route
 from .store import Repository
 
 if TYPE_CHECKING:
+    from ..simulator import Simulator
     from .state import Artifactory
 
 T = TypeVar("T")
@@ -122,6 +124,21 @@ def _authenticate(artifactory: Artifactory, request: Request) -> Caller | None:
 DockerEndpoint = Callable[[RequestContext], Awaitable[Response]]
 
 
+class SubDomains:
+    """ASGI middleware: maps /v2/ of a host KEY.example.com to the repository KEY, as a reverse proxy does."""
+
+    def __init__(self, app: ASGIApp, simulator: Simulator) -> None:
+        self._app, self._simulator = app, simulator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            key = (Request(scope).url.hostname or "").partition(".")[0]
+            repository = self._simulator.artifactory.store.get(key)
+            if repository and repository.package_type in DOCKER_TYPES and scope["path"].startswith("/v2/"):
+                scope = {**scope, "path": f"/artifactory/api/docker/{key}{scope['path']}"}
+        await self._app(scope, receive, send)
+
+
 def _docker_route(path: str, endpoint: DockerEndpoint, kind: str, methods: Sequence[str] = ("GET",)) -> Route:
     async def handle(request: Request) -> Response:
         artifactory: Artifactory = request.app.state.simulator.artifactory
@@ -166,6 +183,8 @@ async def ping(_context: RequestContext) -> Response:
 
 async def host_ping(request: Request) -> Response:
     """Ping of the whole host, without a repository."""
+    if not request.app.state.simulator.artifactory.settings["artifactory_path_method"]:
+        raise ApiError(400, "Unsupported docker v2 repository request for 'null'")
     caller = _authenticate(request.app.state.simulator.artifactory, request)
     return _challenge(request) if caller is None else Response(headers=_API_VERSION)
 

@@ -106,6 +106,14 @@ def test_challenge_of_a_default_port_names_it(lab: Lab) -> None:
     )
 
 
+def test_a_subdomain_is_the_address_of_one_repository(lab: Lab, public: str) -> None:
+    lab.configure(artifactory_path_method=False)
+    assert lab.client("artifactory").get("/v2/").status_code == 400
+    response = lab.client("artifactory").get("/v2/", headers={"Host": f"{public}.jfrog.io"})
+    realm = f"https://{public}.jfrog.io:443{INTERNAL.format(key=public)}/token"
+    assert response.headers["www-authenticate"] == f'Bearer realm="{realm}",service="{public}.jfrog.io:443"'
+
+
 @pytest.mark.parametrize("path", ["/v2/token", f"{INTERNAL}/token"])
 def test_token_service(lab: Lab, public: str, path: str) -> None:
     url, credentials = path.format(key=public), ("puller", secret(lab, "puller", "password"))
