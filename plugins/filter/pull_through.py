@@ -17,6 +17,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils import (
     _client_setup,
     _diagnosis,
     _extra_variables,
+    _missing_rights,
     _permission,
     _phases,
     _report,
@@ -118,6 +119,10 @@ def other_site_errors(sources: list[Facts], **options: t.Any) -> list[str]:
     return _token_ownership.other_site_errors(_from_facts(sources), **options)
 
 
+def missing_rights(sources: list[Facts], **options: t.Any) -> str:
+    return _missing_rights.missing_rights(_from_facts(sources), **options)
+
+
 def run_result(sources: list[Facts], **options: t.Any) -> Facts:
     return _run_result.run_result(_from_facts(sources), **options)
 
@@ -148,6 +153,7 @@ class FilterModule:
             "grace_period_to_wait": _sources.grace_period_to_wait,
             "module_arguments": module_arguments,
             "other_site_errors": other_site_errors,
+            "missing_rights": missing_rights,
             "notices_of_unlisted_tokens": _token_ownership.notices_of_unlisted_tokens,
             "permission_may_differ": _permission.permission_may_differ,
             "add_results": add_results,

@@ -82,6 +82,17 @@ repositories:
       rclass: remote
       packageType: docker
       url: https://cgr.dev/
+login:
+  version_added: 0.3.0
+  description:
+    - The user of the credentials. C(username) is empty if the credentials do not show it, as a reference token.
+    - C(is_administrator) tells whether the user is an administrator of the platform. It is V(null) with O(repository_keys) and
+      a version before 7.61.3, where no response shows it.
+  returned: success
+  type: dict
+  sample:
+    username: ci
+    is_administrator: false
 permissions:
   description: Those of O(permissions) that concern repositories, with the actions of each user and group.
   returned: when O(permissions) is set
@@ -109,6 +120,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import ARTIFACTORY_SPEC, HTTP_SPEC
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import decode_username
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._permissions import (
     get_permission,
     permissions_api,
@@ -163,9 +175,12 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     session = create_artifactory_session(module)
     api = RepositoriesApi(session)
     keys = module.params["repository_keys"]
-    read = api.list_all() if keys is None else api.list_by_keys(keys)
+    read, is_admin = (api.list_all(), True) if keys is None else api.list_by_keys(keys)
     repositories = [repository for repository in read if matches(repository, module.params)]
-    result: dict[str, t.Any] = {"changed": False, "repositories": repositories}
+    token = module.params["artifactory_access_token"]
+    username = decode_username(token) if token else module.params["artifactory_username"]
+    login = {"username": username, "is_administrator": is_admin}
+    result: dict[str, t.Any] = {"changed": False, "repositories": repositories, "login": login}
     if module.params["permissions"] is not None:
         result["permissions"] = read_permissions(session, module.params["permissions"])
     if query is not None:

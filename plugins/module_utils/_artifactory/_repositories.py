@@ -103,15 +103,15 @@ class RepositoriesApi:
         config = self._session.call("GET", _path(key), absent=no_such_repository, shape=_CONFIG)
         return None if config is None else normalize_config(config)
 
-    def list_by_keys(self, keys: t.Iterable[str]) -> list[Config]:
-        """Return the configurations of the repositories that exist, sorted by key.
+    def list_by_keys(self, keys: t.Iterable[str]) -> tuple[list[Config], bool | None]:
+        """Return the configurations of the repositories that exist, sorted by key, and whether the user is an administrator.
 
-        Sends one request, or one per repository to a server before 7.61.3, and for an administrator of a project. Raises
+        The latter is None if the server is older than 7.61.3. Sends one request, or one per repository to a server before 7.61.3, and for an administrator of a project. Raises
         PullThroughError if the user may read only a part of a configuration.
         """
-        configs = self.readable_configurations()
+        configs, is_admin = self.readable_configurations()
         get = self._get_complete if configs is None else configs.get
-        return [config for config in map(get, sorted(set(keys))) if config is not None]
+        return [config for config in map(get, sorted(set(keys))) if config is not None], is_admin
 
     def _get_complete(self, key: str) -> Config | None:
         config = self.get(key)
@@ -140,14 +140,18 @@ class RepositoriesApi:
         """
         return self.configurations_by_key(repoType="remote,virtual")
 
-    def readable_configurations(self) -> dict[str, Config] | None:
-        """Return all configurations by key, or None if the server has no such request or allows it only to other users."""
+    def readable_configurations(self) -> tuple[dict[str, Config] | None, bool | None]:
+        """Return all configurations by key, and whether the user is an administrator, who alone may read them.
+
+        Both are None if the server is older than 7.61.3, which has no such request.
+        """
         try:
-            return self.configurations_by_key()
+            configs = self.configurations_by_key()
         except HTTPStatusError as exc:
             if exc.status != 403:
                 raise
-            return None
+            return None, False
+        return configs, None if configs is None else True
 
     def configurations_by_key(self, **query: str) -> dict[str, Config] | None:
         """Return the same as configurations, by key."""

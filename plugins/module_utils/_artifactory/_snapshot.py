@@ -61,6 +61,6 @@ class RepositorySnapshot:
 
     def _read_all(self, key: str) -> Config | None:
         if not self._is_read:
-            self._configurations = self.api.readable_configurations()
+            self._configurations, _is_admin = self.api.readable_configurations()
             self._is_read = True
         return self.api.get(key) if self._configurations is None else self._configurations.get(key)

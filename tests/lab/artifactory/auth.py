@@ -35,10 +35,13 @@ STORED_FROM_SECONDS = 10800  # a token with a shorter TTL is not stored, so it c
 
 @dataclass(frozen=True)
 class User:
+    """A user. `project` is the key of the project that the user administers."""
+
     name: str
     password: str
     admin: bool = False
     email: str = ""
+    project: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,11 @@ class Caller:
     admin: bool = False
     by_token: bool = False
     scope: str = SCOPE_USER
+    project: str = ""
+
+    def administers(self, project: str | None) -> bool:
+        """Whether the caller is an administrator of the platform, or of this project."""
+        return self.admin or (bool(project) and project == self.project)
 
     @property
     def anonymous(self) -> bool:
@@ -170,7 +178,7 @@ class Authenticator:
             name = password = ""
         user = self.users.get(name)
         if user and hmac.compare_digest(user.password.encode(), password.encode()):
-            return Caller(user.name, user.admin)
+            return Caller(user.name, user.admin, project=user.project)
         try:
             caller = self._token_caller(password)
         except ApiError:
@@ -190,7 +198,8 @@ class Authenticator:
         name = _username(claims)
         user = self.users.get(name)
         admin = claims["scp"] == SCOPE_ADMIN or (claims["scp"] == SCOPE_USER and user is not None and user.admin)
-        return Caller(name, admin, by_token=True, scope=claims["scp"])
+        project = user.project if user is not None and claims["scp"] == SCOPE_USER else ""
+        return Caller(name, admin, by_token=True, scope=claims["scp"], project=project)
 
 
 def parse_groups(scope: str) -> frozenset[str]:

@@ -48,7 +48,7 @@ class Permissions:
 
     def allows(self, caller: Caller, action: str, repository: Repository, path: str) -> bool:
         """Whether the caller may perform an action on a path of a local repository or of a remote and its cache."""
-        if caller.admin:
+        if caller.administers(repository.fields["projectKey"]):
             return True
         names = (repository.key, *ANY[repository.rclass])
         for permission in self.by_name.values():

@@ -117,10 +117,19 @@ async def get_v1(artifactory: Artifactory, caller: Caller, request: Request) -> 
     repository = artifactory.store.get(request.path_params["key"])
     if repository is None:
         raise ApiError(400, "Bad Request")
-    configuration = _v1_view(artifactory, repository) if caller.admin else _limited_view(repository)
+    configuration = (
+        _v1_view(artifactory, repository) if _may_read(artifactory, caller, repository) else _limited_view(repository)
+    )
     response = compact(configuration, media_type=_vendor_type(repository))
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _may_read(artifactory: Artifactory, caller: Caller, repository: Repository) -> bool:
+    """Whether the caller reads all fields."""
+    project = repository.fields["projectKey"]
+    reads_project = artifactory.settings["artifactory_project_administrators_read_settings"]
+    return caller.administers(project if reads_project else None)
 
 
 async def get_v2(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
@@ -148,24 +157,40 @@ def _words(text: str) -> list[str]:
     return [word.strip().lower() for word in text.split(",") if word.strip()]
 
 
-async def create(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
+def _require_administrator(caller: Caller, *projects: str | None) -> None:
+    """Raise ApiError 403 unless the caller administers all projects of a repository: before a change, and after it."""
+    if not all(map(caller.administers, projects)):
+        raise ApiError(403, "Forbidden")
+
+
+def _projects(artifactory: Artifactory, key: str, body: dict[str, Any]) -> list[str | None]:
+    """The projects of a repository before and after an update; none if it does not exist."""
+    repository = artifactory.store.get(key)
+    before = repository.fields["projectKey"] if repository else None
+    return [before, body.get("projectKey", before)]
+
+
+async def create(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
     key, position = request.path_params["key"], request.query_params.get("pos", "")
     body = await json_body(request, dict)
+    _require_administrator(caller, body.get("projectKey"))
     await artifactory.finish_save(artifactory.store.create(key, body, int(position) if position.isdigit() else None))
     return PlainTextResponse(f"Successfully created repository '{key}' \n")
 
 
-async def update(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
-    key = request.path_params["key"]
+async def update(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
+    key, body = request.path_params["key"], await json_body(request, dict)
+    _require_administrator(caller, *_projects(artifactory, key, body))
     if artifactory.store.get(key) is None:
         raise ApiError(400, "Bad Request")
-    await artifactory.finish_save(artifactory.store.update(key, await json_body(request, dict)))
+    await artifactory.finish_save(artifactory.store.update(key, body))
     return PlainTextResponse(f"Repository {key} update successfully.")
 
 
-async def delete(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
+async def delete(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
     """Delete a repository with its cache. Newer versions respond in JSON; the first such version is not established."""
     key = request.path_params["key"]
+    _require_administrator(caller, *_projects(artifactory, key, {}))
     if artifactory.store.get(key) is None:
         raise ApiError(404, f"Repository {key} does not exist")
     repository = artifactory.store.delete(key)
@@ -178,9 +203,10 @@ async def delete(artifactory: Artifactory, _caller: Caller, request: Request) ->
     return compact({"repoKey": key, "statusMsg": message, "deletedArtifactsCount": count, "success": True})
 
 
-async def create_batch(artifactory: Artifactory, _caller: Caller, request: Request) -> Response:
+async def create_batch(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
     _require_version(artifactory, (7, 84, 3))
     bodies = await json_body(request, list)
+    _require_administrator(caller, *[body.get("projectKey") for body in bodies] or [None])
     with artifactory.store.all_or_nothing():
         created = [artifactory.store.create(str(body.get("key", "")), body) for body in bodies]
     await artifactory.finish_save(*created)
@@ -190,9 +216,10 @@ async def create_batch(artifactory: Artifactory, _caller: Caller, request: Reque
 
 async def update_batch(artifactory: Artifactory, caller: Caller, request: Request) -> Response:
     _require_version(artifactory, (7, 104, 2))
-    if not caller.admin:
-        raise ApiError(403, "Only platform/project admins are allowed to update repositories")
     bodies = await json_body(request, list)
+    projects = [project for body in bodies for project in _projects(artifactory, body.get("key", ""), body)]
+    if not all(map(caller.administers, projects or [None])):
+        raise ApiError(403, "Only platform/project admins are allowed to update repositories")
     unknown = [str(body.get("key", "")) for body in bodies if artifactory.store.get(body.get("key", "")) is None]
     if unknown:
         return PlainTextResponse(f"No repositories found for the following keys: {', '.join(unknown)}", 404)
@@ -228,10 +255,10 @@ def routes() -> list[BaseRoute]:
         route(f"{v1}/", list_repositories, kind="artifactory.repositories"),
         _pro_route(f"{v1}/configurations", configurations, "artifactory.configurations"),
         _pro_route(f"{v1}/{{key}}", get_v1, f"{kind}.get", allow="user"),
-        _pro_route(f"{v1}/{{key}}", create, f"{kind}.create", ["PUT"]),
-        _pro_route(f"{v1}/{{key}}", update, f"{kind}.update", ["POST"]),
-        _pro_route(f"{v1}/{{key}}", delete, f"{kind}.delete", ["DELETE"]),
-        _pro_route(f"{v2}/batch", create_batch, f"{kind}.create_batch", ["PUT"]),
+        _pro_route(f"{v1}/{{key}}", create, f"{kind}.create", ["PUT"], allow="user"),
+        _pro_route(f"{v1}/{{key}}", update, f"{kind}.update", ["POST"], allow="user"),
+        _pro_route(f"{v1}/{{key}}", delete, f"{kind}.delete", ["DELETE"], allow="user"),
+        _pro_route(f"{v2}/batch", create_batch, f"{kind}.create_batch", ["PUT"], allow="user"),
         _pro_route(f"{v2}/batch", update_batch, f"{kind}.update_batch", ["POST"], allow="user"),
         _pro_route(f"{v2}/{{key}}", get_v2, f"{kind}.get"),
     ]

@@ -22,6 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "artifactory_description_suffix": False,  # on: a remote's description ends with " (local file cache)"
     "artifactory_empty_list_clears": False,  # effect of [] on a list in an update: off keeps it, on clears it
     "artifactory_environments_without_project": False,  # on: stored although the repository is in no project
+    "artifactory_project_administrators_read_settings": True,  # off: they read as little as any other user
     "artifactory_returns_nuget_urls": True,  # off: v3FeedUrl and symbolServerUrl are never in a response
     "artifactory_access_api_rejects_unknown_grantees": False,  # as the classic API always does
     "artifactory_access_accepts_passwords": True,  # off: the Access API accepts tokens only

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from ..simulator import Simulator
@@ -28,7 +29,9 @@ USERS: dict[str, list[str]] = {
     "reader": ["READ"],
     "puller": ["READ", "WRITE"],
     "manager": ["READ", "WRITE", "DELETE", "MANAGE"],
+    "project_admin": [],
 }
+PROJECT = "cgr"  # the project that project_admin administers
 
 
 class Installation:
@@ -41,6 +44,7 @@ class Installation:
         self.signer = Signer()
         self.cipher = Cipher()
         self.users = {name: User(name, simulator.secret(f"artifactory.{name}"), name == "admin") for name in USERS}
+        self.users["project_admin"] = replace(self.users["project_admin"], project=PROJECT)
         issuer = Authenticator(simulator.clock.now, self.signer, self.service_id)
         self.tokens: dict[str, Token] = {name: issuer.issue(name) for name in USERS}
 

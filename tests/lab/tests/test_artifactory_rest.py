@@ -452,6 +452,37 @@ def test_only_administrators_write(lab: Lab) -> None:
     assert envelope(manager.post(f"{V2}/batch", json=[])) == (403, text)
 
 
+def test_an_administrator_of_a_project_manages_its_repositories(lab: Lab) -> None:
+    create(lab, "cgr-other", REMOTE)
+    owner, managed = client(lab, "project_admin"), {**REMOTE, "projectKey": "cgr"}
+    assert owner.put(f"{V1}/cgr-a", json=managed).status_code == 200
+    assert owner.put(f"{V2}/batch", json=[{**managed, "key": "cgr-b"}]).status_code == 201
+    assert owner.post(f"{V1}/cgr-a", json={"notes": "n"}).status_code == 200
+    assert owner.post(f"{V2}/batch", json=[{"key": "cgr-b", "notes": "n"}]).status_code == 200
+    assert owner.get(f"{V1}/cgr-a").json()["notes"] == "n"
+    assert owner.delete(f"{V1}/cgr-b").status_code == 200
+    for response in (
+        owner.put(f"{V1}/cgr-c", json=REMOTE),
+        owner.put(f"{V2}/batch", json=[{**managed, "key": "cgr-c"}, {**REMOTE, "key": "cgr-d"}]),
+        owner.post(f"{V1}/cgr-other", json={"projectKey": "cgr"}),
+        owner.post(f"{V1}/cgr-a", json={"projectKey": "other"}),
+        owner.delete(f"{V1}/cgr-other"),
+        owner.get(f"{V1}/configurations"),
+        owner.get(PERMISSIONS),
+        owner.post(TOKENS, json={"username": "reader"}),
+    ):
+        assert envelope(response) == (403, "Forbidden")
+    assert "notes" not in owner.get(f"{V1}/cgr-other").json()
+
+
+def test_what_an_administrator_of_a_project_reads_is_a_setting(lab: Lab) -> None:
+    create(lab, "cgr-a", {**REMOTE, "projectKey": "cgr"})
+    owner = client(lab, "project_admin")
+    assert owner.get(f"{V1}/cgr-a").json()["projectKey"] == "cgr"
+    lab.configure(artifactory_project_administrators_read_settings=False)
+    assert "projectKey" not in owner.get(f"{V1}/cgr-a").json()
+
+
 @pytest.mark.parametrize("body", [b"{", b"[]", b'"text"'])
 def test_a_body_that_is_not_an_object(lab: Lab, body: bytes) -> None:
     assert client(lab).put(f"{V1}/cgr", content=body).status_code == 400

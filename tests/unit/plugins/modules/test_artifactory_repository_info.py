@@ -54,8 +54,15 @@ def test_an_administrator_of_a_project_reads_repositories_by_key(run_module):
     config = remote_config("team-a", projectKey="team")
     transport = ScriptedTransport(FORBIDDEN, ScriptedResponse(200, config), ABSENT)
     result = run_module(artifactory_repository_info, transport, **CREDENTIALS, repository_keys=["team-b", "team-a"])
-    assert result["repositories"] == [config]
+    assert result["repositories"] == [config] and result["login"]["is_administrator"] is False
     assert [url.rpartition("/")[2] for _method, url in transport.calls] == ["configurations", "team-a", "team-b"]
+
+
+@pytest.mark.parametrize("response", [ALL, ABSENT])
+def test_who_logs_in(run_module, response):
+    credentials = {"artifactory_url": BASE, "artifactory_username": "ci", "artifactory_password": "secret"}
+    result = run_module(artifactory_repository_info, ScriptedTransport(response), **credentials, repository_keys=[])
+    assert result["login"] == {"username": "ci", "is_administrator": True if response is ALL else None}
 
 
 def test_a_part_of_a_configuration_is_an_error(run_module):
