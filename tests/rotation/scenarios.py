@@ -28,6 +28,7 @@ TITLES = {
     16: "Another host name",
     17: "Repeated verification",
     18: "Registry out of reach",
+    19: "Lifetimes that the plan does not allow",
 }
 
 # Records the result of a scenario, and fails the test if there are failures: number, cases, failures.

@@ -23,7 +23,8 @@ def parse_lifetime(ttl: str, renew_before: str | None) -> tuple[int, int]:
     """Return ttl and renew_before (half of ttl by default) in seconds. Raises InputError."""
     lifetime = parse_duration(ttl, "ttl")
     if not 0 < lifetime <= MAX_TTL:
-        raise InputError(f"ttl must be more than 0 and at most {MAX_TTL // 3600}h, not {ttl!r}.")
+        text = f"ttl must be more than 0 and at most {MAX_TTL // 3600}h, not {ttl!r}."
+        raise InputError(text, hint=PLAN_LIMITS if lifetime > MAX_TTL else "")
     threshold = parse_duration(renew_before, "renew_before") if renew_before else lifetime // 2
     if threshold >= lifetime:
         raise InputError(
