@@ -448,6 +448,20 @@ FAULTS: tuple[Fault, ...] = (
         arguments=login(artifactory_access_token="wrong"),
     ),
     Fault(
+        "wrong token with anonymous access",
+        "credentials_rejected",
+        "artifactory_access_token",
+        configure(artifactory_anonymous=True),
+        arguments=login(artifactory_access_token="wrong"),
+        also=("anonymous_access",),
+    ),
+    Fault(
+        "login removed by a proxy",
+        "login_not_received",
+        "Authorization header",
+        configure(artifactory_anonymous=True, artifactory_drops_authorization=True),
+    ),
+    Fault(
         "subscription",
         "instance_rejects_all",
         "subscription",

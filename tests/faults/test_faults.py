@@ -146,6 +146,35 @@ def test_healthy_estate_behind_a_proxy(estate: Estate, monkeypatch: pytest.Monke
     assert {request.target for request in proxy.requests} >= {urlsplit(url).netloc for url in urls[:2]}
 
 
+def test_anonymous_access_hides_a_wrong_login(estate: Estate) -> None:
+    estate.build()
+    wrong = {"artifactory_access_token": "wrong"}
+    codes = [finding["code"] for finding in run(estate, "containers", **wrong)["findings"]]
+    assert codes == ["credentials_rejected"]
+    estate.lab.configure(artifactory_anonymous=True)
+    codes = [finding["code"] for finding in run(estate, "containers", **wrong)["findings"]]
+    assert codes == ["credentials_rejected", "anonymous_access"]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"artifactory_access_token": "{token}\n"}, ""),
+        ({"artifactory_access_token": "", "artifactory_password": "{password}\n"}, ""),
+        ({"artifactory_access_token": "", "artifactory_password": "{password} "}, "begins or ends with white space"),
+    ],
+    ids=["token", "password", "password with a space"],
+)
+def test_a_login_with_a_line_break(estate: Estate, options: Json, text: str) -> None:
+    estate.build()
+    user = estate.lab.users["admin"]
+    values = {name: value.format(**user) for name, value in options.items()}
+    findings = run(estate, "containers", **values)["findings"]
+    assert [(finding["code"], text in finding["fix"]) for finding in findings] == (
+        [("credentials_rejected", True)] if text else []
+    )
+
+
 @pytest.fixture
 def named_estate(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Estate]:
     """The estate at a name, with a sub-domain for each repository."""

@@ -164,6 +164,8 @@ def generate() -> str:
     sources = read_finding_rows((*_source_rules.RULES, *_source_rules.AFTER_PULL_RULES, *_source_rules.CACHE_RULES))
     server_rules: tuple[FindingRule[t.Any], ...] = (
         *_server_rules.API_RULES,
+        *_server_rules.ANONYMOUS_RULES,
+        _server_rules.LOGIN_NOT_RECEIVED,
         *_server_rules.HOST_RULES,
         *_server_rules.ADDRESS_RULES,
     )

@@ -28,7 +28,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._colle
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_chainguard import ChainguardReader
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_configs import read_configs
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_pulls import Puller, pull_findings
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_servers import probe_host
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_servers import (
+    allows_anonymous,
+    probe_host,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import (
     REGISTRY_TYPES,
     AddressEvidence,
@@ -49,8 +52,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._server_rules import (
     ADDRESS_RULES,
+    ANONYMOUS_RULES,
     API_RULES,
     HOST_RULES,
+    LOGIN_NOT_RECEIVED,
     REALM_RULES,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._source_rules import (
@@ -160,14 +165,33 @@ class Diagnoser:
         try:
             response = self._session.call("GET", "/artifactory/api/system/version", shape={"version": VERSION})
             self._version = response["version"]
-            return True
         except PullThroughError as exc:
-            evidence = Evidence(
-                stage="diagnosis", requested_reference="the API", host=self._host, failure=Failure.from_error(exc)
-            )
+            evidence = self._api_evidence(exc)
             rule = next(rule for rule in API_RULES if rule.applies(evidence))
             self._diagnosis.findings.append(rule.find("", evidence))
+            if evidence.failure.status == 401 and self._allows_anonymous():
+                self._diagnosis.findings += find_all(ANONYMOUS_RULES, "", evidence)
             return False
+        return not self._allows_anonymous() or self._is_login_received()
+
+    def _allows_anonymous(self) -> bool:
+        return allows_anonymous(self._transport, self._session.base_url)
+
+    def _is_login_received(self) -> bool:
+        """Return whether Artifactory knows who this is. If not, that is a finding."""
+        try:
+            # A user who is logged in and no administrator gets 403.
+            self._session.call("GET", "/artifactory/api/system/license")
+        except PullThroughError as exc:
+            evidence = self._api_evidence(exc)
+            if LOGIN_NOT_RECEIVED.applies(evidence):
+                self._diagnosis.findings.append(LOGIN_NOT_RECEIVED.find("", evidence))
+                return False
+        return True
+
+    def _api_evidence(self, error: PullThroughError) -> Evidence:
+        failure = Failure.from_error(error)
+        return Evidence(stage="diagnosis", requested_reference="the API", host=self._host, failure=failure)
 
     def _diagnose_addresses(self, sources: t.Sequence[Source], configs: t.Mapping[str, RepositoryConfig]) -> None:
         """Judge the address of clients, and if that is right, Artifactory's own form of it, which needs no proxy."""

@@ -75,6 +75,28 @@ API_RULES: tuple[FindingRule[Evidence], ...] = (
     *map(_quoting, (*SERVER, FALLBACK)),
 )
 
+# If Artifactory has anonymous access, and the login does not work.
+ANONYMOUS_RULES: tuple[FindingRule[Evidence], ...] = (
+    FindingRule(
+        "anonymous_access",
+        has_status(401),
+        "{e.host} has anonymous access, so it does not ask clients to log in, and they do not notice that a login is wrong: "
+        "what anonymous users may not pull seems to be missing or forbidden",
+        "Correct the login, and let clients send it without being asked. Without anonymous access, a wrong login is always "
+        "rejected",
+        quote="GET {e.host}/artifactory/api/system/version without credentials: status 200",
+        severity="warning",
+    ),
+)
+LOGIN_NOT_RECEIVED: FindingRule[Evidence] = FindingRule(
+    "login_not_received",
+    has_status(401),
+    "{e.host} did not receive the login, and treats this user as an anonymous one: {failure.response_message}",
+    "Let the proxy in front of Artifactory forward the Authorization header",
+    certainty="likely",
+    quote="{failure.message}",
+)
+
 # A server of Chainguard, as the controller sees it. Artifactory has its own connection.
 HOST_RULES: tuple[FindingRule[ServerEvidence], ...] = (
     FindingRule(

@@ -79,4 +79,7 @@ class _Headers:
                 message["headers"] = [*message["headers"], *headers]
             await send(message)
 
+        if scope["type"] == "http" and artifactory.settings["artifactory_drops_authorization"]:
+            headers = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
+            scope = {**scope, "headers": headers}
         await self._app(scope, receive, send_with_headers)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .state import Artifactory
 
 Endpoint = Callable[["Artifactory", "Caller", Request], Awaitable[Response]]
+_UNAUTHENTICATED = "Authentication is required"
 BASIC_CHALLENGE = {"WWW-Authenticate": 'Basic realm="Artifactory Realm"'}
 
 
@@ -58,12 +59,13 @@ def route(path: str, endpoint: Endpoint, *, kind: str, methods: Sequence[str] = 
         caller = artifactory.authenticator.caller(request)
         request.state.user = caller.name
         if allow != "all" and caller.anonymous and not artifactory.settings["artifactory_anonymous"]:
-            raise ApiError(401, "Authentication is required", BASIC_CHALLENGE)
+            raise ApiError(401, _UNAUTHENTICATED, BASIC_CHALLENGE)
         is_access = request.url.path.startswith("/access/api/") and allow != "all"
         if is_access and not caller.by_token and not artifactory.settings["artifactory_access_accepts_passwords"]:
             raise ApiError(401, "HTTP 401 Unauthorized")
         if allow == "admin" and not caller.admin:
-            raise ApiError(403, "Forbidden")
+            # The real service asks an anonymous caller to log in.
+            raise ApiError(401, _UNAUTHENTICATED, BASIC_CHALLENGE) if caller.anonymous else ApiError(403, "Forbidden")
         return await endpoint(artifactory, caller, request)
 
     return Route(path, handle, methods=list(methods), name=kind)

@@ -35,6 +35,7 @@ DEFAULTS: dict[str, Any] = {
     "artifactory_bad_upstream_credentials": "manifest_unknown",  # or "invalid_credentials": 500 with its own message
     "artifactory_oci_token_authentication": "field",  # or "always": whether oci and helmoci need the field
     "artifactory_redirected_head": "html",  # or "rejected" or "length": the result of a HEAD that the upstream redirects
+    "artifactory_drops_authorization": False,  # on: its proxy removes the header, so that each caller is anonymous
     "artifactory_path_method": True,  # off: its proxy maps only sub-domains, and /v2/ of the host is 400
     "artifactory_traces_images": False,  # whether ?trace works on the path of a manifest
     "artifactory_mime_mismatch_status": 404,  # 404 or 409 for a blocked HTML page

@@ -33,6 +33,8 @@ def artifactory(config=None, **responses):
         name = path.rpartition("/")[2]
         if name in responses:
             return responses[name]
+        if name == "version" and "Authorization" not in request.headers:
+            return ScriptedResponse(401, {})
         if name == "version":
             return ScriptedResponse(200, {"version": "7.111.4"})
         if name == "configurations":
