@@ -79,6 +79,8 @@ def validation_errors(
     errors += selection_errors(values, values["virtuals"] if has_virtuals else [])
     errors += lifetime_errors(values["token_ttl"], values["token_renew_before"], values["run_interval"])
     errors += _connection_errors(values, given)
+    # A diagnosis works with the credentials that there are.
+    errors += _missing_credentials(_connection(values, given)) if entry_point != "diagnose" else []
     errors += _identity_token_errors(_connection(values, given)) if entry_point != "warm" else []
     is_repaired = entry_point == "diagnose" and "token" in values["repair"]
     issues_tokens = entry_point in ("main", "rotate") or is_repaired
@@ -102,6 +104,26 @@ def _connection_errors(values: Facts, given: Facts) -> t.Iterator[str]:
     yield from (variables_in(str(error)) for error in errors)
 
 
+def _missing_credentials(params: Facts) -> t.Iterator[str]:
+    """Yield a sentence for each service whose credentials are missing or incomplete.
+
+    Whether chainctl is installed is known only where the modules run.
+    """
+    if not params["artifactory_access_token"] and not (
+        params["artifactory_username"] and params["artifactory_password"]
+    ):
+        yield (
+            "Credentials for Artifactory are missing. Set pull_through_artifactory_access_token, or "
+            "pull_through_artifactory_username and pull_through_artifactory_password, or ARTIFACTORY_ACCESS_TOKEN in the environment."
+        )
+    has_token = params["chainguard_identity_token"] or params["chainguard_identity_token_file"]
+    if params["chainguard_identity"] and not has_token and not params["chainguard_api_token"]:
+        yield (
+            "pull_through_chainguard_identity needs its OIDC token. Set pull_through_chainguard_identity_token or "
+            "pull_through_chainguard_identity_token_file."
+        )
+
+
 def _identity_token_errors(params: Facts) -> t.Iterator[str]:
     """Yield a sentence if the token for an identity has expired. The file of one is read where the modules run."""
     identity, token = params["chainguard_identity"], params["chainguard_identity_token"]
@@ -122,7 +144,7 @@ def _connection(values: Facts, given: Facts) -> Facts:
     """Return the options of the connections, with secrets, as the modules take them."""
     secrets = {name: str(given.get(f"pull_through_{name}") or "") for name in _CREDENTIALS}
     params = {**values, **{name: text or os.environ.get(name.upper(), "") for name, text in secrets.items()}}
-    for option in ("chainguard_identity", "chainguard_identity_token_file"):
+    for option in ("artifactory_username", "chainguard_identity", "chainguard_identity_token_file"):
         params[option] = values[option] or os.environ.get(option.upper(), "")
     params["client_cert"] = values["artifactory_client_cert"] or os.environ.get("ARTIFACTORY_CLIENT_CERT", "")
     return params

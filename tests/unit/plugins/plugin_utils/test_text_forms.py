@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import typing as t
@@ -85,8 +86,8 @@ def as_commas(value: t.Any) -> t.Any:
 
 FORMS: dict[str, t.Callable[[t.Any], t.Any]] = {"json": as_json, "lines": as_lines, "commas": as_commas}
 EMPTY: dict[str, t.Any] = {"empty": "", "null": None}
-# Without these, a run has nothing to do. The URLs mean something else if they are empty.
-KEPT = ("pull_through_artifactory_url", *_variables._EMPTY_HAS_MEANING)
+# Without these, a run cannot connect. The other URLs mean something else if they are empty.
+KEPT = ("pull_through_artifactory_url", "pull_through_artifactory_access_token", *_variables._EMPTY_HAS_MEANING)
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +132,21 @@ def test_text_gives_the_same_plan_as_native_values(plans, entry_point, form):
     assert expected["values"]["timeout"] == 30
     assert differing_values(plans[entry_point][form], expected) == {}
     assert plans[entry_point][form] == expected
+
+
+def test_tasks_read_only_the_plan():
+    """The plan has the typed values, so a task that reads none of the variables themselves does the same with each form."""
+    folder = Path(_variables.__file__).absolute().parents[2] / "roles" / "pull_through" / "tasks"
+    published = {"pull_through_result"}
+    expression = re.compile(r"{{.*?}}|^ *(?:when|failed_when|changed_when): [^\n]*", re.DOTALL | re.MULTILINE)
+    raw = {
+        (file.name, name)
+        for file in folder.rglob("*.yml")
+        for text in expression.findall(file.read_text(encoding="utf-8"))
+        for name in re.findall(r"(?<![\w.])pull_through_\w+", re.sub("'[^']*'", "", text))
+        if name not in published
+    }
+    assert len(list(folder.rglob("*.yml"))) > 20 and raw == set()
 
 
 def test_modules_get_typed_values(plans):

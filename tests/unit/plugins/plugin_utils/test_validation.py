@@ -42,7 +42,8 @@ def values_of(**given: t.Any) -> dict[str, t.Any]:
 
 
 def message(entry_point: str = "main", **given: t.Any) -> str:
-    variables = {"sources": ["public"], "artifactory_url": URL, "chainguard_api_token": "token", **given}
+    credentials = {"artifactory_access_token": "token", "chainguard_api_token": "token"}
+    variables = {"sources": ["public"], "artifactory_url": URL, **credentials, **given}
     names = {f"pull_through_{name}": value for name, value in variables.items()}
     catalogs = {"sources": CATALOG, "virtual_repositories": VIRTUALS}
     return validate(values_of(**variables), given=names, names=names, catalogs=catalogs, entry_point=entry_point)
@@ -94,11 +95,14 @@ def test_empty_is_unset(variable, empty):
         assert values_of(**{name: empty}) == values_of()
 
 
+NEEDED = {"artifactory_url": URL, "artifactory_access_token": "token", "sources": "public"}
+
+
 @pytest.mark.parametrize("empty", ["", None])
 def test_no_empty_variable_is_a_mistake(empty):
     given = {variable.removeprefix("pull_through_"): empty for variable in all_options()}
     for entry_point in ("main", "rotate", "verify", "remove", "warm"):
-        assert message(entry_point, **{**given, "artifactory_url": URL, "sources": "public"}) == ""
+        assert message(entry_point, **{**given, **NEEDED}) == ""
 
 
 WRONG: list[tuple[dict[str, t.Any], str]] = [
@@ -267,7 +271,13 @@ def test_credentials_of_the_environment_are_bound_to_its_url(monkeypatch, entry_
         entry_point, artifactory_url="", chainguard_api_token="", chainguard_issuer_url="https://other.example.net"
     )
     assert "pull_through_chainguard_issuer_url is https://other.example.net" in text
-    text = message(entry_point, artifactory_url="", chainguard_api_token="", registry_url="https://other.example.net")
+    text = message(
+        entry_point,
+        artifactory_url="",
+        artifactory_access_token="",
+        chainguard_api_token="",
+        registry_url="https://other.example.net",
+    )
     assert "pull_through_registry_url is https://other.example.net" in text
 
 
@@ -385,3 +395,27 @@ def test_a_catalog_of_its_own_is_checked_as_overrides_are():
         f"pull_through_catalog sets the unknown field nonsense of public. The fields are {', '.join(SOURCE_SPEC)}.",
         "pull_through_catalog adds public without package_type, url.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "expected"),
+    [
+        ({}, {}, "Credentials for Artifactory are missing."),
+        ({"artifactory_username": "admin"}, {}, "Credentials for Artifactory are missing."),
+        ({"artifactory_username": "admin", "artifactory_password": "secret"}, {}, ""),
+        ({"artifactory_username": "admin"}, {"ARTIFACTORY_PASSWORD": "secret"}, ""),
+        ({}, {"ARTIFACTORY_USERNAME": "admin", "ARTIFACTORY_PASSWORD": "secret"}, ""),
+        ({}, {"ARTIFACTORY_ACCESS_TOKEN": "token"}, ""),
+        (
+            {"artifactory_access_token": "token", "chainguard_api_token": "", "chainguard_identity": "a/b"},
+            {},
+            "pull_through_chainguard_identity needs its OIDC token.",
+        ),
+    ],
+)
+def test_missing_credentials_are_in_the_list(monkeypatch, given, environment, expected):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    unset = {"artifactory_access_token": "", **given}
+    assert (expected in message(**unset)) if expected else message(**unset) == ""
+    assert "Credentials for Artifactory" not in message("diagnose", **unset)
