@@ -27,7 +27,8 @@ PAGE = {
 class Fault:
     """code, fix: of the first finding when pulls are allowed; fix is a part of its text.
 
-    without_pulls: whether the same finding is there without pulls. also: other codes that are true. arguments: of
+    without_pulls: whether the same finding is there without pulls. again: the code of another diagnosis with pulls, after
+    which Artifactory has cached the failure of the first one. also: other codes that are true. arguments: of
     Estate.diagnose. source: the one that is broken.
     """
 
@@ -37,6 +38,7 @@ class Fault:
     inject: Inject
     source: str = "containers"
     without_pulls: bool = True
+    again: str = ""
     also: tuple[str, ...] = ()
     arguments: Json = dataclasses.field(default_factory=dict)
 
@@ -290,6 +292,7 @@ FAULTS: tuple[Fault, ...] = (
         "python",
         also=("redirect_settings",),
         without_pulls=False,
+        again="redirect_settings",
     ),
     Fault("snapshots", "settings_differ", "handleSnapshots to false", config("java", handleSnapshots=True), "java"),
     # The credentials.
@@ -395,6 +398,7 @@ FAULTS: tuple[Fault, ...] = (
             "firewall",
             upstream({"cut": "before"}, service="libraries"),
             name,
+            again="assumed_offline",
             also=("assumed_offline",),
         )
         for name in ("java", "javascript")

@@ -15,9 +15,9 @@ from faults.estate import Estate
 from lab.client import started
 from support.lab_client import LabClient
 
-# What each fault was found as: by its name, whether the right finding was first with pulls, and without.
-RESULTS = pytest.StashKey[dict[str, dict[str, bool]]]()
-MODES = ("pulls", "no pulls", "no Chainguard", "reader", "neither", "no route")
+# Whether the right finding was first: by the function of the test, the name of the fault, and how it was diagnosed.
+RESULTS = pytest.StashKey[dict[str, dict[str, dict[str, bool]]]]()
+TITLES = {"test_fault": "faults", "test_pair_of_faults": "pairs of faults"}
 
 
 @pytest.fixture(scope="session")
@@ -35,21 +35,23 @@ def estate() -> t.Iterator[Estate]:
 @pytest.fixture
 def record(request: pytest.FixtureRequest) -> t.Callable[[str, str, bool], None]:
     """Return the function that records whether the right finding was first."""
+    results = request.config.stash.setdefault(RESULTS, {}).setdefault(request.function.__name__, {})
 
     def record_result(fault: str, mode: str, is_first: bool) -> None:
-        request.config.stash.setdefault(RESULTS, {}).setdefault(fault, {})[mode] = is_first
+        results.setdefault(fault, {})[mode] = is_first
 
     return record_result
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    results = config.stash.get(RESULTS, {})
-    if not results:
-        return
-    terminalreporter.section("faults whose cause is the first finding")
-    terminalreporter.write_line(f"{'':40}" + "".join(f"{mode:>15}" for mode in MODES))
-    for fault, modes in results.items():
-        cells = "".join(f"{'found' if modes.get(mode) else '-':>15}" for mode in MODES)
-        terminalreporter.write_line(f"{fault:40}{cells}")
-    counts = [sum(modes.get(mode, False) for modes in results.values()) for mode in MODES]
-    terminalreporter.write_line(f"{f'of {len(results)} faults':40}" + "".join(f"{count:15}" for count in counts))
+    for test, results in config.stash.get(RESULTS, {}).items():
+        modes = list(dict.fromkeys(mode for by_mode in results.values() for mode in by_mode))
+        width = max(map(len, results)) + 2
+        terminalreporter.section(f"{TITLES[test]} whose cause is the first finding")
+        terminalreporter.write_line(" " * width + "".join(f"{mode:>15}" for mode in modes))
+        for fault, by_mode in results.items():
+            cells = "".join(f"{'found' if by_mode.get(mode) else '-':>15}" for mode in modes)
+            terminalreporter.write_line(f"{fault:{width}}{cells}")
+        counts = [sum(by_mode.get(mode, False) for by_mode in results.values()) for mode in modes]
+        total = f"of {len(results)} {TITLES[test]}"
+        terminalreporter.write_line(f"{total:{width}}" + "".join(f"{count:15}" for count in counts))

@@ -15,6 +15,7 @@ import pytest
 
 from faults.catalog import FAULTS, Fault
 from faults.estate import NAMES, PULL_TOKENS, Estate
+from lab.client import READ_METHODS
 from lab.simulator import ARTIFACTORY_HOST
 from support.forward_proxy import ForwardProxy
 from support.lab_client import Json
@@ -22,6 +23,8 @@ from support.sources import SOURCES, VIRTUALS
 
 Record = t.Callable[[str, str, bool], None]
 
+# What Artifactory does without a request to an upstream.
+READING_KINDS_OF_ARTIFACTORY = ("artifactory.", "docker.ping", "docker.token", "storage.")
 # A server that the controller cannot reach.
 NOWHERE = "http://127.0.0.1:9"
 LESS_RIGHTS: dict[str, Json] = {
@@ -31,22 +34,35 @@ LESS_RIGHTS: dict[str, Json] = {
     "neither": {"user": "reader", "chainguard": False},
     "no route": {"chainguard_api_url": NOWHERE, "hosts": [NOWHERE]},
 }
-# Faults that are visible in the settings of one repository, so that several can be injected at once.
-SETTINGS = [
-    fault
-    for fault in FAULTS
-    if fault.name
-    in (
-        "offline containers",
-        "url with a path",
-        "token authentication off",
-        "pattern hides the tag",
-        "mime blocking off",
-        "email address",
-        "prefix doubled",
-    )
+# Faults of one source that can be injected at once, and do not hide each other.
+SETTINGS = (
+    "offline containers",
+    "url with a path",
+    "token authentication off",
+    "pattern hides the tag",
+    "mime blocking off",
+    "email address",
+    "prefix doubled",
+)
+PAIRS_OF_KINDS = (
+    ("revoked containers", "pattern hides the tag"),
+    ("revoked containers", "image does not exist"),
+    ("expired containers", "mime blocking off"),
+    ("unbound containers", "url with a path"),
+    ("unbound containers", "pattern hides the image"),
+    ("pull token of java for containers", "prefix doubled"),
+    ("no credentials containers", "token authentication off"),
+    ("offline containers", "expires soon"),
+    ("realm with an inner host", "revoked containers"),
+    ("no registry", "pattern hides the tag"),
+    ("only markers of layers", "mime blocking off"),
+    ("Xray", "expires soon"),
+)
+BY_NAME = {fault.name: fault for fault in FAULTS}
+PAIRS = [
+    (BY_NAME[first_name], BY_NAME[second_name])
+    for first_name, second_name in (*itertools.combinations(SETTINGS, 2), *PAIRS_OF_KINDS)
 ]
-PAIRS = list(itertools.combinations(SETTINGS, 2))
 
 
 def break_estate(estate: Estate, fault: Fault) -> None:
@@ -60,12 +76,12 @@ def diagnose(estate: Estate, fault: Fault, **options: t.Any) -> list[Json]:
 
 
 def run(estate: Estate, *names: str, **options: t.Any) -> Json:
-    """Return the result of a diagnosis. Fails if it writes, or shows a secret."""
+    """Return the result of a diagnosis. Fails if it writes, fills a cache without pulls, or shows a secret."""
     before = estate.lab.log_position()
     result = estate.diagnose(*names, **options)
     result.pop("invocation", None)
     assert "findings" in result, result
-    assert not estate.lab.writes(before)
+    assert_reads_only(estate.lab.request_log(before), pull=options.get("pull", False))
     secrets = [secret for secret in estate.lab.credentials() if len(secret) > 8]
     secrets += [token["password"] for token in estate.tokens.values()]
     text = json.dumps(result)
@@ -73,8 +89,25 @@ def run(estate: Estate, *names: str, **options: t.Any) -> Json:
     return result
 
 
+def assert_reads_only(requests: list[Json], pull: bool) -> None:
+    """Fail if one of the requests writes, downloads without pull, or traces a path that may exist."""
+    assert not [entry for entry in requests if entry["method"] not in READ_METHODS and "token" not in entry["kind"]]
+    for entry in requests:
+        if entry["service"] != "artifactory":
+            continue
+        if "trace" in entry["query"]:
+            assert "/pull-through-diagnosis-" in entry["path"], entry
+        elif not pull:
+            assert entry["kind"].startswith(READING_KINDS_OF_ARTIFACTORY), entry
+
+
 def is_first(findings: list[Json], fault: Fault) -> bool:
     return bool(findings) and findings[0]["code"] == fault.code and fault.fix in findings[0]["fix"]
+
+
+def first(findings: list[Json]) -> tuple[str, str]:
+    """Return the code and the fix of the first finding."""
+    return findings[0]["code"], findings[0]["fix"]
 
 
 def wrong_causes(findings: list[Json], *faults: Fault) -> list[Json]:
@@ -87,9 +120,15 @@ def wrong_causes(findings: list[Json], *faults: Fault) -> list[Json]:
 def test_fault(estate: Estate, record: Record, fault: Fault) -> None:
     break_estate(estate, fault)
     findings = diagnose(estate, fault, pull=True)
+    repeated = diagnose(estate, fault, pull=True)
     record(fault.name, "pulls", is_first(findings, fault))
+    record(fault.name, "again", first(repeated) == first(findings))
     assert is_first(findings, fault), findings
-    assert not wrong_causes(findings, fault)
+    if fault.again:
+        assert first(repeated)[0] == fault.again, repeated
+    else:
+        assert first(repeated) == first(findings), repeated
+    assert not wrong_causes(findings + repeated, fault)
     assert all(finding["evidence"] for finding in findings)
     # A pull leaves traces in Artifactory, a diagnosis without pulls does not.
     break_estate(estate, fault)
@@ -102,14 +141,27 @@ def test_fault(estate: Estate, record: Record, fault: Fault) -> None:
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair[0].name} and {pair[1].name}")
-def test_pair_of_faults(estate: Estate, pair: tuple[Fault, Fault]) -> None:
+def test_pair_of_faults(estate: Estate, record: Record, pair: tuple[Fault, Fault]) -> None:
+    """Both causes with their fixes, one of them first, which a repeated diagnosis and one without pulls do not change."""
     estate.build()
     for fault in pair:
         fault.inject(estate)
-    findings = run(estate, "containers", pull=True)["findings"]
-    assert {fault.code for fault in pair} <= {finding["code"] for finding in findings}
-    assert findings[0]["code"] in {fault.code for fault in pair}
-    assert not wrong_causes(findings, *pair)
+    name = f"{pair[0].name} and {pair[1].name}"
+    arguments = {**pair[0].arguments, **pair[1].arguments}
+    without_pulls, *results = (
+        run(estate, "containers", pull=pull, **arguments)["findings"] for pull in (False, True, True)
+    )
+    record(name, "no pulls", any(is_first(without_pulls, fault) for fault in pair))
+    record(name, "pulls", any(is_first(results[0], fault) for fault in pair))
+    record(name, "again", first(results[0]) == first(results[1]))
+    assert not wrong_causes(without_pulls, *pair)
+    assert first(results[0]) == first(results[1])
+    for findings in results:
+        assert any(is_first(findings, fault) for fault in pair), findings
+        for fault in pair:
+            fixes = [finding["fix"] for finding in findings if finding["code"] == fault.code]
+            assert fixes and fault.fix in fixes[0], findings
+        assert not wrong_causes(findings, *pair)
 
 
 @pytest.mark.parametrize(
