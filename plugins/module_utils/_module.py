@@ -180,15 +180,16 @@ def exit_bulk(
 
 
 def make_transport(
-    module: AnsibleModule, *artifactory_urls: str, max_run_seconds: float = float("inf")
+    module: AnsibleModule, *artifactory_urls: str, max_run_seconds: float = float("inf"), with_ca_path: bool = True
 ) -> _http.Transport:
     """Return the transport that all sessions of this module share. Raises InputError.
 
     artifactory_urls: other URLs of Artifactory. The client certificate is sent only to these and to artifactory_url.
     max_run_seconds: from now on. No request is sent later, and those that are not finished end.
+    with_ca_path: whether to trust the CA that ca_path names.
     """
     verify: bool | str = module.params["validate_certs"]
-    if verify and module.params["ca_path"]:
+    if verify and with_ca_path and module.params["ca_path"]:
         verify = module.params["ca_path"]
     return _http.RequestsTransport(
         timeout=module.params["timeout"],

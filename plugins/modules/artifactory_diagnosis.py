@@ -104,7 +104,9 @@ options:
     elements: str
     default: []
   hosts:
-    description: URLs of Chainguard's servers that are contacted from the controller. Empty if it cannot reach them.
+    description:
+      - URLs of Chainguard's servers that are contacted from the controller. Empty if it cannot reach them.
+      - A layer of a public image is requested from the registry, and not read, to see whether the place where it stores layers can be reached.
     type: list
     elements: str
     default: []
@@ -334,7 +336,9 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     session = create_artifactory_session(module, transport)
     puller = Puller(module, transport) if module.params["pull"] and not module.check_mode else None
     addresses = create_address_prober(module, transport, session.base_url)
-    diagnoser = Diagnoser(session, transport, create_chainguard_reader(module, transport), puller, addresses)
+    chainguard = create_chainguard_reader(module, transport)
+    public_trust = make_transport(module, with_ca_path=False) if module.params["ca_path"] else None
+    diagnoser = Diagnoser(session, transport, chainguard, puller, addresses, public_trust)
     return diagnoser.diagnose(sources, module.params["hosts"]).to_result(sources)
 
 

@@ -55,11 +55,11 @@ def run_module(module: t.Any, **options: t.Any) -> Json:
 
 
 class Estate:
-    """The repositories of Chainguard's sources in a lab, with their pull tokens."""
+    """The repositories of Chainguard's sources in a lab, with their pull tokens. pull_tokens: how many it has at most."""
 
-    def __init__(self, lab: LabClient) -> None:
+    def __init__(self, lab: LabClient, pull_tokens: int = len(PULL_TOKENS)) -> None:
         self.lab = lab
-        self._keys = [rsa.generate_private_key(65537, _KEY_BITS) for _number in range(len(PULL_TOKENS))]
+        self._keys = [rsa.generate_private_key(65537, _KEY_BITS) for _number in range(pull_tokens)]
         self.uid = lab.organization["uid"]
         self.tokens: dict[str, Json] = {}
 
@@ -137,12 +137,11 @@ class Estate:
         self.tokens = dict(zip(names, result["tokens"]))
 
     def _artifactory(self, user: str) -> Json:
-        trust = {"ca_path": self.lab.ca_path} if self.lab.ca_path else {}
         return {
             "artifactory_url": self.lab.artifactory_url,
             "artifactory_username": user,
             "artifactory_access_token": self.lab.users[user]["token"],
-            **trust,
+            **self._trust(),
         }
 
     def _chainguard(self) -> Json:
@@ -151,4 +150,8 @@ class Estate:
             "chainguard_api_token": self.lab.api_tokens["owner"],
             "chainguard_api_url": chainguard["api_url"],
             "chainguard_issuer_url": chainguard["issuer_url"],
+            **self._trust(),
         }
+
+    def _trust(self) -> Json:
+        return {"ca_path": self.lab.ca_path} if self.lab.ca_path else {}

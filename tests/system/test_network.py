@@ -65,7 +65,7 @@ def module_tasks(lab: LabClient) -> dict[str, tuple[Json, set[str]]]:
                 "sources": [{"key": "images", "images": ["chainguard/wolfi-base"], **IMAGES}],
                 "hosts": ["https://cgr.dev"],
             },
-            {ARTIFACTORY_HOST, "cgr.dev", "console-api.enforce.dev"},
+            {ARTIFACTORY_HOST, "cgr.dev", BLOBS_HOST, "console-api.enforce.dev"},
         ),
         "registry_pull": (
             {"repository": "images", "images": ["chainguard/wolfi-base"], "upstream_url": "https://cgr.dev"},

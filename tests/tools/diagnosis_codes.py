@@ -102,6 +102,9 @@ EVIDENCE = {
     "url": "URL",
     "realm": "realm",
     "address": "address that clients use",
+    "issuer": "issuer",
+    "issuer_text": "; its certificate is signed by *issuer*",
+    "blobs_of": "registry",
     "working_text": "(or another address that works)",
 }
 # Placeholders that are mappings or objects: each part is described by its own name.
@@ -167,6 +170,7 @@ def generate() -> str:
         *_server_rules.ANONYMOUS_RULES,
         _server_rules.LOGIN_NOT_RECEIVED,
         *_server_rules.HOST_RULES,
+        _server_rules.INTERCEPTION,
         *_server_rules.ADDRESS_RULES,
     )
     tables = {"images": images, "artifacts": artifacts, "sources": sources, "servers": read_finding_rows(server_rules)}

@@ -11,9 +11,11 @@ import email.utils
 import time
 from urllib.parse import urlsplit
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import ServerEvidence
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Failure
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._tls_issuer import read_issuer
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError, RequestError
 from ansible_collections.cgr.pull_through.plugins.module_utils._html import is_html
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import (
     MAX_ERROR_SIZE,
@@ -21,18 +23,62 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._http import (
     StreamedResponse,
     Transport,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth import parse_challenges
+from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
+
+# Free, and so small that it is a few requests away from its first layer.
+_PUBLIC_IMAGE = "chainguard/wolfi-base"
 
 
 def probe_host(transport: Transport, url: str) -> ServerEvidence:
-    """Return whether a server answers the controller at all, and how its clock differs."""
-    host = urlsplit(url).netloc
-    evidence = ServerEvidence(requested_reference=url, host=host)
+    """Return whether a server responds to the controller at all, whether it is a registry, and how its clock differs."""
+    evidence = ServerEvidence(requested_reference=url, host=urlsplit(url).netloc)
     try:
-        response = transport.send(Request("GET", url))
+        response = transport.send(Request("GET", f"{url}/v2/"))
         response.close()
     except PullThroughError as exc:
-        return dataclasses.replace(evidence, failure=Failure.from_error(exc))
-    return dataclasses.replace(evidence, clock_difference=_clock_difference(response))
+        return _with_failure(evidence, exc, url)
+    challenges = parse_challenges(response.headers.get("WWW-Authenticate", ""))
+    is_registry = response.status == 401 and any(challenge.scheme == "bearer" for challenge in challenges)
+    return dataclasses.replace(evidence, clock_difference=_clock_difference(response), is_registry=is_registry)
+
+
+def probe_blob_host(transport: Transport, registry_url: str) -> ServerEvidence | None:
+    """Return why the controller cannot get a layer from where a registry stores it; None if it can, or if that is not known."""
+    registry = Registry(registry_url, Credentials(), transport=transport)
+    try:
+        manifest = registry.get_manifest(_PUBLIC_IMAGE, "latest")
+        for entry in manifest.entries[:1]:
+            manifest = registry.get_manifest(_PUBLIC_IMAGE, entry.digest, entry)
+        if manifest.config is not None:
+            registry.probe_blob(_PUBLIC_IMAGE, manifest.config.digest)
+    except RequestError as exc:
+        host = urlsplit(exc.url).netloc
+        if host != registry.host:
+            evidence = ServerEvidence(requested_reference=_PUBLIC_IMAGE, host=host, blobs_of=registry.host)
+            return _with_failure(evidence, exc, f"{urlsplit(exc.url).scheme}://{host}")
+    except PullThroughError:
+        pass  # it has no such image
+    return None
+
+
+def probe_interception(public_trust: Transport, url: str) -> ServerEvidence | None:
+    """Return the evidence about a server that the public CAs do not verify; None for another one.
+
+    public_trust: does not trust the CA that users name.
+    """
+    try:
+        public_trust.send(Request("HEAD", url)).close()
+    except PullThroughError as exc:
+        evidence = ServerEvidence(requested_reference=url, host=urlsplit(url).netloc)
+        evidence = _with_failure(evidence, exc, url)
+        return evidence if evidence.issuer else None
+    return None
+
+
+def _with_failure(evidence: ServerEvidence, error: PullThroughError, url: str) -> ServerEvidence:
+    issuer = read_issuer(url) if "certificate" in error.message else ""
+    return dataclasses.replace(evidence, failure=Failure.from_error(error), issuer=issuer)
 
 
 def allows_anonymous(transport: Transport, artifactory_url: str) -> bool:

@@ -30,7 +30,9 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._colle
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_pulls import Puller, pull_findings
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_servers import (
     allows_anonymous,
+    probe_blob_host,
     probe_host,
+    probe_interception,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import (
     REGISTRY_TYPES,
@@ -55,6 +57,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._serve
     ANONYMOUS_RULES,
     API_RULES,
     HOST_RULES,
+    INTERCEPTION,
     LOGIN_NOT_RECEIVED,
     REALM_RULES,
 )
@@ -71,6 +74,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Tra
 Source = dict[str, t.Any]
 
 # The codes of pulls that failed without a cause of their own.
+_UNREACHABLE = ("upstream_unreachable_for_artifactory", "upstream_storage_unreachable", "assumed_offline")
 _UNEXPLAINED = ("upstream_fetch_failed", "not_found")
 
 
@@ -114,7 +118,8 @@ class Diagnoser:
     """Collects evidence and judges it.
 
     chainguard: reads Chainguard's API as far as the credentials allow. puller: None to fill no cache.
-    addresses: probes those that container clients can use.
+    addresses: probes those that container clients can use. public_trust: None unless users name a CA, which it does not
+    trust.
     """
 
     def __init__(
@@ -124,12 +129,14 @@ class Diagnoser:
         chainguard: ChainguardReader,
         puller: Puller | None,
         addresses: AddressProber,
+        public_trust: Transport | None = None,
     ) -> None:
         self._session = session
         self._transport = transport
         self._chainguard = chainguard
         self._puller = puller
         self._addresses = addresses
+        self._public_trust = public_trust
         self._host = urlsplit(session.base_url).netloc
         self._diagnosis = DiagnosisResult()
         self._version = ""
@@ -147,6 +154,7 @@ class Diagnoser:
         self._diagnose_addresses(sources, configs)
         for source in sources:
             self._diagnose_source(self._with_pulls_of_members(source), configs)
+        self._diagnose_interception(hosts)
         self._add_unknown(configs)
         return self._diagnosis
 
@@ -154,11 +162,23 @@ class Diagnoser:
         for url in hosts:
             evidence = probe_host(self._transport, url)
             self._diagnosis.findings += find_all(HOST_RULES, "", evidence)
+            blob_host = probe_blob_host(self._transport, url) if evidence.is_registry else None
+            self._diagnosis.findings += find_all(HOST_RULES, "", blob_host) if blob_host else []
             if evidence.failure.problem == "no_response":
                 self._diagnosis.unknown.append(
                     f"Nothing was compared with {evidence.host}, which the controller cannot reach: "
                     f"{evidence.failure.message}"
                 )
+
+    def _diagnose_interception(self, hosts: t.Sequence[str]) -> None:
+        """Add a finding if Artifactory does not reach an upstream that a proxy may intercept."""
+        codes = {finding.code for finding in self._diagnosis.findings}
+        if self._public_trust is None or codes.isdisjoint(_UNREACHABLE):
+            return
+        for evidence in (probe_interception(self._public_trust, url) for url in hosts if url.startswith("https:")):
+            if evidence is not None:
+                self._diagnosis.findings.append(INTERCEPTION.find("", evidence))
+                return  # the others have the same CA
 
     def _diagnose_api(self) -> bool:
         """Return whether Artifactory accepts the credentials. If not, the reason is a finding."""

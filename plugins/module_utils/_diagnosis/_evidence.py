@@ -271,10 +271,23 @@ def _value(value: t.Any) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ServerEvidence(Evidence):
-    """What is known about a server. clock_difference: seconds by which its clock is ahead of the controller's."""
+    """What is known about a server.
+
+    clock_difference: seconds by which its clock is ahead of the controller's. is_registry: whether it is one. blobs_of: the
+    registry that stores its layers there; empty for other servers. issuer: who signed its certificate, read only if it is
+    not trusted.
+    """
 
     stage: Stage = "diagnosis"
     clock_difference: float = 0.0
+    is_registry: bool = False
+    blobs_of: str = ""
+    issuer: str = ""
+
+    @property
+    def issuer_text(self) -> str:
+        """Who signed the certificate, as a clause."""
+        return f"; its certificate is signed by {self.issuer}" if self.issuer else ""
 
     @property
     def clock_text(self) -> str:

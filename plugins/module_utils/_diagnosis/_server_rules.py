@@ -106,7 +106,17 @@ HOST_RULES: tuple[FindingRule[ServerEvidence], ...] = (
         "Set pull_through_ca_path to the CA of the proxy that intercepts TLS, and let Artifactory trust it too. "
         "{failure.hint}",
         certainty="possible",
-        quote="{failure.message}",
+        quote="{failure.message}{e.issuer_text}",
+        severity="warning",
+    ),
+    FindingRule(
+        "blob_host_from_controller",
+        lambda e: bool(e.blobs_of) and e.failure.problem != "other" and not has_no_response("certificate", "TLS")(e),
+        "The controller reaches {e.blobs_of}, but not {e.host}, where it stores the layers of images, so Artifactory may have the "
+        "same problem",
+        "Allow connections to {e.host} in the firewall and the proxy, above all for Artifactory. {failure.hint}",
+        certainty="possible",
+        quote="{e.host}: {failure.message}",
         severity="warning",
     ),
     FindingRule(
@@ -119,6 +129,18 @@ HOST_RULES: tuple[FindingRule[ServerEvidence], ...] = (
         quote="Date header of {e.host}: {e.clock_text}",
         severity="warning",
     ),
+)
+
+# If Artifactory cannot reach its upstream.
+INTERCEPTION: FindingRule[ServerEvidence] = FindingRule(
+    "tls_interception",
+    lambda e: bool(e.issuer),
+    "A proxy intercepts the TLS connection from the controller to {e.host}; if it also does that for Artifactory, and "
+    "Artifactory does not trust its CA, Artifactory cannot connect to the upstream",
+    "Let Artifactory trust the CA {e.issuer}, or do not intercept {e.host}",
+    certainty="possible",
+    quote="only pull_through_ca_path verifies the certificate of {e.host}{e.issuer_text}",
+    severity="warning",
 )
 
 # Where the token service is, in the challenge of each form of address.

@@ -134,6 +134,11 @@ class Registry:
         """Download and verify a blob, and discard it. Raises the same exceptions as get_manifest()."""
         self._call_with_retry(lambda: self._stream_blob(name, blob, lambda chunk: None))
 
+    def probe_blob(self, name: str, digest: str) -> None:
+        """Request a blob once, and do not read it. Raises TransportError, DownloadError."""
+        response, _final_url = self._get(name, "blobs", digest, "application/octet-stream")
+        response.close()
+
     def get_config(self, name: str, blob: Descriptor) -> dict[str, t.Any]:
         """Return the verified configuration of an image. Raises the same exceptions as get_manifest()."""
         if blob.size > _MAX_MANIFEST_SIZE:
