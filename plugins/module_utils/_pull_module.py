@@ -19,7 +19,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     bulk_argument_spec,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
+    RepositoriesApi,
+    is_partial,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import CacheProbe
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import CircuitBreaker
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
@@ -273,4 +276,6 @@ def _create_cache_probe(
     if settings.get("rclass") != "remote":
         unable = f"{key} is not a remote repository that these credentials may read, so its cache cannot be read."
     cache = CacheApi(create_artifactory_session(module, transport, sleep=sleep))
-    return CacheProbe(cache, key, unable=unable, has_login=bool(settings.get("username")), sleep=sleep)
+    # A user who reads only a part does not see whether there is a login.
+    has_login = bool(settings.get("username")) or is_partial(settings)
+    return CacheProbe(cache, key, unable=unable, has_login=has_login, sleep=sleep)

@@ -28,6 +28,13 @@ options:
         of the platform.
     type: list
     elements: str
+  partial:
+    version_added: 0.3.0
+    description:
+      - Whether to return repositories of O(repository_keys) also if the user may read only a part of their configuration, which is the
+        key, class, package type and description, and the URL or the members. Otherwise the module fails.
+    type: bool
+    default: false
   rclass:
     description: Return only repositories of this class.
     type: str
@@ -82,6 +89,13 @@ repositories:
       rclass: remote
       packageType: docker
       url: https://cgr.dev/
+partial_repositories:
+  version_added: 0.3.0
+  description: Keys of the repositories of which only a part is in RV(repositories).
+  returned: success
+  type: list
+  elements: str
+  sample: []
 login:
   version_added: 0.3.0
   description:
@@ -125,7 +139,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._per
     get_permission,
     permissions_api,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
+    RepositoriesApi,
+    is_partial,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError
 from ansible_collections.cgr.pull_through.plugins.module_utils._jmespath import JMESPATH_MISSING, compile_query
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
@@ -140,6 +157,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Conf
 SPEC: dict[str, dict[str, t.Any]] = {
     "repository_keys": {"type": "list", "elements": "str", "no_log": False},
     "rclass": {"type": "str", "choices": ["local", "remote", "virtual", "federated"]},
+    "partial": {"type": "bool", "default": False},
     "package_type": {"type": "str"},
     "permissions": {"type": "list", "elements": "str"},
     "query": {"type": "str"},
@@ -175,12 +193,15 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     session = create_artifactory_session(module)
     api = RepositoriesApi(session)
     keys = module.params["repository_keys"]
-    read, is_admin = (api.list_all(), True) if keys is None else api.list_by_keys(keys)
+    read, is_admin = (
+        (api.list_all(), True) if keys is None else api.list_by_keys(keys, partial=module.params["partial"])
+    )
     repositories = [repository for repository in read if matches(repository, module.params)]
     token = module.params["artifactory_access_token"]
     username = decode_username(token) if token else module.params["artifactory_username"]
     login = {"username": username, "is_administrator": is_admin}
     result: dict[str, t.Any] = {"changed": False, "repositories": repositories, "login": login}
+    result["partial_repositories"] = [repository["key"] for repository in repositories if is_partial(repository)]
     if module.params["permissions"] is not None:
         result["permissions"] = read_permissions(session, module.params["permissions"])
     if query is not None:

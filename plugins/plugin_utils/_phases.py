@@ -10,6 +10,7 @@ Results of remote repositories are joined by key, those of pull tokens by consum
 from __future__ import annotations
 
 import dataclasses
+import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._organization_urls import (
     fill_organization,
@@ -83,13 +84,16 @@ def _by_key(result: Facts, name: str, key: str, field: str = "key") -> Facts | N
 
 
 # --- read -------------------------------------------------------------------------------------------------------------
-def add_current_state(source: Source, repositories: list[Facts], organizations: list[Facts]) -> Source:
+def add_current_state(
+    source: Source, repositories: list[Facts], organizations: list[Facts], partial: t.Collection[str] = ()
+) -> Source:
     """Add the repository as it is, and what Chainguard returned about the organization and the pull token in use.
 
-    organizations: results of chainguard_pull_token_info.
+    organizations: results of chainguard_pull_token_info. partial: keys of the repositories of which only a part could be read.
     """
     current: Facts = next((repository for repository in repositories if repository["key"] == source.key), {})
-    source = _keep_alternative_url(dataclasses.replace(source, current=current, is_missing=not current))
+    source = dataclasses.replace(source, current=current, is_missing=not current, is_partial=source.key in partial)
+    source = _keep_alternative_url(source)
     if source.token_spec:
         active = [current.get("username") or ""]
         source = dataclasses.replace(source, token_spec={**source.token_spec, "active_identities": active})
@@ -98,7 +102,7 @@ def add_current_state(source: Source, repositories: list[Facts], organizations: 
     if listing is None:
         return source
     source = _with_organization(source, listing["organization"])
-    return _with_token_status(source, listing["tokens"]) if source.pull_token else source
+    return _with_token_status(source, listing["tokens"]) if source.pull_token and not source.is_partial else source
 
 
 def _of_organization(source: Source, results: list[Facts]) -> Facts | None:

@@ -56,6 +56,7 @@ class Source:
     # Read: the repository as it is (empty if there is none), and the pull token that it uses (empty if not listed).
     current: Facts = dataclasses.field(default_factory=dict)
     is_missing: bool = False
+    is_partial: bool = False
     token_status: Facts = dataclasses.field(default_factory=dict)
 
     # Plan and issue: what is asked of the pull token, and the result without its password: whether it is `due`, and `is_new` (issued

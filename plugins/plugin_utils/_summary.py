@@ -70,6 +70,7 @@ def summarize(
             *lifetime_notes(sources, token_ttl),
             *(age["summary"] for source in sources for age in source.tag_age),
             *_unverified_note(sources),
+            *_partial_note(sources),
             *_removal_notes(virtual_repositories, permission, planned),
             *_client_setup_note(client_setup_file),
         ],
@@ -131,6 +132,15 @@ def _unverified_note(sources: t.Sequence[Source]) -> t.Iterator[str]:
         yield f"Not verified: {len(keys)} of {len(sources)} repositories ({', '.join(keys)})."
 
 
+def _partial_note(sources: t.Sequence[Source]) -> t.Iterator[str]:
+    """Yield of which repositories the login of Artifactory reads too little to compare settings and pull tokens."""
+    keys = [source.key for source in sources if source.is_partial]
+    if keys:
+        yield (
+            f"The pull tokens and the settings of {', '.join(keys)} were not compared: only an administrator reads them in Artifactory."
+        )
+
+
 def _removal_notes(virtual_repositories: t.Sequence[Facts], permission: Facts, planned: bool) -> t.Iterator[str]:
     """Yield what the run takes away from virtual repositories and from the permission."""
     verb = "would be removed" if planned else "removed"
@@ -179,6 +189,8 @@ def _token(source: Source) -> str:
     if not source.pull_token:
         return "no pull token needed"
     token = source.token or source.token_status
+    if source.is_partial:
+        return "unknown pull token"
     if source.failure and not source.is_written and (token.get("due") or not token):
         previous = token.get("previous") or {}
         return f"previous pull token {_until(previous)}" if previous.get("expires") else "no new pull token"

@@ -47,7 +47,10 @@ def add_verification(source: Source, results: list[Facts], requested: list[str],
         source = dataclasses.replace(source, invalid_paths=paths)
         code = code_of(pull, "not_verified")
         return fail(source, f"{message} {NOT_REVOKED}" if is_new else message, code)
-    verification: Facts = {**_describe(pull), "details": [*pull["summary"], *_evidence(pull), *_pinned_line(source)]}
+    verification: Facts = {
+        **_describe(pull, has_login=bool(source.pull_token) or not source.is_partial),
+        "details": [*pull["summary"], *_evidence(pull), *_pinned_line(source)],
+    }
     if user:
         return dataclasses.replace(source, user_verification={**verification, "user": user})
     earlier = source.verification
@@ -89,8 +92,11 @@ def add_virtual_verification(repository: Facts, results: list[Facts], requested:
     return {**repository, "verification": verification}
 
 
-def _describe(pull: Facts) -> Facts:
-    """Return what a verification showed in a few words, and whether something that should be shown was not."""
+def _describe(pull: Facts, *, has_login: bool) -> Facts:
+    """Return what a verification showed in a few words, and whether something that should be shown was not.
+
+    has_login: False if the repository needs no login, and it cannot be read whether it has one.
+    """
     items = _pulled(pull)
     if not items:
         return {"summary": NOT_PULLED, "is_unverified": False}
@@ -99,7 +105,7 @@ def _describe(pull: Facts) -> Facts:
         reason = UNKNOWN_ORIGIN if None in origins else FROM_CACHE
         return {"summary": f"not verified: {reason} ({_label(items)})", "is_unverified": True}
     summary = f"verified: {_label(items)}, from upstream"
-    until = max((item.get("login_unverified_until") or "" for item in items), default="")
+    until = max((item.get("login_unverified_until") or "" for item in items), default="") if has_login else ""
     if until:
         summary += f"; login not verified: Artifactory may still use the earlier login until {until[11:16]} UTC"
     return {"summary": summary, "is_unverified": bool(until)}

@@ -15,6 +15,9 @@ RUNS = 10
 PRIVATE = [source.key for source in SOURCES.values() if source.private]
 PUBLIC = [source.key for source in SOURCES.values() if not source.private]
 ALL_SOURCES = {"sources": list(SOURCES), "source_overrides": None}
+# All of their content is cached after two runs.
+FEW_SOURCES = {"sources": ["packages", "java"], "source_overrides": None}
+FEW_KEYS = [SOURCES[name].key for name in ("packages", "java")]
 
 
 def summary_line(output: str, key: str) -> str:
@@ -69,3 +72,44 @@ def test_a_verification_can_be_repeated_forever(harnesses: HarnessPool, report: 
 
     harnesses.run(run)
     report(17, f"{RUNS} runs over {len(SOURCES)} sources, {len(PRIVATE)} wrong passwords, no upstream", failures)
+
+
+def log_in(harness: RotationHarness, name: str, *actions: str) -> str:
+    """Return the access token of a new user with these actions on all remote repositories, and no others."""
+    token = harness.lab.create_user(name)
+    section = {"repositories": ["ANY REMOTE"], "include-patterns": ["**"], "actions": {"users": {name: actions}}}
+    response = harness.lab.artifactory("POST", f"/v2/security/permissions/{name}", {"name": name, "repo": section})
+    assert response.status_code == 201, response.text
+    return token
+
+
+def verify_without_an_administrator(harness: RotationHarness) -> list[str]:
+    """Verify with and without Delete, then with a wrong password, and return what each run does not show."""
+    harness.reset(**FEW_SOURCES)
+    cleaner = log_in(harness, "cleaner", "read", "write", "delete")
+    puller = log_in(harness, "puller", "read", "write")
+    outputs = {}
+    for name, token in {"first": cleaner, "again": cleaner, "cached": puller}.items():
+        harness.lab.advance(days=1)
+        outputs[name] = harness.run("verify", **FEW_SOURCES, artifactory_access_token=token).output
+    harness.lab.set_config("cgr-java", password="wrong-password")
+    harness.lab.advance(days=1)
+    outputs["wrong"] = harness.run("verify", **FEW_SOURCES, artifactory_access_token=cleaner).output
+    expected = {
+        **{(name, key): ", from upstream" for name in ("first", "again") for key in FEW_KEYS},
+        **{("cached", key): "not verified: everything came from the cache" for key in FEW_KEYS},
+        ("wrong", "cgr-java"): "FAILED",
+    }
+    problems = [
+        f"{name}: {line or key}"
+        for (name, key), text in expected.items()
+        if text not in (line := summary_line(outputs[name], key))
+    ]
+    count = f"Not verified: {len(FEW_KEYS)} of {len(FEW_KEYS)} repositories"
+    return problems + ([] if count in outputs["cached"] else [f"cached: without {count!r}"])
+
+
+def test_a_verification_needs_no_administrator(harnesses: HarnessPool, report: Report) -> None:
+    failures: list[str] = []
+    harnesses.run(lambda harness: failures.extend(verify_without_an_administrator(harness)))
+    report(17, "logins with and without Delete", failures)

@@ -103,14 +103,15 @@ class RepositoriesApi:
         config = self._session.call("GET", _path(key), absent=no_such_repository, shape=_CONFIG)
         return None if config is None else normalize_config(config)
 
-    def list_by_keys(self, keys: t.Iterable[str]) -> tuple[list[Config], bool | None]:
+    def list_by_keys(self, keys: t.Iterable[str], *, partial: bool = False) -> tuple[list[Config], bool | None]:
         """Return the configurations of the repositories that exist, sorted by key, and whether the user is an administrator.
 
-        The latter is None if the server is older than 7.61.3. Sends one request, or one per repository to a server before 7.61.3, and for an administrator of a project. Raises
-        PullThroughError if the user may read only a part of a configuration.
+        The latter is None if the server is older than 7.61.3. Sends one request, or one per repository to such a server, and
+        for other users. Raises PullThroughError if the user may read only a part of a configuration, unless partial is set.
         """
         configs, is_admin = self.readable_configurations()
-        get = self._get_complete if configs is None else configs.get
+        read = self.get if partial else self._get_complete
+        get = read if configs is None else configs.get
         return [config for config in map(get, sorted(set(keys))) if config is not None], is_admin
 
     def _get_complete(self, key: str) -> Config | None:
@@ -207,9 +208,14 @@ class RepositoriesApi:
         self._session.call("DELETE", _path(key), absent=no_such_repository)
 
 
+def is_partial(config: t.Mapping[str, t.Any]) -> bool:
+    """Return whether the configuration is only the part that users who are not administrators can read."""
+    return set(config) <= PARTIAL
+
+
 def require_complete(config: Config) -> None:
-    """Raise PullThroughError if the configuration is only the part that users who are not administrators can read."""
-    if set(config) <= PARTIAL:
+    """Raise PullThroughError for a partial configuration."""
+    if is_partial(config):
         raise PullThroughError(
             f"Artifactory returned only a part of the configuration of {config['key']}, so it cannot be compared.",
             hint="Use the token of an administrator, or for repositories of a project of an administrator of this project.",

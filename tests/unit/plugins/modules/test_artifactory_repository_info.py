@@ -73,6 +73,14 @@ def test_a_part_of_a_configuration_is_an_error(run_module):
     assert result["failed"] and "only a part of the configuration of team-a" in result["msg"]
 
 
+def test_a_part_of_a_configuration_can_be_enough(run_module):
+    part, complete = remote_config("team-a"), remote_config("team-b", projectKey="team")
+    transport = ScriptedTransport(FORBIDDEN, ScriptedResponse(200, part), ScriptedResponse(200, complete))
+    options = {"repository_keys": ["team-a", "team-b"], "partial": True}
+    result = run_module(artifactory_repository_info, transport, **CREDENTIALS, **options)
+    assert (result["repositories"], result["partial_repositories"]) == ([part, complete], ["team-a"])
+
+
 def test_all_repositories_require_an_administrator(run_module):
     result = run_module(artifactory_repository_info, ScriptedTransport(FORBIDDEN), **CREDENTIALS)
     assert result["failed"] and "administrator" in result["msg"]

@@ -72,6 +72,13 @@ def test_the_repository_as_it_is():
     assert current("private").token_spec["active_identities"] == [""]
 
 
+def test_what_cannot_be_read_of_a_repository_is_no_failure():
+    (source,) = resolved("private")
+    repository = {"key": source.key, "url": source.url}
+    source = add_current_state(source, [repository], [listing(listed_token())], partial=[source.key])
+    assert (source.is_partial, source.token_status, source.failure) == (True, {}, "")
+
+
 @pytest.mark.parametrize("given", ["example.com", "0123"])
 def test_urls_hold_the_organization_by_its_name_or_uid(given):
     sources = [dataclasses.replace(source, organization=given) for source in resolved("apk", "open")]

@@ -155,6 +155,23 @@ def test_a_login_that_artifactory_may_not_have_used_is_not_verified():
     assert source.verification["is_unverified"]
 
 
+def test_a_repository_without_a_pull_token_needs_no_login():
+    """A user who is no administrator does not see whether it has one."""
+    source, _tokens = verified_source("public", PINNED_IMAGE)
+    result = image_pull(source.key)
+    result["pulls"][0]["images"][0]["login_unverified_until"] = "2031-01-01T12:34:56Z"
+    for is_partial in (True, False):
+        verification = verify(dataclasses.replace(source, is_partial=is_partial), result, SKIPPED).verification
+        assert verification["is_unverified"] is not is_partial
+
+
+def test_what_the_login_of_artifactory_does_not_read_is_in_the_summary():
+    source, _tokens = verified_source("private", PINNED_IMAGE)
+    summary = summary_of(dataclasses.replace(source, is_partial=True))
+    assert "unknown pull token" in summary["lines"][0]
+    assert any("settings of CGR_private were not compared" in note for note in summary["notes"])
+
+
 def test_a_second_verification_that_shows_less_does_not_undo_the_first():
     source, _tokens = verified_source("private", PINNED_IMAGE)
     first = verify(source, image_pull("CGR_private"), SKIPPED)
