@@ -16,6 +16,10 @@ from ansible.module_utils.parsing.convert_bool import boolean
 _MAX_QUOTED = 60
 
 
+class ItemError(ValueError):
+    """An item of a list does not have its type: the item, and what it must be, for the end of a sentence."""
+
+
 def is_empty(value: t.Any) -> bool:
     """Return whether a value is what a question of a survey without an answer becomes: null, or text without characters."""
     return value is None or (isinstance(value, str) and not value.strip())
@@ -49,15 +53,25 @@ def to_list(value: t.Any) -> list[t.Any]:
 def parse_value(value: t.Any, option: t.Mapping[str, t.Any]) -> t.Any:
     """Return a value that is not empty with the type of an option of an argument specification.
 
-    Raises ValueError with what it must be, for the end of a sentence.
+    Raises ValueError with what it must be, for the end of a sentence, and ItemError for an item of a list.
     """
     parsed = _PARSERS[option.get("type", "str")](value)
     if option.get("type") == "list":
-        parsed = [_PARSERS[option.get("elements", "str")](item) for item in parsed]
+        parsed = [_parse_item(item, option.get("elements", "str")) for item in parsed]
     choices = option.get("choices")
     if choices and any(item not in choices for item in (parsed if isinstance(parsed, list) else [parsed])):
         raise ValueError(f"{'some' if isinstance(parsed, list) else 'one'} of {', '.join(choices)}")
     return parsed
+
+
+def validate_path(path: str) -> str:
+    """Return a path that is not relative. Relative ones begin at the folder of the playbook, which can be that of the collection.
+
+    Raises ValueError with what it must be, for the end of a sentence.
+    """
+    if not path.startswith(("/", "~")):
+        raise ValueError("an absolute path, which begins with / or ~/")
+    return path
 
 
 def parse_dict(value: t.Any) -> dict[t.Any, t.Any]:
@@ -75,10 +89,21 @@ def _load(text: str) -> t.Any:
         return None
 
 
+def _parse_item(item: t.Any, kind: str) -> t.Any:
+    try:
+        return _PARSERS[kind](item)
+    except ValueError as exc:
+        raise ItemError(f"{quote(item)}, which must be {exc}") from None
+
+
 def _parse_text(value: t.Any) -> str:
     if isinstance(value, (dict, list, tuple)):
         raise ValueError("text")
     return str(value).strip()
+
+
+def _parse_path(value: t.Any) -> str:
+    return validate_path(_parse_text(value))
 
 
 def _parse_int(value: t.Any) -> int:
@@ -125,7 +150,7 @@ def _parse_dict(value: t.Any) -> t.Any:
 
 _PARSERS: dict[str, t.Callable[[t.Any], t.Any]] = {
     "str": _parse_text,
-    "path": _parse_text,
+    "path": _parse_path,
     "int": _parse_int,
     "float": _parse_float,
     "bool": _parse_bool,

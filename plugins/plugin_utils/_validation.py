@@ -37,7 +37,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import (
     nearest,
     override_errors,
 )
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._input import parse_dict
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._input import parse_dict, quote, validate_path
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._shard import Shard
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import needs_organization, owner_of
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_lifetime import lifetime_errors
@@ -50,6 +50,8 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._variables import
 
 # Where the catalog gets its content from.
 CHAINGUARD_HOSTS = ("cgr.dev", "libraries.cgr.dev", "apk.cgr.dev", "virtualapk.cgr.dev")
+# Files that can be named in the environment instead of in a variable.
+_PATHS = ("ARTIFACTORY_CLIENT_CERT", "ARTIFACTORY_CLIENT_KEY", "CHAINGUARD_IDENTITY_TOKEN_FILE", "PULL_THROUGH_CA_PATH")
 _CREDENTIALS = ("artifactory_access_token", "artifactory_password", "chainguard_api_token", "chainguard_identity_token")
 
 
@@ -81,6 +83,7 @@ def validation_errors(
     errors += _connection_errors(values, given)
     # A diagnosis works with the credentials that there are.
     errors += _missing_credentials(_connection(values, given)) if entry_point != "diagnose" else []
+    errors += _path_errors(values)
     errors += _identity_token_errors(_connection(values, given)) if entry_point != "warm" else []
     is_repaired = entry_point == "diagnose" and "token" in values["repair"]
     issues_tokens = entry_point in ("main", "rotate") or is_repaired
@@ -122,6 +125,21 @@ def _missing_credentials(params: Facts) -> t.Iterator[str]:
             "pull_through_chainguard_identity needs its OIDC token. Set pull_through_chainguard_identity_token or "
             "pull_through_chainguard_identity_token_file."
         )
+
+
+def _path_errors(values: Facts) -> t.Iterator[str]:
+    """Yield a sentence for each relative path in the environment, and for that of chainctl, which can also be a name."""
+    paths = {f"{name} in the environment": os.environ.get(name, "").strip() for name in _PATHS}
+    programs = {
+        "CHAINCTL in the environment": os.environ.get("CHAINCTL", ""),
+        "pull_through_chainctl": values["chainctl"],
+    }
+    paths |= {name: program.strip() for name, program in programs.items() if "/" in (program or "")}
+    for name, path in paths.items():
+        try:
+            validate_path(path or "/")
+        except ValueError as exc:
+            yield f"{name} is {quote(path)}, but must be {exc}."
 
 
 def _identity_token_errors(params: Facts) -> t.Iterator[str]:

@@ -25,7 +25,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import (
     nearest,
     parse_overrides,
 )
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._input import is_empty, parse_value, quote
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._input import ItemError, is_empty, parse_value, quote
 
 Facts = dict[str, t.Any]
 
@@ -110,6 +110,8 @@ def _read(name: str, option: Facts, given: Facts) -> tuple[t.Any, str]:
         return ("" if name in given and name in _EMPTY_HAS_MEANING else default), ""
     try:
         parsed = parse_value(value, option)
+    except ItemError as exc:
+        return default, f"{name} has {exc}."
     except ValueError as exc:
         quoted = "" if option.get("no_log") else f" is {quote(value)}, but"
         return default, f"{name}{quoted} must be {exc}."

@@ -44,6 +44,7 @@ NATIVE: dict[str, t.Any] = {
     "token_ttl": "720h",
     "token_renew_before": "100h",
     "run_interval": "24h",
+    "warm_manifests": ["/srv/deploy", "~/other"],
     "warm_changed_within": "7d",
     "warm_shard": "1/2",
 }

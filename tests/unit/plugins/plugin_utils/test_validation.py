@@ -18,6 +18,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._text import MAX_
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import SOURCE_SPEC
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._validation import selection_errors, validate
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._variables import (
+    _load_specs,
     all_options,
     read_variables,
 )
@@ -65,6 +66,8 @@ def native_values(option: dict[str, t.Any]) -> list[t.Any]:
     kind, choices = option.get("type", "str"), option.get("choices")
     if choices:
         return [choices[:1], list(choices)] if kind == "list" else list(choices)
+    if option.get("elements") == "path":
+        return [["/srv/one"], ["/srv/one", "~/two"]]
     return NATIVE[kind]
 
 
@@ -149,6 +152,37 @@ WRONG: list[tuple[dict[str, t.Any], str]] = [
         "The virtual repository all and the source public have the same key cgr-public.",
     ),
 ]
+
+
+PATHS = [name.removeprefix("pull_through_") for name, option in all_options().items() if option.get("type") == "path"]
+
+
+@pytest.mark.parametrize("name", [*PATHS, "chainctl"])
+@pytest.mark.parametrize("path", ["files/a", "./files/a", "$HOME/files/a"])
+def test_a_relative_path_is_a_mistake(name, path):
+    entry_point = next(
+        entry_point for entry_point, options in _load_specs().items() if f"pull_through_{name}" in options
+    )
+    assert message(entry_point, **{name: path}) == (
+        f"pull_through_{name} is '{path}', but must be an absolute path, which begins with / or ~/."
+    )
+    assert message(entry_point, **{name: "/srv/files/a"}) == message(entry_point, **{name: "~/files/a"}) == ""
+
+
+def test_a_relative_path_in_a_list_is_a_mistake():
+    assert message("warm", warm_manifests="/srv/a, deploy") == (
+        "pull_through_warm_manifests has 'deploy', which must be an absolute path, which begins with / or ~/."
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["PULL_THROUGH_CA_PATH", "ARTIFACTORY_CLIENT_CERT", "CHAINGUARD_IDENTITY_TOKEN_FILE", "CHAINCTL"]
+)
+def test_a_relative_path_in_the_environment_is_a_mistake(monkeypatch, name):
+    monkeypatch.setenv(name, "files/a")
+    assert f"{name} in the environment is 'files/a', but must be an absolute path" in message()
+    monkeypatch.setenv(name, "/srv/files/a")
+    assert message() == ""
 
 
 @pytest.mark.parametrize(("given", "text"), WRONG, ids=[next(iter(given)) for given, _text in WRONG])
