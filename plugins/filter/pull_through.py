@@ -20,6 +20,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils import (
     _missing_rights,
     _permission,
     _phases,
+    _removal,
     _report,
     _report_metrics,
     _requests,
@@ -111,6 +112,10 @@ def summarize(sources: list[Facts], **options: t.Any) -> Facts:
     return _summary.summarize(_from_facts(sources), **options)
 
 
+def report_removal(sources: list[Facts], **options: t.Any) -> list[str]:
+    return _removal.report_removal(_from_facts(sources), **options)
+
+
 def client_setup(sources: list[Facts], **options: t.Any) -> Facts:
     return _client_setup.client_setup(_from_facts(sources), **options)
 
@@ -161,6 +166,7 @@ class FilterModule:
             "module_failures": _phases.module_failures,
             "without_members": _virtual_repositories.without_members,
             "summarize": summarize,
+            "report_removal": report_removal,
             "client_setup": client_setup,
             "run_result": run_result,
             "report_of_host": report_of_host,

@@ -59,7 +59,7 @@ def summarize(
     # The message at the end of the run has these only in part.
     details += [all_failures] if len("\n".join(all_failures)) > MAX_MESSAGE else []
     return {
-        "lines": _align(rows),
+        "lines": align_columns(rows),
         "notes": [
             *(note for source in sources for note in _change_notes(source, planned)),
             *(source.token["notice"] for source in sources if source.token.get("notice")),
@@ -162,7 +162,7 @@ def _client_setup_note(file: str | None) -> list[str]:
     return ["For client setup commands, run with -v or set pull_through_client_setup_file."]
 
 
-def _align(rows: t.Sequence[t.Sequence[str]]) -> list[str]:
+def align_columns(rows: t.Sequence[t.Sequence[str]]) -> list[str]:
     """Return rows as lines with columns of one width; the last column is not padded."""
     if not rows:
         return []
@@ -171,7 +171,7 @@ def _align(rows: t.Sequence[t.Sequence[str]]) -> list[str]:
 
 
 def _source_row(source: Source, planned: bool) -> tuple[str, str, str, str]:
-    return source.key, _state(source, planned), _token(source), _verified(source)
+    return source.key, _state(source, planned), _token(source, planned), _verified(source)
 
 
 def _state(source: Source, planned: bool) -> str:
@@ -185,17 +185,19 @@ def _state(source: Source, planned: bool) -> str:
     return f"would be {verb}" if planned else verb
 
 
-def _token(source: Source) -> str:
+def _token(source: Source, planned: bool) -> str:
     if not source.pull_token:
         return "no pull token needed"
     token = source.token or source.token_status
     if source.is_partial:
         return "unknown pull token"
+    if source.failure and source.is_missing and not token:
+        return "no repository"
     if source.failure and not source.is_written and (token.get("due") or not token):
         previous = token.get("previous") or {}
         return f"previous pull token {_until(previous)}" if previous.get("expires") else "no new pull token"
     if source.has_new_token and not token.get("expires"):
-        return "new pull token"
+        return "would get a new pull token" if planned else "new pull token"
     if not token.get("expires"):
         return "no valid pull token"
     new = "new pull token" if source.has_new_token else "pull token"

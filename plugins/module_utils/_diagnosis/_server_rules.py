@@ -126,7 +126,7 @@ HOST_RULES: tuple[FindingRule[ServerEvidence], ...] = (
         "another time than expected",
         "Synchronize the clocks of the controller and of Artifactory with a time server",
         certainty="possible",
-        quote="Date header of {e.host}: {e.clock_text}",
+        quote="Date header of {e.host}: {e.clock_text} the clock of the controller",
         severity="warning",
     ),
 )

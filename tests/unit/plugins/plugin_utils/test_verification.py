@@ -353,6 +353,16 @@ def test_check_mode_says_would():
     source, _tokens = verified_source("private", PINNED_IMAGE, changed=True)
     (line,) = summary_of(source, planned=True)["lines"]
     assert "would be changed (pull token)" in line
+    (source,) = resolved("private")
+    new = token_result(source, changed=True, token={"expires": "", "uid": ""})
+    (line,) = summary_of(add_token_results(source, {"tokens": [new]}, False), planned=True)["lines"]
+    assert "would get a new pull token" in line
+
+
+def test_a_source_without_a_repository_has_no_pull_token_to_speak_of():
+    (source,) = resolved("private")
+    source = dataclasses.replace(source, is_missing=True, failure="Artifactory has no repository CGR_private.")
+    assert summary_of(source)["lines"] == ["CGR_private  FAILED  no repository  see below"]
 
 
 def test_a_failure_that_hit_many_sources_is_told_once():
