@@ -72,7 +72,9 @@ def test_the_execution_environment_has_exactly_what_the_collection_needs(program
     definition = awx.FOLDER / "execution-environment.yml"
     builder = programs / "ansible-builder"
     context = tmp_path / "context"
-    subprocess.run([builder, "create", "--file", definition, "--context", context], check=True, capture_output=True)
+    # Without podman on the machine, the default is the file of docker.
+    options = ["--container-runtime", "podman", "--file", definition, "--context", context]
+    subprocess.run([builder, "create", *options], check=True, capture_output=True)
     assert (context / "Containerfile").is_file()
     collections = ROOT / ".cache" / "collections"
     output = subprocess.run([builder, "introspect", "--sanitize", collections], check=True, capture_output=True).stdout
