@@ -73,7 +73,7 @@ def test_the_execution_environment_has_exactly_what_the_collection_needs(program
     builder = programs / "ansible-builder"
     context = tmp_path / "context"
     # Without podman on the machine, the default is the file of docker.
-    options = ["--container-runtime", "podman", "--file", definition, "--context", context]
+    options: list[str | Path] = ["--container-runtime", "podman", "--file", definition, "--context", context]
     subprocess.run([builder, "create", *options], check=True, capture_output=True)
     assert (context / "Containerfile").is_file()
     collections = ROOT / ".cache" / "collections"
