@@ -72,8 +72,9 @@ def test_the_execution_environment_has_exactly_what_the_collection_needs(program
     definition = awx.FOLDER / "execution-environment.yml"
     builder = programs / "ansible-builder"
     context = tmp_path / "context"
+    options: list[str | Path] = ["--file", definition, "--context", context]
     # Without podman on the machine, the default is the file of docker.
-    options: list[str | Path] = ["--container-runtime", "podman", "--file", definition, "--context", context]
+    options += ["--output-filename", "Containerfile"]
     subprocess.run([builder, "create", *options], check=True, capture_output=True)
     assert (context / "Containerfile").is_file()
     collections = ROOT / ".cache" / "collections"
