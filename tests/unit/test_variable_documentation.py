@@ -1,0 +1,34 @@
+# Copyright (c) 2026 cgr.pull_through contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the variables of the role are documented."""
+
+from __future__ import annotations
+
+import collections
+import re
+from pathlib import Path
+
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._variables import _load_specs
+
+ROOT = Path(__file__).resolve().parents[2]
+# The table of the files of AWX says where they may be, and not what they are for.
+FILES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "roles/pull_through/README.md"]
+
+
+def test_a_table_for_people_has_each_variable_once():
+    rows = collections.defaultdict(list)
+    for file in FILES:
+        for cell in re.findall(r"^\| ([^|]*)\|", file.read_text(encoding="utf-8"), re.MULTILINE):
+            for name in re.findall(r"`(pull_through_\w+)`", cell):
+                rows[name].append(file.name)
+    assert len(rows) > 10 and {name: files for name, files in rows.items() if len(files) > 1} == {}
+
+
+def test_a_variable_means_the_same_in_each_entry_point():
+    descriptions = collections.defaultdict(list)
+    for options in _load_specs().values():
+        for name, option in options.items():
+            descriptions[name].append(option)
+    assert [name for name, options in descriptions.items() if any(option != options[0] for option in options)] == []
