@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "roles/pull_through/README.md"]
 
 
-def test_a_table_for_people_has_each_variable_once():
-    rows = collections.defaultdict(list)
+def test_a_table_for_people_has_each_variable_once() -> None:
+    rows: dict[str, list[str]] = collections.defaultdict(list)
     for file in FILES:
         for cell in re.findall(r"^\| ([^|]*)\|", file.read_text(encoding="utf-8"), re.MULTILINE):
             for name in re.findall(r"`(pull_through_\w+)`", cell):
@@ -26,8 +26,8 @@ def test_a_table_for_people_has_each_variable_once():
     assert len(rows) > 10 and {name: files for name, files in rows.items() if len(files) > 1} == {}
 
 
-def test_a_variable_means_the_same_in_each_entry_point():
-    descriptions = collections.defaultdict(list)
+def test_a_variable_means_the_same_in_each_entry_point() -> None:
+    descriptions: dict[str, list[object]] = collections.defaultdict(list)
     for options in _load_specs().values():
         for name, option in options.items():
             descriptions[name].append(option)
