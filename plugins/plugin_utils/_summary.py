@@ -100,9 +100,7 @@ def _kept_note(source: Source, planned: bool) -> str:
         if value is not None and value != _NOTABLE_DEFAULTS[name]
     ]
     verb = "would keep" if planned else "keeps"
-    # The cache that this setting filled is deleted.
-    content = "" if "bypassHeadRequests" in source.changes else "its cached content and "
-    return f"{source.key} {verb} {content}all other settings{', such as ' if kept else ''}{', '.join(kept)}."
+    return f"{source.key} {verb} its cached content and all other settings{', such as ' if kept else ''}{', '.join(kept)}."
 
 
 def _rotation_notes(sources: t.Sequence[Source], grace_period: str) -> t.Iterator[str]:

@@ -467,7 +467,11 @@ def test_settings_that_are_overwritten_are_named_with_their_old_and_new_value():
             True,
             'would keep its cached content and all other settings, such as excludesPattern "x", offline true.',
         ),
-        ({"bypassHeadRequests": True}, False, 'keeps all other settings, such as excludesPattern "x", offline true.'),
+        (
+            {"bypassHeadRequests": True},
+            False,
+            'keeps its cached content and all other settings, such as excludesPattern "x", offline true.',
+        ),
     ],
 )
 def test_what_an_existing_repository_keeps_is_named(changes, planned, note):
