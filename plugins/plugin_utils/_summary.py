@@ -100,7 +100,9 @@ def _kept_note(source: Source, planned: bool) -> str:
         if value is not None and value != _NOTABLE_DEFAULTS[name]
     ]
     verb = "would keep" if planned else "keeps"
-    return f"{source.key} {verb} its cached content and all other settings{', such as ' if kept else ''}{', '.join(kept)}."
+    return (
+        f"{source.key} {verb} its cached content and all other settings{', such as ' if kept else ''}{', '.join(kept)}."
+    )
 
 
 def _rotation_notes(sources: t.Sequence[Source], grace_period: str) -> t.Iterator[str]:

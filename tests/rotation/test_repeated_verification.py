@@ -19,6 +19,38 @@ ALL_SOURCES = {"sources": list(SOURCES), "source_overrides": None}
 FEW_SOURCES = {"sources": ["packages", "java"], "source_overrides": None}
 FEW_KEYS = [SOURCES[name].key for name in ("packages", "java")]
 
+# Sources of each kind, and the values of the lab's settings that are not its defaults: it is not established which are true.
+EACH_KIND = ["containers_public", "containers", "charts", "packages", "java", "javascript", "dotnet"]
+OTHER_BEHAVIOR = {
+    "artifactory_access_api_rejects_unknown_grantees": True,
+    "artifactory_access_ping": "text",
+    "artifactory_bad_upstream_credentials": "invalid_credentials",
+    "artifactory_blob_head_fills_cache": True,
+    "artifactory_deploy_denied_status": 404,
+    "artifactory_description_suffix": True,
+    "artifactory_edition": "enterprise_plus",
+    "artifactory_empty_list_clears": True,
+    "artifactory_encrypt_passwords": False,
+    "artifactory_environments_without_project": True,
+    "artifactory_mime_mismatch_status": 409,
+    "artifactory_npm_outside_tarballs": "unchanged",
+    "artifactory_oci_token_authentication": "always",
+    "artifactory_offline_after_failures": 1,
+    "artifactory_priority_filters_documents": False,
+    "artifactory_proxies_referrers": False,
+    "artifactory_redirected_head": "rejected",
+    "artifactory_returns_nuget_urls": False,
+    "artifactory_save_clears_negative_cache": True,
+    "artifactory_small_cache_period": "raised",
+    "artifactory_traces_images": True,
+    "artifactory_upstream_token_by_credentials": True,
+    "delete_missing": 404,
+    "omit_unpopulated": True,
+    "registry_blob_head": "served",
+    "registry_checks_identity": True,
+}
+BYPASSED = "cgr-javascript"  # Artifactory does not rewrite the links to tarballs outside of the URL of the repository.
+
 
 def summary_line(output: str, key: str) -> str:
     """Return the line of a repository in the summary."""
@@ -113,3 +145,37 @@ def test_a_verification_needs_no_administrator(harnesses: HarnessPool, report: R
     failures: list[str] = []
     harnesses.run(lambda harness: failures.extend(verify_without_an_administrator(harness)))
     report(17, "logins with and without Delete", failures)
+
+
+def verify_other_behavior(harness: RotationHarness) -> list[str]:
+    """Set up twice, then verify with wrong passwords, and return what is not as with the defaults of the lab."""
+    lab = harness.lab
+    lab.reset()
+    lab.configure(**OTHER_BEHAVIOR)
+    variables = {"sources": EACH_KIND, "source_overrides": None, "groups": ["readers"], "virtuals": ["containers"]}
+    first = harness.run("setup", **variables)
+    lab.advance(days=1)
+    position = lab.log_position()
+    again = harness.run("setup", **variables)
+    changes = [entry["kind"] for entry in lab.changes(position)]
+    keys = [SOURCES[name].key for name in EACH_KIND]
+    for key in set(keys) & set(PRIVATE):
+        lab.set_config(key, password="wrong-password")
+    lab.advance(days=1)
+    broken = harness.run("verify", **variables)
+    expected = {
+        **{(run, key): ", from upstream" for run in (first, again) for key in keys if key != BYPASSED},
+        **{(run, BYPASSED): "FAILED" for run in (first, again)},
+        **{(broken, key): "FAILED" for key in keys if key in PRIVATE},
+    }
+    problems = [
+        f"{key}: {line}" for (run, key), text in expected.items() if text not in (line := summary_line(run.output, key))
+    ]
+    problems += [] if "which bypasses Artifactory" in again.output else ["no reason for the failure of JavaScript"]
+    return problems + ([f"the second run sent {changes}"] if changes else [])
+
+
+def test_a_verification_does_not_depend_on_what_is_not_established(harnesses: HarnessPool, report: Report) -> None:
+    failures: list[str] = []
+    harnesses.run(lambda harness: failures.extend(verify_other_behavior(harness)))
+    report(17, f"{len(OTHER_BEHAVIOR)} settings of the lab with another value", failures)

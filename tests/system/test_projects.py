@@ -56,7 +56,6 @@ def runs(running_plain_lab: LabClient, tmp_path_factory: pytest.TempPathFactory)
         scenario = Scenario(lab, run_playbook)
         steps = {"lacking": scenario.run("setup", variables(lab, **LACKING))}
         position = lab.log_position()
-        steps["check"] = scenario.run("setup", variables(lab), "--check")
         steps["setup"] = scenario.run("setup", variables(lab))
         steps["again"] = scenario.run("setup", variables(lab))
         steps["rotate"] = scenario.run("rotate", variables(lab, force_rotation=True))
@@ -90,10 +89,6 @@ def test_each_source_is_verified(runs: Runs) -> None:
         assert step.run.code == 0, step.run.output
         for key in KEYS - {"cgr-containers-all"}:
             assert step.pull_result(key)["from_upstream"], key
-
-
-def test_check_mode_writes_nothing(runs: Runs) -> None:
-    assert (runs.steps["check"].run.code, runs.steps["check"].writes) == (0, [])
 
 
 def test_only_a_request_with_an_alternative_is_rejected(runs: Runs) -> None:
