@@ -90,6 +90,7 @@ options:
     description:
       - Whether to also pull the images and artifacts of each source, which shows most causes.
       - Pulled content is cached, and failures are cached too.
+      - It pulls in check mode too, since nothing else shows what a repair of cached content would change.
     type: bool
     default: false
   registry_url:
@@ -221,6 +222,12 @@ sources:
       description: See O(sources[].key).
       type: str
       sample: cgr-private
+    url:
+      description:
+        - URL that the repository should fetch from, with the name and the UID of the organization as far as they are known.
+        - Empty for a virtual repository, and if the repository fetches from O(sources[].alternative_url).
+      type: str
+      sample: https://cgr.dev/
     can_pull:
       description: Whether pulls work. Not set if nothing was pulled and no finding shows that they fail.
       type: bool
@@ -334,7 +341,7 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Collect the evidence, judge it, and return the findings."""
     sources, transport = read_sources(module), make_transport(module)
     session = create_artifactory_session(module, transport)
-    puller = Puller(module, transport) if module.params["pull"] and not module.check_mode else None
+    puller = Puller(module, transport) if module.params["pull"] else None
     addresses = create_address_prober(module, transport, session.base_url)
     chainguard = create_chainguard_reader(module, transport)
     public_trust = make_transport(module, with_ca_path=False) if module.params["ca_path"] else None

@@ -19,6 +19,7 @@ REMEDIES = {
         "index_url_mismatch",
         "token_authentication_off",
         "excluded_by_pattern",
+        "project_prefix_doubled",
         "credentials_forwarded",
         "redirect_settings",
         "head_length",
@@ -41,6 +42,11 @@ REMEDIES = {
     },
     "poisoned_cache": {"html_cached", "redirect_cached", "content_mismatch", "head_length"},
     "negative_cache": {"negative_cache", "upstream_fetch_failed", "not_found"},
+}
+# What the remedy settings corrects besides the settings of a source, which win over these.
+_SETTINGS = {
+    "excluded_by_pattern": {"includesPattern": "**/*", "excludesPattern": ""},
+    "project_prefix_doubled": {"dockerProjectId": ""},
 }
 _COLUMNS = ("severity", "certainty", "source", "code")
 
@@ -137,15 +143,29 @@ def paths_to_delete(sources: t.Sequence[Source], result: Facts) -> list[Facts]:
     return items
 
 
-def repositories_to_repair(sources: t.Sequence[Source], with_settings: bool) -> list[Facts]:
-    """Return what artifactory_remote_repository is asked for: to be online, or the settings of the sources."""
+def repositories_to_switch_on(sources: t.Sequence[Source]) -> list[Facts]:
+    """Return what artifactory_remote_repository is asked for, so that the repositories are online."""
+    return [{**_repository(source), "settings": {"offline": False, "blackedOut": False}} for source in sources]
+
+
+def repositories_to_correct(sources: t.Sequence[Source], result: Facts) -> list[Facts]:
+    """Return what artifactory_remote_repository is asked for: the settings of the sources. result: of artifactory_diagnosis."""
+    urls = {item["name"]: item["url"] for item in result["sources"]}
     specs = []
     for source in sources:
-        spec: Facts = {"key": source.key, "package_type": source.package_type}
-        if with_settings:
-            # The UID of the organization is not known here.
-            url = {} if "{" in source.url else {"url": source.url}
-            specs.append({**spec, **url, "settings": source.settings})
-        else:
-            specs.append({**spec, "settings": {"offline": False, "blackedOut": False}})
+        codes = [finding["code"] for finding in result["findings"] if finding["source"] == source.name]
+        settings = {name: value for code in codes for name, value in _SETTINGS.get(code, {}).items()}
+        url = urls[source.name]
+        # Without credentials for Chainguard, the UID of the organization is not known.
+        specs.append(
+            {
+                **_repository(source),
+                **({"url": url} if url and "{" not in url else {}),
+                "settings": {**settings, **source.settings},
+            }
+        )
     return specs
+
+
+def _repository(source: Source) -> Facts:
+    return {"key": source.key, "package_type": source.package_type}

@@ -26,6 +26,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import F
 SCHEMA_VERSION = 1
 NOT_RUN = "This host did not run, or failed before its variables were read. The output of the run shows why."
 OVERDUE_FIX = "Check that the playbook cgr.pull_through.rotate runs on its schedule, and run it now."
+EXPIRES_SOON = "token_expires_soon"
 
 # The worst first.
 _SEVERITIES = ("error", "warning")
@@ -242,6 +243,16 @@ def _source_findings(host: Facts, source: Facts) -> t.Iterator[Facts]:
         yield _finding(host, "error", f"The pull token expired on {token['expires'][:10]}.", key, OVERDUE_FIX)
     elif source["state"] == "not_verified" and source["verification"]:
         yield _finding(host, "warning", f"{source['verification'][:1].upper()}{source['verification'][1:]}.", key)
+    is_diagnosed = (key, EXPIRES_SOON) in [(finding["repository"], finding["code"]) for finding in host["findings"]]
+    if token.get("state") == "due" and token["days_left"] < -token["rotation_days_left"] and not is_diagnosed:
+        yield _expires_soon(host, key, token)
+
+
+def _expires_soon(host: Facts, key: str, token: Facts) -> Facts:
+    """Return the finding about a pull token that was not rotated in the first half of its rotation window."""
+    cause = "The pull token was not rotated when that was due, and expires soon."
+    times = f"{key} on {host['name']}: rotation due since {token['rotation'][:10]}, expires on {token['expires'][:10]}"
+    return {**_finding(host, "warning", cause, key, OVERDUE_FIX), "code": EXPIRES_SOON, "evidence": [times]}
 
 
 def _finding(host: Facts, severity: str, cause: str, repository: str = "", fix: str = "") -> Facts:

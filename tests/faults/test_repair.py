@@ -17,18 +17,43 @@ from support.lab_client import Json, LabClient
 from support.playbook_runner import Run
 from support.sources import SOURCE_PULLS
 
-NAMES = ("containers", "containers_public", "java")
+NAMES = ("containers", "containers_public", "packages", "java", "python", "javascript")
 REMEDIES = ["negative_cache", "poisoned_cache", "settings", "token", "offline"]
 REPORT, FAILURE = "Report the findings", "Fail if a source cannot be pulled"
-# The fault that each remedy repairs, and the tasks that change something.
-CASES = {
-    "offline": ("offline containers", ["Switch repositories on", "Expire the caches"]),
-    "settings": ("credentials forwarded java", ["Correct settings", "Expire the caches"]),
-    "token": (
-        "revoked java",
-        ["Issue the pull tokens that are due", "Ensure the remote repositories", "Expire the caches"],
+SWITCH, CORRECT, DELETE, EXPIRE = (
+    "Switch repositories on",
+    "Correct settings",
+    "Delete invalid content",
+    "Expire the caches",
+)
+TOKENS = ["Issue the pull tokens that are due", "Ensure the remote repositories"]
+# What is broken, the remedies, and the tasks that change something.
+CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
+    "offline": (["offline containers", "blacked out python", "offline java"], ["offline"], [SWITCH, EXPIRE]),
+    "settings": (
+        [
+            "url with a path",
+            "url of another host packages",
+            "credentials forwarded java",
+            "index of another ecosystem",
+            "disableUrlNormalization of javascript",
+        ],
+        ["settings"],
+        [CORRECT, EXPIRE],
     ),
-    "negative_cache": ("negative cache", ["Expire the caches"]),
+    "settings of one repository": (
+        ["token authentication off", "pattern hides the tag", "prefix doubled", "mime blocking off", "snapshots"],
+        ["settings"],
+        [CORRECT, EXPIRE],
+    ),
+    "token": (
+        ["email address", "no credentials packages", "pull token of python for java", "revoked python"],
+        ["token"],
+        [*TOKENS, EXPIRE],
+    ),
+    "token that expired": (["unbound containers", "expired java"], ["token"], [*TOKENS, EXPIRE]),
+    "negative_cache": (["negative cache"], ["negative_cache"], [EXPIRE]),
+    "poisoned_cache": (["bypassHeadRequests of java"], ["settings", "poisoned_cache"], [CORRECT, DELETE, EXPIRE]),
 }
 
 Diagnose = t.Callable[..., Run]
@@ -47,33 +72,44 @@ def diagnose(estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> t.Iter
         yield run_diagnose
 
 
-def break_estate(estate: Estate, fault_name: str) -> None:
+def break_estate(estate: Estate, *names: str) -> None:
     estate.build(NAMES)
-    next(fault for fault in FAULTS if fault.name == fault_name).inject(estate)
+    for fault in FAULTS:
+        if fault.name in names:
+            fault.inject(estate)
 
 
-@pytest.mark.parametrize("remedy", CASES)
-def test_remedy(estate: Estate, diagnose: Diagnose, remedy: str) -> None:
-    fault, changed = CASES[remedy]
-    break_estate(estate, fault)
-    before = state(estate.lab)
-    planned = diagnose("--check", repair=[remedy], diagnose_pull=remedy == "negative_cache")
-    assert state(estate.lab) == before
-    repaired = diagnose(repair=[remedy])
+@pytest.mark.parametrize("case", CASES)
+def test_remedy(estate: Estate, diagnose: Diagnose, case: str) -> None:
+    """It is shown in check mode, repairs all that is broken, which another diagnosis shows, and then changes nothing."""
+    faults, remedies, changed = CASES[case]
+    break_estate(estate, *faults)
+    before, position = state(estate.lab), estate.lab.log_position()
+    planned = diagnose("--check", "--diff", repair=remedies)
+    assert (state(estate.lab), estate.lab.writes(position)) == (before, [])
+    repaired = diagnose("--diff", repair=remedies)
     assert repaired.code == 0, repaired.output
-    assert repaired.changed == changed
-    if remedy != "negative_cache":  # which only a pull shows
-        assert planned.changed == changed
-    assert "cannot be pulled" not in str(repaired.task(REPORT).result["msg"])
+    assert repaired.changed == planned.changed == changed
+    assert repairs(repaired) == repairs(planned)
+    lines = repaired.task(REPORT).result["msg"]
+    assert lines[-len(NAMES) :] == [f"{name}: can be pulled" for name in NAMES]
+    assert not [line for line in lines if line.startswith("error")]
+    repeated = diagnose(repair=REMEDIES)
+    assert (repeated.code, repeated.changed) == (0, [])
 
 
-def test_invalid_content_is_deleted(estate: Estate, diagnose: Diagnose) -> None:
-    break_estate(estate, "bypassHeadRequests of java")
-    failed = diagnose()
-    assert failed.code == 2
-    assert "redirect_cached" in str(failed.task(REPORT).result["msg"])
-    repaired = diagnose(repair=["settings", "poisoned_cache"])
-    assert (repaired.code, repaired.changed) == (0, ["Correct settings", "Delete invalid content", "Expire the caches"])
+def repairs(run: Run) -> list[Json]:
+    """Return what was changed in repositories and caches."""
+    tasks = [task for task in run.tasks if task.changed and task.name in (SWITCH, CORRECT, DELETE, EXPIRE)]
+    return [{name: task.result.get(name) for name in ("repositories", "diff")} for task in tasks]
+
+
+def test_remedies_are_off_by_default(estate: Estate, diagnose: Diagnose) -> None:
+    break_estate(estate, *(fault for faults, _remedies, _changed in CASES.values() for fault in faults))
+    before, position = state(estate.lab), estate.lab.log_position()
+    run = diagnose()
+    assert (run.code, run.changed) == (2, [])
+    assert (state(estate.lab), estate.lab.writes(position)) == (before, [])
 
 
 def test_a_healthy_estate_is_not_changed(estate: Estate, diagnose: Diagnose) -> None:

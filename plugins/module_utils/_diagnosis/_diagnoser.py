@@ -80,11 +80,12 @@ _UNEXPLAINED = ("upstream_fetch_failed", "not_found")
 
 @dataclasses.dataclass
 class DiagnosisResult:
-    """What a diagnosis found. unknown: what could not be read, with the reason, as sentences. can_pull: by source."""
+    """What a diagnosis found. unknown: what could not be read, with the reason, as sentences. can_pull, urls: by source."""
 
     findings: list[Finding] = dataclasses.field(default_factory=list)
     unknown: list[str] = dataclasses.field(default_factory=list)
     can_pull: dict[str, bool | None] = dataclasses.field(default_factory=dict)
+    urls: dict[str, str] = dataclasses.field(default_factory=dict)
     addresses: list[Result] = dataclasses.field(default_factory=list)
 
     def to_result(self, sources: t.Sequence[Source]) -> Result:
@@ -99,6 +100,7 @@ class DiagnosisResult:
                 {
                     "name": source["name"],
                     "key": source["key"],
+                    "url": self.urls.get(source["name"], ""),
                     "can_pull": self._can_pull(source["name"], findings),
                     "findings": sum(finding.source == source["name"] for finding in findings),
                 }
@@ -288,13 +290,15 @@ class Diagnoser:
         self._names[source["key"]] = source["name"]
         self._pulls[source["key"]] = {"images": images, "artifacts": list(source["artifacts"] or ())}
         members = {key: configs[key] for key in source["members"] or ()}
+        desired = _desired(source, uid, str(configs[source["key"]].settings.get("url") or ""))
+        self._diagnosis.urls[source["name"]] = desired.get("url", "")
         evidence = SourceEvidence(
             package_type=source["package_type"],
             requested_reference=", ".join(images or source["artifacts"] or ()),
             host=self._host,
             repository=source["key"],
             config=dataclasses.replace(configs[source["key"]], members=members),
-            desired=_desired(source, uid, str(configs[source["key"]].settings.get("url") or "")),
+            desired=desired,
             ecosystem=source["pull_token"] or "",
             role=TOKEN_TYPES[source["pull_token"]].role if source["pull_token"] else "",
             organization=source["organization"] or "",

@@ -60,7 +60,8 @@ def diagnose(run_module):
 def test_nothing_is_wrong(diagnose):
     result = diagnose(artifactory())
     assert (result["changed"], result["findings"]) == (False, [])
-    assert result["sources"] == [{"name": "cgr-private", "key": "cgr-private", "can_pull": None, "findings": 0}]
+    expected = {"name": "cgr-private", "key": "cgr-private", "url": "https://cgr.dev/", "can_pull": None, "findings": 0}
+    assert result["sources"] == [expected]
     assert len(result["unknown"]) == 2 and "no credentials for Chainguard" in result["unknown"][0]
 
 
@@ -85,12 +86,17 @@ def test_the_credentials_are_rejected(diagnose):
     assert "nothing is known about its repositories" in result["unknown"][0]
 
 
-def test_check_mode_pulls_nothing(diagnose):
-    transport = artifactory()
-    result = diagnose(transport, pull=True, check=True)
-    assert result["findings"] == []
-    assert {request.method for request in transport.requests} == {"GET"}
-    assert not [request for request in transport.requests if "/manifests/" in request.url]
+@pytest.mark.parametrize("check", [False, True])
+def test_it_pulls_in_check_mode_too(diagnose, check):
+    manifest = ScriptedResponse(
+        404, {"errors": [{"code": "MANIFEST_UNKNOWN", "message": "The named manifest is not known"}]}
+    )
+    transport = artifactory(token=ScriptedResponse(200, {"token": "t"}), latest=manifest)
+    result = diagnose(transport, pull=True, check=check)
+    assert {request.method for request in transport.requests} <= {"GET", "HEAD"}
+    assert [request for request in transport.requests if "/manifests/latest" in request.url]
+    assert result["sources"][0]["can_pull"] is False
+    assert "Nothing was pulled" not in " ".join(result["unknown"])
 
 
 def test_keys_are_unique(diagnose):

@@ -10,7 +10,8 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._diagnosis import
     paths_to_delete,
     repaired_sources,
     report_diagnosis,
-    repositories_to_repair,
+    repositories_to_correct,
+    repositories_to_switch_on,
     sources_to_diagnose,
 )
 
@@ -26,8 +27,8 @@ FINDING = {
 }
 
 
-def result(*findings, can_pull=None):
-    sources = [{"name": "apk", "key": "cgr-apk", "can_pull": can_pull, "findings": len(findings)}]
+def result(*findings, can_pull=None, url=""):
+    sources = [{"name": "apk", "key": "cgr-apk", "url": url, "can_pull": can_pull, "findings": len(findings)}]
     return {"findings": list(findings), "unknown": ["Nothing was pulled."], "sources": sources}
 
 
@@ -76,9 +77,18 @@ def test_remedies_are_for_the_sources_with_a_finding():
 
 def test_requests_of_the_remedies():
     (apk,) = resolved("apk")
-    assert repositories_to_repair([apk], with_settings=False)[0]["settings"] == {"offline": False, "blackedOut": False}
-    assert "url" not in repositories_to_repair([apk], with_settings=True)[0]
+    assert repositories_to_switch_on([apk])[0]["settings"] == {"offline": False, "blackedOut": False}
     invalid = {**FINDING, "code": "html_cached", "path": "x/y.apk"}
     expected = [{"key": "cgr-apk", "state": "absent", "paths": ["x/y.apk"]}]
     assert paths_to_delete([apk], result(invalid, invalid)) == expected
     assert paths_to_delete([apk], result(FINDING)) == []
+
+
+def test_settings_to_correct():
+    (apk,) = resolved("apk")
+    (spec,) = repositories_to_correct([apk], result(FINDING, url="https://apk.cgr.dev/example.com"))
+    assert (spec["url"], spec["settings"]) == ("https://apk.cgr.dev/example.com", apk.settings)
+    hidden = {**FINDING, "code": "excluded_by_pattern"}
+    (spec,) = repositories_to_correct([apk], result(hidden, url="https://virtualapk.cgr.dev/{organization_uid}/x"))
+    assert "url" not in spec
+    assert spec["settings"] == {"includesPattern": "**/*", "excludesPattern": "", **apk.settings}

@@ -49,7 +49,7 @@ def test_a_finding_that_several_repositories_share_is_told_once_and_errors_come_
     shared, *warnings = data["findings"]
     assert [item["repository"] for item in shared["affected"]] == ["cgr-private", "cgr-charts"]
     assert (shared["severity"], shared["code"]) == ("error", "token_authentication_off")
-    assert [warning["severity"] for warning in warnings] == ["warning", "warning"]
+    assert [warning["severity"] for warning in warnings] == ["warning", "warning", "warning"]
     assert warnings[-1]["cause"] == NOT_RUN
     assert [host["state"] for host in data["hosts"]] == ["works", "failed", "not_run"]
     assert data["summary"]["hosts_not_run"] == 1
@@ -81,6 +81,30 @@ def test_a_pull_token_that_expired_is_a_finding():
     (finding,) = report(a=part(source("private", days=-1)))["findings"]
     assert finding["cause"] == "The pull token expired on 2026-03-01."
     assert "cgr.pull_through.rotate" in finding["fix"]
+
+
+@pytest.mark.parametrize(("days", "is_late"), [(8, False), (7.5, False), (7.4, True)])
+def test_a_pull_token_that_was_not_rotated_for_half_of_its_rotation_window_is_a_warning(days, is_late):
+    findings = report(a=part(source("private", days=days)))["findings"]
+    assert [(finding["severity"], finding["code"]) for finding in findings] == [
+        ("warning", "token_expires_soon")
+    ] * is_late
+    if is_late:
+        assert findings[0]["evidence"] == ["cgr-private on a: rotation due since 2026-02-22, expires on 2026-03-09"]
+
+
+def test_pull_tokens_that_expire_soon_are_one_warning_which_a_diagnosis_does_not_repeat():
+    days_left = {"public": None, "private": 3, "java": 6}
+    sources = [source(name, days=days or 20) for name, days in days_left.items()]
+    (finding,) = report(a=part(*sources))["findings"]
+    assert [item["repository"] for item in finding["affected"]] == ["cgr-private", "cgr-java"]
+    texts = {"severity": "warning", "code": "token_expires_soon", "cause": "It expires.", "fix": "Rotate it."}
+    diagnosed = {**texts, "certainty": "known", "evidence": "x", "path": "", "source": "private"}
+    findings = report(a=part(*sources, diagnosis={"findings": [diagnosed], "sources": []}))["findings"]
+    assert [[item["repository"] for item in finding["affected"]] for finding in findings] == [
+        ["cgr-private"],
+        ["cgr-java"],
+    ]
 
 
 @pytest.mark.parametrize(
