@@ -18,6 +18,7 @@ from environments import ROOT, make_environment
 from release import find_mistake, make_release
 from source_tree import copy_tree
 from support import awx
+from support.ansible_yaml import load_yaml
 
 VERSION = "0.3.0"
 
@@ -91,7 +92,7 @@ def test_the_versions_agree() -> None:
     version = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"]
     heading = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").partition("\n## v")[2].partition("\n")[0]
     assert heading.replace("\\", "").removesuffix(" (unreleased)") == version
-    environment = awx.load_yaml(awx.FOLDER / "execution-environment.yml")
-    project = awx.load_yaml(awx.FOLDER / "project/collections/requirements.yml")
+    environment = load_yaml(awx.FOLDER / "execution-environment.yml")
+    project = load_yaml(awx.FOLDER / "project/collections/requirements.yml")
     for collections in (environment["dependencies"]["galaxy"]["collections"], project["collections"]):
         assert [entry["version"] for entry in collections] == [f">={version},<1.0.0"]

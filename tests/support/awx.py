@@ -16,28 +16,18 @@ from pathlib import Path
 import jinja2
 import yaml
 
+from support.ansible_yaml import load_yaml
+
 FOLDER = Path(__file__).resolve().parents[2] / "extensions" / "awx"
 TEXTS = ("text", "textarea", "password")
 
 Json = dict[str, t.Any]
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
-    """Reads what Ansible marks as unsafe as text."""
-
-
-_Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(t.cast(yaml.ScalarNode, node)))
-
-
 def load_config() -> Json:
     """Return all variables of extensions/awx/config."""
     files = sorted((FOLDER / "config").glob("*.yml"))
     return {name: value for file in files for name, value in load_yaml(file).items()}
-
-
-def load_yaml(file: Path) -> t.Any:
-    """Return the content of a YAML file, which can contain !unsafe."""
-    return yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)
 
 
 def choices(question: Json) -> list[str]:

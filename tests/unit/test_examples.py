@@ -15,6 +15,8 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
+from support.ansible_yaml import parse_yaml
+
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = {file.stem: file for file in (ROOT / "plugins" / "modules").glob("[a-z]*.py")}
 PLAYBOOKS = {file.stem for file in (ROOT / "playbooks").glob("*.yml")}
@@ -28,13 +30,6 @@ REPOSITORY = "https://example.com/cgr/pull_through/blob/main/"
 PAGE_IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 
 Json = dict[str, t.Any]
-
-
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
-    """Reads what Ansible marks as unsafe as text."""
-
-
-_Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
 
 
 def read_constant(module: str, name: str) -> str:
@@ -95,7 +90,7 @@ def public_names() -> set[str]:
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_examples_of_a_module(module: str) -> None:
-    examples = yaml.load(read_constant(module, "EXAMPLES"), Loader=_Loader)
+    examples = parse_yaml(read_constant(module, "EXAMPLES"))
     assert module in {name for name, _arguments in find_tasks(examples)}
     validate_tasks(examples)
 
@@ -103,7 +98,7 @@ def test_examples_of_a_module(module: str) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)
 def test_yaml_of_a_page(page: Path) -> None:
     for block in re.findall(r"^ *```yaml\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
-        validate_tasks(yaml.load(block, Loader=_Loader))
+        validate_tasks(parse_yaml(block))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)

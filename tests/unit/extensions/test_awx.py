@@ -16,12 +16,13 @@ from jinja2.nativetypes import NativeEnvironment
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._input import to_list
 from support import awx
+from support.ansible_yaml import load_yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = awx.load_config()
-OPTIONS = awx.load_yaml(Path(__file__).with_name("awx_options.yml"))
-ENTRY_POINTS = awx.load_yaml(ROOT / "roles/pull_through/meta/argument_specs.yml")["argument_specs"]
-CATALOG = awx.load_yaml(ROOT / "roles/pull_through/defaults/main/catalog.yml")["__pull_through_default_catalog"]
+OPTIONS = load_yaml(Path(__file__).with_name("awx_options.yml"))
+ENTRY_POINTS = load_yaml(ROOT / "roles/pull_through/meta/argument_specs.yml")["argument_specs"]
+CATALOG = load_yaml(ROOT / "roles/pull_through/defaults/main/catalog.yml")["__pull_through_default_catalog"]
 
 # Module of awx.awx, and the variable of infra.aap_configuration.
 VARIABLES = {
@@ -73,7 +74,7 @@ def test_awx_modules_take_the_data(module: str, item: awx.Json) -> None:
 
 
 def test_the_loader_passes_each_field() -> None:
-    tasks = awx.load_yaml(awx.FOLDER / "load.yml")[0]["tasks"]
+    tasks = load_yaml(awx.FOLDER / "load.yml")[0]["tasks"]
     passed = {
         name.removeprefix("awx.awx."): set(task[name]) for task in tasks for name in task if name.startswith("awx.")
     }
@@ -81,7 +82,7 @@ def test_the_loader_passes_each_field() -> None:
 
 
 def test_the_loader_reads_each_file() -> None:
-    play = awx.load_yaml(awx.FOLDER / "load.yml")[0]
+    play = load_yaml(awx.FOLDER / "load.yml")[0]
     assert {f"config/{file.name}" for file in (awx.FOLDER / "config").iterdir()} == set(play["vars_files"])
 
 
@@ -104,7 +105,7 @@ def test_each_playbook_has_a_template() -> None:
     playbooks = {file.name for file in (ROOT / "playbooks").glob("*.yml")} - {"preflight.yml"}
     assert {template["playbook"] for template in TEMPLATES} == playbooks
     for name in playbooks:
-        play = awx.load_yaml(awx.FOLDER / "project" / name)[0]
+        play = load_yaml(awx.FOLDER / "project" / name)[0]
         assert play["ansible.builtin.import_playbook"] == f"cgr.pull_through.{Path(name).stem}"
 
 

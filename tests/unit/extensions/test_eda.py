@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 from support import awx
+from support.ansible_yaml import load_yaml
 
 RULEBOOKS = awx.FOLDER.parent / "eda" / "rulebooks"
-PLAYBOOKS, JOB_TEMPLATES = (awx.load_yaml(RULEBOOKS / f"{name}.yml") for name in ("events", "events_awx"))
+PLAYBOOKS, JOB_TEMPLATES = (load_yaml(RULEBOOKS / f"{name}.yml") for name in ("events", "events_awx"))
 TEMPLATES = {template["name"]: template for template in awx.load_config()["controller_templates"]}
 
 
