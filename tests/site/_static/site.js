@@ -1,0 +1,15 @@
+/* GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+
+// Each cell gets the heading of its column, which site.css shows on phones, and names in it may break after a separator.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const table of document.querySelectorAll("article table.docutils")) {
+    const headings = [...table.querySelectorAll("thead th")].map((cell) => cell.textContent.trim());
+    for (const row of table.querySelectorAll("tbody tr")) {
+      [...row.cells].forEach((cell, index) => (cell.dataset.heading = headings[index] || ""));
+    }
+    for (const name of table.querySelectorAll("td code .pre")) {
+      name.innerHTML = name.innerHTML.replace(/([_./])(?=[^_./])/g, "$1<wbr>");
+    }
+  }
+});
