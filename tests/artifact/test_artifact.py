@@ -65,7 +65,8 @@ def test_a_release_is_one_command(tree: Path, programs: Path, tmp_path: Path) ->
     assert {"README.md", "CHANGELOG.md", "docs/rotation.md", "extensions/awx/load.yml", "meta/runtime.yml"} <= set(
         names
     )
-    assert not [name for name in names if name.startswith(("tests/lab", ".", "changelogs/fragments/"))]
+    assert [name for name in names if name.startswith("tests/")] == ["tests/config.yml"]
+    assert not [name for name in names if name.startswith((".", "changelogs/fragments/"))]
     assert find_mistake(tree, VERSION) == f"The tag {VERSION} exists already. Choose another version."
 
 
