@@ -105,7 +105,8 @@ def awx(stage: Stage) -> None:
 def clients(stage: Stage) -> None:
     """Install all programs that Debian does not package, and run them. Not part of all stages."""
     install_clients()
-    _pytest(stage, VENV, "pytest", "tests/clients")
+    make_environment("navigator", "navigator")
+    _pytest(stage, VENV, "pytest", "tests/clients", "tests/system/test_runners.py")
 
 
 def rotation(stage: Stage) -> None:
