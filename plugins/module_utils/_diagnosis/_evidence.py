@@ -189,7 +189,7 @@ class SourceEvidence(Evidence):
     def seconds(self, name: str) -> int | None:
         """Return a setting that is a number of seconds; None if it is not known, or is no valid one."""
         value = self.settings.get(name)
-        return value if type(value) is int and 0 <= value <= _MAX_SECONDS else None
+        return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_SECONDS else None
 
     def differing(self, *names: str) -> dict[str, t.Any]:
         """Return the desired values of the named settings that the repository has other values of."""
