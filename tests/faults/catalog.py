@@ -175,7 +175,12 @@ FAULTS: tuple[Fault, ...] = (
         "repository_type",
         "key",
         recreate("containers", packageType="generic", enableTokenAuthentication=None, url="https://example.com/"),
-        also=("upstream_url_mismatch", "repository_credentials_missing", "mime_blocking_off"),
+        also=(
+            "upstream_url_mismatch",
+            "repository_credentials_missing",
+            "mime_blocking_off",
+            "token_authentication_off",
+        ),
     ),
     Fault(
         "local repository",
@@ -225,6 +230,19 @@ FAULTS: tuple[Fault, ...] = (
         "token_authentication_off",
         "enableTokenAuthentication to true",
         config("containers", enableTokenAuthentication=False),
+    ),
+    Fault(
+        "token authentication on",
+        "token_authentication_on",
+        "enableTokenAuthentication to false",
+        config("packages", enableTokenAuthentication=True),
+        "packages",
+    ),
+    Fault(
+        "prefix of another organization",
+        "project_prefix_other",
+        "Clear dockerProjectId",
+        config("containers", dockerProjectId="other.example.org"),
     ),
     Fault(
         "pattern hides the image",
@@ -355,6 +373,13 @@ FAULTS: tuple[Fault, ...] = (
         for name, other in (("containers", "java"), ("java", "python"), ("packages", "containers"))
     ),
     Fault("expires soon", "token_expires_soon", "schedule", days_later(26)),
+    Fault(
+        "identity that is no pull token",
+        "token_type",
+        "rotate",
+        lambda estate: estate.lab.set_config("cgr-private", username=estate.lab.workload["identity"]),
+        also=("username_other_organization",),
+    ),
     # What is asked for.
     Fault(
         "organization misspelt",
@@ -527,6 +552,49 @@ FAULTS: tuple[Fault, ...] = (
             service="artifactory",
             path="^/artifactory/api/docker/cgr-private/v2/$",
         ),
+    ),
+    Fault(
+        "realm without a port",
+        "realm_host",
+        "Custom Base URL",
+        respond(
+            {"status": 401, "headers": {"WWW-Authenticate": 'Bearer realm="http://127.0.0.1/v2/token"'}},
+            service="artifactory",
+            path="^/v2/$",
+        ),
+        also=("unreachable",),
+    ),
+    Fault(
+        "Artifactory limits the rate",
+        "rate_limited",
+        "later",
+        respond({"status": 429}, service="artifactory", path="^/v2/cgr-private/"),
+        without_pulls=False,
+    ),
+    Fault(
+        "Artifactory fails",
+        "server_error",
+        "log",
+        respond({"status": 503}, service="artifactory", path="^/v2/cgr-private/"),
+        without_pulls=False,
+    ),
+    Fault(
+        "registry fails",
+        "registry_fails",
+        "log",
+        respond({"status": 503}, service="artifactory", path="^/v2/"),
+        also=("server_error",),
+    ),
+    Fault(
+        "storage full for images",
+        "storage_full",
+        "storage",
+        respond(
+            {"status": 413, "body": {"errors": [{"status": 413, "message": "Storage limit exceeded"}]}},
+            service="artifactory",
+            path="^/v2/cgr-private/",
+        ),
+        without_pulls=False,
     ),
     Fault(
         "no registry",

@@ -306,6 +306,26 @@ def test_a_virtual_repository_whose_member_cannot_be_pulled(estate: Estate) -> N
     assert "its member cgr-private fails" in of_virtual[0], of_virtual
 
 
+@pytest.mark.parametrize("pull", [False, True])
+def test_a_user_without_read(estate: Estate, pull: bool) -> None:
+    estate.build()
+    login = {"artifactory_username": "stranger", "artifactory_access_token": estate.lab.create_user("stranger")}
+    findings = run(estate, "containers", "java", pull=pull, **login)["findings"]
+    assert {finding["code"] for finding in findings} <= {"forbidden", "deploy_cache_denied"}, findings
+    assert {finding["source"] for finding in findings} == ({"containers", "java"} if pull else {"java"})
+
+
+def test_patterns_of_a_virtual_repository(estate: Estate) -> None:
+    estate.build(NAMES)
+    estate.create_virtual("containers")
+    key, package_type, members = VIRTUALS["containers"]
+    estate.lab.set_config(key, excludesPattern="**/latest/**")
+    virtual = {"key": key, "package_type": package_type, "members": members}
+    result = run(estate, "containers", virtuals=[virtual])
+    findings = [(finding["source"], finding["code"]) for finding in result["findings"]]
+    assert findings == [(key, "excluded_by_pattern")]
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [

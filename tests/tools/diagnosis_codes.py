@@ -85,6 +85,7 @@ EVIDENCE = {
     "role": "role",
     "roles_text": "roles",
     "doubled_images": "images",
+    "other_images": "images",
     "excluded_paths": "path",
     "differing_text": "correct the settings",
     "differing_quote": "settings that differ",

@@ -141,6 +141,12 @@ class SourceEvidence(Evidence):
         return ", ".join(image for image in self.images if self.project and image.startswith(f"{self.project}/"))
 
     @property
+    def other_images(self) -> str:
+        """The images of the organization, if the repository adds another prefix to their names."""
+        own = [image for image in self.images if self.organization and image.startswith(f"{self.organization}/")]
+        return ", ".join(own) if self.project and self.project != self.organization else ""
+
+    @property
     def excluded_paths(self) -> str:
         """The first path in the cache that the patterns of the repository exclude; empty if there is none."""
         paths = [path for image in self.images for path in [_manifest_path(image)] if path] if self.is_registry else []

@@ -396,6 +396,13 @@ CONNECTION_RULES: tuple[Rule[Evidence], ...] = (
     ),
 )
 
+STORAGE_FULL: Rule[Evidence] = Rule(
+    "storage_full",
+    message_contains("storage limit", "storage quota", "no space", "insufficient storage", "disk is full"),
+    "The storage of Artifactory is full: {failure.response_message}",
+    "Free storage, or raise the quota of Artifactory",
+)
+
 KNOWN_MESSAGES: tuple[Rule[Evidence], ...] = (
     Rule(
         "policy",
@@ -403,6 +410,7 @@ KNOWN_MESSAGES: tuple[Rule[Evidence], ...] = (
         "A policy blocks {e.requested_reference}: {failure.response_message}",
         "Ask the owner of the policy for an exception, or wait until the scan is complete",
     ),
+    STORAGE_FULL,
     Rule(
         "assumed_offline",
         message_contains("is assumed offline"),

@@ -15,6 +15,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_
     CONNECTION_RULES,
     FALLBACK,
     SERVER,
+    STORAGE_FULL,
     Evidence,
     Rule,
     all_of,
@@ -41,13 +42,7 @@ API_RULES: tuple[FindingRule[Evidence], ...] = (
         "Check its subscription and status with JFrog",
         quote="{failure.message}",
     ),
-    FindingRule(
-        "storage_full",
-        message_contains("storage limit", "storage quota", "no space", "insufficient storage", "disk is full"),
-        "The storage of Artifactory is full: {failure.response_message}",
-        "Free storage, or raise the quota of Artifactory",
-        quote="{failure.message}",
-    ),
+    _quoting(STORAGE_FULL),
     FindingRule(
         "edition",
         message_contains("available only in Artifactory Pro"),

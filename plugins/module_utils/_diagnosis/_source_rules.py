@@ -136,6 +136,21 @@ _SETTINGS: tuple[SourceRule, ...] = (
         quote="enableTokenAuthentication: false",
     ),
     SourceRule(
+        "token_authentication_on",
+        is_read(
+            all_of(
+                has_setting("enableTokenAuthentication", True),
+                lambda e: e.desired.get("enableTokenAuthentication") is not True and not e.is_registry,
+            )
+        ),
+        "Token authentication is on in {e.repository}, so Artifactory may send the pull token as a bearer token, but the "
+        "upstream needs it as a password",
+        "Set enableTokenAuthentication to false in {e.repository}, then {e.expire_text}",
+        certainty="likely",
+        quote="enableTokenAuthentication: true",
+        severity="warning",
+    ),
+    SourceRule(
         "excluded_by_pattern",
         is_read(lambda e: bool(e.excluded_paths)),
         "The include and exclude patterns of {e.repository} exclude {e.excluded_paths}; the tag is a part of the path",
@@ -147,6 +162,13 @@ _SETTINGS: tuple[SourceRule, ...] = (
         is_read(lambda e: bool(e.doubled_images)),
         "{e.repository} adds {e.project}/ to each image name, so Artifactory requests {e.doubled_images} with it twice",
         "Clear dockerProjectId in {e.repository}, or write the image names without {e.project}/",
+        quote="dockerProjectId: {e.project}",
+    ),
+    SourceRule(
+        "project_prefix_other",
+        is_read(lambda e: bool(e.other_images)),
+        "{e.repository} adds {e.project}/ to each image name, so Artifactory requests {e.other_images} below {e.project}/",
+        "Clear dockerProjectId in {e.repository}, or set it to the organization and write the image names without it",
         quote="dockerProjectId: {e.project}",
     ),
     SourceRule(

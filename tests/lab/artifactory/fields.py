@@ -111,8 +111,8 @@ _RELEVANT_REMOTE = _RELEVANT_COMMON | _names(
     " socketTimeoutMillis localAddress queryParams clientTlsCertificate retrievalCachePeriodSecs"
     " assumedOfflinePeriodSecs missedRetrievalCachePeriodSecs metadataRetrievalTimeoutSecs"
     " unusedArtifactsCleanupPeriodHours shareConfiguration synchronizeProperties propertySets archiveBrowsingEnabled"
-    " listRemoteFolderItems allowAnyHostAuth enableCookieManagement propagateQueryParams blockMismatchingMimeTypes"
-    " mismatchingMimeTypesOverrideList bypassHeadRequests disableUrlNormalization contentSynchronisation sendContext"
+    " listRemoteFolderItems allowAnyHostAuth enableCookieManagement enableTokenAuthentication propagateQueryParams"
+    " blockMismatchingMimeTypes mismatchingMimeTypesOverrideList bypassHeadRequests disableUrlNormalization contentSynchronisation sendContext"
     " customHttpHeaders downloadRedirect cdnRedirect xrayIndex"
 )
 _RELEVANT_VIRTUAL = _RELEVANT_COMMON | _names(

@@ -100,6 +100,7 @@ def virtual(settings=None, **member):
         (source({"enableTokenAuthentication": False}), ["token_authentication_off"]),
         (source({"excludesPattern": "**/latest/**"}), ["excluded_by_pattern"]),
         (source({"dockerProjectId": "example.com"}), ["project_prefix_doubled"]),
+        (source({"dockerProjectId": "other"}), ["project_prefix_other"]),
         (source({"blockMismatchingMimeTypes": False}), ["mime_blocking_off"]),
         (source({"username": ""}, identity=Identity()), ["repository_credentials_missing"]),
         (source({"username": "a@example.com"}, identity=Identity()), ["username_email"]),
@@ -151,7 +152,13 @@ def test_findings_of_a_package_source():
     settings = {**SETTINGS, "packageType": "maven", "allowAnyHostAuth": True, "bypassHeadRequests": False}
     config = RepositoryConfig("read", {**settings, "handleSnapshots": True, "includesPattern": "com/**"})
     evidence = source(config=config, package_type="maven", desired=desired, images=())
-    assert codes(evidence) == ["excluded_by_pattern", "credentials_forwarded", "redirect_settings", "settings_differ"]
+    assert codes(evidence) == [
+        "token_authentication_on",
+        "excluded_by_pattern",
+        "credentials_forwarded",
+        "redirect_settings",
+        "settings_differ",
+    ]
 
 
 @pytest.mark.parametrize(

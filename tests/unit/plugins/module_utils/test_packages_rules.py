@@ -125,6 +125,7 @@ CASES = [
         evidence(response(404, "Invalid username/password configured for Remote repository: x"), config={}),
     ),
     ("policy", evidence(response(403, "not downloaded due to the download blocking policy configured in Xray for x"))),
+    ("storage_full", evidence(response(507, "Storage limit exceeded"))),
     ("assumed_offline", evidence(response(404, "cgr-npm: is assumed offline, 'x' is not found at 'x'"))),
     ("duplicate_credentials", evidence(response(400, "Only one auth mechanism allowed"))),
     ("duplicate_credentials", evidence(response(400, "Only one auth mechanism allowed"), stage="outdated")),

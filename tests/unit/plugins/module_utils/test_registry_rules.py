@@ -114,6 +114,7 @@ CASES = [
     ("content_mismatch", evidence(failure("content"), stage="outdated")),
     ("upstream_credentials", evidence(response(404, REJECTED_BY_REMOTE), config={"offline": True})),
     ("policy", evidence(response(403, "not downloaded due to the download blocking policy configured in Xray for x"))),
+    ("storage_full", evidence(response(507, "Storage limit exceeded"))),
     ("mime_blocked", evidence(response(409, "Mismatching mime types found in request"), stage="pinned")),
     ("reverse_proxy", evidence(response(400, "Unsupported docker v2 repository request for 'null'"))),
     (
