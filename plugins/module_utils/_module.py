@@ -18,9 +18,8 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.cgr.pull_through.plugins.module_utils import _http
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import drop_empty_options
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import (
-    ApiCredentials,
+    credentials_of,
     parse_base_url,
-    validate_access_token,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import ArtifactoryService
 from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import ClientCert, load_client_cert
@@ -222,17 +221,7 @@ def create_artifactory_session(
     sleep: t.Callable[[float], None] = time.sleep,
 ) -> ApiSession:
     """Return a session with Artifactory. Sends no requests; raises InputError if credentials are missing."""
-    params = module.params
-    if params["artifactory_access_token"]:
-        validate_access_token(params["artifactory_access_token"])
-        credentials = ApiCredentials(params["artifactory_access_token"])
-    elif params["artifactory_username"] and params["artifactory_password"]:
-        credentials = ApiCredentials("", params["artifactory_username"], params["artifactory_password"])
-    else:
-        raise InputError(
-            "Credentials for Artifactory are missing.",
-            hint="Set artifactory_access_token (or ARTIFACTORY_ACCESS_TOKEN), or artifactory_username and artifactory_password.",
-        )
+    credentials = credentials_of(module.params)
     return ApiSession(
         artifactory_base_url(module),
         ArtifactoryService(credentials),

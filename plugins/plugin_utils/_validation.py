@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import validate_access_token
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import credentials_of
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_spec import (
     MAX_KEY_LENGTH,
     MAX_REMOTE_KEY_LENGTH,
     validate_key,
     validate_upstream_url,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._identity_token import IdentityToken
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._login import validate_login
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import parse_duration
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._token_options import validate_site
 from ansible_collections.cgr.pull_through.plugins.module_utils._destinations import (
@@ -81,13 +82,13 @@ def validation_errors(
     errors += selection_errors(values, values["virtuals"] if has_virtuals else [])
     errors += lifetime_errors(values["token_ttl"], values["token_renew_before"], values["run_interval"])
     errors += _connection_errors(values, given)
-    # A diagnosis works with the credentials that there are.
-    errors += _missing_credentials(_connection(values, given)) if entry_point != "diagnose" else []
     errors += _path_errors(values)
-    errors += _identity_token_errors(_connection(values, given)) if entry_point != "warm" else []
     is_repaired = entry_point == "diagnose" and "token" in values["repair"]
     issues_tokens = entry_point in ("main", "rotate") or is_repaired
-    return [*errors, *_pull_token_errors(values, given)] if issues_tokens else errors
+    errors += _pull_token_errors(values, given) if issues_tokens else []
+    if issues_tokens or entry_point in ("verify", "remove"):
+        errors += _login_errors(values, given, is_stopped=bool(errors))
+    return errors
 
 
 def _connection_errors(values: Facts, given: Facts) -> t.Iterator[str]:
@@ -99,7 +100,7 @@ def _connection_errors(values: Facts, given: Facts) -> t.Iterator[str]:
             "ARTIFACTORY_URL in the environment."
         )
     errors: list[InputError] = [
-        *_raised(validate_access_token, params["artifactory_access_token"]),
+        *_raised(credentials_of, params),
         *destination_errors(params),
     ]
     if values["registry_url"]:
@@ -107,24 +108,21 @@ def _connection_errors(values: Facts, given: Facts) -> t.Iterator[str]:
     yield from (variables_in(str(error)) for error in errors)
 
 
-def _missing_credentials(params: Facts) -> t.Iterator[str]:
-    """Yield a sentence for each service whose credentials are missing or incomplete.
+def _login_errors(values: Facts, given: Facts, *, is_stopped: bool) -> t.Iterator[str]:
+    """Yield a sentence if a source needs Chainguard, and its credentials are missing or not usable.
 
-    Whether chainctl is installed is known only where the modules run.
+    is_stopped: whether other mistakes stop the run.
     """
-    if not params["artifactory_access_token"] and not (
-        params["artifactory_username"] and params["artifactory_password"]
-    ):
-        yield (
-            "Credentials for Artifactory are missing. Set pull_through_artifactory_access_token, or "
-            "pull_through_artifactory_username and pull_through_artifactory_password, or ARTIFACTORY_ACCESS_TOKEN in the environment."
+    catalog = complete_entries(values["catalog"], SOURCE_SPEC)
+    entries = [catalog[name] for name in values["only"] or values["sources"] if name in catalog]
+    if any(needs_organization(entry, values["organization"]) for entry in entries):
+        # It is needed where the modules run. So that it is missing here completes the list, but stops no run.
+        has_chainctl = not is_stopped or bool(
+            shutil.which(values["chainctl"] or os.environ.get("CHAINCTL", "chainctl"))
         )
-    has_token = params["chainguard_identity_token"] or params["chainguard_identity_token_file"]
-    if params["chainguard_identity"] and not has_token and not params["chainguard_api_token"]:
-        yield (
-            "pull_through_chainguard_identity needs its OIDC token. Set pull_through_chainguard_identity_token or "
-            "pull_through_chainguard_identity_token_file."
-        )
+
+        errors = _raised(validate_login, _connection(values, given), has_chainctl=has_chainctl)
+        yield from (variables_in(str(error)) for error in errors)
 
 
 def _path_errors(values: Facts) -> t.Iterator[str]:
@@ -142,18 +140,10 @@ def _path_errors(values: Facts) -> t.Iterator[str]:
             yield f"{name} is {quote(path)}, but must be {exc}."
 
 
-def _identity_token_errors(params: Facts) -> t.Iterator[str]:
-    """Yield a sentence if the token for an identity has expired. The file of one is read where the modules run."""
-    identity, token = params["chainguard_identity"], params["chainguard_identity_token"]
-    if identity and token and not params["chainguard_api_token"]:
-        errors = _raised(IdentityToken, token.strip(), "chainguard_identity_token", identity)
-        yield from (variables_in(str(error)) for error in errors)
-
-
-def _raised(check: t.Callable[..., object], *arguments: t.Any) -> t.Iterator[InputError]:
+def _raised(check: t.Callable[..., object], *arguments: t.Any, **options: t.Any) -> t.Iterator[InputError]:
     """Yield the error that a check raises."""
     try:
-        check(*arguments)
+        check(*arguments, **options)
     except InputError as exc:
         yield exc
 

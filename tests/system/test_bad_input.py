@@ -90,12 +90,16 @@ MISTAKES = {
     "wrong-token": Mistake(
         ("status 401", "artifactory_access_token"), variables={"artifactory_access_token": "no-such-secret"}
     ),
-    "readers-token": Mistake(("status 403", "administrator")),
+    "readers-token": Mistake(("may not create", "administrator of the platform")),
     "no-token": Mistake(
         ("Credentials for Artifactory are missing", "artifactory_access_token"),
         variables={"artifactory_access_token": None},
     ),
-    "wrong-audience": Mistake(("audience", "chainctl auth token"), "private"),
+    "wrong-audience": Mistake(("audience", "chainctl auth token")),
+    "no-credentials": Mistake(
+        ("pull_through_timeout is 'soon'", "Credentials for Artifactory are missing", "no credentials for Chainguard"),
+        variables={"timeout": "soon", "artifactory_access_token": None, "chainguard_api_token": None},
+    ),
     "untrusted-certificate": Mistake(
         ("TLS certificate", "not trusted", "set pull_through_ca_path"), variables={"ca_path": None}
     ),

@@ -85,13 +85,22 @@ def is_api_key(secret: str) -> bool:
     return secret.startswith(_API_KEY_PREFIX)
 
 
-def validate_access_token(token: str) -> None:
-    """Raise InputError for an API key."""
-    if is_api_key(token):
+def credentials_of(params: t.Mapping[str, t.Any]) -> ApiCredentials:
+    """Return the credentials in the options of a module. Raises InputError if they are missing, or for an API key."""
+    token = params["artifactory_access_token"]
+    if token and is_api_key(token):
         raise InputError(
             "artifactory_access_token is an API key, not an access token.",
             hint="Create an access token, or set the API key as artifactory_password, with artifactory_username.",
         )
+    if token:
+        return ApiCredentials(token)
+    if params["artifactory_username"] and params["artifactory_password"]:
+        return ApiCredentials("", params["artifactory_username"], params["artifactory_password"])
+    raise InputError(
+        "Credentials for Artifactory are missing.",
+        hint="Set artifactory_access_token (or ARTIFACTORY_ACCESS_TOKEN), or artifactory_username and artifactory_password.",
+    )
 
 
 def decode_username(token: str) -> str:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._claims import decode_claims
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._identity_token import IdentityToken
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._login import (
+    API_AUDIENCE,
+    missing_identity_token,
+    missing_login,
+    validate_api_token,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, EncodedBody, Response
 from ansible_collections.cgr.pull_through.plugins.module_utils._shape import WORD, has_shape
 from ansible_collections.cgr.pull_through.plugins.module_utils._text import remember_secret
 
-API_AUDIENCE = "https://console-api.enforce.dev"
 _ERROR = {"message?": str, "details?": [{"fieldViolations?": [{"field?": str, "description?": str}]}]}
 _ROLE_HELP = (
     "Ask an owner of the organization to bind a role with this capability, or to create one: "
@@ -110,16 +114,13 @@ class ApiAuthenticator:
         self._run = run
         self._token: str | None = None
         if api_token:
-            self._token = _validate_api_token(api_token.strip(), "chainguard_api_token")
+            self._token = validate_api_token(api_token.strip(), "chainguard_api_token")
         elif identity:
             source = f"chainguard_identity_token{'' if identity_token else '_file'}"
             token = _read_identity_token(identity_token, identity_token_file)
             self._identity_token = IdentityToken(token, source, identity)
         elif not chainctl:
-            raise InputError(
-                "There are no credentials for Chainguard.",
-                hint="Set chainguard_api_token (or CHAINGUARD_API_TOKEN), or chainguard_identity with its OIDC token, or install chainctl and log in with it.",
-            )
+            raise missing_login()
 
     def authorization(self) -> str:
         """Return the value of the Authorization header for the API. The first call gets the token."""
@@ -138,27 +139,14 @@ class ApiAuthenticator:
             raise PullThroughError(
                 f"chainctl returned no token: {err.strip()[:300]}", hint="Log in with: chainctl auth login"
             )
-        return _validate_api_token(out.strip(), "The output of chainctl")
-
-
-def _validate_api_token(token: str, source: str) -> str:
-    audience = decode_claims(token, source).get("aud", [])
-    if API_AUDIENCE not in (audience if isinstance(audience, list) else [audience]):
-        raise InputError(
-            f"{source} is a token for the audience {audience!r}, not {API_AUDIENCE!r}.",
-            hint="The password of a pull token is not an API token. Get an API token with: chainctl auth token",
-        )
-    return token
+        return validate_api_token(out.strip(), "The output of chainctl")
 
 
 def _read_identity_token(token: str | None, path: str | None) -> str:
     if token:
         return token.strip()
     if not path:
-        raise InputError(
-            "chainguard_identity needs its OIDC token.",
-            hint="Set chainguard_identity_token or chainguard_identity_token_file.",
-        )
+        raise missing_identity_token()
     try:
         with open(path, encoding="utf-8") as file:
             content = file.read().strip()

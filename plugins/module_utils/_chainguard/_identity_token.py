@@ -36,7 +36,11 @@ class IdentityToken:
         if expiry is not None and expiry < time.time() - _CLOCK_SKEW:
             raise InputError(
                 f"{source} expired at {format_timestamp(expiry)}.",
-                hint="Get a new token right before the run, or use chainguard_identity_token_file, which is read again.",
+                hint=(
+                    "Get a new token right before the run. If something renews it in a file, name that file in chainguard_identity_token_file."
+                    if source == "chainguard_identity_token"
+                    else "Check whether what writes this file still renews the token."
+                ),
             )
 
     def _expiry(self) -> float | None:

@@ -37,14 +37,22 @@ NATIVE: dict[str, list[t.Any]] = {
 }
 
 
+def web_token(**claims: t.Any) -> str:
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"aGVhZGVy.{payload}.c2lnbmF0dXJl"
+
+
+API_TOKEN = web_token(aud="https://console-api.enforce.dev")
+LOGINS = {"artifactory_access_token": "token", "chainguard_api_token": API_TOKEN}
+
+
 def values_of(**given: t.Any) -> dict[str, t.Any]:
     variables = {f"pull_through_{name}": value for name, value in given.items()}
     return read_variables(variables, sources=CATALOG, virtual_repositories=VIRTUALS)
 
 
 def message(entry_point: str = "main", **given: t.Any) -> str:
-    credentials = {"artifactory_access_token": "token", "chainguard_api_token": "token"}
-    variables = {"sources": ["public"], "artifactory_url": URL, **credentials, **given}
+    variables = {"sources": ["public"], "artifactory_url": URL, **LOGINS, **given}
     names = {f"pull_through_{name}": value for name, value in variables.items()}
     catalogs = {"sources": CATALOG, "virtual_repositories": VIRTUALS}
     return validate(values_of(**variables), given=names, names=names, catalogs=catalogs, entry_point=entry_point)
@@ -255,14 +263,16 @@ def test_mistakes_of_all_kinds_are_in_one_list(monkeypatch):
     [
         pytest.param("main", 1, {}, True, id="expired"),
         pytest.param("main", 9e9, {}, False, id="valid"),
-        pytest.param("main", 1, {"chainguard_api_token": "a.b.c"}, False, id="another-login"),
+        pytest.param("main", 1, {"chainguard_api_token": API_TOKEN}, False, id="another-login"),
+        pytest.param("main", 1, {"sources": "public"}, False, id="not-needed"),
         pytest.param("warm", 1, {}, False, id="not-used"),
+        pytest.param("diagnose", 1, {}, False, id="not-required"),
     ],
 )
 def test_an_identity_token_that_has_expired_is_named_before_any_request(entry_point, expires, given, is_named):
-    claims = base64.urlsafe_b64encode(json.dumps({"exp": expires}).encode()).decode().rstrip("=")
-    token = {"chainguard_identity": "a/b", "chainguard_identity_token": f"head.{claims}.c2lnbmF0dXJl"}
-    text = message(entry_point=entry_point, **{**token, "chainguard_api_token": "", **given})
+    token = {"chainguard_identity": "a/b", "chainguard_identity_token": web_token(exp=expires)}
+    source = {"sources": "private", "organization": "example.com"}
+    text = message(entry_point=entry_point, **{**source, **token, "chainguard_api_token": "", **given})
     assert ("pull_through_chainguard_identity_token expired at 1970" in text) is is_named
     assert "c2lnbmF0dXJl" not in text
 
@@ -271,6 +281,46 @@ def test_a_missing_url_and_an_api_key_are_named():
     text = message(artifactory_url="", artifactory_access_token="AKCp" + "x" * 69)
     assert "pull_through_artifactory_url is missing. Set it to the base URL" in text
     assert "pull_through_artifactory_access_token is an API key" in text
+
+
+NO_LOGINS = {**dict.fromkeys(LOGINS, ""), "sources": "private", "organization": "example.com"}
+
+
+@pytest.mark.parametrize("entry_point", ["main", "rotate", "verify", "remove"])
+def test_missing_credentials_are_in_the_list_of_all_mistakes(monkeypatch, tmp_path, entry_point):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    lines = message(entry_point, **NO_LOGINS, timeout="soon").splitlines()
+    assert [line.partition(".")[0] for line in lines] == [
+        "pull_through_timeout is 'soon', but must be a number",
+        "Credentials for Artifactory are missing",
+        "There are no credentials for Chainguard",
+    ]
+    assert "pull_through_artifactory_username" in lines[1] and "pull_through_chainguard_identity" in lines[2]
+
+
+def test_a_login_with_chainctl_may_be_only_where_the_modules_run(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert message(**{**NO_LOGINS, "artifactory_access_token": "token"}) == ""
+    (tmp_path / "chainctl").touch(mode=0o755)
+    assert "There are no credentials" not in message(**{**NO_LOGINS, "timeout": "soon"})
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"chainguard_api_token": "word"}, "pull_through_chainguard_api_token is not a JSON Web Token."),
+        (
+            {"chainguard_api_token": web_token(aud="other")},
+            "pull_through_chainguard_api_token is a token for the audience",
+        ),
+        ({"chainguard_identity": "a/b"}, "pull_through_chainguard_identity needs its OIDC token."),
+        ({"chainguard_identity": "a/b", "chainguard_identity_token_file": "/nonexistent"}, ""),
+    ],
+)
+def test_a_login_at_chainguard_that_cannot_work_is_named_before_any_request(given, text):
+    login = {**NO_LOGINS, "artifactory_access_token": "token", **given}
+    assert message(**login).startswith(text) and bool(message(**login)) is bool(text)
+    assert message(**{**login, "sources": "public"}) == "", "only where a source needs it"
 
 
 def test_text_in_overrides_is_read_as_the_native_value():
@@ -296,7 +346,7 @@ def test_credentials_of_the_environment_are_bound_to_its_url(monkeypatch, entry_
     monkeypatch.setenv("ARTIFACTORY_URL", "https://own.example.com")
     monkeypatch.setenv("ARTIFACTORY_ACCESS_TOKEN", "secret")
     monkeypatch.setenv("CHAINGUARD_API_URL", "https://console-api.enforce.dev")
-    monkeypatch.setenv("CHAINGUARD_API_TOKEN", "secret")
+    monkeypatch.setenv("CHAINGUARD_API_TOKEN", API_TOKEN)
     text = message(
         entry_point, artifactory_url="https://other.example.net", artifactory_access_token="", chainguard_api_token=""
     )
@@ -343,7 +393,7 @@ def test_all_pulls_of_images_through_artifactory_know_the_hosts_of_token_service
 def test_a_pull_token_goes_only_to_chainguard_or_where_its_issuer_says(monkeypatch, entry_point, given):
     given = {"sources": "private,apk", "organization": "example.com", **given}
     assert message(entry_point, **given) == "", "the credentials are from the variables as well"
-    monkeypatch.setenv("CHAINGUARD_API_TOKEN", "secret")
+    monkeypatch.setenv("CHAINGUARD_API_TOKEN", API_TOKEN)
     text = message(entry_point, chainguard_api_token="", **given)
     assert "would send its pull token to other.example.net, which is not a host of Chainguard" in text
     monkeypatch.setenv("CHAINGUARD_HOSTS", "other.example.net")
@@ -440,11 +490,6 @@ def test_a_catalog_of_its_own_is_checked_as_overrides_are():
         ({"artifactory_username": "admin"}, {"ARTIFACTORY_PASSWORD": "secret"}, ""),
         ({}, {"ARTIFACTORY_USERNAME": "admin", "ARTIFACTORY_PASSWORD": "secret"}, ""),
         ({}, {"ARTIFACTORY_ACCESS_TOKEN": "token"}, ""),
-        (
-            {"artifactory_access_token": "token", "chainguard_api_token": "", "chainguard_identity": "a/b"},
-            {},
-            "pull_through_chainguard_identity needs its OIDC token.",
-        ),
     ],
 )
 def test_missing_credentials_are_in_the_list(monkeypatch, given, environment, expected):
@@ -452,4 +497,3 @@ def test_missing_credentials_are_in_the_list(monkeypatch, given, environment, ex
         monkeypatch.setenv(name, value)
     unset = {"artifactory_access_token": "", **given}
     assert (expected in message(**unset)) if expected else message(**unset) == ""
-    assert "Credentials for Artifactory" not in message("diagnose", **unset)
