@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._text import MAX_MESSAGE
@@ -231,7 +232,7 @@ def _source_details(source: Source) -> list[str]:
 
 
 def _details(key: str, verification: Facts) -> list[str]:
-    return [line if line.startswith(key) else f"{key}: {line}" for line in verification.get("details", [])]
+    return [line if _find(key, line) == 0 else f"{key}: {line}" for line in verification.get("details", [])]
 
 
 def _failures(sources: t.Sequence[Source], virtual_repositories: t.Sequence[Facts], failures: list[str]) -> list[str]:
@@ -242,7 +243,13 @@ def _failures(sources: t.Sequence[Source], virtual_repositories: t.Sequence[Fact
     for key, message in failed:
         if message:
             keys.setdefault(message, []).append(key)
-    return [_name_keys(message, [key for key in keys[message] if key not in message]) for message in keys]
+    return [_name_keys(message, [key for key in keys[message] if _find(key, message) < 0]) for message in keys]
+
+
+def _find(key: str, text: str) -> int:
+    """Return where a text names a repository key; -1 if it does not. A key can be a part of another one."""
+    match = re.search(rf"(?<![\w.-]){re.escape(key)}(?![\w-]|[.]\w)", text)
+    return match.start() if match else -1
 
 
 def _name_keys(message: str, keys: t.Sequence[str]) -> str:

@@ -37,9 +37,9 @@ class IdentityToken:
             raise InputError(
                 f"{source} expired at {format_timestamp(expiry)}.",
                 hint=(
-                    "Get a new token right before the run. If something renews it in a file, name that file in chainguard_identity_token_file."
+                    "Get a new token right before the run. If it is kept in a file, name that in chainguard_identity_token_file, which is read again."
                     if source == "chainguard_identity_token"
-                    else "Check whether what writes this file still renews the token."
+                    else "Check whether what writes this file still does."
                 ),
             )
 

@@ -58,7 +58,7 @@ def test_the_new_subjects_of_github_are_named(log_in):
 def test_an_expired_token_is_not_sent(log_in):
     message, calls = log_in(token(**GITHUB, exp=time.time() - 3600))
     assert "chainguard_identity_token_file expired at" in message and calls == []
-    assert "Check whether what writes this file still renews the token." in message
+    assert "Check whether what writes this file still does." in message
 
 
 @pytest.mark.parametrize("claims", [{}, {"exp": "soon", "aud": None, "sub": 5}, {"exp": 1e300}, {"sub": "x" * 5000}])

@@ -373,6 +373,25 @@ def test_a_failure_that_hit_many_sources_is_told_once():
     ]
 
 
+def test_a_key_in_the_error_of_another_repository_decides_nothing():
+    """Neither what is verified, as another user too, nor whose tags are compared, nor which failures are named."""
+    error = "all: The upstream rejects the credentials of CGR_private. CGR_private-old and cgr-apk-all, too."
+    private, tokens = verified_source("private", PINNED_IMAGE)
+    public, _tokens = verified_source("public", "chainguard/go", failure=error)
+    for source in (private, dataclasses.replace(private, key="private")):
+        pulls = verification_pulls([public, source], [{**VIRTUAL, "failure": error}], tokens, planned=False)["images"]
+        assert [pull["repository"] for pull in pulls] == [source.key]
+        assert [pull["repository"] for pull in user_pulls([public, source])["images"]] == [source.key]
+        assert [pull["repository"] for pull in tags_to_resolve([public, source])] == [source.key]
+        results = {**image_pull(source.key), "failed": True, "msg": error}
+        verified = verify(source, results, SKIPPED)
+        assert verified.verification["summary"].startswith("verified") and not verified.failure
+    apk, _tokens = verified_source("apk", failure=error)
+    assert summary_of(public, verified, apk)["failures"] == [f"cgr-public, cgr-apk: {error}"]
+    named, _tokens = verified_source("private", failure=error)
+    assert summary_of(named)["failures"] == [error]
+
+
 def test_the_previous_token_is_shown_where_no_new_one_was_issued():
     (source,) = resolved("private")
     failed = {"tokens": [token_result(source, failed=True, msg="status 503", replaces=managed_token(source))]}
