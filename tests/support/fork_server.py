@@ -17,12 +17,14 @@ Two servers take part in a run (support/forked_ansible.py starts both and stops 
    its arguments to the server, waits for the forked process, and exits with its code. If the script is killed, the
    server's process kills itself too, as the module would die with its interpreter.
 
-What differs from a run without the server: module code is imported once, before the run, so a test must not change
-plugins while a server runs; pull tokens have 2048-bit keys, since a key of the real size takes half a second; and a
-grace period moves the clock of the lab that LAB_CONTROL_URL names instead of waiting.
+Nothing is left out of a run: ansible-playbook reads its files and starts a process for each task, and a module gets its
+arguments as Ansible passes them and checks them. What differs from a run without the server: code is imported once,
+before the run, so a test must not change plugins while a server runs; templates that a run compiled are not compiled
+again (template_cache.py); the garbage collector is off; pull tokens have 2048-bit keys, since a key of the real size
+takes half a second; and a grace period moves the clock of the lab that LAB_CONTROL_URL names instead of waiting.
 test_request_count.py, and the system tests other than test_sources.py, run ansible-playbook without this server.
 
-Protocol: the request is one JSON object, {"environment", "folder", "arguments"}, sent with the file descriptors 0, 1
+Protocol: the request is one Python literal, {"environment", "folder", "arguments"}, sent with the file descriptors 0, 1
 and 2. The response is two lines: the process ID at once, and the exit code at the end. A killed process sends no code.
 
 Usage: python fork_server.py SOCKET PROGRAM, with one of PROGRAMS. The server stops when its standard input is closed.
@@ -30,6 +32,7 @@ Usage: python fork_server.py SOCKET PROGRAM, with one of PROGRAMS. The server st
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import gc
 import importlib
@@ -44,26 +47,47 @@ import threading
 import traceback
 import typing as t
 import urllib.request
+from pathlib import Path
 
 CONTROL_URL = "LAB_CONTROL_URL"  # the environment variable with the URL of the lab whose clock moves
 
 _MAX_REQUEST = 1 << 16  # bytes
 _KEY_BITS = 2048
 
+# What all playbooks import while they run. Without this, each process of a run would import it again.
+_PLAYBOOK_IMPORTS = (
+    "ansible.cli.playbook",
+    "ansible.executor.task_executor",
+    "ansible.module_utils._internal._json._profiles._module_legacy_c2m",
+    "ansible.module_utils._internal._json._profiles._module_legacy_m2c",
+    "ansible.parsing.yaml.dumper",
+    "ansible.playbook.handler_task_include",
+    "ansible.plugins.cache.memory",
+    "ansible.utils.encrypt",
+    "ansible.utils.version",
+    "multiprocessing.popen_fork",
+    "multiprocessing.synchronize",
+    "passlib.hash",
+    "pty",
+)
+_PLUGIN_KINDS = ("action", "become", "callback", "connection", "inventory", "shell", "strategy", "vars")
+
 # Replaces the Python interpreter that Ansible starts for a module.
 INTERPRETER = """\
 #!{python} -IS
-import json, os, socket, sys
+import _socket, os, sys
 if sys.argv[1:2] == ["-c"]:  # the playbooks read the version of Python in this way
     exec(sys.argv[2])
     sys.exit()
-with socket.socket(socket.AF_UNIX) as server:
-    server.connect({socket!r})
-    request = {{"environment": dict(os.environ), "folder": os.getcwd(), "arguments": sys.argv}}
-    socket.send_fds(server, [json.dumps(request).encode()], [0, 1, 2])
-    response = b""
-    while data := server.recv(100):
-        response += data
+# The modules json and socket would take longer to import than Python to start.
+server = _socket.socket(_socket.AF_UNIX)
+server.connect({socket!r})
+request = ascii({{"environment": dict(os.environ), "folder": os.getcwd(), "arguments": sys.argv}})
+files = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2))
+server.sendmsg([request.encode()], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, files)])
+response = b""
+while data := server.recv(100):
+    response += data
 os._exit(int(response.split()[1]))
 """
 
@@ -81,21 +105,32 @@ def run_module(arguments: list[str]) -> None:
     exec(compile(program, "<stdin>", "exec"), sys.modules["__main__"].__dict__)  # pylint: disable=exec-used
 
 
-def prepare_playbook() -> None:
-    """Import what every playbook needs."""
-    for name in ("ansible.cli.playbook", "ansible.executor.task_executor", "ansible.plugins.strategy"):
+def prepare_playbook(folder: Path) -> None:
+    """Import what playbooks need, and keep compiled templates below the folder."""
+    for name in _PLAYBOOK_IMPORTS:
         importlib.import_module(name)
+    for kind in _PLUGIN_KINDS:
+        import_package(f"ansible.plugins.{kind}")
+    templates = folder / "templates"
+    templates.mkdir()
+    importlib.import_module("support.template_cache").TemplateCache(templates).install()
 
 
-def prepare_module() -> None:
+def prepare_module(_folder: Path) -> None:
     """Import what modules need, and replace what takes time: the size of keys, and waits."""
     importlib.import_module("ansible.module_utils.basic")
-    module_utils = importlib.import_module("ansible_collections.cgr.pull_through.plugins.module_utils")
-    for module in pkgutil.walk_packages(module_utils.__path__, f"{module_utils.__name__}."):
-        importlib.import_module(module.name)
-    replace(f"{module_utils.__name__}._chainguard._jwt", "_KEY_BITS", _KEY_BITS)
+    module_utils = "ansible_collections.cgr.pull_through.plugins.module_utils"
+    import_package(module_utils)
+    replace(f"{module_utils}._chainguard._jwt", "_KEY_BITS", _KEY_BITS)
     if CONTROL_URL in os.environ:
-        replace(f"{module_utils.__name__}._wait", "sleep", move_clock)
+        replace(f"{module_utils}._wait", "sleep", move_clock)
+
+
+def import_package(name: str) -> None:
+    """Import a package and all of its modules."""
+    package = importlib.import_module(name)
+    for module in pkgutil.walk_packages(package.__path__, f"{name}."):
+        importlib.import_module(module.name)
 
 
 def replace(module: str, name: str, value: t.Any) -> None:
@@ -113,9 +148,13 @@ def move_clock(seconds: float) -> None:
 
 
 class Program(t.NamedTuple):
-    """prepare: runs once. run: runs in each forked process. ends_with_client: whether a run ends when its client does."""
+    """A program that the server runs.
 
-    prepare: t.Callable[[], None]
+    prepare: runs once, with the folder of the socket. run: runs in each forked process.
+    ends_with_client: whether a run ends when its client does.
+    """
+
+    prepare: t.Callable[[Path], None]
     run: t.Callable[[list[str]], None]
     ends_with_client: bool
 
@@ -129,7 +168,7 @@ PROGRAMS = {
 def serve(path: str, name: str) -> None:
     """Fork a process for each request until standard input is closed."""
     program = PROGRAMS[name]
-    program.prepare()
+    program.prepare(Path(path).parent)
     # Without this, the garbage collector would write to the memory that the processes share, which copies it.
     gc.collect()
     gc.freeze()
@@ -143,7 +182,7 @@ def serve(path: str, name: str) -> None:
             connection, _address = listener.accept()
             request, files, _flags, _sender = socket.recv_fds(connection, _MAX_REQUEST, 3)
             if os.fork() == 0:
-                _run_forked(program, connection, json.loads(request), files)
+                _run_forked(program, connection, ast.literal_eval(request.decode()), files)
             for file in files:
                 os.close(file)
             connection.close()
@@ -162,6 +201,8 @@ def _run_forked(program: Program, connection: socket.socket, request: dict[str, 
     connection.sendall(f"{os.getpid()}\n".encode())
     if program.ends_with_client:
         threading.Thread(target=_end_with_client, args=(connection,), daemon=True).start()
+    # The process ends soon, and the collector would copy the memory that it shares with the server.
+    gc.disable()
     code = 1
     try:
         program.run(request["arguments"])

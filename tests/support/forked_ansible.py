@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import select
 import socket
 import subprocess
@@ -114,7 +113,7 @@ class ForkedAnsible:
         server.connect(self._socket("playbook"))
         with output.open("wb") as output_file, open("/dev/null", "rb") as null:
             files = [null.fileno(), output_file.fileno(), output_file.fileno()]
-            socket.send_fds(server, [json.dumps(request).encode()], files)
+            socket.send_fds(server, [ascii(request).encode()], files)
             return PlaybookProcess(server, output, self._timeout)
 
 
