@@ -26,8 +26,8 @@ _SETTINGS = (
     *("comment_start_string", "comment_end_string", "line_statement_prefix", "line_comment_prefix"),
     *("trim_blocks", "lstrip_blocks", "newline_sequence", "keep_trailing_newline"),
 )
-_compile_anew = AnsibleEnvironment.compile
-_compile_expression_anew = AnsibleEnvironment.compile_expression
+_original_compile = AnsibleEnvironment.compile
+_original_compile_expression = AnsibleEnvironment.compile_expression
 
 
 class TemplateCache:
@@ -52,17 +52,17 @@ class TemplateCache:
     def _compile(self, environment: AnsibleEnvironment, source: t.Any, *args: t.Any, **options: t.Any) -> t.Any:
         """Compile a template, or the syntax tree of an expression, which is not cached here."""
         if not isinstance(source, str) or args or options:
-            self._last_code = _compile_anew(environment, source, *args, **options)
+            self._last_code = _original_compile(environment, source, *args, **options)
             return self._last_code
         file = self._file("template", environment, source)
-        return self._read(file) or self._write(file, _compile_anew(environment, source))
+        return self._read(file) or self._write(file, _original_compile(environment, source))
 
     def _compile_expression(self, environment: AnsibleEnvironment, source: str, *args: t.Any) -> TemplateExpression:
         file = self._file("expression", environment, source)
         if code := self._read(file):
             template = environment.template_class.from_code(environment, code, environment.make_globals(None), None)
             return TemplateExpression(template, *args)
-        expression: TemplateExpression = _compile_expression_anew(environment, source, *args)
+        expression: TemplateExpression = _original_compile_expression(environment, source, *args)
         self._write(file, self._last_code)
         return expression
 
