@@ -10,17 +10,20 @@ import concurrent.futures
 import contextlib
 import queue
 import typing as t
-from pathlib import Path
 
 import pytest
 
 from rotation.scenarios import Report, ScenarioResult
-from rotation.year import SCHEDULES, Year, simulate
 from support.playbook_runner import PlaybookRunner
 from support.rotation_harness import RotationHarness, open_harness
 from support.secret_scan import Monitor
 
-HARNESSES = 4  # for two processors: runs wait now and then, and scenario 1 occupies two harnesses for a while
+HARNESSES = 4  # for two processors, since runs wait now and then
+
+# These tests occupy one harness, so they run first, while tests with the mark "background" occupy the others.
+FIRST = ("test_sites.py", "test_token_ownership.py", "test_out_of_reach.py")
+# The first of these measures a time, and the second one searches what all other tests left.
+LAST = ("test_request_count.py", "test_secrets.py")
 
 Case = t.TypeVar("Case")
 Result = t.TypeVar("Result")
@@ -35,22 +38,23 @@ class HarnessPool:
         self._free: queue.SimpleQueue[RotationHarness] = queue.SimpleQueue()
         for harness in harnesses:
             self._free.put(harness)
-        self._years: concurrent.futures.Future[list[Year]] | None = None
+        self._started: dict[t.Callable[..., t.Any], concurrent.futures.Future[list[t.Any]]] = {}
 
-    def start_years(self) -> None:
-        """Simulate the years in the background, since other scenarios keep only one processor busy."""
+    def start(self, function: t.Callable[[RotationHarness, Case], Result], cases: t.Iterable[Case]) -> None:
+        """Call the function for each case in the background, since most tests keep only one processor busy."""
         pool = concurrent.futures.ThreadPoolExecutor(1)
-        self._years = pool.submit(self.map, simulate, SCHEDULES)
+        self._started[function] = pool.submit(self._map, function, cases)
         pool.shutdown(wait=False)
 
-    def years(self) -> list[Year]:
-        """Wait for the simulated years and return them."""
-        assert self._years is not None
-        return self._years.result()
-
     def map(self, function: t.Callable[[RotationHarness, Case], Result], cases: t.Iterable[Case]) -> list[Result]:
-        """Call the function with a free harness for each case, and return the results in the order of the cases."""
+        """Call the function with a free harness for each case, and return the results in the order of the cases.
 
+        If the function was started in the background, wait for its results.
+        """
+        started = self._started.pop(function, None)
+        return started.result() if started else self._map(function, cases)
+
+    def _map(self, function: t.Callable[[RotationHarness, Case], Result], cases: t.Iterable[Case]) -> list[Result]:
         def call(case: Case) -> Result:
             harness = self._free.get()
             try:
@@ -80,8 +84,9 @@ def harnesses(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         names = [str(number) for number in range(1, HARNESSES + 1)]
         opened = [stack.enter_context(open_harness(monitored / name, log_folder / name)) for name in names]
         pool = HarnessPool(opened, stack.enter_context(Monitor(monitored, interval=0.5)))
-        if any(item.path == Path(__file__).with_name("test_year.py") for item in request.session.items):
-            pool.start_years()
+        for item in request.session.items:
+            for mark in item.iter_markers("background"):
+                pool.start(*mark.args)
         yield pool
 
 
@@ -106,8 +111,16 @@ def run_playbook(tmp_path_factory: pytest.TempPathFactory) -> PlaybookRunner:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run test_secrets.py last, since it searches what all other tests left."""
-    items.sort(key=lambda item: item.path == Path(__file__).with_name("test_secrets.py"))
+    """Keep both processors busy."""
+    items.sort(
+        key=lambda item: (LAST.index(item.path.name) + 1 if item.path.name in LAST else 0, item.path.name not in FIRST)
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "background(function, cases): HarnessPool.map() of these starts before the first test"
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

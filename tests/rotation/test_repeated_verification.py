@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rotation.conftest import HarnessPool
 from rotation.scenarios import Report
 from support.rotation_harness import RotationHarness
@@ -57,10 +59,10 @@ def summary_line(output: str, key: str) -> str:
     return next((line for line in output.splitlines() if line.lstrip(' "').startswith(f"{key} ")), "")
 
 
-def verify_repeatedly(harness: RotationHarness) -> list[str]:
+def verify_repeatedly(harness: RotationHarness, runs: int) -> list[str]:
     """Verify a healthy estate once a day, and return what was not shown."""
     problems = []
-    for number in range(1, RUNS + 1):
+    for number in range(1, runs + 1):
         harness.lab.advance(days=1)
         result = harness.run("verify", **ALL_SOURCES)
         if result.code:
@@ -95,14 +97,15 @@ def break_everything(harness: RotationHarness) -> list[str]:
     return problems + [f"a healthy source is not verified: {line}" for line in healthy]
 
 
+def verify_then_break(harness: RotationHarness, runs: int) -> list[str]:
+    """Set up all sources, verify them repeatedly, break them, and return what was not shown."""
+    harness.reset(**ALL_SOURCES)
+    return verify_repeatedly(harness, runs) + break_everything(harness)
+
+
+@pytest.mark.background(verify_then_break, [RUNS])
 def test_a_verification_can_be_repeated_forever(harnesses: HarnessPool, report: Report) -> None:
-    failures: list[str] = []
-
-    def run(harness: RotationHarness) -> None:
-        harness.reset(**ALL_SOURCES)
-        failures.extend(verify_repeatedly(harness) + break_everything(harness))
-
-    harnesses.run(run)
+    failures = harnesses.collect_failures(verify_then_break, [RUNS])
     report(17, f"{RUNS} runs over {len(SOURCES)} sources, {len(PRIVATE)} wrong passwords, no upstream", failures)
 
 

@@ -22,6 +22,11 @@ def fixed_secrets(harness: RotationHarness) -> dict[str, str]:
     }
 
 
+def join_different_lines(all_data: list[bytes]) -> bytes:
+    """Return each line of the data once, since most lines of a run occur in all runs. No form of a secret has a line break."""
+    return b"\n".join({line for data in all_data for line in data.split(b"\n")})
+
+
 def test_no_secret_is_shown(harnesses: HarnessPool, report: Report) -> None:
     harnesses.monitor.stop()
     secrets = {
@@ -39,7 +44,7 @@ def test_no_secret_is_shown(harnesses: HarnessPool, report: Report) -> None:
     failures = [
         f"{kind}: {names}"
         for kind, all_data in contents.items()
-        for data in all_data
+        for data in [join_different_lines(all_data)]
         if (names := scanner.find(data) or token_scanner.find(data))
     ]
     assert tokens and all(contents.values())

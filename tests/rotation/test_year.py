@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rotation.conftest import HarnessPool
 from rotation.scenarios import Report
-from rotation.year import SCHEDULES
+from rotation.year import SCHEDULES, simulate
 
 
+@pytest.mark.background(simulate, SCHEDULES)
 def test_scheduled_runs_for_a_year(harnesses: HarnessPool, report: Report) -> None:
-    years = harnesses.years()
+    years = harnesses.map(simulate, SCHEDULES)
     cases = "; ".join(
         f"{schedule}: {schedule.runs} runs ({year.missed} missed), {year.rotations} rotations, {year.client.pulls} pulls"
         for schedule, year in zip(SCHEDULES, years)
