@@ -22,7 +22,7 @@ from support import fork_server
 from support.lab_client import Json
 from support.playbook_runner import Run, build_environment, read_record, recorder_environment, write_private_json
 
-TIMEOUT = 60.0  # seconds
+TIMEOUT = 180.0  # seconds, since several runs share a processor
 VERBOSE = ("-vvvv", "--diff")
 
 
