@@ -141,7 +141,8 @@ def _plan_line(repository: Facts, result: Facts, pull: Facts) -> str:
     unknown = 0 if size else len(images) - len(catalog)
     more = f" and {unknown} of unknown size" if unknown > 0 else ""
     total = bytes_to_human(size or sum(image["bytes"] for image in catalog))
-    return f"{len(images)} images would be pulled, at most {total}{more}."
+    noun = "image" if len(images) == 1 else "images"
+    return f"{len(images)} {noun} would be pulled, at most {total}{more}."
 
 
 def _result_lines(repository: Facts, result: Facts, pull: Facts, caches: Facts) -> list[str]:

@@ -307,3 +307,21 @@ def test_the_role_variables_filter_the_catalog(site: Site) -> None:
     images = cached_images(site, PRIVATE)
     assert len(images) == 3
     assert all(image.startswith(("example.com/jdk:latest", "example.com/nginx:latest")) for image in images)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--check",)], ids=["run", "check"])
+def test_repositories_that_are_not_set_up_yet_are_named_once(site: Site, arguments: tuple[str, ...]) -> None:
+    keys = {"containers_public": {"key": "new-public"}, "containers": {"key": "new-private"}}
+    run = site.warm(*arguments, source_overrides=keys)
+    assert run.code == 2
+    assert run.failure() == (
+        "Artifactory has no repository new-public, new-private. The playbook cgr.pull_through.setup creates it, with its pull token."
+    )
+    assert site.count_requests()["docker.manifest"] == 0
+
+
+def test_sources_without_container_images_have_nothing_to_warm(site: Site) -> None:
+    run = site.warm(sources=["python"])
+    assert run.code == 2
+    assert run.failure() == "There is nothing to warm: pull_through_sources names no source of container images."
+    assert site.count_requests()["docker.manifest"] == 0

@@ -162,3 +162,9 @@ def test_what_would_be_warmed(sizes, results, text):
     pull = {"pulls": [{"repository": "CGR_private", "images": results}]}
     planned = report(pull, plan={**PLAN, "repositories": [repository]}, planned=True)
     assert planned["lines"] == [f"CGR_private: 3 images would be pulled, {text}"]
+
+
+def test_one_image_would_be_warmed():
+    repository = {**PLAN["repositories"][0], "images": ["example.com/nginx:latest"], "catalog": [{"bytes": 1024}]}
+    planned = report({}, plan={**PLAN, "repositories": [repository]}, planned=True)
+    assert planned["lines"] == ["CGR_private: 1 image would be pulled, at most 1.00 KB."]
