@@ -20,6 +20,7 @@ HERE = Path(__file__).resolve().parent
 COLLECTIONS = HERE.parents[1] / ".cache" / "collections"
 PROGRAMS = Path(sys.executable).parent
 MAX_RUN_SECONDS = 180
+_MAX_TEMPORARY_PATH = 107 - len("/pymp-12345678/listener-12345678")
 
 Variables = t.Mapping[str, t.Any]
 
@@ -162,6 +163,8 @@ def build_environment(folder: Path) -> dict[str, str]:
     """Return the environment of a run: the collection under test, and nothing of the caller's but the programs."""
     for name in ("home", "tmp"):
         (folder / name).mkdir(exist_ok=True)
+    # Ansible creates sockets there, whose paths have at most 107 characters.
+    assert len(str(folder / "tmp")) <= _MAX_TEMPORARY_PATH, f"{folder} is too long for the sockets of Ansible"
     (folder / "ansible.cfg").write_text("[defaults]\ninternal_poll_interval = 0.01\n", encoding="utf-8")
     return {
         # A caller's PATH may contain pyenv's shims, which Ansible takes for Python interpreters.

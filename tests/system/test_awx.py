@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import typing as t
-from pathlib import Path
 
 import pytest
 
@@ -19,9 +18,9 @@ RunJob = t.Callable[..., Job]
 
 
 @pytest.fixture
-def run_job(lab: LabClient, tmp_path: Path) -> RunJob:
+def run_job(lab: LabClient, tmp_path_factory: pytest.TempPathFactory) -> RunJob:
     """Return a function that runs a job template against the lab. Its parameters are those of JobRunner."""
-    return lambda playbook, *arguments: JobRunner(lab, tmp_path / playbook)(playbook, *arguments)
+    return lambda playbook, *arguments: JobRunner(lab, tmp_path_factory.mktemp("job"))(playbook, *arguments)
 
 
 def test_templates_work_on_their_sources_without_entries_and_with_empty_ones(run_job: RunJob, lab: LabClient) -> None:

@@ -64,7 +64,7 @@ ARTIFACTORIES = (
 FILES = ("/etc/", "/srv/", "/var/")
 SETTINGS_FILE = re.compile(r"@/etc/(?:pull-through/)?(pull-through\.yml)")
 # Options whose value the controller requests itself. The URL of a repository is that of the real service also in the lab.
-DIRECT = ("hosts", "registry_url", "upstream_url")
+DIRECT = ("chainguard_libraries_url", "hosts", "registry_url", "upstream_url")
 
 PLAY = {"hosts": "localhost", "gather_facts": False}
 
@@ -247,6 +247,7 @@ ARGUMENTS: dict[str, Json] = {
         "registry_url": "https://myproject.jfrog.io",
         "images": ["cgr-public/chainguard/wolfi-base"],
     },
+    "List the remediated libraries": {"chainguard_libraries_url": "https://libraries.cgr.dev"},
 }
 
 
@@ -272,7 +273,7 @@ def prepare_tasks(lab: LabClient) -> list[Json]:
 def replace_arguments(task: Json) -> Json:
     """Return a task of the examples with the arguments that the lab can take."""
     arguments = ARGUMENTS.get(task["name"], {})
-    return {key: {**value, **arguments} if key.startswith("cgr.") else value for key, value in task.items()}
+    return {key: {**(value or {}), **arguments} if key.startswith("cgr.") else value for key, value in task.items()}
 
 
 def test_examples_of_modules(examples: tuple[RunPlaybook, Translator], plain_lab: LabClient) -> None:
