@@ -29,6 +29,7 @@ REMEDIES = {
     "token": {
         "repository_credentials_missing",
         "username_encoded",
+        "username_white_space",
         "username_email",
         "username_not_identity",
         "username_other_organization",

@@ -188,7 +188,7 @@ ADDRESS_RULES: tuple[FindingRule[AddressEvidence], ...] = (
         "registry_fails",
         lambda e: e.failure.status >= 500 or has_no_response()(e),
         "The registry of Artifactory does not respond to container clients: {failure.message}",
-        "Check the log of Artifactory, and the proxy in front of it. {failure.hint} {e.working_text}",
+        "{failure.hint} Check the log of Artifactory, and the proxy in front of it {e.working_text}",
         quote="GET {e.url}: {failure.message}",
     ),
 )
