@@ -9,6 +9,7 @@ Usage: python tests/tools/environments.py, which creates .cache/venv, the one fo
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import os
 import subprocess
@@ -23,19 +24,25 @@ REQUIREMENTS = ROOT / "tests" / "requirements"
 
 def make_environment(name: str, requirements: str, python: str = sys.executable, *packages: str) -> Path:
     """Return the bin folder of .cache/NAME, with the packages of tests/requirements/REQUIREMENTS.txt and those named."""
-    home = CACHE / name
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / f"{name}.lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two stages can need it at the same time
+        return _make_environment(CACHE / name, requirements, python, *packages)
+
+
+def _make_environment(home: Path, requirements: str, python: str, *packages: str) -> Path:
     stamp = home / "recipe.txt"
     requirements_text = _read_requirements(REQUIREMENTS / f"{requirements}.txt")
     recipe = "\n".join([str(ROOT), os.path.realpath(python), *packages, requirements_text])
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != recipe:
         if not _can_create_environments(Path(python)):
             sys.exit(f"{python} cannot create virtual environments. On Debian and Ubuntu: apt install python3-venv")
-        print(f"Installing Python packages in .cache/{name}, once. This takes about a minute.", flush=True)
+        print(f"Installing Python packages in .cache/{home.name}, once. This takes about a minute.", flush=True)
         subprocess.run([python, "-m", "venv", "--clear", str(home)], check=True)
         pip = [str(home / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
         install = [*pip, *packages, "-r", str(REQUIREMENTS / f"{requirements}.txt")]
         if subprocess.run(install, check=False).returncode != 0:
-            sys.exit(f"pip could not install the packages of .cache/{name}. Its message is above.")
+            sys.exit(f"pip could not install the packages of .cache/{home.name}. Its message is above.")
         stamp.write_text(recipe, encoding="utf-8")
     return home / "bin"
 

@@ -99,7 +99,7 @@ def oci_clients(stage: Stage) -> None:
 
 def awx(stage: Stage) -> None:
     """Run each survey with each kind of entries on two releases of ansible-core. Not part of all stages."""
-    _pytest(stage, VENV, "pytest", "tests/awx", python_path=str(ROOT / "tests" / "tools"))
+    _pytest(stage, VENV, "pytest", "tests/awx")
 
 
 def clients(stage: Stage) -> None:
@@ -129,7 +129,7 @@ def lint(stage: Stage) -> None:
     stage.check("ansible-lint", programs / "ansible-lint", cwd=tree, path=[programs], **variables)
     stage.check("documentation site", VENV / "python", "tests/tools/build_site.py")
     _galaxy_importer(stage, programs)
-    _pytest(stage, VENV, "pytest", "tests/artifact", python_path=str(ROOT / "tests" / "tools"))
+    _pytest(stage, VENV, "pytest", "tests/artifact")
 
 
 def sanity(stage: Stage) -> None:

@@ -21,6 +21,7 @@ from support.ansible_yaml import load_yaml
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = awx.load_config()
 OPTIONS = load_yaml(Path(__file__).with_name("awx_options.yml"))
+AAP_CONFIGURATION = load_yaml(Path(__file__).with_name("aap_configuration.yml"))
 ENTRY_POINTS = load_yaml(ROOT / "roles/pull_through/meta/argument_specs.yml")["argument_specs"]
 CATALOG = load_yaml(ROOT / "roles/pull_through/defaults/main/catalog.yml")["__pull_through_default_catalog"]
 
@@ -71,6 +72,18 @@ def entry_point(template: awx.Json) -> str:
 def test_awx_modules_take_the_data(module: str, item: awx.Json) -> None:
     result = ArgumentSpecValidator(OPTIONS[module]).validate(item)
     assert not result.error_messages
+
+
+def test_infra_aap_configuration_reads_each_field() -> None:
+    own = {name for name in CONFIG if name.startswith("pull_through_")}  # YAML anchors
+    assert set(CONFIG) - own == set(AAP_CONFIGURATION) == set(VARIABLES.values())
+    for variable, fields in AAP_CONFIGURATION.items():
+        assert set().union(*CONFIG[variable]) <= set(fields), variable
+
+
+def test_a_load_never_replaces_the_inputs_of_a_credential() -> None:
+    """An update would delete the secrets that were entered in the UI."""
+    assert {credential["state"] for credential in CONFIG["controller_credentials"]} == {"exists"}
 
 
 def test_the_loader_passes_each_field() -> None:
