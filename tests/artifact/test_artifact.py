@@ -66,7 +66,8 @@ def test_a_release_is_one_command(tree: Path, programs: Path, tmp_path: Path) ->
         names
     )
     assert [name for name in names if name.startswith("tests/")] == ["tests/config.yml"]
-    assert not [name for name in names if name.startswith((".", "changelogs/fragments/"))]
+    assert [name for name in names if name.startswith(".")] == [".ansible-lint"]
+    assert not [name for name in names if name.startswith("changelogs/fragments/")]
     assert find_mistake(tree, VERSION) == f"The tag {VERSION} exists already. Choose another version."
 
 
