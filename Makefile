@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .cache/venv/bin
 STAGES := unit lab-test hostile faults rulebooks lint sanity integration system report oci-clients rotation fuzz awx clients
 
-.PHONY: help demo test $(STAGES) bench docs build release clean environment
+.PHONY: help demo test $(STAGES) bench docs galaxy build release clean environment
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -32,7 +32,7 @@ report: ## the report of the role: what it says, in a browser, and as metrics
 oci-clients: ## images and charts with crane, oras and helm, which it builds once with go
 rotation: ## pull token rotation: hundreds of runs, with one line for each scenario
 awx: ## each survey of extensions/awx with each kind of entries and credentials, on two releases of ansible-core; not a part of make test
-clients: ## crane, oras, regctl, helm, containerd and Yarn, which it installs, with the simulated services; not a part of make test
+clients: ## crane, oras, regctl, helm, containerd, Yarn and ansible-navigator, which it installs, with the simulated services; not a part of make test
 $(STAGES): environment
 	@$(VENV)/python tests/tools/run_tests.py $@ $(addprefix --target ,$(TARGET))
 
@@ -41,6 +41,9 @@ bench: environment ## run each benchmark in tests/benchmark/
 
 docs: environment ## build the documentation site in .cache/site/html, and check its links
 	@$(VENV)/python tests/tools/build_site.py
+
+galaxy: environment ## publish to a server with the API of Galaxy, install and upgrade from it, and run all playbooks; needs PostgreSQL, and is not a part of make test
+	@$(VENV)/python tests/tools/check_galaxy.py
 
 build: environment ## build the file that ansible-galaxy collection install takes
 	@$(VENV)/python tests/tools/build.py

@@ -42,13 +42,20 @@ def role_variables(state: State) -> dict[str, t.Any]:
     }
 
 
+def secrets_of(state: State) -> dict[str, str]:
+    """Return the environment with the credentials."""
+    return {
+        "ARTIFACTORY_ACCESS_TOKEN": state["artifactory"]["users"]["admin"]["token"],
+        "CHAINGUARD_API_TOKEN": state["chainguard"]["api_tokens"]["owner"],
+        "CHAINGUARD_HOSTS": urlsplit(state["chainguard"]["registry_url"]).netloc,
+    }
+
+
 def run_playbook(name: str, variables: Path, state: State) -> None:
     """Run a playbook of the collection as a user does, with the secrets in the environment. End the demo if it fails."""
     environment = {
         **os.environ,
-        "ARTIFACTORY_ACCESS_TOKEN": state["artifactory"]["users"]["admin"]["token"],
-        "CHAINGUARD_API_TOKEN": state["chainguard"]["api_tokens"]["owner"],
-        "CHAINGUARD_HOSTS": urlsplit(state["chainguard"]["registry_url"]).netloc,
+        **secrets_of(state),
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
         "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
         "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",

@@ -38,7 +38,7 @@ OTHER_YAML = {
     "all": "an inventory of ansible-rulebook, which the suite `rulebooks` runs",
     "apiVersion": "an object of Kubernetes",
     "cgr_pull_through": "output, which test_results.py compares with the role",
-    "collections": "requirements of ansible-galaxy, whose server is not available",
+    "collections": "requirements of ansible-galaxy, which make galaxy installs",
     True: "a workflow of GitHub, whose key `on` is true in YAML",
     "groups": "alert rules, which the suite `report` evaluates",
     "rotate": "a job of GitLab",
