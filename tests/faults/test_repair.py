@@ -51,7 +51,11 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
         ["token"],
         [*TOKENS, EXPIRE],
     ),
-    "token that expired": (["unbound containers", "expired java"], ["token"], [*TOKENS, EXPIRE]),
+    "token that expired": (
+        ["user name with a line break", "unbound java", "expired packages"],
+        ["token"],
+        [*TOKENS, EXPIRE],
+    ),
     "negative_cache": (["negative cache"], ["negative_cache"], [EXPIRE]),
     "poisoned_cache": (["bypassHeadRequests of java"], ["settings", "poisoned_cache"], [CORRECT, DELETE, EXPIRE]),
 }

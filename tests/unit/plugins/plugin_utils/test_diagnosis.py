@@ -4,9 +4,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from role_sources import resolved
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._diagnosis import (
+    REMEDIES,
     paths_to_delete,
     repaired_sources,
     report_diagnosis,
@@ -92,3 +96,9 @@ def test_settings_to_correct():
     (spec,) = repositories_to_correct([apk], result(hidden, url="https://virtualapk.cgr.dev/{organization_uid}/x"))
     assert "url" not in spec
     assert spec["settings"] == {"includesPattern": "**/*", "excludesPattern": "", **apk.settings}
+
+
+def test_remedies_are_for_codes_that_exist():
+    page = Path(__file__).resolve().parents[4] / "docs" / "diagnosis-codes.md"
+    codes = set(re.findall(r"^\| `([a-z_]+)`", page.read_text(encoding="utf-8"), re.MULTILINE))
+    assert set().union(*REMEDIES.values()) <= codes
