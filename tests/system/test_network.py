@@ -187,7 +187,7 @@ def test_only_artifactory_gets_the_client_certificate(modules: ModuleRuns) -> No
     services = {entry["service"] for entry in entries}
     assert {entry["service"] for entry in entries if entry["certificate"]} == {"artifactory"}
     assert all(entry["certificate"] or entry["status"] == 400 for entry in entries if entry["service"] == "artifactory")
-    assert services == {"artifactory", "api", "registry", "virtualapk", "blobs"}
+    assert services == {"artifactory", "api", "registry", "libraries", "virtualapk", "blobs"}
 
 
 # --- the role ---------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ USER = "builder"
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 # The packages in the order in which make names them, and what make says without them.
 NEEDED_BY_DEMO = {"python3": "python3 is not installed", "python3-venv": "apt install python3-venv"}
-NEEDED_BY_TESTS = {"git": "apt install git"}
+NEEDED_BY_TESTS = {"git": "apt install git", "openssh-client": "apt install openssh-client"}
 
 
 def create_system(release: str, folder: Path) -> None:
@@ -85,7 +85,7 @@ def run_targets(folder: Path, targets: list[str]) -> int:
     """Return the number of steps that failed. Prints a line for each step."""
     failed = install(folder, "demo", NEEDED_BY_DEMO)
     if targets != ["demo"]:
-        # The environment of the tests is there first, so that only git is missing.
+        # The environment of the tests is there first, so that only these programs are missing.
         failed += run_target(folder, "environment") + install(folder, "test", NEEDED_BY_TESTS)
     return failed + sum(run_target(folder, target) for target in targets)
 

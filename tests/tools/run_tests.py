@@ -32,7 +32,7 @@ from build import build_artifact
 from client_programs import COMMON, install_clients, install_common_clients
 from environments import CACHE, ROOT, find_pythons, make_environment, make_test_environment
 from lab.client import started
-from source_tree import copy_tree, require_git
+from source_tree import copy_tree, require_program
 from stage import LOGS, Counts, Stage
 
 VENV = CACHE / "venv" / "bin"
@@ -273,7 +273,9 @@ def main() -> int:
     if unknown := set(names) - set(STAGES) - set(BY_NAME):
         parser.error(f"no such stage: {', '.join(sorted(unknown))}")
 
-    require_git()
+    require_program("git")
+    if "integration" in names:
+        require_program("ssh-keygen")
     make_test_environment()
     functions: dict[str, t.Callable[[Stage], None]] = {
         **STAGES,

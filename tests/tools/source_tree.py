@@ -17,15 +17,20 @@ from pathlib import Path
 from environments import CACHE, ROOT
 
 
-def require_git() -> None:
-    """End the program with one line if git is not installed."""
-    if shutil.which("git") is None:
-        sys.exit("git is not installed, which lists the source files. On Debian and Ubuntu: apt install git")
+# What each program is for, and the package of Debian and Ubuntu that has it.
+_PROGRAMS = {"git": ("lists the source files", "git"), "ssh-keygen": ("ansible-test needs", "openssh-client")}
+
+
+def require_program(name: str) -> None:
+    """End the program with one line if another one is not installed."""
+    purpose, package = _PROGRAMS[name]
+    if shutil.which(name) is None:
+        sys.exit(f"{name} is not installed, which {purpose}. On Debian and Ubuntu: apt install {package}")
 
 
 def source_files() -> list[Path]:
     """Return the files that git tracks or would track, relative to the root, without deleted ones."""
-    require_git()
+    require_program("git")
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listing = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     names = sorted(set(listing.split("\0")) - {""})
