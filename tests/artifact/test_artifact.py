@@ -20,7 +20,12 @@ from source_tree import copy_tree
 from support import awx
 from support.ansible_yaml import load_yaml
 
-VERSION = "0.3.0"
+VERSION = "9.0.0"
+FRAGMENT = """\
+release_summary: A summary.
+bugfixes:
+  - registry_pull - the option ``threads`` works.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +37,13 @@ def programs() -> Path:
 def tree() -> Path:
     """A copy of the sources in a repository of its own."""
     tree = copy_tree("release")
+    folder = tree / "changelogs/fragments"
+    folder.mkdir(exist_ok=True)
+    for file in folder.glob("*.yml"):
+        # A release has one summary.
+        if "release_summary:" in file.read_text(encoding="utf-8"):
+            file.unlink()
+    (folder / f"{VERSION}.yml").write_text(FRAGMENT, encoding="utf-8")
     git(tree, "config", "user.name", "Test")
     git(tree, "config", "user.email", "test@example.com")
     # As the ignored files of the checkout, the environments are outside of the copy.
@@ -55,8 +67,8 @@ def test_a_release_is_one_command(tree: Path, programs: Path, tmp_path: Path) ->
     assert git(tree, "tag", "--points-at", "HEAD").split() == [VERSION] and not git(tree, "status", "--porcelain")
     assert not list((tree / "changelogs/fragments").glob("*.yml"))
     changelog = (tree / "CHANGELOG.md").read_text(encoding="utf-8")
-    notes = changelog.partition("## v0\\.3\\.0")[2].partition("## v0\\.1\\.0")[0]
-    assert "### Release Summary" in notes and "### New Modules" in notes and "unreleased" not in changelog
+    notes = changelog.partition("## v9\\.0\\.0")[2].partition("\n## v")[0]
+    assert "### Release Summary" in notes and "### Bugfixes" in notes and "unreleased" not in changelog
     assert "``" not in notes and "registry\\_pull" in notes
     with tarfile.open(artifact) as archive:
         names = archive.getnames()

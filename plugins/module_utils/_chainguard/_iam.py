@@ -37,6 +37,11 @@ _ORGANIZATION_UID = re.compile(r"[0-9a-f]{40}")
 _IDENTITY_UID = re.compile(r"[0-9a-f]{40}/[0-9a-f]{16}")
 
 
+def is_organization_uid(text: str) -> bool:
+    """Return whether a text is the UID of an organization."""
+    return _ORGANIZATION_UID.fullmatch(text) is not None
+
+
 def is_identity_uid(text: str) -> bool:
     """Return whether the text has the form of the UID of an identity directly under an organization."""
     return bool(_IDENTITY_UID.fullmatch(text))
@@ -54,7 +59,7 @@ class Iam:
 
     def organization(self, name_or_uid: str) -> Resource:
         """Return the organization. Raises InputError if the credentials have no access to it."""
-        by_uid = _ORGANIZATION_UID.fullmatch(name_or_uid)
+        by_uid = is_organization_uid(name_or_uid)
         query = {"uidp.inRoot": "true"} if by_uid else {"uidp.inRoot": "true", "name": name_or_uid}
         field = "uid" if by_uid else "name"
         for group in self._list("groups", query):

@@ -15,6 +15,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
     VERSION,
     RepositoriesApi,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Resource, is_organization_uid
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._organization_urls import (
     fill_organization,
     match_organization,
@@ -290,7 +291,7 @@ class Diagnoser:
         self._names[source["key"]] = source["name"]
         self._pulls[source["key"]] = {"images": images, "artifacts": list(source["artifacts"] or ())}
         members = {key: configs[key] for key in source["members"] or ()}
-        desired = _desired(source, uid, str(configs[source["key"]].settings.get("url") or ""))
+        desired = _desired(source, organization.resource, str(configs[source["key"]].settings.get("url") or ""))
         self._diagnosis.urls[source["name"]] = desired.get("url", "")
         evidence = SourceEvidence(
             package_type=source["package_type"],
@@ -409,12 +410,17 @@ def _kind(source: Source) -> t.Literal["image", "chart"]:
     return "chart" if source["package_type"] == "helmoci" else "image"
 
 
-def _desired(source: Source, organization_uid: str, current_url: str) -> dict[str, t.Any]:
+def _desired(source: Source, organization: Resource, current_url: str) -> dict[str, t.Any]:
+    """Return the settings of a source. Its URL keeps a placeholder for what is not known of the organization.
+
+    organization: empty if it could not be read. Users name it by its name or by its UID.
+    """
     desired = dict(source["settings"] or {})
     is_alternative = match_organization(source["alternative_url"] or "", current_url) is not None
     if source["url"] and not is_alternative:
-        organization = {"name": source["organization"] or "", "uid": organization_uid}
-        desired["url"] = fill_organization(source["url"], organization)
+        given = source["organization"] or ""
+        known = {"name": "", "uid": given} if is_organization_uid(given) else {"name": given, "uid": ""}
+        desired["url"] = fill_organization(source["url"], {**known, **organization})
     return desired
 
 

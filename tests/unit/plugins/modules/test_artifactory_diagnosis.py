@@ -39,7 +39,7 @@ def artifactory(config=None, **responses):
             return ScriptedResponse(200, {"version": "7.111.4"})
         if name == "configurations":
             return ScriptedResponse(200, {"REMOTE": [{**CONFIG, **(config or {})}]})
-        if "/api/storage/" in path:
+        if "/api/storage/" in path or "trace" in urlsplit(request.url).query:
             return ScriptedResponse(404, {})
         assert name == "v2", path
         return ScriptedResponse(401, {}, headers=REALM)
@@ -102,3 +102,19 @@ def test_it_pulls_in_check_mode_too(diagnose, check):
 def test_keys_are_unique(diagnose):
     result = diagnose(artifactory(), sources=[SOURCE, SOURCE])
     assert result["failed"] and "cgr-private" in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("organization", "url", "codes"),
+    [
+        ("example.com", "https://apk.cgr.dev/example.com", []),
+        ("example.com", "https://apk.cgr.dev/other.org", ["upstream_url_mismatch"]),
+        # The name of the organization is not known without credentials for Chainguard.
+        ("0123456789" * 4, "https://apk.cgr.dev/example.com", []),
+    ],
+)
+def test_the_url_of_an_organization_that_is_named_by_its_uid(diagnose, organization, url, codes):
+    config = {"packageType": "alpine", "url": url, "username": ""}
+    source = {"key": "cgr-private", "package_type": "alpine", "url": "https://apk.cgr.dev/{organization_name}"}
+    result = diagnose(artifactory(config), sources=[{**source, "organization": organization}])
+    assert [finding["code"] for finding in result["findings"]] == codes
