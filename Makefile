@@ -32,7 +32,7 @@ report: ## the report of the role: what it says, in a browser, and as metrics
 oci-clients: ## images and charts with crane, oras and helm, which it builds once with go
 rotation: ## pull token rotation: hundreds of runs, with one line for each scenario
 awx: ## each survey of extensions/awx with each kind of entries and credentials, on two releases of ansible-core; not a part of make test
-clients: ## crane, oras, regctl, helm, containerd, Yarn and ansible-navigator, which it installs, with the simulated services; not a part of make test
+clients: ## crane, oras, regctl, helm, containerd and Yarn, which it installs, with the simulated services; not a part of make test
 $(STAGES): environment
 	@$(VENV)/python tests/tools/run_tests.py $@ $(addprefix --target ,$(TARGET))
 

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from environments import make_environment
 from support.lab_client import LabClient
 from support.playbook_runner import MAX_RUN_SECONDS, build_environment, write_private_json
 
-# The stage clients creates it, and also runs this file.
-NAVIGATOR = Path(__file__).resolve().parents[2] / ".cache" / "navigator" / "bin"
 PLAYBOOK = "cgr.pull_through.setup"
 # Each command runs in a folder with variables.json.
 COMMANDS = {
@@ -30,14 +29,13 @@ COMMANDS = {
 
 @pytest.mark.parametrize("program", COMMANDS)
 def test_a_program_runs_setup(lab: LabClient, tmp_path: Path, program: str) -> None:
-    if program == "ansible-navigator" and not NAVIGATOR.exists():
-        pytest.skip("make clients installs ansible-navigator, and runs this test")
     write_private_json(tmp_path / "variables.json", lab.variables("containers_public", "containers", depth="manifest"))
     environment = build_environment(tmp_path)
     if program == "ansible-navigator":
-        environment["PATH"] = os.pathsep.join([str(NAVIGATOR), environment["PATH"]])
+        programs = make_environment("navigator", "navigator")
+        environment["PATH"] = os.pathsep.join([str(programs), environment["PATH"]])
     (tmp_path / "project").mkdir()
-    runs = [run([program, *COMMANDS[program]], tmp_path, environment) for _ in range(2)]
+    runs = [run([program, *COMMANDS[program]], tmp_path, environment) for _number in range(2)]
     changed, unchanged = (re.findall("changed=([0-9]+) .* failed=0", output) for output in runs)
     assert changed != ["0"] and unchanged == ["0"], "\n".join(runs)
     assert set(lab.repositories()) == {"cgr-public", "cgr-private"}

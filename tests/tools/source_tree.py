@@ -16,7 +16,6 @@ from pathlib import Path
 
 from environments import CACHE, ROOT
 
-
 # What each program is for, and the package of Debian and Ubuntu that has it.
 _PROGRAMS = {"git": ("lists the source files", "git"), "ssh-keygen": ("ansible-test needs", "openssh-client")}
 

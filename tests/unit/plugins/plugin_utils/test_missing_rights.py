@@ -20,10 +20,11 @@ VIRTUAL = {"key": "all", "members": ["private"]}
 REJECTED = {"failed": True, "error": {"status": 403}}
 
 
-def rights_of(login=LIMITED, *, settings=IN_PROJECT, virtuals=(), existing=(), plan=None, verify_username=""):
+def rights_of(login=None, *, settings=None, virtuals=(), existing=(), plan=None, verify_username=""):
+    settings = IN_PROJECT if settings is None else settings
     sources = [dataclasses.replace(source, settings=settings) for source in resolved("private")]
     repositories = [{"key": key} for key in existing]
-    return missing_rights(sources, virtuals, repositories, login, plan or {}, verify_username)
+    return missing_rights(sources, virtuals, repositories, login or LIMITED, plan or {}, verify_username)
 
 
 @pytest.mark.parametrize(
