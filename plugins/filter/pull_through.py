@@ -36,7 +36,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils import (
 )
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
 
-# What the phases ask of the modules, as list options.
+# What module_arguments(KIND) returns: the list options of the modules.
 _ARGUMENTS_OF_SOURCES: dict[str, t.Callable[..., t.Any]] = {
     "sources_to_diagnose": _diagnosis.sources_to_diagnose,
     "direct_pulls": _requests.direct_pulls,
@@ -61,7 +61,7 @@ _ARGUMENTS_OF_SOURCES: dict[str, t.Callable[..., t.Any]] = {
     "missing_layers": _cache_warming.missing_layers,
 }
 
-# What the phases add to each source.
+# What add_results(KIND) adds to each source.
 _RESULTS_OF_SOURCES: dict[str, t.Callable[..., Source]] = {
     "caches": _phases.add_cache_results,
     "current_state": _phases.add_current_state,
@@ -79,7 +79,7 @@ _RESULTS_OF_SOURCES: dict[str, t.Callable[..., Source]] = {
     "written": _phases.add_write_results,
 }
 
-# What they add to each virtual repository.
+# What add_results(KIND) adds to each virtual repository.
 _RESULTS_OF_VIRTUALS: dict[str, t.Callable[..., Facts]] = {
     "deletions_of_members": _verification.add_deletions_of_members,
     "virtual_verification": _verification.add_virtual_verification,

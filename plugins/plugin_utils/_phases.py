@@ -4,6 +4,7 @@
 
 """What each phase of the role pull_through adds to the sources, from the results of its modules. No I/O.
 
+_verification.py has the phases that pull through Artifactory, and _token_lifetime.py the overdue rotations.
 Results of remote repositories are joined by key, those of pull tokens by consumer, those of organizations by name or UID.
 """
 

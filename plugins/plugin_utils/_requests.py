@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the phases of the role pull_through ask of the modules, in their list form. No I/O.
+"""The arguments of the modules that the phases of the role pull_through run, in their list form. No I/O, and no HTTP.
 
 Only here a password is joined to its source, in the arguments of a task: it never becomes a fact.
 """

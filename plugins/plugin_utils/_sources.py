@@ -4,7 +4,8 @@
 
 """A source of the role pull_through: one thing that Chainguard serves, and its remote repository. No I/O.
 
-Each phase of the role adds what it learned: see _phases.py. A source with a failure is left out of all later phases.
+Each phase of the role adds what it learned: see _phases.py and _verification.py. A source with a failure is left out of
+all later phases.
 """
 
 from __future__ import annotations
@@ -62,8 +63,9 @@ class Source:
     # Plan and issue: what is asked of the pull token, and the result without its password: whether it is `due`, and `is_new` (issued
     # in this run, or planned), its `username`, `expires`, `days_left`, `seconds_left`, and the `reason`; `kept`, the token that stays;
     # `previous`, the token that it replaces, with its UID in `replaced`; the UIDs to revoke in `superseded` (managed) and `unmanaged`;
-    # `revoked`; and a `notice`. Then the settings to change, and what they were. needs_write: whether Artifactory is written to.
-    # has_work: that, or that tokens remain to be revoked, so that it is verified first.
+    # `revoked`; and a `notice`. changes: the settings to change. previous: what these settings were, not the previous token.
+    # needs_write: whether Artifactory is written to. has_work: that, or that tokens remain to be revoked, so that it is
+    # verified first.
     token_spec: Facts = dataclasses.field(default_factory=dict)
     token: Facts = dataclasses.field(default_factory=dict)
     changes: Facts = dataclasses.field(default_factory=dict)
@@ -142,7 +144,7 @@ class Source:
 
     @property
     def has_superseded_tokens(self) -> bool:
-        """Whether pull tokens that it used before can be revoked now."""
+        """Whether pull tokens that it used before can be revoked in this run, once it is verified."""
         return bool(self.token.get("superseded") or self.token.get("unmanaged")) and not self.failure
 
     @property

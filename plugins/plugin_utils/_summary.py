@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The summary at the end of a run of the role pull_through: a line per repository, then the failures. No I/O."""
+"""The summary at the end of a run of the role pull_through: a line per repository, notes, then the failures. No I/O."""
 
 from __future__ import annotations
 

@@ -28,13 +28,13 @@ _MAX_ERRORS = 20
 _NO_EDITION = "available only in Artifactory Pro"
 _BATCH_PATH = "/artifactory/api/v2/repositories/batch"
 SECRETS = ("password",)
-# The settings that every user can read.
 VERSION = re.compile(r"\d{1,6}(?:[.-]\w{1,20}){1,5}", re.ASCII)
 _CONFIG = {
     "key?": WORD,
     **dict.fromkeys(("rclass?", "type?", "packageType?", "url?", "username?", "description?", "projectKey?"), str),
     "repositories?": [WORD],
 }
+# The settings that every user can read.
 PARTIAL = frozenset({"key", "packageType", "description", "rclass", "url", "repositories"})
 
 

@@ -60,6 +60,7 @@ class RepositorySnapshot:
         self._is_read = False
 
     def _read_all(self, key: str) -> Config | None:
+        """Return the configuration of one repository. Reads all of them once, if the server and the user allow it."""
         if not self._is_read:
             self._configurations, _is_admin = self.api.readable_configurations()
             self._is_read = True

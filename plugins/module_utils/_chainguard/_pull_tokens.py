@@ -116,7 +116,7 @@ class PullToken:
 
     @property
     def managed(self) -> bool:
-        """Whether this collection created the token."""
+        """Whether this collection created the token, for any consumer and site. TokenStore.list_managed is narrower."""
         return self.description.startswith(_MARKER)
 
     @property

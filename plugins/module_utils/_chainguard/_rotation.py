@@ -52,6 +52,7 @@ class RotationPlan:
     """What to do about the current token.
 
     due: whether a new token is needed. kept_token: the token to keep, None if a new one is to be issued.
+    A postponed plan has both: the token is due, and kept.
     superseded: UIDs of the tokens that can be revoked once the kept or the new token is in use.
     """
 
