@@ -30,7 +30,7 @@ NO_RESULT = "A module ended without a result. Run this again with -vvv to see wh
 # Codes of diagnoses.
 _OUT_OF_REACH = frozenset({"unreachable", "name_resolution", "tls", "blob_host_unreachable", "upstream_unreachable"})
 TOKEN_NOT_ISSUED = "No new pull token was issued, and Artifactory was not changed."
-NOT_USED = "The new pull token cannot pull from Chainguard, so it was revoked, and Artifactory was not changed."
+NOT_USED = "The new pull token cannot pull from Chainguard, so it is revoked if these credentials may do that. Artifactory was not changed."
 
 
 def fail(source: Source, message: str, code: str) -> Source:

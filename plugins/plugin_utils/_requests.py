@@ -173,11 +173,11 @@ def unused_tokens(sources: t.Sequence[Source], repositories: list[Facts]) -> lis
 
     repositories: as they are now. A write without a response may have been done, so a token that one of them uses stays.
     """
-    in_use = {repository.get("username") for repository in repositories}
+    active_identities = {repository.get("username") for repository in repositories}
     return [
         _revocation(source, [source.token["username"]])
         for source in sources
-        if source.has_unused_token and source.token["username"] not in in_use
+        if source.has_unused_token and source.token["username"] not in active_identities
     ]
 
 
@@ -187,12 +187,12 @@ def superseded_tokens(sources: t.Sequence[Source], repositories: list[Facts], pl
     The user names that Artifactory uses now are kept: when another run wrote its own token after this one, the token of
     this run is the one to go. planned: in check mode Artifactory still has the previous one.
     """
-    in_use = [repository.get("username") or "" for repository in repositories]
+    active_identities = [repository.get("username") or "" for repository in repositories]
     return [
         {
             **_revocation(source, [*source.token["superseded"], source.token["username"], *source.token["unmanaged"]]),
             "unmanaged": bool(source.token["unmanaged"]),
-            "keep": [source.token["username"]] if planned else in_use,
+            "keep": [source.token["username"]] if planned else active_identities,
         }
         for source in sources
         if source.token_spec and source.has_work and not source.failure

@@ -419,8 +419,8 @@ def _desired(source: Source, organization: Resource, current_url: str) -> dict[s
     is_alternative = match_organization(source["alternative_url"] or "", current_url) is not None
     if source["url"] and not is_alternative:
         given = source["organization"] or ""
-        known = {"name": "", "uid": given} if is_organization_uid(given) else {"name": given, "uid": ""}
-        desired["url"] = fill_organization(source["url"], {**known, **organization})
+        fields = {"name": "", "uid": given} if is_organization_uid(given) else {"name": given, "uid": ""}
+        desired["url"] = fill_organization(source["url"], {**fields, **organization})
     return desired
 
 
