@@ -107,8 +107,19 @@ def _from_environment(params: Params, options: t.Mapping[str, str]) -> list[str]
     return [
         variable
         for option, variable in options.items()
-        if params.get(option) and params[option].strip() == _environment(variable)
+        if params.get(option) and _is_same(option, params[option].strip(), _environment(variable))
     ]
+
+
+def _is_same(option: str, value: str, other: str) -> bool:
+    """Return whether two values of an option are the same; those of a file can be spelled in several ways."""
+    if not option.endswith(("_file", "_cert")):
+        return value == other
+    return bool(other) and _full_path(value) == _full_path(other)
+
+
+def _full_path(path: str) -> str:
+    return os.path.realpath(os.path.expanduser(os.path.expandvars(path)))
 
 
 def _redact(url: str) -> str:

@@ -157,7 +157,7 @@ def _result_lines(repository: Facts, result: Facts, pull: Facts, caches: Facts) 
     if pulled:
         markers, others = _markers(result, caches)
         lines.append(
-            f"{len(markers)} of their layers are not cached; {others} layers of other images and builds are not."
+            f"layers of theirs that are not cached: {len(markers)}; layers of other images and builds: {others}."
         )
     return lines
 
@@ -165,4 +165,4 @@ def _result_lines(repository: Facts, result: Facts, pull: Facts, caches: Facts) 
 def _tag_age_line(tags: list[Facts]) -> str:
     current = sum(tag.get("builds_behind") == 0 for tag in tags)
     overdue = sum(bool(tag.get("overdue")) for tag in tags)
-    return f"{current} of {len(tags)} tags are the current build, {overdue} are overdue."
+    return f"tags: {len(tags)}, of which {current} current and {overdue} overdue."

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
+from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._organization_urls import (
     fill_organization,
     match_organization,
 )
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
+from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import CHAINGUARD_HOSTS, Facts, Source
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_ownership import replacement_notice
 
 _MAX_OTHER_IMAGES = 5
@@ -28,7 +30,11 @@ NOT_REVOKED = (
 )
 NO_RESULT = "A module ended without a result. Run this again with -vvv to see why."
 # Codes of diagnoses.
-_OUT_OF_REACH = frozenset({"unreachable", "name_resolution", "tls", "blob_host_unreachable", "upstream_unreachable"})
+_OUT_OF_REACH = frozenset(
+    {"unreachable", "name_resolution", "tls", "blob_host_unreachable", "storage_unreachable", "upstream_unreachable"}
+)
+# Errors of a server, of a proxy before it, or of this collection, with any pull token.
+_OTHER_CAUSES = frozenset({"server_error", "rate_limited", "not_a_registry", "html_response", "unknown_error"})
 TOKEN_NOT_ISSUED = "No new pull token was issued, and Artifactory was not changed."
 NOT_USED = "The new pull token cannot pull from Chainguard, so it is revoked if these credentials may do that. Artifactory was not changed."
 
@@ -86,11 +92,16 @@ def _by_key(result: Facts, name: str, key: str, field: str = "key") -> Facts | N
 
 # --- read -------------------------------------------------------------------------------------------------------------
 def add_current_state(
-    source: Source, repositories: list[Facts], organizations: list[Facts], partial: t.Collection[str] = ()
+    source: Source,
+    repositories: list[Facts],
+    organizations: list[Facts],
+    partial: t.Collection[str] = (),
+    keeps_url: bool = False,
 ) -> Source:
     """Add the repository as it is, and what Chainguard returned about the organization and the pull token in use.
 
     organizations: results of chainguard_pull_token_info. partial: keys of the repositories of which only a part could be read.
+    keeps_url: whether a new pull token is stored without the URL of the source.
     """
     current: Facts = next((repository for repository in repositories if repository["key"] == source.key), {})
     source = dataclasses.replace(source, current=current, is_missing=not current, is_partial=source.key in partial)
@@ -98,12 +109,36 @@ def add_current_state(
     if source.token_spec:
         active = [current.get("username") or ""]
         source = dataclasses.replace(source, token_spec={**source.token_spec, "active_identities": active})
+    if keeps_url:
+        source = _fail_other_host(source)
     source = fail_unread_organization(source, organizations)
     listing = _of_organization(source, organizations)
     if listing is None:
         return source
     source = _with_organization(source, listing["organization"])
     return _with_token_status(source, listing["tokens"]) if source.pull_token and not source.is_partial else source
+
+
+def _fail_other_host(source: Source) -> Source:
+    """Add a failure where a new pull token would be sent to another host than that of the source."""
+    url = source.current.get("url")
+    if not source.token_spec or not url:
+        return source
+    allowed = [_origin(address) for address in (source.url, *(f"https://{host}" for host in CHAINGUARD_HOSTS))]
+    if _origin(url) in allowed:
+        return source
+    message = (
+        f"{source.key} fetches from {urlsplit(url).hostname}, where a pull token must not be sent. "
+        "The playbook cgr.pull_through.setup sets the url of the source. If the repository is another one, correct the key."
+    )
+    return fail(source, message, "upstream_url_mismatch")
+
+
+def _origin(url: str) -> Origin | None:
+    try:
+        return Origin.from_url(url)
+    except ValueError:
+        return None
 
 
 def _of_organization(source: Source, results: list[Facts]) -> Facts | None:
@@ -291,13 +326,13 @@ def add_direct_results(source: Source, results: list[Facts]) -> Source:
     """Add a failure where the new pull token could not pull directly from Chainguard.
 
     results: those of the two pull modules. A module that ended before it pulled anything says nothing about the token, which
-    has logged in already, and neither does a registry out of reach. The verification through Artifactory shows more, and the
+    has logged in already, and neither does a registry out of reach, or one that fails for everybody. The verification through Artifactory shows more, and the
     next run does not issue another one.
     """
     if source.failure or not needs_direct_pull(source):
         return source
     pull = pull_of(source.name, results, "name")
-    if pull is None or not pull["failed"] or is_out_of_reach(pull):
+    if pull is None or not pull["failed"] or is_out_of_reach(pull) or code_of(pull, "") in _OTHER_CAUSES:
         return source
     return fail(source, f"{NOT_USED} {module_message(pull)}", code_of(pull, "pull_token_not_usable"))
 

@@ -22,6 +22,9 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import S
 
 Facts = dict[str, t.Any]
 
+# Where the catalog gets its content from.
+CHAINGUARD_HOSTS = ("cgr.dev", "libraries.cgr.dev", "apk.cgr.dev", "virtualapk.cgr.dev")
+
 _URL_FIELDS = ("url", "upstream_url", "url_without_organization", "upstream_url_without_organization")
 REGISTRY_TYPES = ("docker", "helmoci", "oci")
 

@@ -65,7 +65,7 @@ def summarize(
             *(note for source in sources for note in _change_notes(source, planned)),
             *(source.token["notice"] for source in sources if source.token.get("notice")),
             *notices_of_kept_tokens(sources),
-            *_rotation_notes(sources, grace_period),
+            *_rotation_notes(sources, grace_period, planned),
             *(note for source in sources for note in _revocation_notes(source, planned)),
             *overdue_notes(sources, token_ttl, token_renew_before, run_interval, planned),
             *lifetime_notes(sources, token_ttl),
@@ -73,7 +73,7 @@ def summarize(
             *_unverified_note(sources),
             *_partial_note(sources),
             *_removal_notes(virtual_repositories, permission, planned),
-            *_client_setup_note(client_setup_file),
+            *_client_setup_note(client_setup_file, planned),
         ],
         "details": [line for lines in details for line in lines],
         "failures": all_failures,
@@ -106,14 +106,18 @@ def _kept_note(source: Source, planned: bool) -> str:
     )
 
 
-def _rotation_notes(sources: t.Sequence[Source], grace_period: str) -> t.Iterator[str]:
+def _rotation_notes(sources: t.Sequence[Source], grace_period: str, planned: bool) -> t.Iterator[str]:
     """Yield what follows from the grace period for the sources that got a new pull token instead of another."""
     keys = ", ".join(source.key for source in sources if source.has_new_token and source.token["replaced"])
     if keys and is_left_to_later_run(grace_period):
-        yield f"The previous pull tokens of {keys} are revoked by a run after the grace period of {grace_period}."
+        verb = "would be" if planned else "are"
+        yield f"The previous pull tokens of {keys} {verb} revoked by a run after the grace period of {grace_period}."
     elif keys and not grace_period_to_wait(grace_period):
+        moment, verb = (
+            ("of up to four minutes", "could use") if planned else ("of the last four minutes", "may have used")
+        )
         yield (
-            f"Without a grace period, pulls of the last four minutes through {keys} may have used the previous pull token: "
+            f"Without a grace period, pulls {moment} through {keys} {verb} the previous pull token: "
             "Artifactory caches what it got with it. If such pulls fail, they succeed again within four minutes."
         )
 
@@ -155,11 +159,11 @@ def _removal_notes(virtual_repositories: t.Sequence[Facts], permission: Facts, p
             yield f"The permission {permission['permission']['name']}: {kind} {verb}: {', '.join(removed)}."
 
 
-def _client_setup_note(file: str | None) -> list[str]:
+def _client_setup_note(file: str | None, planned: bool) -> list[str]:
     if file is None:
         return []
     if file:
-        return [f"Client setup commands are in {file}."]
+        return [f"Client setup commands {'would be' if planned else 'are'} in {file}."]
     return ["For client setup commands, run with -v or set pull_through_client_setup_file."]
 
 

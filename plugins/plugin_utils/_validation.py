@@ -40,7 +40,11 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import (
 )
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._input import parse_dict, quote, validate_path
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._shard import Shard
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import needs_organization, owner_of
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import (
+    CHAINGUARD_HOSTS,
+    needs_organization,
+    owner_of,
+)
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_lifetime import lifetime_errors
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._variables import (
     Facts,
@@ -49,8 +53,6 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._variables import
     variable_errors,
 )
 
-# Where the catalog gets its content from.
-CHAINGUARD_HOSTS = ("cgr.dev", "libraries.cgr.dev", "apk.cgr.dev", "virtualapk.cgr.dev")
 # Files that can be named in the environment instead of in a variable.
 _PATHS = ("ARTIFACTORY_CLIENT_CERT", "ARTIFACTORY_CLIENT_KEY", "CHAINGUARD_IDENTITY_TOKEN_FILE", "PULL_THROUGH_CA_PATH")
 _CREDENTIALS = ("artifactory_access_token", "artifactory_password", "chainguard_api_token", "chainguard_identity_token")
@@ -80,6 +82,10 @@ def validation_errors(
         errors += override_errors(variable, parse_dict(given.get(variable)), own or default, spec)
     has_virtuals = "pull_through_virtuals" in documented_variables([*given], entry_point)
     errors += selection_errors(values, values["virtuals"] if has_virtuals else [])
+    if entry_point == "main" and values["only"] and values["prune"]:
+        errors.append(
+            "pull_through_prune removes what this run does not set up, and pull_through_only leaves sources out. Set only one of them."
+        )
     errors += lifetime_errors(values["token_ttl"], values["token_renew_before"], values["run_interval"])
     errors += _connection_errors(values, given)
     errors += _path_errors(values)

@@ -123,7 +123,9 @@ def test_the_entire_catalog_is_cached_and_a_second_run_downloads_nothing(site: S
     assert first.code == 0, first.output
     assert cached_images(site, PRIVATE) == {f"{image}:latest" for image in CATALOG}
     assert marker_paths(site) == []
-    assert "3 of 3 images pulled" in warm_report(first) and "3 of 3 tags are the current build" in warm_report(first)
+    assert "3 of 3 images pulled" in warm_report(first) and "tags: 3, of which 3 current and 0 overdue" in warm_report(
+        first
+    )
     assert site.count_requests()["registry.blob"] > 0 and first.changed == []
 
     second = site.warm(**ALL_PLATFORMS)
@@ -176,7 +178,7 @@ def test_layers_that_other_pulls_did_not_cache_are_fetched(site: Site) -> None:
     assert run.code == 0, run.output
     remaining = {path.partition("/sha256__")[0] for path in marker_paths(site)}
     assert remaining == {"example.com/python"}
-    assert "0 of their layers are not cached; 4 layers of other images and builds are not." in warm_report(run)
+    assert "layers of theirs that are not cached: 0; layers of other images and builds: 4." in warm_report(run)
 
 
 def test_check_mode_pulls_nothing(site: Site) -> None:
@@ -272,7 +274,7 @@ def test_an_outdated_tag_is_an_error_once_it_is_overdue(site: Site) -> None:
     overdue = site.warm(**nginx)
     assert overdue.code == 2
     assert "1 build and 24.0 hours behind" in overdue.failure() and "serves an old copy" in overdue.failure()
-    assert "1 are overdue" in warm_report(overdue)
+    assert "1 overdue" in warm_report(overdue)
 
     site.lab.clear_faults()
     fixed = site.warm(**nginx)

@@ -106,6 +106,23 @@ def test_credentials_of_the_environment_are_bound_to_its_chainguard(refuse, modu
     assert f"{option} is https://other.example.net" in refuse(module, {bound: default, **credentials}, **options)
 
 
+@pytest.mark.parametrize("path", ["/run/./token", "/run//token", "/run/other/../token"])
+def test_a_file_of_the_environment_is_known_by_any_path(refuse, path):
+    environment = {
+        "CHAINGUARD_ISSUER_URL": "https://issuer.enforce.dev",
+        "CHAINGUARD_IDENTITY_TOKEN_FILE": "/run/token",
+    }
+    options = {"chainguard_issuer_url": OTHER, "chainguard_identity": "a/b", "chainguard_identity_token_file": path}
+    message = refuse(chainguard_pull_token_info, environment, **options, organization="example.com")
+    assert "chainguard_issuer_url is https://other.example.net" in message
+
+
+def test_a_certificate_of_the_environment_is_known_by_any_path(refuse):
+    environment = {"ARTIFACTORY_URL": OWN, "ARTIFACTORY_CLIENT_CERT": "/run/cert.pem"}
+    options = {"artifactory_url": OTHER, "artifactory_access_token": "of-variables", "client_cert": "/run/./cert.pem"}
+    assert "artifactory_url is https://other.example.net" in refuse(artifactory_repository_info, environment, **options)
+
+
 @pytest.mark.parametrize("form", ["module", "item"])
 def test_the_registry_is_bound_to_artifactory_of_the_environment(refuse, form):
     environment = {"ARTIFACTORY_URL": OWN, "ARTIFACTORY_ACCESS_TOKEN": "secret-of-environment"}

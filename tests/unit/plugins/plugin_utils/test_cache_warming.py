@@ -135,8 +135,8 @@ def test_what_was_warmed():
     result = report(PULL, tag_age=tags, failure="jdk is overdue")
     assert result["lines"] == [
         "CGR_private: 2 of 3 images pulled, 2.00 KB in 1.3 seconds; 0 skipped, 1 failed.",
-        "CGR_private: 1 of their layers are not cached; 1 layers of other images and builds are not.",
-        "CGR_private: 1 of 3 tags are the current build, 1 are overdue.",
+        "CGR_private: layers of theirs that are not cached: 1; layers of other images and builds: 1.",
+        "CGR_private: tags: 3, of which 1 current and 1 overdue.",
     ]
     assert result["failures"] == ["example.com/c:1: denied", "jdk is overdue"]
 

@@ -262,7 +262,7 @@ def test_a_verification_asks_for_the_digests_that_upstream_serves():
     assert add_images(private, many, [], SKIPPED).other_images == others[:5]
 
 
-UNREACHED = {"ok": False, "diagnosis": {"code": "unreachable"}}
+UNREACHED: dict[str, t.Any] = {"ok": False, "diagnosis": {"code": "unreachable"}}
 
 
 def test_a_public_image_that_was_not_resolved_is_pulled_as_it_is():
@@ -357,9 +357,13 @@ def test_a_token_that_cannot_pull_fails_its_source_alone():
     assert add_direct_results(apk, results).failure == ""
 
 
-def test_a_registry_out_of_reach_says_nothing_about_a_token():
+@pytest.mark.parametrize(
+    "code", ["unreachable", "storage_unreachable", "server_error", "rate_limited", "not_a_registry", "unknown_error"]
+)
+def test_a_registry_out_of_reach_says_nothing_about_a_token(code):
     private, apk, _tokens = tried()
-    results = [{"pulls": [{"name": "private", "failed": True, "msg": "no route", "images": [UNREACHED]}]}]
+    image = {**UNREACHED, "diagnosis": {**UNREACHED["diagnosis"], "code": code}}
+    results = [{"pulls": [{"name": "private", "failed": True, "msg": "no route", "images": [image]}]}]
     tried_source = add_direct_results(private, results)
     assert (tried_source.failure, tried_source.has_unused_token) == ("", False)
 
@@ -524,3 +528,24 @@ def test_a_repository_that_does_not_exist_is_not_told_as_a_token_that_does_not_w
         f"Artifactory has no repository {source.key}. The playbook cgr.pull_through.setup creates it"
     )
     assert source.failure_code == "repository_missing"
+
+
+@pytest.mark.parametrize(
+    ("url", "failed"),
+    [
+        ("https://cgr.dev", False),
+        ("https://CGR.dev:443/", False),
+        ("https://apk.cgr.dev/chainguard", False),
+        ("https://evil.example.net/", True),
+        ("http://cgr.dev/", True),
+        ("https://cgr.dev.example.net/", True),
+        ("", False),
+    ],
+)
+def test_a_rotation_sends_no_pull_token_to_another_host(url, failed):
+    (source,) = resolved("private")
+    repository = {"key": source.key, "url": url}
+    rotated = add_current_state(source, [repository], [], keeps_url=True)
+    assert ("where a pull token must not be sent" in rotated.failure, rotated.needs_token) == (failed, False)
+    # Setup also writes the URL.
+    assert add_current_state(source, [repository], []).failure == ""

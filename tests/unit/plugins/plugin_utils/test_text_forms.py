@@ -32,6 +32,8 @@ NATIVE: dict[str, t.Any] = {
     "chainguard_virtualapk_url": "https://virtualapk.example.com",
     "sources": ["mine", "other"],
     "only": ["other"],
+    # The two exclude each other.
+    "prune": False,
     "catalog": {
         "mine": {"key": "mine", "package_type": "docker", "url": "https://cgr.dev/"},
         "other": {"key": "other", "package_type": "pypi", "url": "https://libraries.cgr.dev/", "artifacts": ["six"]},

@@ -497,3 +497,9 @@ def test_missing_credentials_are_in_the_list(monkeypatch, given, environment, ex
         monkeypatch.setenv(name, value)
     unset = {"artifactory_access_token": "", **given}
     assert (expected in message(**unset)) if expected else message(**unset) == ""
+
+
+def test_a_run_that_leaves_sources_out_removes_nothing():
+    given = {"sources": "public,private", "organization": "example.com", "only": "public", "prune": "true"}
+    assert message("main", **given).startswith("pull_through_prune removes what this run does not set up")
+    assert message("verify", **given) == message("main", **{**given, "prune": "false"}) == ""

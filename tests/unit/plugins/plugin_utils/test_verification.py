@@ -452,6 +452,16 @@ def test_what_follows_from_the_grace_period(grace, text):
     assert len(notes) == (0 if text is None else 1) and (text or "") in "".join(notes)
 
 
+@pytest.mark.parametrize(
+    ("grace", "text"), [("0s", "could use the previous"), ("1d", "would be revoked by a run after")]
+)
+def test_check_mode_says_what_would_follow_from_the_grace_period(grace, text):
+    rotated, _tokens = verified_source("private", PINNED_IMAGE, changed=True)
+    summary = summary_of(rotated, grace=grace, planned=True, file="/x")
+    assert text in summary["notes"][0]
+    assert summary["notes"][-1] == "Client setup commands would be in /x."
+
+
 def test_a_kept_token_that_is_not_managed_is_named_with_its_end():
     (source,) = resolved("private")
     token = managed_token(source, managed=False, consumer="")
