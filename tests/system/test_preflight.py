@@ -25,12 +25,55 @@ def test_tags_are_rejected(run_playbook: PlaybookRunner, playbook: str, option: 
     assert "The playbooks of cgr.pull_through have no tags" in run.failure() and "pull_through_only" in run.failure()
 
 
+def test_tags_are_rejected_with_a_limit_too(run_playbook: PlaybookRunner) -> None:
+    arguments = ("--limit", "europe", "--tags", "verify")
+    inventory: Json = {"europe": {}, "america": {}}
+    run = run_playbook("cgr.pull_through.setup", {"pull_through_hosts": "all"}, *arguments, inventory=inventory)
+    assert run.code == 2
+    assert "The playbooks of cgr.pull_through have no tags" in run.failure("europe") and len(run.tasks) == 1
+
+
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_hosts_that_the_inventory_does_not_have_are_rejected(run_playbook: PlaybookRunner, playbook: str) -> None:
     variables = {"pull_through_hosts": "artifactorys"}
     run = run_playbook(f"cgr.pull_through.{playbook}", variables, inventory={"europe": {}})
     assert run.code == 2
     assert "pull_through_hosts is artifactorys, but the inventory has no such host or group" in run.failure()
+
+
+@pytest.mark.parametrize("hosts", ["artifactorys*", "~artifactorys", "artifactorys[0]", "artifactorys:&europe"])
+def test_patterns_that_match_nothing_are_rejected(run_playbook: PlaybookRunner, hosts: str) -> None:
+    run = run_playbook("cgr.pull_through.setup", {"pull_through_hosts": hosts}, inventory={"europe": {}})
+    assert run.code == 2
+    assert f"pull_through_hosts is {hosts}, but the inventory has no such host or group" in run.failure()
+
+
+@pytest.mark.parametrize("hosts", ["artifactory", "art*", "~art", "artifactory[0]", "art*:!europe", "!europe"])
+def test_an_empty_group_is_no_mistake(run_playbook: PlaybookRunner, tmp_path: Path, hosts: str) -> None:
+    inventory = tmp_path / "hosts.ini"
+    inventory.write_text("europe\n[artifactory]\n", encoding="utf-8")
+    run = run_playbook("cgr.pull_through.setup", {"pull_through_hosts": hosts}, "--inventory", str(inventory))
+    assert run.code == 0 and "skipping: no hosts matched" in run.output, run.output
+
+
+@pytest.mark.parametrize(
+    ("playbook", "hosts", "expected"),
+    [
+        *((playbook, "", {"localhost"}) for playbook in PLAYBOOKS),
+        ("setup", None, {"localhost"}),
+        ("setup", ["europe", "america"], {"europe", "america"}),
+    ],
+)
+def test_hosts_can_be_a_list_or_empty(
+    run_playbook: PlaybookRunner, playbook: str, hosts: str | list[str] | None, expected: set[str]
+) -> None:
+    inventory: Json = {"europe": {}, "america": {}, "asia": {}}
+    variables = {"pull_through_hosts": hosts, "pull_through_only": "missing"}
+    run = run_playbook(f"cgr.pull_through.{playbook}", variables, inventory=inventory)
+    # The role is what fails, on each of the hosts.
+    failed = [task for task in run.tasks if task.status == "failed"]
+    assert {task.host for task in failed} == expected, run.output
+    assert all("pull_through_only" in task.message for task in failed), run.output
 
 
 def test_job_slices_do_not_repeat_the_work_of_localhost(run_playbook: PlaybookRunner, lab: LabClient) -> None:
@@ -53,6 +96,7 @@ def test_a_limit_or_a_pattern_is_no_mistake(
     variables = {**lab.variables("containers_public"), "pull_through_hosts": hosts}
     run = run_playbook("cgr.pull_through.setup", variables, *arguments, "--check", inventory=inventory)
     assert run.code == 0, run.output
+    assert ("skipping: no hosts matched" in run.output) == ("america" in arguments)
 
 
 def test_a_python_that_is_too_old_is_named(run_playbook: PlaybookRunner, tmp_path: Path) -> None:
