@@ -152,5 +152,6 @@ def test_no_host_is_requested_that_a_server_must_not_name(
     check_text(output.replace("\\n", " "), SECRET)
     own = f"{name}.{DOMAIN}:{network.port}"
     hosts = network.report().hosts
-    assert hosts <= {(own, True), (own, False), (f"other.{DOMAIN}", False)}
+    # A diagnosis also tries the address of a repository below the host that the user named, without credentials.
+    assert hosts <= {(own, True), (own, False), (f"sources.{own}", False), (f"other.{DOMAIN}", False)}
     assert hosts
