@@ -7,11 +7,10 @@
 from __future__ import annotations
 
 import re
-import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import ChainguardService
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
-from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
+from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, Response
 
 _FEED = {"entries": [{"id": str}]}
 _ENTRY_ID = re.compile(r"([a-z]+)/([A-Za-z0-9][A-Za-z0-9._-]*)\.openvex\.json")
@@ -23,8 +22,10 @@ class LibrariesService(ChainguardService):
     name = "Chainguard Libraries"
     url_option = "chainguard_libraries_url"
 
-    def hint(self, response: t.Any) -> str:
-        return "Check chainguard_libraries_url. The feed needs no credentials."
+    def hint(self, response: Response) -> str:
+        if response.status in (401, 403, 404):
+            return "Check chainguard_libraries_url. The feed needs no credentials."
+        return ""
 
 
 def list_remediated(libraries_url: str, transport: Transport) -> list[dict[str, str]]:
