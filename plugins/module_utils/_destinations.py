@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import DEFAULT_API_URL, DEFAULT_ISSUER_URL
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import parse_base_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
-from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin
+from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin, origin_of
 
 _HOST = re.compile(r"[\w.-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 
@@ -63,8 +63,8 @@ def destination_errors(params: Params) -> t.Iterator[InputError]:
 def validate_registry(params: Params, url: str) -> None:
     """Raise InputError if Artifactory's registry is on another server than the environment allows for its credentials."""
     variables, bound = _artifactory_variables(params), _environment("ARTIFACTORY_URL")
-    allowed = [_origin(other) for other in (bound, _environment("REGISTRY_URL")) if other]
-    if variables and bound and _origin(url) not in allowed:
+    allowed = [origin_of(other) for other in (bound, _environment("REGISTRY_URL")) if other]
+    if variables and bound and origin_of(url) not in allowed:
         raise InputError(
             f"registry_url is {_redact(url)}, but ARTIFACTORY_URL in the environment is {_redact(bound)}, and so "
             f"{' and '.join(variables)} from the environment is not sent there.",
@@ -133,20 +133,13 @@ def _environment(name: str) -> str:
     return os.environ.get(name, "").strip()
 
 
-def _origin(url: str) -> Origin | None:
-    try:
-        return Origin.from_url(url)
-    except ValueError:
-        return None
-
-
 def _server(url: str) -> tuple[Origin | None, str]:
     base_url = parse_base_url(url)
-    return _origin(base_url), base_url.partition("://")[2].partition("/")[2].strip("/")
+    return origin_of(base_url), base_url.partition("://")[2].partition("/")[2].strip("/")
 
 
 def _scheme_errors(url: str, option: str, allow_plain_http: bool) -> t.Iterator[InputError]:
-    origin = _origin(url)
+    origin = origin_of(url)
     if origin and origin.scheme == "http" and not origin.is_loopback and not allow_plain_http:
         yield InputError(
             f"{option} uses plain http: {_redact(url)}. Everyone on the way could read credentials and change content.",

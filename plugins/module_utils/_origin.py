@@ -104,6 +104,14 @@ class Origin(t.NamedTuple):
         return bool(address) and predicate(address)
 
 
+def origin_of(url: str) -> Origin | None:
+    """Return the origin of a URL; None if it is not an http or https URL with a host."""
+    try:
+        return Origin.from_url(url)
+    except ValueError:
+        return None
+
+
 def redirect_error(server: Origin, url: str) -> str:
     """Return why a server must not redirect to a URL. Empty if the redirect is safe.
 

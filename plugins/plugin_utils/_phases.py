@@ -18,7 +18,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._orga
     fill_organization,
     match_organization,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin
+from ansible_collections.cgr.pull_through.plugins.module_utils._origin import origin_of
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import CHAINGUARD_HOSTS, Facts, Source
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_ownership import replacement_notice
 
@@ -124,21 +124,14 @@ def _fail_other_host(source: Source) -> Source:
     url = source.current.get("url")
     if not source.token_spec or not url:
         return source
-    allowed = [_origin(address) for address in (source.url, *(f"https://{host}" for host in CHAINGUARD_HOSTS))]
-    if _origin(url) in allowed:
+    allowed = [origin_of(address) for address in (source.url, *(f"https://{host}" for host in CHAINGUARD_HOSTS))]
+    if origin_of(url) in allowed:
         return source
     message = (
         f"{source.key} fetches from {urlsplit(url).hostname}, where a pull token must not be sent. "
         "The playbook cgr.pull_through.setup sets the url of the source. If the repository is another one, correct the key."
     )
     return fail(source, message, "upstream_url_mismatch")
-
-
-def _origin(url: str) -> Origin | None:
-    try:
-        return Origin.from_url(url)
-    except ValueError:
-        return None
 
 
 def _of_organization(source: Source, results: list[Facts]) -> Facts | None:

@@ -28,7 +28,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._destinations imp
     validate_registry,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
-from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin
+from ansible_collections.cgr.pull_through.plugins.module_utils._origin import origin_of
 from ansible_collections.cgr.pull_through.plugins.module_utils._text import join_messages
 from ansible_collections.cgr.pull_through.plugins.module_utils._variable_names import variables_in
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._catalog import (
@@ -177,20 +177,13 @@ def _pull_token_errors(values: Facts, given: Facts) -> t.Iterator[str]:
         urls = [entry["url"], values["chainguard_registry_url"], entry.get("upstream_url") or ""]
         settings = [value for value in (entry.get("settings") or {}).values() if isinstance(value, str)]
         urls += [value for value in settings if value.startswith(("http://", "https://"))]
-        for host in dict.fromkeys(urlsplit(url).netloc for url in urls if _needs_check(url)):
+        for host in dict.fromkeys(urlsplit(url).netloc for url in urls if origin_of(url)):
             if host not in allowed:
                 yield (
                     f"The source {name} would send its pull token to {host}, which is not a host of Chainguard, while the "
                     "credentials for Chainguard are from the environment. Remove it from the variables, add it to "
                     "CHAINGUARD_HOSTS in the environment, or set the credentials in the variables."
                 )
-
-
-def _needs_check(url: str) -> bool:
-    try:
-        return bool(Origin.from_url(url))
-    except ValueError:
-        return False
 
 
 def selection_errors(values: Facts, virtual_names: list[str]) -> list[str]:

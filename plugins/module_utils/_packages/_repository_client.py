@@ -28,7 +28,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Co
 from ansible_collections.cgr.pull_through.plugins.module_utils._html import is_html
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import StreamedResponse, Transport, redact_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_document import parse_json
-from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin, redirect_error
+from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin, origin_of, redirect_error
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
     Checksum,
     DownloadedFile,
@@ -128,7 +128,7 @@ class RepositoryClient:
         """
         prefix, _separator, path = self._repository_url.partition("/artifactory/")
         pattern = rf"{re.escape(urlsplit(prefix).path)}/artifactory/(api/[a-z]+/(v[0-9]+/)?)?{re.escape(path.rpartition('/')[2])}/"
-        is_same_origin = _origin(url) == Origin.from_url(self.base_url)
+        is_same_origin = origin_of(url) == Origin.from_url(self.base_url)
         return is_same_origin and re.match(pattern, urlsplit(url).path) is not None
 
     def get_document(
@@ -236,13 +236,6 @@ class RepositoryClient:
 
     def _outside_repository(self, message: str) -> InvalidContentError:
         return InvalidContentError("outside_repository", message, url=self.base_url)
-
-
-def _origin(url: str) -> Origin | None:
-    try:
-        return Origin.from_url(url)
-    except ValueError:
-        return None
 
 
 def _has_dot_segments(url: str) -> bool:
