@@ -40,11 +40,9 @@ options:
       - The certificate is sent only to Artifactory, at O(artifactory_url) and the URL of its registry, and never to the target of a redirect.
       - Falls back to the environment variable E(ARTIFACTORY_CLIENT_CERT).
     type: path
-    version_added: 0.3.0
   client_key:
     description:
       - PEM file with the unencrypted private key of O(client_cert). Not required if the key is in the same file.
       - Falls back to the environment variable E(ARTIFACTORY_CLIENT_KEY).
     type: path
-    version_added: 0.3.0
 """

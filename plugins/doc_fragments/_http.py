@@ -34,7 +34,6 @@ options:
       - URLs of the same computer, such as V(http://localhost:8081), may always use it.
     type: bool
     default: false
-    version_added: 0.3.0
 notes:
   - Requests use the proxy in the environment variables E(HTTPS_PROXY), E(HTTP_PROXY) or E(ALL_PROXY), except for the hosts in
     E(NO_PROXY). Set credentials in the URL of the proxy, as C(http://USER:PASSWORD@HOST:PORT). Percent-encode special characters.

@@ -418,7 +418,6 @@ artifacts:
           type: str
           sample: In cgr-java, set bypassHeadRequests to true.
         certainty:
-          version_added: 0.3.0
           description: V(known) if the evidence shows the cause. V(likely) or V(possible) if other causes have the same evidence.
           type: str
           sample: known

@@ -64,7 +64,6 @@ options:
     type: str
     choices: [exact, included]
     default: exact
-    version_added: 0.3.0
   include_patterns:
     description:
       - Ant patterns of the paths that the permission includes, such as V(example.com/**).
@@ -107,7 +106,6 @@ options:
     elements: dict
     suboptions: *grantee
   permissions:
-    version_added: 0.3.0
     description:
       - List of permissions to manage in one task. Each item has the options of the single form.
       - Cannot be combined with options of the single form.
@@ -154,7 +152,6 @@ options:
         elements: dict
         suboptions: *grantee
   removed_repositories:
-    version_added: 0.3.0
     description:
       - Keys of repositories to remove from all permissions, such as before they are deleted. A permission whose last repository is
         removed is deleted, as with O(state=absent).
@@ -229,7 +226,6 @@ EXAMPLES = r"""
 
 RETURN = r"""
 name:
-  version_added: 0.3.0
   description: Name of the permission.
   returned: with O(name)
   type: str
@@ -244,7 +240,6 @@ permission:
     groups:
       builds: [delete, read, write]
 rejected_grantees:
-  version_added: 0.3.0
   description:
     - In check mode, the users and groups that do not exist, if Artifactory cannot store the permission with them. The task then fails
       outside of check mode.
@@ -253,7 +248,6 @@ rejected_grantees:
   elements: str
   sample: [user jenkins]
 permissions:
-  version_added: 0.3.0
   description:
     - One result per item of O(permissions), in the same order. Also returned when the module fails because of an item.
     - Each result has C(name), C(changed) and C(failed). A successful result also has C(permission) and C(diff), a failed one

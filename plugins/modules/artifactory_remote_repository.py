@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: artifactory_remote_repository
 short_description: Manage remote repositories of JFrog Artifactory
-version_added: 0.1.0
+version_added: 0.3.0
 description:
   - Creates, changes and deletes remote repositories of any package type.
   - Only options that are set are compared and sent. All other settings stay as they are in Artifactory.
@@ -89,7 +89,6 @@ options:
     type: dict
     default: {}
   repositories:
-    version_added: 0.3.0
     description:
       - List of repositories to manage in one task. Each item has the options of the single form.
       - Cannot be combined with options of the single form.
@@ -184,7 +183,6 @@ EXAMPLES = r"""
 
 RETURN = r"""
 key:
-  version_added: 0.3.0
   description: Key of the repository.
   returned: with O(key)
   type: str
@@ -200,7 +198,6 @@ repository:
     url: https://cgr.dev/
     username: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
 repositories:
-  version_added: 0.3.0
   description:
     - One result per item of O(repositories), in the same order. Also returned when the module fails because of an item.
     - Each result has C(key), C(changed) and C(failed). A successful result also has C(repository) and C(diff), a failed one C(msg)

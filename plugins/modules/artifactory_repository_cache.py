@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: artifactory_repository_cache
 short_description: Expire or delete cached content of remote repositories of JFrog Artifactory
-version_added: 0.1.0
+version_added: 0.3.0
 description:
   - Expires cached metadata, or deletes cached files, of one or more remote repositories.
   - Artifactory keeps a negative cache. By default, it does not request a file again for 30 minutes after the upstream did not return
@@ -52,14 +52,12 @@ options:
     type: list
     elements: str
   entire_cache:
-    version_added: 0.3.0
     description:
       - With O(state=absent), delete all content of the cache. Artifactory must then download all of it from the upstream again.
       - Use this after wrong settings made Artifactory cache HTML pages instead of files.
     type: bool
     default: false
   repositories:
-    version_added: 0.3.0
     description:
       - List of remote repositories whose caches are expired or deleted in one task. Each item has the options of the single form.
       - Cannot be combined with options of the single form.
@@ -119,7 +117,6 @@ EXAMPLES = r"""
 
 RETURN = r"""
 key:
-  version_added: 0.3.0
   description: Key of the repository.
   returned: with O(key)
   type: str
@@ -133,7 +130,6 @@ paths:
   elements: str
   sample: [example.com/nginx]
 repositories:
-  version_added: 0.3.0
   description:
     - One result per item of O(repositories), in the same order. Also returned when the module fails because of an item.
     - Each result has C(key), C(changed) and C(failed). A successful result also has C(paths) and C(diff), a failed one C(msg) and

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: artifactory_repository_info
 short_description: Read the configurations of repositories of JFrog Artifactory
-version_added: 0.1.0
+version_added: 0.3.0
 description:
   - Returns the configurations of repositories, without passwords.
   - Sends one request from Artifactory 7.61.3 on, and one request per repository to earlier versions.
@@ -29,7 +29,6 @@ options:
     type: list
     elements: str
   partial:
-    version_added: 0.3.0
     description:
       - Whether to return repositories of O(repository_keys) also if the user may read only a part of their configuration, which is the
         key, class, package type and description, and the URL or the members. Otherwise the module fails.
@@ -43,7 +42,6 @@ options:
     description: Return only repositories of this package type, such as V(docker).
     type: str
   permissions:
-    version_added: 0.3.0
     description:
       - Also return these permissions, which takes two more requests for one, and one for each further one.
       - Permissions that do not exist, and those that the credentials may not read, are left out.
@@ -90,14 +88,12 @@ repositories:
       packageType: docker
       url: https://cgr.dev/
 partial_repositories:
-  version_added: 0.3.0
   description: Keys of the repositories of which only a part is in RV(repositories).
   returned: success
   type: list
   elements: str
   sample: []
 login:
-  version_added: 0.3.0
   description:
     - The user of the credentials. C(username) is empty if the credentials do not show it, as a reference token.
     - C(is_administrator) tells whether the user is an administrator of the platform. It is V(null) with O(repository_keys) and
@@ -112,7 +108,6 @@ permissions:
   returned: when O(permissions) is set
   type: list
   elements: dict
-  version_added: 0.3.0
   sample:
     - name: cgr-pull
       repositories: [cgr-private, cgr-public]

@@ -72,7 +72,6 @@ options:
     type: str
     choices: [exact, included]
     default: exact
-    version_added: 0.3.0
   default_deployment_repository:
     description:
       - Key of the local repository that stores content deployed to the virtual repository.
@@ -91,7 +90,6 @@ options:
     type: dict
     default: {}
   virtual_repositories:
-    version_added: 0.3.0
     description:
       - List of repositories to manage in one task, in the order of the list. Each item has the options of the single form. A repository
         can be a member of a later one.
@@ -199,7 +197,6 @@ repository:
     packageType: docker
     repositories: [cgr-private, cgr-public]
 virtual_repositories:
-  version_added: 0.3.0
   description:
     - One result per item of O(virtual_repositories), in the same order. Also returned when the module fails because of an item.
     - Each result has C(key), C(changed) and C(failed). A successful result also has C(repository) and C(diff), a failed one C(msg)

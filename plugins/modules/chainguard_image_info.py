@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: chainguard_image_info
 short_description: List the images or charts of a Chainguard organization
-version_added: 0.1.0
+version_added: 0.3.0
 description:
   - Lists the images of an organization with the current digests of their tags. Reads one listing of the images, and one for each requested tag.
   - Can also report how old images are that were pulled through a cache.
@@ -27,7 +27,6 @@ options:
     type: str
     required: true
   kind:
-    version_added: 0.3.0
     description:
       - Whether to list container images or Helm charts.
       - V(chart) reads the folders of the organization that are named C(charts) or whose names end in C(-charts). This takes one listing
@@ -45,12 +44,10 @@ options:
     type: list
     elements: str
   names:
-    version_added: 0.3.0
     description: List only images whose names match one of these shell patterns, such as V(python*). By default, all names match.
     type: list
     elements: str
   tags:
-    version_added: 0.3.0
     description:
       - Shell patterns of the tags to list. An image can have several matching tags. The default for images is V(latest). The default for
         charts is the tag of each chart that changed last, which takes one listing for each chart, or with O(limit), for only as many as needed.
@@ -60,15 +57,12 @@ options:
     type: list
     elements: str
   changed_within:
-    version_added: 0.3.0
     description: List only tags that got their current digest within this time, such as V(30d) or V(12h).
     type: str
   limit:
-    version_added: 0.3.0
     description: Maximum number of images to list. Those that changed last are listed.
     type: int
   compare_images:
-    version_added: 0.3.0
     description:
       - Images that were just pulled through a cache, in the format of RV(cgr.pull_through.registry_pull#module:images). RV(tag_age) then
         reports how far each of them is behind Chainguard, and RV(images) lists these images.
@@ -78,14 +72,12 @@ options:
     type: list
     elements: dict
   cache_period:
-    version_added: 0.3.0
     description:
       - Number of seconds that the cache may keep a tag before it checks Chainguard. In Artifactory, this is C(retrievalCachePeriodSecs)
         of the remote repository. Within this period, it is normal that an image is behind.
       - Without it, RV(tag_age[].overdue) is set only for current builds.
     type: int
   size_platforms:
-    version_added: 0.3.0
     description:
       - Platforms for which to return the size of each image, as V(os/architecture), or only V(all) for all platforms of each image.
       - This takes one request for each image and platform. Charts have no platforms.
@@ -146,7 +138,6 @@ images:
     uid:
       description: UID of the tag.
       type: str
-      version_added: 0.3.0
       sample: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/bb0dbcf1e3b1f1d1/3f1c5ab2a4c1d0e9
     name:
       description: Name of the image. The name of a chart begins with its folder.
@@ -174,7 +165,6 @@ images:
           A platform that the image does not have counts as 0.
       returned: when O(size_platforms) is set
       type: int
-      version_added: 0.3.0
       sample: 71303168
 references_by_name:
   description: The reference with the digest for each of O(images) or O(compare_images) that exists.
@@ -193,7 +183,6 @@ tag_age:
   returned: when O(compare_images) is set
   type: list
   elements: dict
-  version_added: 0.3.0
   contains:
     image:
       description: The reference of the pulled image.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: chainguard_pull_token
 short_description: Issue, rotate and revoke Chainguard pull tokens
-version_added: 0.1.0
+version_added: 0.3.0
 description:
   - Ensures that a pull token exists and remains valid for long enough. Issues a new one only when it is needed.
   - A pull token is an identity with a static key, directly under the organization, and a binding to one role. The module generates
@@ -68,14 +68,12 @@ options:
       - The module writes it into the description of the identity, as part of a marker. It manages only tokens with exactly this marker.
     type: str
   previous_consumers:
-    version_added: 0.3.0
     description:
       - Earlier values of O(consumer). Tokens with these markers are also managed, so that they are revoked when they are superseded.
     type: list
     elements: str
     default: []
   site:
-    version_added: 0.3.0
     description:
       - Who issues the token, if several teams or controllers share an organization. It is also a part of the marker. Up to 40 letters,
         digits, dashes, underscores and dots.
@@ -118,7 +116,6 @@ options:
     type: int
     default: 30
   method:
-    version_added: 0.3.0
     description:
       - V(api) issues the token with the Chainguard API.
       - V(chainctl) runs Chainguard's program O(chainctl) to issue the token, for sites that require it, or if the platform rejects
@@ -127,7 +124,6 @@ options:
     choices: [api, chainctl]
     default: api
   revoke:
-    version_added: 0.3.0
     description:
       - Whether these credentials will also revoke the tokens that a new token replaces. If so, the module fails before it issues
         a token that it could not revoke later.
@@ -136,7 +132,6 @@ options:
     type: bool
     default: true
   grace_period:
-    version_added: 0.3.0
     description:
       - How long a new token must be in use before RV(superseded) lists the tokens that it replaced, such as V(1d). A later run can
         then revoke them.
@@ -154,14 +149,12 @@ options:
     elements: str
     default: []
   unmanaged:
-    version_added: 0.3.0
     description:
       - With O(state=absent) and O(identities), also revoke tokens that carry no marker, such as tokens that were created manually.
         Tokens that carry the marker of another consumer or site are never revoked.
     type: bool
     default: false
   tokens:
-    version_added: 0.3.0
     description:
       - List of tokens to issue, keep or revoke in one task. Options that are not suboptions apply to all of them.
       - Mutually exclusive with O(name), O(state) and the other options of a single token.
@@ -191,13 +184,11 @@ options:
         description: See O(consumer).
         type: str
       previous_consumers:
-        version_added: 0.3.0
         description: See O(previous_consumers).
         type: list
         elements: str
         default: []
       site:
-        version_added: 0.3.0
         description: See O(site).
         type: str
         default: ""
@@ -272,13 +263,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 name:
-  version_added: 0.3.0
   description: Name of the token, from O(name).
   returned: with O(name)
   type: str
   sample: pull cgr-private
 consumer:
-  version_added: 0.3.0
   description: Consumer of the token, from O(consumer). Empty if it is not set.
   returned: with O(name)
   type: str
@@ -319,7 +308,6 @@ superseded:
   elements: str
   sample: [45a0c61ea6fd977f050c5fb9ac06a69eed764595/8899aabbccddeeff]
 replaces:
-  version_added: 0.3.0
   description: The token in use that the new one replaces. Empty when the token is kept, or when there was none.
   returned: with O(state=present)
   type: dict
@@ -351,7 +339,6 @@ revoked:
   elements: str
   sample: [45a0c61ea6fd977f050c5fb9ac06a69eed764595/8899aabbccddeeff]
 tokens:
-  version_added: 0.3.0
   description:
     - One result for each of O(tokens), in the same order. Also returned when the module fails because of one of them.
     - Each has C(name), C(consumer), C(changed), C(failed) and the other results of a single token. If it failed, it has C(msg) and
@@ -366,7 +353,6 @@ tokens:
       changed: false
       username: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
 unlisted:
-  version_added: 0.3.0
   description:
     - The managed tokens in the organizations of O(tokens) that are of the same O(tokens[].site), and whose consumer none of O(tokens) has.
       They were issued for a consumer that is no longer configured, or for one of another task.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: chainguard_pull_token_info
 short_description: List the pull tokens of a Chainguard organization
-version_added: 0.1.0
+version_added: 0.3.0
 description:
   - Lists the pull tokens of an organization, with their remaining lifetime, what they give access to, and whether this collection manages them.
   - Also lists pull tokens that C(chainctl) or other programs created. Chainguard has no separate type for pull tokens. The module
@@ -33,13 +33,11 @@ options:
     description: List only tokens that this collection issued for this consumer. See M(cgr.pull_through.chainguard_pull_token).
     type: str
   site:
-    version_added: 0.3.0
     description:
       - List only tokens that this collection issued for this site. V("") is for those whose marker names no site.
       - By default, the tokens of all sites are listed.
     type: str
   remotes:
-    version_added: 0.3.0
     description:
       - Remote repositories, in the format of RV(cgr.pull_through.artifactory_repository_info#module:repositories). The result then
         shows which of them use each token. The module reads only their C(key) and C(username).
@@ -107,7 +105,6 @@ tokens:
       type: str
       sample: https://artifactory.example.com/cgr-private
     site:
-      version_added: 0.3.0
       description: Site of the token. Empty for unmanaged tokens, and for tokens that were issued without one.
       type: str
       sample: ""
@@ -129,23 +126,19 @@ tokens:
       elements: str
       sample: [registry.pull]
     valid:
-      version_added: 0.3.0
       description: Whether the token works. It has not expired, is bound to the role of a pull token, and has its key.
       type: bool
       sample: true
     summary:
-      version_added: 0.3.0
       description: How long the token remains valid, or why it is not valid.
       type: str
       sample: 30.0 days are left
     ecosystems:
-      version_added: 0.3.0
       description: What the token gives access to by its roles. The values are those of O(cgr.pull_through.chainguard_pull_token#module:ecosystem).
       type: list
       elements: str
       sample: [oci]
     used_by_repositories:
-      version_added: 0.3.0
       description: Keys of the repositories in O(remotes) that use the token.
       returned: when O(remotes) is set
       type: list

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: registry_pull
 short_description: Pull and verify container images through a registry
-version_added: 0.1.0
+version_added: 0.3.0
 description:
   - Pulls container images through a repository of Artifactory, or from any registry, without a container engine. It fetches
     the same manifests and layers as a container client, verifies digests and sizes, and discards the content.
@@ -47,7 +47,6 @@ options:
         O(upstream_password). All other options apply to all items.
       - All items share O(threads). RV(pulls) has one result per item. A failed item does not stop the others; the module
         fails at the end.
-    version_added: 0.3.0
     type: list
     elements: dict
     suboptions:
@@ -124,7 +123,7 @@ options:
   depth:
     description:
       - V(resolve) requests only the digest, with HEAD if possible. This verifies the name and the route, and shows with
-        O(upstream_url) whether the tag is outdated. It does not fill the cache. Added in 0.3.0.
+        O(upstream_url) whether the tag is outdated. It does not fill the cache.
       - V(manifest) fetches the manifest or index of the tag. This also verifies the permissions.
       - V(image) also fetches the manifest, configuration and layers of each platform. This verifies that clients can pull
         the whole image, and caches all of it.
@@ -189,7 +188,6 @@ options:
     type: list
     elements: str
     default: []
-    version_added: 0.3.0
   propagation_timeout:
     description:
       - How many seconds to repeat a direct pull that the registry or its token service denies. A direct pull has
@@ -198,7 +196,6 @@ options:
       - V(0) does not repeat denied pulls. O(max_seconds) limits this time too.
     type: int
     default: 0
-    version_added: 0.3.0
   threads:
     description: Number of concurrent requests, from 1 to 32.
     type: int
@@ -211,22 +208,18 @@ options:
       - Requires O(depth=image).
     type: bool
     default: false
-    version_added: 0.3.0
   canary:
     description:
       - Whether to pull the first image of each repository before all others. If it fails, the others of that repository are not pulled,
         and their status is V(skipped).
     type: bool
     default: false
-    version_added: 0.3.0
   requests_per_second:
     description: Maximum number of requests per second, over all threads, such as V(20) or V(0.5).
     type: float
-    version_added: 0.3.0
   bytes_per_second:
     description: Maximum number of bytes to download per second, over all threads, such as V(50M).
     type: bytes
-    version_added: 0.3.0
   max_bytes:
     description:
       - End the run before it downloads more than this number of bytes of layers and configurations, such as V(200G).
@@ -236,11 +229,9 @@ options:
       - With one of the two options, images are pulled one after the other. Without them, the largest layers are pulled
         first.
     type: bytes
-    version_added: 0.3.0
   max_seconds:
     description: End the run after this number of seconds. Unfinished downloads are canceled.
     type: int
-    version_added: 0.3.0
   resume_file:
     description:
       - File with the layers of each image that were pulled, so that the next run continues after a run that was stopped.
@@ -249,14 +240,12 @@ options:
       - Delete the file to start again. Layers that Artifactory has removed from its cache since are not pulled again as long
         as the file exists.
     type: path
-    version_added: 0.3.0
   progress_file:
     description:
       - File to append a line with the progress to every 5 seconds. It is created with mode 0600. Follow it with C(tail -f)
         on the host that runs the module.
       - Ansible shows no output of a module before the module ends, even with C(async).
     type: path
-    version_added: 0.3.0
 notes:
   - Each thread uses about 2 MiB of memory, regardless of the size of layers.
   - Foreign (non-distributable) layers are counted, but not pulled.
@@ -497,7 +486,6 @@ images:
           type: str
           sample: Set enableTokenAuthentication to true, then expire the cache of cgr-private or wait 1800 seconds.
         certainty:
-          version_added: 0.3.0
           description: V(known) if the evidence shows the cause. V(likely) or V(possible) if other causes have the same evidence.
           type: str
           sample: known

@@ -19,6 +19,7 @@ from release import find_mistake, make_release
 from source_tree import copy_tree
 from support import awx
 from support.ansible_yaml import load_yaml
+from support.examples import read_blocks
 
 VERSION = "9.0.0"
 FRAGMENT = """\
@@ -83,23 +84,36 @@ def test_a_release_is_one_command(tree: Path, programs: Path, tmp_path: Path) ->
     assert find_mistake(tree, VERSION) == f"The tag {VERSION} exists already. Choose another version."
 
 
-def test_the_execution_environment_has_exactly_what_the_collection_needs(programs: Path, tmp_path: Path) -> None:
-    definition = awx.FOLDER / "execution-environment.yml"
-    builder = programs / "ansible-builder"
-    context = tmp_path / "context"
-    options: list[str | Path] = ["--file", definition, "--context", context]
+def create_context(programs: Path, definition: Path, context: Path) -> str:
+    """Return the instructions that ansible-builder writes for an execution environment."""
     # Without podman on the machine, the default is the file of docker.
-    options += ["--output-filename", "Containerfile"]
-    subprocess.run([builder, "create", *options], check=True, capture_output=True)
-    assert (context / "Containerfile").is_file()
+    options: list[str | Path] = ["--file", definition, "--context", context, "--output-filename", "Containerfile"]
+    subprocess.run([programs / "ansible-builder", "create", *options], check=True, capture_output=True)
+    return (context / "Containerfile").read_text(encoding="utf-8")
+
+
+def test_the_execution_environment_has_exactly_what_the_collection_needs(programs: Path, tmp_path: Path) -> None:
+    create_context(programs, awx.FOLDER / "execution-environment.yml", tmp_path / "context")
     collections = ROOT / ".cache" / "collections"
-    output = subprocess.run([builder, "introspect", "--sanitize", collections], check=True, capture_output=True).stdout
+    introspect: list[str | Path] = [programs / "ansible-builder", "introspect", "--sanitize", collections]
+    output = subprocess.run(introspect, check=True, capture_output=True).stdout
     dependencies = yaml.safe_load(output)
     lines = (ROOT / "meta/ee-requirements.txt").read_text(encoding="utf-8").splitlines()
     needed = [line for line in lines if line and not line.startswith("#")]
     assert [package.partition("  #")[0] for package in dependencies["python"]] == needed and dependencies[
         "system"
     ] == []
+
+
+def test_the_execution_environment_takes_a_company_ca_as_documented(programs: Path, tmp_path: Path) -> None:
+    blocks = [block.text for block in read_blocks() if "additional_build_files" in block.text]
+    definition = tmp_path / "execution-environment.yml"
+    text = (awx.FOLDER / definition.name).read_text(encoding="utf-8")
+    definition.write_text("\n".join([text, *blocks]), encoding="utf-8")
+    (tmp_path / "company-ca.pem").write_text("certificate", encoding="utf-8")
+    instructions = create_context(programs, definition, tmp_path / "context")
+    assert (tmp_path / "context/_build/certificates/company-ca.pem").is_file()
+    assert "RUN update-ca-trust" in instructions
 
 
 def test_the_versions_agree() -> None:

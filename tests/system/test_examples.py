@@ -35,6 +35,7 @@ FILTERS = read_filter_examples()
 # YAML blocks that contain no task and no variable, by their first key, with the reason why they do not run as a whole.
 # A call of ansible-playbook in them runs.
 OTHER_YAML = {
+    "additional_build_files": "a part of an execution environment, which tests/artifact creates",
     "all": "an inventory of ansible-rulebook, which the suite `rulebooks` runs",
     "apiVersion": "an object of Kubernetes",
     "cgr_pull_through": "output, which test_results.py compares with the role",

@@ -20,6 +20,7 @@ import yaml
 
 from check_links import broken_links
 from environments import CACHE, ROOT, make_environment, make_test_environment
+from site_reference import write_reference
 
 SOURCE = CACHE / "site" / "source"
 HTML = CACHE / "site" / "html"
@@ -41,8 +42,6 @@ NAVIGATION = {
     "Reference": ["The role <role>", "All options <reference/index>", "architecture", "Changelog <changelog>"],
 }
 _LINK = re.compile(r"(?<=\]\()(?!https?://|#|mailto:)([^)#\s]+)")
-
-_CONTENTS = re.compile(r"^\.\. contents::\n(   .*\n)*", re.MULTILINE)
 
 
 def repository_url() -> str:
@@ -83,24 +82,7 @@ def write_sources(programs: Path) -> None:
         write_page(path, pages)
     reference = SOURCE / "reference"
     reference.mkdir(mode=0o755)
-    options = ["--use-current", "--squash-hierarchy", "--fail-on-error", "--no-add-antsibull-docs-version"]
-    subprocess.run(
-        [programs / "antsibull-docs", "collection", *options, "--dest-dir", reference, "cgr.pull_through"],
-        env={
-            **os.environ,
-            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-            "ANSIBLE_COLLECTIONS_PATH": str(CACHE / "collections"),
-        },
-        check=True,
-    )
-    for page in reference.glob("*.rst"):
-        remove_contents(page)
-
-
-def remove_contents(page: Path) -> None:
-    """Remove the table of contents of a generated page, because the theme has one beside each page."""
-    text = page.read_text(encoding="utf-8")
-    page.write_text(_CONTENTS.sub("", text), encoding="utf-8")
+    write_reference(reference, programs)
 
 
 def main() -> int:
