@@ -72,7 +72,9 @@ def started(programs: Path, folder: Path) -> t.Iterator[GalaxyServer]:
     api_port, content_port = free_port(), free_port()
     with contextlib.ExitStack() as stack:
         stack.enter_context(_started_database(folder / "database"))
-        path = os.pathsep.join([str(programs), *os.get_exec_path()])  # galaxy-importer runs ansible-doc and ansible-lint
+        path = os.pathsep.join(
+            [str(programs), *os.get_exec_path()]
+        )  # galaxy-importer runs ansible-doc and ansible-lint
         environment = {**write_settings(folder, api_port, content_port), "PATH": path}
         server = GalaxyServer(api_port, secrets.token_hex(16))
         for arguments in (("migrate", "--noinput"), ("reset-admin-password", "--password", server.password)):
