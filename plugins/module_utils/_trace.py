@@ -18,6 +18,7 @@ Step = t.Literal[
     "", "answered", "offline", "assumed_offline", "remembered", "denied", "credentials", "failed", "unreachable"
 ]
 
+_UNUSED = "pull-through-diagnosis-"
 _MAX_LINE = 300
 _STATUS = re.compile(r"\breceived status (\d{3})\b", re.IGNORECASE)
 _CONNECTION_FAILURE = re.compile(r"\b(?:GET|HEAD) https?://\S+: ")
@@ -50,10 +51,15 @@ class Trace:
 
 def unused_path(package_type: str, image: str = "") -> str:
     """Return a path that was never requested before, in the form of the package type. image: whose manifest it is."""
-    name = f"pull-through-diagnosis-{secrets.token_hex(6)}"
+    name = f"{_UNUSED}{secrets.token_hex(6)}"
     if image:
         return f"{image}/{name}/manifest.json"
     return {"alpine": f"x86_64/{name}.apk", "pypi": f"simple/{name}/"}.get(package_type, f"{name}/{name}.txt")
+
+
+def is_unused(path: str) -> bool:
+    """Return whether the path is one of unused_path()."""
+    return _UNUSED in path
 
 
 def parse_trace(text: str) -> Trace:

@@ -17,7 +17,7 @@ description:
     could not read.
   - Sends only GET and HEAD requests, and requests for tokens. Nothing is changed.
   - Fills no cache unless O(pull=true). For repositories of packages, it asks Artifactory to trace the download of a path that does not
-    exist, which Artifactory requests from the upstream once.
+    exist, which Artifactory requests from the upstream once, and with O(pull=true) of what is missing.
 author: cgr.pull_through contributors (@cgr)
 extends_documentation_fragment:
   - cgr.pull_through._artifactory
@@ -208,6 +208,44 @@ addresses:
       description: Whether clients can log in there.
       type: bool
       sample: true
+hosts:
+  description: How each server of O(hosts) responds to the controller. Artifactory has its own connection.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    url:
+      description: The URL.
+      type: str
+      sample: https://cgr.dev
+    responds:
+      description: Whether it responds.
+      type: bool
+      sample: true
+    proxy:
+      description: Host and port of the proxy that the environment sets for it. Empty without one.
+      type: str
+      sample: proxy.example.com:3128
+    tls_version:
+      description: Version of TLS. Empty without TLS, and if there is no connection.
+      type: str
+      sample: TLSv1.3
+    certificates:
+      description:
+        - C(subject) and C(issuer) of each certificate that it sent, its own first. If the issuer is the CA of a company, a proxy
+          intercepts the connection.
+        - Only the first one if RV(hosts[].has_all_certificates) is false.
+      type: list
+      elements: dict
+      sample: [{"subject": "CN=cgr.dev", "issuer": "CN=WE1,O=Google Trust Services,C=US"}]
+    has_all_certificates:
+      description: Whether RV(hosts[].certificates) has all of them, for which the module needs Python 3.13 or later.
+      type: bool
+      sample: false
+    clock_difference:
+      description: Seconds by which its clock is ahead of that of the controller. 0 if that is not known.
+      type: int
+      sample: 0
 sources:
   description: One result per item of O(sources), in the same order.
   returned: success

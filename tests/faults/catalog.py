@@ -40,6 +40,7 @@ class Fault:
     without_pulls: bool = True
     again: str = ""
     also: tuple[str, ...] = ()
+    has_route: bool = False
     arguments: Json = dataclasses.field(default_factory=dict)
 
 
@@ -138,10 +139,6 @@ def pull_image(estate: Estate) -> None:
 
 def clear_faults(estate: Estate) -> None:
     estate.lab.clear_faults()
-
-
-def other_organization(estate: Estate) -> None:
-    estate.lab.set_config("cgr-private", username=f"{'0' * 40}/{'1' * 16}")
 
 
 def _ignore(_result: t.Any) -> None:
@@ -334,13 +331,44 @@ FAULTS: tuple[Fault, ...] = (
             "cgr-private", username=estate.tokens["containers"]["username"].replace("/", "%2F")
         ),
     ),
-    Fault("other user name", "username_not_identity", "rotate", config("containers", username="_token")),
+    Fault(
+        "other user name",
+        "username_not_identity",
+        "rotate",
+        config("packages", username="_token"),
+        "packages",
+        also=("upstream_credentials",),
+    ),
     Fault(
         "pull token of another organization",
         "username_other_organization",
         "rotate",
-        other_organization,
-        also=("token_revoked",),
+        config("python", username=f"{'0' * 40}/{'1' * 16}"),
+        "python",
+        also=("token_revoked", "upstream_credentials"),
+    ),
+    Fault("wrong password", "upstream_credentials", "rotate", config("java", password="wrong"), "java"),
+    Fault(
+        "password with a line break",
+        "upstream_credentials",
+        "rotate",
+        lambda estate: estate.lab.set_config("cgr-java", password=f"{estate.tokens['java']['password']}\n"),
+        "java",
+    ),
+    Fault(
+        "wrong password of a registry that is traced",
+        "upstream_credentials",
+        "rotate",
+        after(config("containers", password="wrong"), configure(artifactory_traces_images=True)),
+        without_pulls=False,
+    ),
+    # It looks like a failure that is cached, which the finding says.
+    Fault(
+        "wrong password of a registry",
+        "negative_cache",
+        "rotate the pull token",
+        config("containers", password="wrong"),
+        without_pulls=False,
     ),
     *(
         Fault(f"revoked {name}", "token_revoked", "rotate", revoke(name), name, also=("upstream_credentials",))
@@ -377,8 +405,9 @@ FAULTS: tuple[Fault, ...] = (
         "identity that is no pull token",
         "token_type",
         "rotate",
-        lambda estate: estate.lab.set_config("cgr-private", username=estate.lab.workload["identity"]),
-        also=("username_other_organization",),
+        lambda estate: estate.lab.set_config("cgr-javascript", username=estate.lab.workload["identity"]),
+        "javascript",
+        also=("username_other_organization", "upstream_credentials"),
     ),
     # What is asked for.
     Fault(
@@ -406,14 +435,101 @@ FAULTS: tuple[Fault, ...] = (
         arguments=overrides("containers_public", images=["chainguard/wolfi-baes:latest"]),
     ),
     Fault(
+        "image that the organization is not entitled to",
+        "image_not_entitled",
+        "Ask Chainguard to add it",
+        nothing,
+        has_route=True,
+        arguments=overrides(images=["go"]),
+    ),
+    Fault(
+        "image that may not be entitled, without a route to the public images",
+        "image_missing",
+        "ask Chainguard to add it",
+        nothing,
+        arguments=overrides(images=["go"]),
+    ),
+    Fault("tag does not exist", "tag_missing", "Correct the tag", nothing, arguments=overrides(images=["nginx:0.1"])),
+    Fault(
+        "tag of a public image that needs a pull token",
+        "tag_requires_pull_token",
+        "only the tags latest and latest-dev",
+        nothing,
+        "containers_public",
+        without_pulls=False,
+        arguments=overrides("containers_public", images=["chainguard/go:1.25"]),
+    ),
+    Fault(
+        "image of another organization",
+        "image_other_organization",
+        "a pull token of that organization",
+        nothing,
+        arguments=overrides(images=["other.example.org/nginx"]),
+    ),
+    Fault(
+        "organization missing from the name",
+        "image_other_organization",
+        "example.com/NAME",
+        nothing,
+        arguments=overrides(images=["team/nginx"]),
+    ),
+    # What Artifactory says of a blocked library and of one that does not exist is the same, while it caches the failure.
+    Fault(
         "library is blocked",
-        "negative_cache",
+        "upstream_fetch_failed",
         "names",
         nothing,
         "java",
         without_pulls=False,
         arguments=overrides("java", artifacts=["com.example:lab-greeting:0.9.0"]),
-        also=("version_missing", "not_found", "blocked"),
+    ),
+    Fault(
+        "library does not exist",
+        "upstream_fetch_failed",
+        "names",
+        nothing,
+        "java",
+        without_pulls=False,
+        arguments=overrides("java", artifacts=["com.example:lab-greetings:1.0.0"]),
+    ),
+    Fault(
+        "library is blocked, without a negative cache",
+        "blocked",
+        "cooldown",
+        config("java", missedRetrievalCachePeriodSecs=0),
+        "java",
+        without_pulls=False,
+        arguments=overrides("java", artifacts=["com.example:lab-greeting:0.9.0"]),
+    ),
+    Fault(
+        "package is blocked, without a negative cache",
+        "blocked",
+        "cooldown",
+        config("java", missedRetrievalCachePeriodSecs=0),
+        "java",
+        without_pulls=False,
+        arguments=overrides("java", artifacts=["com.example:lab-malware"]),
+    ),
+    Fault(
+        "library does not exist, without a negative cache",
+        "upstream_not_found",
+        "name and version",
+        config("java", missedRetrievalCachePeriodSecs=0),
+        "java",
+        without_pulls=False,
+        arguments=overrides("java", artifacts=["com.example:lab-greetings:1.0.0"]),
+    ),
+    *(
+        Fault(
+            f"library of {name} is blocked",
+            "version_missing",
+            "policy",
+            nothing,
+            name,
+            without_pulls=False,
+            arguments=overrides(name, artifacts=[artifact]),
+        )
+        for name, artifact in (("python", "lab-greeting==0.9.0"), ("javascript", "lab-greeting@0.9.0"))
     ),
     # Artifactory's connection to its upstream.
     *(
@@ -467,6 +583,7 @@ FAULTS: tuple[Fault, ...] = (
         "expire the cache",
         after(upstream({"status": 404}, kind="registry.manifest"), pull_image, clear_faults),
         without_pulls=False,
+        also=("upstream_fetch_failed", "not_found"),
     ),
     # Artifactory itself.
     Fault(
@@ -483,6 +600,13 @@ FAULTS: tuple[Fault, ...] = (
         configure(artifactory_anonymous=True),
         arguments=login(artifactory_access_token="wrong"),
         also=("anonymous_access",),
+    ),
+    Fault(
+        "API key that is no longer accepted",
+        "credentials_rejected",
+        "API key",
+        nothing,
+        arguments=login(artifactory_access_token="", artifactory_password="AKCp8-an-api-key"),
     ),
     Fault(
         "login removed by a proxy",
@@ -612,21 +736,22 @@ FAULTS: tuple[Fault, ...] = (
             path="^/v2/",
         ),
     ),
-    Fault(
-        "Xray",
-        "policy",
-        "exception",
-        respond(
-            {
-                "status": 403,
-                "body": {
-                    "errors": [{"message": "was not downloaded due to the download blocking policy configured in Xray"}]
-                },
-            },
-            service="artifactory",
-            path="^/v2/cgr-private/.*/manifests/",
-        ),
-        without_pulls=False,
+    *(
+        Fault(
+            name,
+            "policy",
+            "exception",
+            respond(
+                {"status": 403, "body": {"errors": [{"message": message}]}},
+                service="artifactory",
+                path="^/v2/cgr-private/.*/manifests/",
+            ),
+            without_pulls=False,
+        )
+        for name, message in (
+            ("Xray", "was not downloaded due to the download blocking policy configured in Xray"),
+            ("Curation", "was blocked by Curation: package is immature"),
+        )
     ),
     Fault(
         "user without Deploy/Cache",
@@ -656,6 +781,40 @@ FAULTS: tuple[Fault, ...] = (
         "username_white_space",
         "rotate",
         lambda estate: estate.lab.set_config("cgr-private", username=f"{estate.tokens['containers']['username']}\n"),
+    ),
+    *(
+        Fault(
+            f"page of a proxy instead of {name}",
+            "html_cached",
+            "delete",
+            after(upstream(PAGE, service="libraries"), pull_once(name, path), clear_faults),
+            name,
+            without_pulls=False,
+        )
+        for name, path in (
+            ("java", "com/example/lab-greeting/1.1.0/lab-greeting-1.1.0.pom"),
+            ("javascript", "@example/greeting/-/greeting-1.1.0.tgz"),
+        )
+    ),
+    Fault(
+        "other content in the cache",
+        "content_mismatch",
+        "delete",
+        after(
+            upstream({"status": 200, "body": "other"}, service="libraries"),
+            pull_once("javascript", "@example/greeting/-/greeting-1.1.0.tgz"),
+            clear_faults,
+        ),
+        "javascript",
+        without_pulls=False,
+    ),
+    Fault(
+        "length of HEAD",
+        "redirect_settings",
+        "bypassHeadRequests to true",
+        after(configure(artifactory_redirected_head="length"), config("python", bypassHeadRequests=False)),
+        "python",
+        also=("head_length",),
     ),
     # Where layers are.
     Fault(

@@ -72,7 +72,8 @@ def break_estate(estate: Estate, fault: Fault) -> None:
 
 def diagnose(estate: Estate, fault: Fault, **options: t.Any) -> list[Json]:
     """Return the findings about the broken source."""
-    return list(run(estate, fault.source, **{**options, **fault.arguments})["findings"])
+    hosts = {"hosts": [estate.lab.registry_url]} if fault.has_route else {}
+    return list(run(estate, fault.source, **{**hosts, **options, **fault.arguments})["findings"])
 
 
 def run(estate: Estate, *names: str, **options: t.Any) -> Json:
@@ -90,13 +91,17 @@ def run(estate: Estate, *names: str, **options: t.Any) -> Json:
 
 
 def assert_reads_only(requests: list[Json], pull: bool) -> None:
-    """Fail if one of the requests writes, downloads without pull, or traces a path that may exist."""
+    """Fail if one of the requests writes, downloads without pull, or traces a path that may exist.
+
+    With pull, a path that was not found before may be traced too.
+    """
+    missing = [entry["path"] for entry in requests if entry["status"] == 404]
     assert not [entry for entry in requests if entry["method"] not in READ_METHODS and "token" not in entry["kind"]]
     for entry in requests:
         if entry["service"] != "artifactory":
             continue
         if "trace" in entry["query"]:
-            assert "/pull-through-diagnosis-" in entry["path"], entry
+            assert "/pull-through-diagnosis-" in entry["path"] or (pull and entry["path"] in missing), entry
         elif not pull:
             assert entry["kind"].startswith(READING_KINDS_OF_ARTIFACTORY), entry
 
@@ -186,16 +191,30 @@ def test_healthy_estate_of_a_manager(estate: Estate, pull: bool) -> None:
 
 
 def test_healthy_estate_behind_a_proxy(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    estate.build()
+    estate.build(tuple(SOURCES))
+    virtuals = create_virtuals(estate)
     chainguard = estate.lab.state["chainguard"]
     urls = [estate.lab.artifactory_url, *(value for name, value in chainguard.items() if name.endswith("_url"))]
     addresses = {urlsplit(url).netloc: ("127.0.0.1", urlsplit(url).port or 0) for url in urls}
     with ForwardProxy(addresses).serve() as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url())
         monkeypatch.setenv("NO_PROXY", "")
-        result = run(estate, *NAMES, pull=True, hosts=[estate.lab.registry_url])
+        result = run(estate, *SOURCES, virtuals=virtuals, pull=True, hosts=[estate.lab.registry_url])
     assert result["findings"] == []
+    assert [source["can_pull"] for source in result["sources"]] == [True] * (len(SOURCES) + len(virtuals))
+    assert [(host["responds"], host["proxy"]) for host in result["hosts"]] == [(True, proxy.netloc)]
     assert {request.target for request in proxy.requests} >= {urlsplit(url).netloc for url in urls[:2]}
+
+
+def create_virtuals(estate: Estate) -> list[Json]:
+    """Create all virtual repositories, and return them as items of the option sources."""
+    for name in VIRTUALS:
+        estate.create_virtual(name)
+    estate.lab.set_config(VIRTUALS["packages"][0], primaryKeyPairRef="apk")
+    return [
+        {"key": key, "package_type": package_type, "members": members}
+        for key, package_type, members in VIRTUALS.values()
+    ]
 
 
 def test_anonymous_access_hides_a_wrong_login(estate: Estate) -> None:
@@ -282,14 +301,10 @@ def test_an_address_of_one_repository(named_estate: Estate) -> None:
 
 def test_healthy_virtual_repositories(estate: Estate) -> None:
     estate.build(tuple(SOURCES))
-    sources = []
-    for name, (key, package_type, members) in VIRTUALS.items():
-        if package_type != "alpine":
-            estate.create_virtual(name)
-            sources.append({"key": key, "package_type": package_type, "members": members})
-    result = run(estate, *SOURCES, virtuals=sources, pull=True)
+    virtuals = create_virtuals(estate)
+    result = run(estate, *SOURCES, virtuals=virtuals, pull=True)
     assert result["findings"] == []
-    assert [source["can_pull"] for source in result["sources"]] == [True] * (len(SOURCES) + len(sources))
+    assert [source["can_pull"] for source in result["sources"]] == [True] * (len(SOURCES) + len(virtuals))
 
 
 def test_a_virtual_repository_whose_member_cannot_be_pulled(estate: Estate) -> None:
@@ -315,6 +330,26 @@ def test_a_user_without_read(estate: Estate, pull: bool) -> None:
     assert {finding["source"] for finding in findings} == ({"containers", "java"} if pull else {"java"})
 
 
+def test_a_virtual_repository_whose_members_cannot_be_read(estate: Estate) -> None:
+    estate.build(NAMES)
+    estate.create_virtual("containers")
+    key, package_type, members = VIRTUALS["containers"]
+    login = {"artifactory_username": "stranger", "artifactory_access_token": estate.lab.create_user("stranger")}
+    virtual = {"key": key, "package_type": package_type, "members": members}
+    result = run(estate, "containers", virtuals=[virtual], pull=True, **login)
+    (finding,) = [finding for finding in result["findings"] if finding["source"] == key]
+    assert finding["code"] == "forbidden" and "its member cgr-private fails" in finding["cause"]
+    assert any("cgr-public" in sentence for sentence in result["unknown"])
+
+
+def test_an_api_key_as_token_is_refused_before_the_first_request(estate: Estate) -> None:
+    estate.build(["java"])
+    before = estate.lab.log_position()
+    result = estate.diagnose("java", artifactory_access_token="AKCp8-an-api-key")
+    assert result["failed"] and "is an API key" in result["msg"]
+    assert estate.lab.request_log(before) == []
+
+
 def test_patterns_of_a_virtual_repository(estate: Estate) -> None:
     estate.build(NAMES)
     estate.create_virtual("containers")
@@ -332,8 +367,9 @@ def test_patterns_of_a_virtual_repository(estate: Estate) -> None:
         (lambda lab: lab.set_config("cgr-containers-all", repositories=["cgr-private"]), "member_missing"),
         (lambda lab: lab.set_config("cgr-public", offline=True), "member_disabled"),
         (lambda lab: lab.set_config("cgr-public", priorityResolution=True), "member_priority"),
+        (lambda lab: lab.set_config("cgr-public", packageType="generic"), "member_type"),
     ],
-    ids=["missing", "offline", "priority"],
+    ids=["missing", "offline", "priority", "type"],
 )
 def test_member_of_a_virtual_repository(estate: Estate, change: t.Callable[[t.Any], None], code: str) -> None:
     estate.build(NAMES)

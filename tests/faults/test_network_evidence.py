@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import sys
 import typing as t
 
 import pytest
@@ -38,8 +39,8 @@ def test_who_signed_a_certificate_that_is_not_trusted(tls_estate: Estate, other_
     tls_estate.build(["java"])
     findings = diagnose(tls_estate, hosts=[other_url])
     assert list(findings) == ["tls_from_controller"]
-    assert "its certificate is signed by " in findings["tls_from_controller"]["evidence"]
-    assert "trustme" in findings["tls_from_controller"]["evidence"]
+    evidence = findings["tls_from_controller"]["evidence"]
+    assert "; TLSv1.3, " in evidence and " issued by " in evidence and "trustme" in evidence
 
 
 def test_a_proxy_that_intercepts_tls(tls_estate: Estate) -> None:
@@ -51,6 +52,28 @@ def test_a_proxy_that_intercepts_tls(tls_estate: Estate) -> None:
     assert list(findings) == ["upstream_unreachable_for_artifactory", "tls_interception"]
     assert findings["tls_interception"]["certainty"] == "possible"
     assert "trustme" in findings["tls_interception"]["fix"]
+
+
+def test_how_a_server_responds(tls_estate: Estate) -> None:
+    tls_estate.build(["java"])
+    url = tls_estate.lab.registry_url
+    responding, silent = tls_estate.diagnose("java", hosts=[url, "https://127.0.0.1:9"])["hosts"]
+    certificates = responding["certificates"]
+    assert responding["responds"] and responding["tls_version"] == "TLSv1.3" and responding["clock_difference"] == 0
+    # The lab sends only its own certificate.
+    assert ["trustme" in certificate["issuer"] for certificate in certificates] == [True]
+    assert responding["has_all_certificates"] is (sys.version_info >= (3, 13))
+    assert (silent["responds"], silent["tls_version"], silent["certificates"]) == (False, "", [])
+
+
+def test_a_proxy_that_ends_tls(tls_estate: Estate) -> None:
+    tls_estate.build(["containers"])
+    realm = tls_estate.lab.artifactory_url.replace("https:", "http:") + "/v2/token"
+    challenge = {"WWW-Authenticate": f'Bearer realm="{realm}",service="artifactory"'}
+    tls_estate.lab.inject_fault({"status": 401, "headers": challenge}, service="artifactory", path="^/v2/$")
+    (finding,) = tls_estate.diagnose("containers")["findings"]
+    assert (finding["code"], finding["certainty"]) == ("realm_scheme", "known")
+    assert "X-Forwarded-Proto: https" in finding["fix"] and realm in finding["evidence"]
 
 
 def test_the_host_of_layers(estate: Estate) -> None:

@@ -52,6 +52,24 @@ def test_an_upstream_that_fails(estate: Estate) -> None:
     assert diagnose(estate, LIBRARY)[0]["code"] == "upstream_error"
 
 
+@pytest.mark.parametrize(
+    ("artifact", "seconds", "code", "cause"),
+    [
+        ("com.example:lab-greeting:0.9.0", 0, "blocked", "a policy blocks it"),
+        ("com.example:lab-malware", 0, "blocked", "a policy blocks it"),
+        ("com.example:nothing", 0, "upstream_not_found", "status 404"),
+        ("com.example:lab-greeting:0.9.0", 1800, "upstream_fetch_failed", "it is blocked, or an earlier failure"),
+    ],
+)
+def test_a_blocked_library(estate: Estate, artifact: str, seconds: int, code: str, cause: str) -> None:
+    """While the failure is cached, Artifactory does not say what the upstream responded."""
+    estate.build(NAMES)
+    estate.lab.set_config("cgr-java", missedRetrievalCachePeriodSecs=seconds)
+    diagnosis, traces = diagnose(estate, {**LIBRARY, "artifacts": [artifact]})
+    assert (diagnosis["code"], traces) == (code, 2)
+    assert cause in diagnosis["cause"]
+
+
 def test_several_failures_of_a_repository_take_one_trace(estate: Estate) -> None:
     estate.build(NAMES)
     estate.lab.set_config("cgr-java", **WRONG)

@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._diagnosis import REMEDIES as REMEDY_CODES
 from faults.catalog import FAULTS
 from faults.estate import Estate
 from support.forked_ansible import open_forked_runner
@@ -56,8 +57,30 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
         ["token"],
         [*TOKENS, EXPIRE],
     ),
+    "user name": (
+        [
+            "expires soon",
+            "encoded user name",
+            "other user name",
+            "pull token of another organization",
+            "identity that is no pull token",
+        ],
+        ["token"],
+        [*TOKENS, EXPIRE],
+    ),
+    "password": (["wrong password"], ["token"], [*TOKENS, EXPIRE]),
     "negative_cache": (["negative cache"], ["negative_cache"], [EXPIRE]),
-    "poisoned_cache": (["bypassHeadRequests of java"], ["settings", "poisoned_cache"], [CORRECT, DELETE, EXPIRE]),
+    "poisoned_cache": (
+        ["bypassHeadRequests of java", "other content in the cache"],
+        ["settings", "poisoned_cache"],
+        [CORRECT, DELETE, EXPIRE],
+    ),
+    "poisoned_cache of a proxy": (
+        ["page of a proxy instead of java", "page of a proxy instead of javascript"],
+        ["poisoned_cache"],
+        [DELETE],
+    ),
+    "length of HEAD": (["length of HEAD"], ["settings", "poisoned_cache"], [CORRECT, DELETE, EXPIRE]),
 }
 
 Diagnose = t.Callable[..., Run]
@@ -78,9 +101,17 @@ def diagnose(estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> t.Iter
 
 def break_estate(estate: Estate, *names: str) -> None:
     estate.build(NAMES)
-    for fault in FAULTS:
-        if fault.name in names:
-            fault.inject(estate)
+    faults = {fault.name: fault for fault in FAULTS}
+    for name in names:
+        faults[name].inject(estate)
+
+
+def test_each_code_of_a_remedy_is_that_of_a_fault() -> None:
+    """What cannot be the first finding is repaired with what is."""
+    faults = {fault.name: fault for fault in FAULTS}
+    for remedy, codes in REMEDY_CODES.items():
+        broken = [faults[name] for names, remedies, _changed in CASES.values() if remedy in remedies for name in names]
+        assert codes <= {code for fault in broken for code in (fault.code, *fault.also)}, remedy
 
 
 @pytest.mark.parametrize("case", CASES)

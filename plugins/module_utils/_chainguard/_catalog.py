@@ -114,6 +114,10 @@ class ImageCatalog:
         by_reference = {reference: images[key] for reference, key in requested.items() if key in images}
         return [images[key] for key in sorted(images.keys() & set(requested.values()))], by_reference
 
+    def has_name(self, reference: str) -> bool:
+        """Return whether the organization has an image of this name, with whatever tags. reference: as of find()."""
+        return self._split(reference)[0] in self._names.values()
+
     def history(self, image: Resource) -> list[tuple[float, str]]:
         """Return the digests of a tag with the epoch seconds of each change, oldest first. Empty if there is no history."""
         # Only v1 of the API has the history, so it may be removed.

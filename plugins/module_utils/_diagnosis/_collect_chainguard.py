@@ -14,7 +14,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import PullToken
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._tag_age import describe_age
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import format_timestamp
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import CachedTag, Identity
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import (
+    CachedTag,
+    Identity,
+    ImageListing,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
 
@@ -42,7 +46,10 @@ class ChainguardReader:
     def organization(self, name: str) -> Organization:
         """Return an organization by name or UID."""
         if name not in self._organizations:
-            self._organizations[name] = self._read_organization(name)
+            organization = self._read_organization(name)
+            self._organizations.update(
+                {name: organization, str(organization.resource.get("name") or name): organization}
+            )
         return self._organizations[name]
 
     def identity(self, uid: str) -> Identity:
@@ -64,18 +71,20 @@ class ChainguardReader:
         roles = tuple(sorted(role for _uid, role in bindings))
         return Identity("read", format_timestamp(token.expires), token.expires - iam.server_time(), roles)
 
-    def missing_images(self, organization: str, kind: t.Literal["image", "chart"], images: list[str]) -> list[str]:
-        """Return the images of an organization that Chainguard's API does not list. Empty if that is unknown."""
+    def listing(self, organization: str, kind: t.Literal["image", "chart"], images: list[str]) -> ImageListing:
+        """Return what Chainguard's API lists of images. Those of others, and those with a digest, cannot be looked up."""
         catalog = self._catalog(organization, kind)
         own = [image for image in images if image.startswith(f"{organization}/") and "@" not in image]
         if catalog is None or not own:
-            return []
+            return ImageListing()
         try:
             listed = catalog.find(own)[1]
         except PullThroughError as exc:
             self.unknown[f"images of {organization}"] = str(exc)
-            return []
-        return [image for image in own if image not in listed]
+            return ImageListing()
+        without_tag = tuple(image for image in own if image not in listed and catalog.has_name(image))
+        missing = tuple(image for image in own if image not in listed and image not in without_tag)
+        return ImageListing(is_read=own == images, missing=missing, without_tag=without_tag)
 
     def overdue(
         self, organization: str, kind: t.Literal["image", "chart"], tags: t.Sequence[CachedTag], period: int | None

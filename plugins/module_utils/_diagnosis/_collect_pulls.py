@@ -27,6 +27,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platfo
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._puller import ImagePuller
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._report import ImageResultBuilder
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._result import Settings
+from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace
 
 # The codes of content in the cache that is not valid.
 _INVALID_CONTENT = ("html_cached", "redirect_cached", "content_mismatch", "head_length")
@@ -59,12 +60,17 @@ class Puller:
         builder = ImageResultBuilder(job, lambda: config)
         return [builder.build(result) for result in ImagePuller(settings, limits=self._limits).pull([job])[0]]
 
-    def pull_artifacts(self, source: Params, config: RepositoryConfig) -> list[Result]:
-        """Return the result of each artifact, with the path in the cache of the file that was requested last."""
+    def pull_artifacts(
+        self, source: Params, config: RepositoryConfig, read_trace: t.Callable[[str], Trace]
+    ) -> list[Result]:
+        """Return the result of each artifact, with the path in the cache of the file that was requested last.
+
+        read_trace: returns what Artifactory reports about a path.
+        """
         params = {**self._module.params, **_COMMON, **_source_params(source), "architectures": ["x86_64"]}
         params.update(package_type=source["package_type"], artifacts=source["artifacts"])
         job = _package_options.build_job(self._module, params, self._connect_repository)
-        builder = ArtifactResultBuilder(job, lambda: config)
+        builder = ArtifactResultBuilder(job, lambda: config, read_trace)
         return [
             {**builder.build(result), "path": result.last_file.paths[0] if result.last_file else ""}
             for result in ArtifactPuller(_THREADS).pull([job])[0]

@@ -11,10 +11,14 @@ import email.utils
 import time
 from urllib.parse import urlsplit
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._connection_errors import Proxy
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import ServerEvidence
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Failure
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._tls_issuer import read_issuer
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import (
+    PUBLIC_ORGANIZATION,
+    ServerEvidence,
+)
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Failure, Result
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._tls import TlsSession, read_tls
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError, RequestError
 from ansible_collections.cgr.pull_through.plugins.module_utils._html import is_html
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import (
@@ -27,11 +31,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._auth i
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 
 # Free, and so small that it is a few requests away from its first layer.
-_PUBLIC_IMAGE = "chainguard/wolfi-base"
+_PUBLIC_IMAGE = f"{PUBLIC_ORGANIZATION}/wolfi-base"
 
 
 def probe_host(transport: Transport, url: str) -> ServerEvidence:
-    """Return whether a server responds to the controller at all, whether it is a registry, and how its clock differs."""
+    """Return whether a server responds to the controller, whether it is a registry, and its clock and TLS session."""
     evidence = ServerEvidence(requested_reference=url, host=urlsplit(url).netloc)
     try:
         response = transport.send(Request("GET", f"{url}/v2/"))
@@ -40,7 +44,36 @@ def probe_host(transport: Transport, url: str) -> ServerEvidence:
         return _with_failure(evidence, exc, url)
     challenges = parse_challenges(response.headers.get("WWW-Authenticate", ""))
     is_registry = response.status == 401 and any(challenge.scheme == "bearer" for challenge in challenges)
-    return dataclasses.replace(evidence, clock_difference=_clock_difference(response), is_registry=is_registry)
+    return dataclasses.replace(
+        evidence,
+        clock_difference=_clock_difference(response),
+        is_registry=is_registry,
+        tls=read_tls(url) if url.startswith("https:") else TlsSession(),
+    )
+
+
+def is_published(transport: Transport, registry_url: str, name: str) -> bool:
+    """Return whether Chainguard publishes an image of this name for everybody. False if that is not known."""
+    registry = Registry(registry_url, Credentials(), transport=transport)
+    try:
+        registry.get_manifest(f"{PUBLIC_ORGANIZATION}/{name}", "latest")
+    except PullThroughError:
+        return False
+    return True
+
+
+def describe_host(evidence: ServerEvidence, url: str) -> Result:
+    """Return the result about a server."""
+    proxy, tls = Proxy.from_environment(url), evidence.tls
+    return {
+        "url": url,
+        "responds": evidence.failure.problem == "other",
+        "proxy": proxy.name.removeprefix("the proxy ") if proxy else "",
+        "tls_version": tls.version,
+        "certificates": [dataclasses.asdict(certificate) for certificate in tls.certificates],
+        "has_all_certificates": tls.is_complete,
+        "clock_difference": round(evidence.clock_difference),
+    }
 
 
 def probe_blob_host(transport: Transport, registry_url: str) -> ServerEvidence | None:
@@ -77,8 +110,8 @@ def probe_interception(public_trust: Transport, url: str) -> ServerEvidence | No
 
 
 def _with_failure(evidence: ServerEvidence, error: PullThroughError, url: str) -> ServerEvidence:
-    issuer = read_issuer(url) if "certificate" in error.message else ""
-    return dataclasses.replace(evidence, failure=Failure.from_error(error), issuer=issuer)
+    tls = read_tls(url) if "certificate" in error.message else TlsSession()
+    return dataclasses.replace(evidence, failure=Failure.from_error(error), tls=tls)
 
 
 def allows_anonymous(transport: Transport, artifactory_url: str) -> bool:

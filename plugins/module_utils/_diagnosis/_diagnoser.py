@@ -31,6 +31,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._colle
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_pulls import Puller, pull_findings
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_servers import (
     allows_anonymous,
+    describe_host,
+    is_published,
     probe_blob_host,
     probe_host,
     probe_interception,
@@ -39,8 +41,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evide
     REGISTRY_TYPES,
     AddressEvidence,
     Identity,
+    ImageListing,
     Member,
     SourceEvidence,
+    split_image,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._findings import (
     Finding,
@@ -70,13 +74,15 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._sourc
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
-from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace, parse_trace, unused_path
+from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace, is_unused, parse_trace, unused_path
 
 Source = dict[str, t.Any]
 
 # The codes of pulls that failed without a cause of their own.
 _UNREACHABLE = ("upstream_unreachable_for_artifactory", "upstream_storage_unreachable", "assumed_offline")
 _UNEXPLAINED = ("upstream_fetch_failed", "not_found")
+# How many missing images of a source are looked for among the public ones.
+_MAX_PUBLISHED = 5
 
 
 @dataclasses.dataclass
@@ -88,6 +94,7 @@ class DiagnosisResult:
     can_pull: dict[str, bool | None] = dataclasses.field(default_factory=dict)
     urls: dict[str, str] = dataclasses.field(default_factory=dict)
     addresses: list[Result] = dataclasses.field(default_factory=list)
+    hosts: list[Result] = dataclasses.field(default_factory=list)
 
     def to_result(self, sources: t.Sequence[Source]) -> Result:
         """Return the result of the module."""
@@ -97,6 +104,7 @@ class DiagnosisResult:
             "findings": [dataclasses.asdict(finding) for finding in findings],
             "unknown": self.unknown,
             "addresses": self.addresses,
+            "hosts": self.hosts,
             "sources": [
                 {
                     "name": source["name"],
@@ -143,6 +151,7 @@ class Diagnoser:
         self._host = urlsplit(session.base_url).netloc
         self._diagnosis = DiagnosisResult()
         self._version = ""
+        self._registry_url = ""  # of Chainguard; empty if the controller cannot reach it
         self._names: dict[str, str] = {}  # of sources, by the key of their repository
         self._pulls: dict[str, dict[str, list[str]]] = {}  # images and artifacts, by the same
 
@@ -155,7 +164,7 @@ class Diagnoser:
         keys = [key for source in sources for key in (source["key"], *(source["members"] or ()))]
         configs = read_configs(RepositoriesApi(self._session), keys)
         self._diagnose_addresses(sources, configs)
-        for source in sources:
+        for source in map(self._with_organization_name, sources):
             self._diagnose_source(self._with_pulls_of_members(source), configs)
         self._diagnose_interception(hosts)
         self._add_unknown(configs)
@@ -164,9 +173,12 @@ class Diagnoser:
     def _diagnose_hosts(self, hosts: t.Sequence[str]) -> None:
         for url in hosts:
             evidence = probe_host(self._transport, url)
+            self._diagnosis.hosts.append(describe_host(evidence, url))
             self._diagnosis.findings += find_all(HOST_RULES, "", evidence)
-            blob_host = probe_blob_host(self._transport, url) if evidence.is_registry else None
-            self._diagnosis.findings += find_all(HOST_RULES, "", blob_host) if blob_host else []
+            if evidence.is_registry:
+                self._registry_url = url
+                blob_host = probe_blob_host(self._transport, url)
+                self._diagnosis.findings += find_all(HOST_RULES, "", blob_host) if blob_host else []
             if evidence.failure.problem == "no_response":
                 self._diagnosis.unknown.append(
                     f"Nothing was compared with {evidence.host}, which the controller cannot reach: "
@@ -261,10 +273,17 @@ class Diagnoser:
                 pulled = self._findings_of_members(source, pulled)
             is_unexplained = any(finding.code in _UNEXPLAINED for finding in pulled) and not evidence.is_virtual
             if is_unexplained and all(finding.severity == "warning" for finding in findings):
-                pulled += find_all(AFTER_PULL_RULES, source["name"], evidence)
+                pulled += find_all(AFTER_PULL_RULES, source["name"], self._with_trace_of_images(evidence))
             findings += pulled
         findings += find_all(CACHE_RULES, source["name"], self._with_tags(source, evidence))
         self._diagnosis.findings += findings
+
+    def _with_trace_of_images(self, evidence: SourceEvidence) -> SourceEvidence:
+        """Return the evidence with the trace of a tag that does not exist, which shows whether the upstream accepts the login."""
+        if not evidence.is_registry or not evidence.images:
+            return evidence
+        path = unused_path(evidence.package_type, split_image(evidence.images[0])[0])
+        return dataclasses.replace(evidence, trace=self._trace(evidence, path))
 
     def _with_tags(self, source: Source, evidence: SourceEvidence) -> SourceEvidence:
         """Return the evidence with what the cache has of the images. A pull of the diagnosis was the last one."""
@@ -276,6 +295,11 @@ class Diagnoser:
         period = evidence.seconds("retrievalCachePeriodSecs")
         tags = self._chainguard.overdue(source["organization"] or "", _kind(source), tags, period)
         return dataclasses.replace(evidence, tags=tuple(tags))
+
+    def _with_organization_name(self, source: Source) -> Source:
+        """Return the source with the name of an organization that users named by its UID, since image names have it."""
+        name = source["organization"] or ""
+        return {**source, "organization": str(self._chainguard.organization(name).resource.get("name") or name)}
 
     def _with_pulls_of_members(self, source: Source) -> Source:
         """Return the source. A virtual repository gets what is pulled through its members, as far as they were diagnosed before."""
@@ -313,8 +337,8 @@ class Diagnoser:
         return dataclasses.replace(
             evidence,
             identity=self._chainguard.identity(evidence.username) if evidence.ecosystem else Identity(),
-            missing_images=self._missing_images(source, images),
-            trace=self._trace(evidence),
+            listing=self._listing(source, images),
+            trace=self._trace_unused(evidence),
             marker_layers=self._marker_layers(evidence),
         )
 
@@ -338,17 +362,34 @@ class Diagnoser:
         newest = self._chainguard.newest_image(organization, _kind(source))
         return [newest] if newest else []
 
-    def _missing_images(self, source: Source, images: list[str]) -> tuple[str, ...]:
-        if source["pull_token"] != "oci" or not source["images"]:
-            return ()
-        return tuple(self._chainguard.missing_images(source["organization"] or "", _kind(source), images))
+    def _listing(self, source: Source, images: list[str]) -> ImageListing:
+        if source["pull_token"] != "oci":
+            return ImageListing()
+        if not source["images"]:
+            return ImageListing(is_read=bool(images))  # the image that changed last is one that Chainguard lists
+        organization = source["organization"] or ""
+        listing = self._chainguard.listing(organization, _kind(source), images)
+        published = tuple(
+            image for image in listing.missing[:_MAX_PUBLISHED] if self._is_published(organization, image)
+        )
+        missing = tuple(image for image in listing.missing if image not in published)
+        return dataclasses.replace(listing, missing=missing, published=published)
 
-    def _trace(self, evidence: SourceEvidence) -> Trace:
-        # A registry's paths are not traced, and a repository that is off does not ask its upstream.
-        if evidence.is_registry or evidence.is_virtual or evidence.config.state == "missing":
+    def _is_published(self, organization: str, image: str) -> bool:
+        if not self._registry_url:
+            return False
+        return is_published(self._transport, self._registry_url, split_image(image.removeprefix(f"{organization}/"))[0])
+
+    def _trace_unused(self, evidence: SourceEvidence) -> Trace:
+        """Return the trace of a path that is not cached. An upstream with images shows nothing at such a path."""
+        return Trace() if evidence.is_registry else self._trace(evidence, unused_path(evidence.package_type))
+
+    def _trace(self, evidence: SourceEvidence, path: str) -> Trace:
+        """Return the trace of a path. Without a step if that is unknown."""
+        if evidence.is_virtual or evidence.config.state == "missing":
             return Trace()
         try:
-            return parse_trace(CacheApi(self._session).trace(evidence.repository, unused_path(evidence.package_type)))
+            return parse_trace(CacheApi(self._session).trace(evidence.repository, path))
         except PullThroughError:
             return Trace()
 
@@ -359,7 +400,11 @@ class Diagnoser:
             if evidence.images:
                 results = puller.pull_images(source, evidence.images, evidence.config)
             elif source["artifacts"] and not evidence.is_registry:
-                results = puller.pull_artifacts(source, evidence.config)
+                results = puller.pull_artifacts(
+                    source,
+                    evidence.config,
+                    lambda path: evidence.trace if is_unused(path) else self._trace(evidence, path),
+                )
             else:
                 self._diagnosis.unknown.append(f"{name} was not pulled, because it names nothing to pull.")
                 return []

@@ -10,8 +10,10 @@ import dataclasses
 import typing as t
 from urllib.parse import urlsplit
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import is_organization_uid
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import format_timestamp
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Evidence, Stage
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._tls import TlsSession
 from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin
 
 # Artifactory's own.
@@ -25,6 +27,8 @@ _MAX_SECONDS = 10**9
 AddressForm = t.Literal["path", "subdomain", "api"]
 IdentityState = t.Literal["not_read", "missing", "not_a_pull_token", "read"]
 
+# Its images need no credentials.
+PUBLIC_ORGANIZATION = "chainguard"
 REGISTRY_TYPES = ("docker", "helmoci", "oci")
 # A path that each repository of the type has, to try the patterns with.
 _COMMON_PATHS = {"alpine": "x86_64/APKINDEX.tar.gz", "maven": "org/example/name/maven-metadata.xml"}
@@ -38,6 +42,21 @@ class Identity:
     expires: str = ""
     seconds_left: float = 0.0
     roles: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageListing:
+    """What Chainguard's API lists of images of an organization.
+
+    is_read: whether it lists them all, apart from the following. missing: the organization has no image of that name.
+    published: Chainguard publishes an image of that name, but the organization does not have it. without_tag: the
+    organization has the image, but not the tag.
+    """
+
+    is_read: bool = False
+    missing: tuple[str, ...] = ()
+    published: tuple[str, ...] = ()
+    without_tag: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,8 +102,8 @@ class SourceEvidence(Evidence):
 
     desired: its settings and url, as the role sets them. ecosystem, role: of its pull token; empty if it needs none.
     organization, organization_uid: at Chainguard; the UID is empty if it is not known, and unknown_organization says
-    that Chainguard does not know the name. images: what a pull asks for. missing_images: those that Chainguard's API
-    does not list. members: of a virtual repository. tags: of the images, as they are cached. marker_layers: references of
+    that Chainguard does not know the name. images: what a pull asks for. listing: what Chainguard's API lists of them.
+    members: of a virtual repository. tags: of the images, as they are cached. marker_layers: references of
     cached manifests with layers that are not cached; read only if the repository is offline. now: epoch seconds.
     """
 
@@ -97,7 +116,7 @@ class SourceEvidence(Evidence):
     organization_uid: str = ""
     unknown_organization: bool = False
     images: tuple[str, ...] = ()
-    missing_images: tuple[str, ...] = ()
+    listing: ImageListing = ImageListing()
     identity: Identity = Identity()
     members: tuple[Member, ...] = ()
     tags: tuple[CachedTag, ...] = ()
@@ -247,9 +266,28 @@ class SourceEvidence(Evidence):
         return ", ".join(member.key for member in self.members if member.is_disabled)
 
     @property
-    def missing_images_text(self) -> str:
-        """The images that Chainguard's API does not list."""
-        return ", ".join(self.missing_images)
+    def missing_images(self) -> str:
+        """The images that the organization does not have."""
+        return ", ".join(self.listing.missing)
+
+    @property
+    def published_images(self) -> str:
+        """The images that Chainguard publishes, and the organization does not have."""
+        return ", ".join(self.listing.published)
+
+    @property
+    def missing_tags(self) -> str:
+        """The images that the organization has without the tag."""
+        return ", ".join(self.listing.without_tag)
+
+    @property
+    def other_organization_images(self) -> str:
+        """The images whose names begin with another organization than that of the pull token. It can pull public ones too."""
+        is_named = bool(self.organization) and not is_organization_uid(self.organization)
+        if self.ecosystem != "oci" or self.project or not is_named or self.unknown_organization:
+            return ""
+        own = (f"{self.organization}/", f"{PUBLIC_ORGANIZATION}/")
+        return ", ".join(image for image in self.images if not image.startswith(own))
 
     @property
     def roles_text(self) -> str:
@@ -280,20 +318,24 @@ class ServerEvidence(Evidence):
     """What is known about a server.
 
     clock_difference: seconds by which its clock is ahead of the controller's. is_registry: whether it is one. blobs_of: the
-    registry that stores its layers there; empty for other servers. issuer: who signed its certificate, read only if it is
-    not trusted.
+    registry that stores its layers there; empty for other servers. tls: of the connection from the controller.
     """
 
     stage: Stage = "diagnosis"
     clock_difference: float = 0.0
     is_registry: bool = False
     blobs_of: str = ""
-    issuer: str = ""
+    tls: TlsSession = TlsSession()
 
     @property
-    def issuer_text(self) -> str:
-        """Who signed the certificate, as a clause."""
-        return f"; its certificate is signed by {self.issuer}" if self.issuer else ""
+    def issuer(self) -> str:
+        """Who signed the last certificate that the server sent; empty if that is not known."""
+        return self.tls.issuer
+
+    @property
+    def tls_text(self) -> str:
+        """The TLS version and the certificates, as a clause."""
+        return f"; {self.tls.text}" if self.tls.certificates else ""
 
     @property
     def clock_text(self) -> str:

@@ -250,16 +250,26 @@ def first_match(rules: t.Iterable[Rule[EvidenceT]], evidence: EvidenceT) -> Diag
     return next(rule for rule in rules if rule.applies(evidence)).diagnose(evidence)
 
 
-def diagnose_with_trace(diagnosis: Diagnosis, evidence: Evidence, read_trace: t.Callable[[], Trace]) -> Diagnosis:
+def diagnose_with_trace(
+    diagnosis: Diagnosis,
+    evidence: Evidence,
+    read_trace: t.Callable[[], Trace],
+    read_trace_of_failure: t.Callable[[], Trace] = Trace,
+) -> Diagnosis:
     """Return a better diagnosis of a 404 that has many possible causes, if a trace shows the cause.
 
-    diagnosis: without the trace. read_trace: is called only for such a 404 of a remote repository.
+    diagnosis: without a trace. read_trace: of something else; is called only for such a 404 of a remote repository.
+    read_trace_of_failure: of what was requested; is called only if the upstream serves the repository.
     """
     is_remote = evidence.settings.get("rclass") == "remote"
     if diagnosis.certainty != "possible" or evidence.failure.status != 404 or not is_remote:
         return diagnosis
     evidence = dataclasses.replace(evidence, trace=read_trace())
-    return next((rule.diagnose(evidence) for rule in TRACE_RULES if rule.applies(evidence)), diagnosis)
+    rules = TRACE_RULES
+    if evidence.trace.step == "answered":
+        evidence = dataclasses.replace(evidence, trace=read_trace_of_failure())
+        rules = FAILURE_TRACE_RULES
+    return next((rule.diagnose(evidence) for rule in rules if rule.applies(evidence)), diagnosis)
 
 
 # The diagnoses of what was not pulled, without a rule.
@@ -465,8 +475,9 @@ TRACE_RULES: tuple[Rule[Evidence], ...] = (
     Rule(
         "upstream_fetch_failed",
         all_of(_is_registry, lambda e: e.trace.status in (400, 401, 403)),
-        "The upstream responds to Artifactory with status {e.trace.status}: {e.requested_reference} does not exist there, or the "
-        "credentials stored in {e.repository} are missing, expired, or of another organization",
+        "The upstream responds to Artifactory with status {e.trace.status}: {e.requested_reference} does not exist there, the "
+        "organization is not entitled to it, or the credentials stored in {e.repository} are missing, expired, or of another "
+        "organization",
         "Check the name and the pull token of {e.repository}, then {e.expire_text}",
         "possible",
     ),
@@ -483,6 +494,37 @@ TRACE_RULES: tuple[Rule[Evidence], ...] = (
         _is_traced("failed"),
         "The upstream of {e.repository} responds to Artifactory with status {e.trace.status}",
         "Try again later. If it persists, check the proxy between Artifactory and {e.remote_url}",
+        "likely",
+    ),
+)
+
+# The same for a trace of what was requested, while the upstream serves the repository.
+_POLICY_FIX = (
+    "Use another version or package: by default, the cooldown blocks a new version for seven days. Or ask the owner of the policy "
+    "at Chainguard. After that, {e.expire_text}"
+)
+FAILURE_TRACE_RULES: tuple[Rule[Evidence], ...] = (
+    Rule(
+        "blocked",
+        lambda e: e.trace.status == 409,
+        "The upstream of {e.repository} does not serve {e.requested_reference} to this organization, because a policy blocks it: "
+        "it responds to Artifactory with status 409",
+        _POLICY_FIX,
+    ),
+    Rule(
+        "blocked",
+        lambda e: e.trace.status == 403,
+        "The upstream of {e.repository} serves other things, but responds to Artifactory with status 403 for "
+        "{e.requested_reference}, so a policy probably blocks it",
+        _POLICY_FIX,
+        "likely",
+    ),
+    Rule(
+        "upstream_not_found",
+        lambda e: e.trace.status in (404, 410),
+        "The upstream of {e.repository} does not have {e.requested_reference}: it responds to Artifactory with status "
+        "{e.trace.status}",
+        "Check the name and version",
         "likely",
     ),
 )

@@ -101,7 +101,7 @@ HOST_RULES: tuple[FindingRule[ServerEvidence], ...] = (
         "Set pull_through_ca_path to the CA of the proxy that intercepts TLS, and let Artifactory trust it too. "
         "{failure.hint}",
         certainty="possible",
-        quote="{failure.message}{e.issuer_text}",
+        quote="{failure.message}{e.tls_text}",
         severity="warning",
     ),
     FindingRule(
@@ -134,7 +134,7 @@ INTERCEPTION: FindingRule[ServerEvidence] = FindingRule(
     "Artifactory does not trust its CA, Artifactory cannot connect to the upstream",
     "Let Artifactory trust the CA {e.issuer}, or do not intercept {e.host}",
     certainty="possible",
-    quote="only pull_through_ca_path verifies the certificate of {e.host}{e.issuer_text}",
+    quote="only pull_through_ca_path verifies the certificate of {e.host}{e.tls_text}",
     severity="warning",
 )
 

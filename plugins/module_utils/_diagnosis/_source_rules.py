@@ -315,12 +315,39 @@ _CONTENT: tuple[SourceRule, ...] = (
         quote="organization {e.organization}: not found",
     ),
     SourceRule(
+        "image_other_organization",
+        lambda e: bool(e.other_organization_images),
+        "The names {e.other_organization_images} do not begin with {e.organization}/, so they are of another organization, whose images "
+        "the pull token of {e.repository} gives no access to, or they lack the organization",
+        "Write the images of the source as NAME or {e.organization}/NAME. For those of another organization, add a source with "
+        "a pull token of that organization",
+        certainty="likely",
+        quote="images: {e.other_organization_images}, organization: {e.organization}",
+    ),
+    SourceRule(
         "image_missing",
         lambda e: bool(e.missing_images),
-        "The organization {e.organization} has no {e.missing_images_text}",
+        "The organization {e.organization} has no {e.missing_images}: there is no image of that name, or the organization is "
+        "not entitled to it",
         "Correct the images of the source: chainctl images repos list shows the names. For an image that exists, ask "
         "Chainguard to add it to the organization",
-        quote="images of {e.organization}: without {e.missing_images_text}",
+        quote="images of {e.organization}: without {e.missing_images}",
+    ),
+    SourceRule(
+        "image_not_entitled",
+        lambda e: bool(e.published_images),
+        "Chainguard has {e.published_images}, but the organization {e.organization} is not entitled to it",
+        "Ask Chainguard to add it to the organization, or use the public image of that name below chainguard/, which has "
+        "only the latest builds",
+        quote="images of {e.organization}: without {e.published_images}, which are public images",
+    ),
+    SourceRule(
+        "tag_missing",
+        lambda e: bool(e.missing_tags),
+        "The organization {e.organization} has the image, but not the tag of {e.missing_tags}",
+        "Correct the tag: cgr.pull_through.chainguard_image_info lists those of an image. A version that is no longer "
+        "maintained gets no tags",
+        quote="tags of {e.organization}: without {e.missing_tags}",
     ),
 )
 
@@ -432,11 +459,31 @@ _VIRTUAL: tuple[SourceRule, ...] = (
 # After a pull that failed without a cause of its own: what remains if everything else is right.
 AFTER_PULL_RULES: tuple[SourceRule, ...] = (
     SourceRule(
+        "upstream_credentials",
+        lambda e: _is_right(e) and e.listing.is_read and e.trace.status in (400, 401, 403),
+        "Chainguard has {e.requested_reference} and the pull token of {e.repository}, but rejects what Artifactory sends, so the "
+        "stored password is not that of the pull token",
+        _ROTATE,
+        certainty="likely",
+        quote="{e.trace.quote}",
+    ),
+    SourceRule(
         "negative_cache",
-        lambda e: e.has_all_settings and e.has_negative_cache and (not e.ecosystem or _has_valid_token(e)),
-        "Nothing else is wrong with {e.repository}, so it probably caches an earlier failure for "
-        "{e.negative_cache_period}, or what was requested does not exist or is blocked by a policy",
-        "Check the requested names, then {e.expire_text}",
+        lambda e: _is_right(e) and e.listing.is_read and e.trace.status not in (400, 401, 403),
+        "Nothing else is wrong with {e.repository}, and Chainguard has {e.requested_reference}, so it probably caches an "
+        "earlier failure for {e.negative_cache_period}, or its password, which cannot be read, is wrong",
+        "To retry now, {e.expire_text}. If that does not help, rotate the pull token (ansible-playbook "
+        "cgr.pull_through.rotate)",
+        certainty="likely",
+        quote="the settings and the pull token of {e.repository} are right, and {e.requested_reference} is not found; "
+        "{e.retry_text}",
+    ),
+    SourceRule(
+        "upstream_fetch_failed",
+        lambda e: _is_right(e) and not e.listing.is_read,
+        "Nothing else is wrong with {e.repository}, so its upstream does not have {e.requested_reference}, a policy such as "
+        "the cooldown for new versions blocks it there, or an earlier failure is cached for {e.negative_cache_period}",
+        "Check the names and versions, then {e.expire_text}",
         certainty="likely",
         quote="the settings and the pull token of {e.repository} are right, and {e.requested_reference} is not found; "
         "{e.retry_text}",
@@ -463,6 +510,11 @@ CACHE_RULES: tuple[SourceRule, ...] = (
         quote="{e.old_tags_quote}",
     ),
 )
+
+
+def _is_right(e: SourceEvidence) -> bool:
+    """Return whether the settings and the pull token are known, and right."""
+    return e.has_all_settings and e.has_negative_cache and (not e.ecosystem or _has_valid_token(e))
 
 
 def _has_valid_token(e: SourceEvidence) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
+from urllib.parse import unquote
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
     Diagnosis,
@@ -17,7 +18,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_
     diagnose_with_trace,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._virtual import diagnose_with_members
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError, PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    InvalidContentError,
+    PullThroughError,
+    RequestError,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import redact_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
     ArtifactSpec,
@@ -34,6 +39,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._rules 
     ArtifactEvidence,
     diagnose,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._urls import PathLayout
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import (
     common_fields,
     count,
@@ -50,7 +56,7 @@ class ArtifactResultBuilder:
     """Builds the results of one job.
 
     read_config: is called only if there is something to explain. read_trace: returns the trace of a path; is called at
-    most once.
+    most once for something else than what was requested, and once for each artifact that is missing.
     """
 
     def __init__(
@@ -90,7 +96,11 @@ class ArtifactResultBuilder:
                 self._trace = self._read_trace(unused_path(self._job.package_type))
             return self._trace
 
-        return diagnose_with_trace(diagnose_with_members(evidence, diagnose), evidence, trace)
+        def trace_failure() -> Trace:
+            path = _failed_path(result, error)
+            return self._read_trace(path) if path else Trace()
+
+        return diagnose_with_trace(diagnose_with_members(evidence, diagnose), evidence, trace, trace_failure)
 
     def _evidence(self, result: ArtifactPullResult, error: PullThroughError | None) -> ArtifactEvidence:
         evidence = ArtifactEvidence(
@@ -118,6 +128,21 @@ class ArtifactResultBuilder:
             failure = Failure.from_error(error, "upstream_checksum_mismatch")
             return dataclasses.replace(evidence, failure=failure)
         return evidence if error is None else dataclasses.replace(evidence, failure=Failure.from_error(error))
+
+
+def _failed_path(result: ArtifactPullResult, error: PullThroughError) -> str:
+    """Return the path in the cache of what was requested last; empty if that is not known."""
+    if result.last_file is not None:
+        return result.last_file.paths[0]
+    prefix = f"{result.job.client.base_url}/"
+    # The index. In other layouts, its path in the cache is not the one in its URL.
+    if (
+        isinstance(result.job.ecosystem, PathLayout)
+        and isinstance(error, RequestError)
+        and error.url.startswith(prefix)
+    ):
+        return unquote(error.url.removeprefix(prefix))
+    return ""
 
 
 def _invalid_paths(result: ArtifactPullResult) -> list[str]:

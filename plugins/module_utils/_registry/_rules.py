@@ -72,6 +72,13 @@ def _has_path(e: Evidence) -> bool:
     return bool(path) and not path.startswith("artifactory/api/docker/")
 
 
+def _has_other_public_tag(e: ImageEvidence) -> bool:
+    """Return whether a public image was requested without credentials by a tag that is not one of the newest build."""
+    is_public = e.upstream.anonymous and e.image.startswith("chainguard/")
+    tag = e.requested_reference.rpartition("/")[2].partition(":")[2]
+    return is_public and "@" not in e.requested_reference and tag not in ("", "latest", "latest-dev")
+
+
 def _is_from_other_host(e: Evidence) -> bool:
     return e.failure.host != e.host
 
@@ -245,6 +252,13 @@ RULES: tuple[Rule[ImageEvidence], ...] = (
         "likely",
     ),
     Rule(
+        "tag_requires_pull_token",
+        all_of(upstream_has_status(404), _has_other_public_tag),
+        "{upstream.host} does not have {e.requested_reference} without a pull token either: {upstream.message}",
+        "Use latest or latest-dev: without a pull token, Chainguard has only the tags latest and latest-dev",
+        "likely",
+    ),
+    Rule(
         "upstream_not_found",
         upstream_has_status(404),
         "{upstream.host} does not have {e.requested_reference} either: {upstream.message}",
@@ -285,9 +299,9 @@ RULES: tuple[Rule[ImageEvidence], ...] = (
     Rule(
         "upstream_fetch_failed",
         with_config(lambda e: e.failure.status == 404),
-        "{e.repository} could not fetch {e.requested_reference} from the upstream: it does not exist, it is private "
-        "and the stored credentials are missing, expired, or of another organization, or an earlier failure is cached "
-        "for {e.negative_cache_period}",
+        "{e.repository} could not fetch {e.requested_reference} from the upstream: it does not exist, the organization is not "
+        "entitled to it, the stored credentials are missing, expired, or of another organization, or an earlier failure is "
+        "cached for {e.negative_cache_period}",
         "Check the name and the pull token of {e.repository}, then {e.expire_text}. "
         "Set upstream_url for a more precise diagnosis",
         "possible",

@@ -13,6 +13,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evide
     AddressEvidence,
     CachedTag,
     Identity,
+    ImageListing,
     Member,
     ServerEvidence,
     SourceEvidence,
@@ -115,7 +116,12 @@ def virtual(settings=None, **member):
         (source(identity=Identity("read", "", 1e7, ("apk.pull",))), ["token_role"]),
         (source(identity=Identity("read", "", 3600.0, ("registry.pull",))), ["token_expires_soon"]),
         (source(unknown_organization=True), ["organization_unknown"]),
-        (source(missing_images=("example.com/ngnix",)), ["image_missing"]),
+        (source(listing=ImageListing(missing=("example.com/ngnix",))), ["image_missing"]),
+        (source(listing=ImageListing(published=("example.com/go",))), ["image_not_entitled"]),
+        (source(listing=ImageListing(without_tag=("example.com/nginx:9",))), ["tag_missing"]),
+        (source(images=("other.example.org/nginx",)), ["image_other_organization"]),
+        (source(images=("team/nginx", "chainguard/go")), ["image_other_organization"]),
+        (source(images=("other.example.org/nginx",), organization=UID), []),
         (source(trace=Trace("assumed_offline", "x")), ["assumed_offline"]),
         (source(trace=Trace("assumed_offline", "x"), server_version="7.98.9"), ["assumed_offline"]),
         (source({"username": f"{LOGIN}\n"}, identity=Identity()), ["username_white_space"]),
@@ -273,6 +279,23 @@ def test_a_trace_shows_the_cause_of_an_ambiguous_failure(line, code):
 
 
 @pytest.mark.parametrize(
+    ("line", "code", "certainty"),
+    [
+        ("received status 409", "blocked", "known"),
+        ("received status 403", "blocked", "likely"),
+        ("received status 404", "upstream_not_found", "likely"),
+        ("cgr-java has 'x' in the cache of missing items", "not_found", "possible"),
+        ("received status 200", "not_found", "possible"),
+    ],
+)
+def test_a_trace_of_the_failure_is_read_if_the_upstream_serves_the_repository(line, code, certainty):
+    answered, denied = Trace("answered", "x", 404), Trace("credentials", "x", 401)
+    diagnosis = diagnose_with_trace(AMBIGUOUS, pull_evidence(), lambda: answered, lambda: parse_trace(line))
+    assert (diagnosis.code, diagnosis.certainty) == (code, certainty)
+    diagnose_with_trace(AMBIGUOUS, pull_evidence(), lambda: denied, lambda: pytest.fail("traced"))
+
+
+@pytest.mark.parametrize(
     ("diagnosis", "evidence"),
     [
         (dataclasses.replace(AMBIGUOUS, certainty="known"), pull_evidence()),
@@ -325,6 +348,13 @@ def test_the_seconds_that_are_left_of_the_negative_cache():
     assert finding.evidence == "x; retry in 60 seconds at most, at 1970-01-01T01:01:00Z"
     (finding,) = find_all(AFTER_PULL_RULES, "containers", evidence)
     assert finding.evidence.endswith("is not found; retry in 60 seconds at most, at 1970-01-01T01:01:00Z")
+
+
+@pytest.mark.parametrize(("is_read", "code"), [(True, "negative_cache"), (False, "upstream_fetch_failed")])
+def test_what_remains_after_a_pull_depends_on_what_chainguard_lists(is_read, code):
+    evidence = source({"missedRetrievalCachePeriodSecs": 60}, listing=ImageListing(is_read=is_read))
+    (finding,) = find_all(AFTER_PULL_RULES, "containers", evidence)
+    assert (finding.code, finding.certainty) == (code, "likely")
 
 
 def test_a_negative_cache_that_is_off_is_no_cause():

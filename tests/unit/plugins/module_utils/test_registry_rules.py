@@ -160,6 +160,24 @@ CASES = [
         "repository_credentials_missing",
         evidence(NOT_KNOWN, config={"username": ""}, upstream=upstream(401, anonymous=True)),
     ),
+    *(
+        (
+            code,
+            evidence(
+                NOT_KNOWN,
+                config={},
+                image="chainguard/go",
+                requested_reference=f"chainguard/go{tag}",
+                upstream=upstream(404, anonymous=True),
+            ),
+        )
+        for code, tag in (
+            ("tag_requires_pull_token", ":1.25"),
+            ("upstream_not_found", ""),
+            ("upstream_not_found", ":latest-dev"),
+            ("upstream_not_found", f"@sha256:{'0' * 64}"),
+        )
+    ),
     ("upstream_not_found", evidence(NOT_KNOWN, config={}, upstream=upstream(404))),
     ("upstream_access_denied", evidence(NOT_KNOWN, config={}, upstream=upstream(403))),
     ("negative_cache", evidence(NOT_KNOWN, config={}, upstream=AVAILABLE)),
