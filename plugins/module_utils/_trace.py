@@ -54,7 +54,8 @@ def unused_path(package_type: str, image: str = "") -> str:
     name = f"{_UNUSED}{secrets.token_hex(6)}"
     if image:
         return f"{image}/{name}/manifest.json"
-    return {"alpine": f"x86_64/{name}.apk", "pypi": f"simple/{name}/"}.get(package_type, f"{name}/{name}.txt")
+    # The URL of a Python repository is that of all ecosystems. Below files/, the upstream requires the login.
+    return {"alpine": f"x86_64/{name}.apk", "pypi": f"files/{name}/{name}.whl"}.get(package_type, f"{name}/{name}.txt")
 
 
 def is_unused(path: str) -> bool:

@@ -347,7 +347,10 @@ FAULTS: tuple[Fault, ...] = (
         "python",
         also=("token_revoked", "upstream_credentials"),
     ),
-    Fault("wrong password", "upstream_credentials", "rotate", config("java", password="wrong"), "java"),
+    *(
+        Fault(f"wrong password {name}", "upstream_credentials", "rotate", config(name, password="wrong"), name)
+        for name in ("packages", "java", "python", "javascript", "dotnet")
+    ),
     Fault(
         "password with a line break",
         "upstream_credentials",

@@ -68,7 +68,7 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
         ["token"],
         [*TOKENS, EXPIRE],
     ),
-    "password": (["wrong password"], ["token"], [*TOKENS, EXPIRE]),
+    "password": (["wrong password java", "wrong password python"], ["token"], [*TOKENS, EXPIRE]),
     "negative_cache": (["negative cache"], ["negative_cache"], [EXPIRE]),
     "poisoned_cache": (
         ["bypassHeadRequests of java", "other content in the cache"],
