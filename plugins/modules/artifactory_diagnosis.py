@@ -222,6 +222,10 @@ hosts:
       description: Whether it responds.
       type: bool
       sample: true
+    message:
+      description: Why it does not respond. Empty if it does.
+      type: str
+      sample: ""
     proxy:
       description: Host and port of the proxy that the environment sets for it. Empty without one.
       type: str

@@ -330,6 +330,16 @@ def test_a_user_without_read(estate: Estate, pull: bool) -> None:
     assert {finding["source"] for finding in findings} == ({"containers", "java"} if pull else {"java"})
 
 
+def test_member_of_another_type(estate: Estate) -> None:
+    estate.build(NAMES)
+    estate.create_virtual("containers")
+    key, package_type, members = VIRTUALS["containers"]
+    members = [*members, SOURCES["java"].key]
+    estate.lab.set_config(key, repositories=members)
+    (finding,) = run(estate, sources=[{"key": key, "package_type": package_type, "members": members}])["findings"]
+    assert (finding["code"], "Remove cgr-java" in finding["fix"]) == ("member_type", True)
+
+
 def test_a_virtual_repository_whose_members_cannot_be_read(estate: Estate) -> None:
     estate.build(NAMES)
     estate.create_virtual("containers")
@@ -367,9 +377,8 @@ def test_patterns_of_a_virtual_repository(estate: Estate) -> None:
         (lambda lab: lab.set_config("cgr-containers-all", repositories=["cgr-private"]), "member_missing"),
         (lambda lab: lab.set_config("cgr-public", offline=True), "member_disabled"),
         (lambda lab: lab.set_config("cgr-public", priorityResolution=True), "member_priority"),
-        (lambda lab: lab.set_config("cgr-public", packageType="generic"), "member_type"),
     ],
-    ids=["missing", "offline", "priority", "type"],
+    ids=["missing", "offline", "priority"],
 )
 def test_member_of_a_virtual_repository(estate: Estate, change: t.Callable[[t.Any], None], code: str) -> None:
     estate.build(NAMES)

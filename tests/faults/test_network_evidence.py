@@ -59,11 +59,13 @@ def test_how_a_server_responds(tls_estate: Estate) -> None:
     url = tls_estate.lab.registry_url
     responding, silent = tls_estate.diagnose("java", hosts=[url, "https://127.0.0.1:9"])["hosts"]
     certificates = responding["certificates"]
-    assert responding["responds"] and responding["tls_version"] == "TLSv1.3" and responding["clock_difference"] == 0
+    assert responding["responds"] and responding["tls_version"] == "TLSv1.3"
+    assert abs(responding["clock_difference"]) < 60
     # The lab sends only its own certificate.
     assert ["trustme" in certificate["issuer"] for certificate in certificates] == [True]
     assert responding["has_all_certificates"] is (sys.version_info >= (3, 13))
     assert (silent["responds"], silent["tls_version"], silent["certificates"]) == (False, "", [])
+    assert "refused the connection" in silent["message"] and responding["message"] == ""
 
 
 def test_a_proxy_that_ends_tls(tls_estate: Estate) -> None:

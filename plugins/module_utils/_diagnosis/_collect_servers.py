@@ -68,6 +68,7 @@ def describe_host(evidence: ServerEvidence, url: str) -> Result:
     return {
         "url": url,
         "responds": evidence.failure.problem == "other",
+        "message": evidence.failure.message,
         "proxy": proxy.name.removeprefix("the proxy ") if proxy else "",
         "tls_version": tls.version,
         "certificates": [dataclasses.asdict(certificate) for certificate in tls.certificates],
