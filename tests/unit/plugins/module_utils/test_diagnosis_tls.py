@@ -8,11 +8,11 @@ import datetime
 from types import SimpleNamespace
 
 import pytest
+import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis import _tls
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._tls import TlsSession, read_tls
 
 NOW = datetime.datetime(2026, 1, 1)
@@ -59,7 +59,7 @@ class Response:
 )
 def test_version_and_certificates(monkeypatch, chain, text, issuer):
     response = Response(None if chain is None else [certificate(*names) for names in chain])
-    monkeypatch.setattr(_tls.requests, "head", lambda _url, **_options: response)
+    monkeypatch.setattr(requests, "head", lambda _url, **_options: response)
     session = read_tls("https://cgr.dev")
     assert (session.text, session.issuer, session.is_complete) == (text, issuer, chain is not None)
 
@@ -68,6 +68,6 @@ def test_a_server_without_a_connection(monkeypatch):
     def head(_url, **_options):
         raise OSError("refused")
 
-    monkeypatch.setattr(_tls.requests, "head", head)
+    monkeypatch.setattr(requests, "head", head)
     assert read_tls("https://cgr.dev") == TlsSession()
     assert TlsSession().issuer == ""
