@@ -25,13 +25,14 @@ options:
     description:
       - Return only these repositories. Keys that do not exist are ignored.
       - An administrator of a project can read the repositories of that project in this way. Reading all repositories requires an administrator
-        of the platform.
+        of the platform, or O(partial).
     type: list
     elements: str
   partial:
     description:
-      - Whether to return repositories of O(repository_keys) also if the user may read only a part of their configuration, which is the
-        key, class, package type and description, and the URL or the members. Otherwise the module fails.
+      - Whether to return repositories also if the user may read only a part of their configuration, which is the key, class, package type
+        and description, and the URL or the members. Otherwise the module fails.
+      - Without O(repository_keys), a user who is not an administrator of the platform gets the repositories that this user may read.
     type: bool
     default: false
   rclass:
@@ -96,8 +97,8 @@ partial_repositories:
 login:
   description:
     - The user of the credentials. C(username) is empty if the credentials do not show it, as a reference token.
-    - C(is_administrator) tells whether the user is an administrator of the platform. It is V(null) with O(repository_keys) and
-      a version before 7.61.3, where no response shows it.
+    - C(is_administrator) tells whether the user is an administrator of the platform. It is V(null) with O(repository_keys)
+      or O(partial) and a version before 7.61.3, where no response shows it.
   returned: success
   type: dict
   sample:
@@ -187,10 +188,11 @@ def execute(module: AnsibleModule) -> dict[str, t.Any]:
     query = compile_query(module.params["query"]) if module.params["query"] else None
     session = create_artifactory_session(module)
     api = RepositoriesApi(session)
-    keys = module.params["repository_keys"]
-    read, is_admin = (
-        (api.list_all(), True) if keys is None else api.list_by_keys(keys, partial=module.params["partial"])
-    )
+    keys, partial = module.params["repository_keys"], module.params["partial"]
+    if keys is None:
+        read, is_admin = api.list_all(rclass=module.params["rclass"], partial=partial)
+    else:
+        read, is_admin = api.list_by_keys(keys, partial=partial)
     repositories = [repository for repository in read if matches(repository, module.params)]
     token = module.params["artifactory_access_token"]
     username = decode_username(token) if token else module.params["artifactory_username"]

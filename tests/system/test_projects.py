@@ -31,13 +31,23 @@ SENTENCE = (
     "for reader (leave pull_through_verify_username unset): only an administrator of the platform may do that."
 )
 
+# What refers to a repository of the project without being in the project.
+VIRTUAL: Json = {"key": "all-java", "rclass": "virtual", "packageType": "maven", "repositories": ["cgr-java"]}
+PERMISSION: Json = {"name": "java", "repo": {"repositories": ["cgr-java"], "actions": {"users": {"reader": ["read"]}}}}
+KEPT_MEMBER = "The login of Artifactory may not remove members from all-java: only an administrator of the platform or of the project may do that."
+KEPT_NAMES = (
+    "The login of Artifactory may not manage permissions, so those that name cgr-public, cgr-private, cgr-java keep doing so: "
+    "only an administrator of the platform may change that."
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Runs:
-    """Runs by name, and the kinds of the requests that Artifactory rejected in those that succeeded."""
+    """Runs by name, the kinds of the requests that Artifactory rejected in those that succeeded, and the permissions at the end."""
 
     steps: dict[str, Step]
     rejected: set[str]
+    permissions: set[str]
 
 
 def variables(lab: LabClient, **overrides: object) -> Json:
@@ -63,7 +73,14 @@ def runs(running_plain_lab: LabClient, tmp_path_factory: pytest.TempPathFactory)
         rejected = {entry["kind"] for entry in lab.request_log(position) if entry["status"] == 403}
         lab.configure(artifactory_project_administrators_read_settings=False)
         steps["settings hidden"] = scenario.run("rotate", variables(lab, force_rotation=True))
-    return Runs(steps, rejected)
+        lab.configure(artifactory_project_administrators_read_settings=True)
+        lab.artifactory("PUT", "/repositories/all-java", VIRTUAL)
+        lab.artifactory("POST", "/v2/security/permissions/java", PERMISSION)
+        steps["remove, lacking"] = scenario.run("remove", variables(lab, remove_confirmed=True))
+        lab.artifactory("DELETE", "/repositories/all-java")
+        steps["remove, planned"] = scenario.run("remove", variables(lab, remove_confirmed=True), "--check")
+        steps["remove"] = scenario.run("remove", variables(lab, remove_confirmed=True))
+    return Runs(steps, rejected, set(lab.permissions()))
 
 
 def test_what_needs_an_administrator_of_the_platform_is_said_before_the_first_write(runs: Runs) -> None:
@@ -100,3 +117,19 @@ def test_settings_that_cannot_be_read_are_said_before_the_first_write(runs: Runs
     step = runs.steps["settings hidden"]
     assert (step.run.code, step.writes) == (2, [])
     assert "returned only a part of the configuration" in step.run.failure()
+
+
+def test_remove_says_what_its_login_may_not_do_before_the_first_write(runs: Runs) -> None:
+    step = runs.steps["remove, lacking"]
+    assert (step.run.code, step.writes) == (2, [])
+    assert KEPT_MEMBER in step.run.failure()
+
+
+def test_remove_needs_no_administrator_of_the_platform(runs: Runs) -> None:
+    planned, removed = runs.steps["remove, planned"], runs.steps["remove"]
+    assert planned.run.code == 0 and planned.writes == [], planned.run.output
+    assert removed.run.code == 0, removed.run.output
+    assert (removed.repositories, removed.pull_tokens) == ({}, [])
+    assert all(KEPT_NAMES in step.run.output for step in (planned, removed)), removed.run.output
+    assert removed.run.output.index(KEPT_NAMES) < removed.run.output.index("Delete the repositories")
+    assert "java" in runs.permissions

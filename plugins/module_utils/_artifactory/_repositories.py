@@ -120,19 +120,22 @@ class RepositoriesApi:
             require_complete(config)
         return config
 
-    def list_all(self) -> list[Config]:
-        """Return the configurations of all repositories, sorted by key.
+    def list_all(self, *, rclass: str | None = None, partial: bool = False) -> tuple[list[Config], bool | None]:
+        """Return the configurations of all repositories, sorted by key, and whether the user is an administrator.
 
-        Sends one request, or one per repository to a server before 7.61.3. Raises HTTPStatusError if the user is not an
-        administrator, who would read only a part of each configuration.
+        The latter is None as in list_by_keys(). Sends one request, or one per repository, of one class if rclass is set, to a
+        server before 7.61.3, and for other users. These get what they may read if partial is set, of some only a part.
+        Otherwise raises HTTPStatusError for them.
         """
-        configs = self.configurations()
-        if configs is not None:
-            return sorted(configs, key=lambda config: str(config["key"]))
-        self.require_admin()
-        rows = self._session.call("GET", "/artifactory/api/repositories", shape=[{"key": WORD}])
-        optional_configs = (self.get(row["key"]) for row in sorted(rows, key=lambda row: str(row["key"])))
-        return [config for config in optional_configs if config is not None]
+        configs, is_admin = self.readable_configurations() if partial else (self.configurations_by_key(), True)
+        if configs is None:
+            if not partial:
+                self.require_admin()
+            query = {"type": rclass} if rclass else {}
+            rows = self._session.call("GET", "/artifactory/api/repositories", query=query, shape=[{"key": WORD}])
+            optional_configs = {row["key"]: self.get(row["key"]) for row in rows}
+            configs = {key: config for key, config in optional_configs.items() if config is not None}
+        return [configs[key] for key in sorted(configs)], is_admin
 
     def list_proxied(self) -> dict[str, Config] | None:
         """Return the configurations of the remote and virtual repositories by key, or None before 7.61.3.

@@ -86,6 +86,16 @@ def test_all_repositories_require_an_administrator(run_module):
     assert result["failed"] and "administrator" in result["msg"]
 
 
+def test_other_users_get_the_repositories_of_a_class_that_they_may_read(run_module):
+    part, complete = remote_config("a", rclass="virtual"), remote_config("b", rclass="virtual", projectKey="team")
+    rows = ScriptedResponse(200, [{"key": "b"}, {"key": "a"}])
+    transport = ScriptedTransport(FORBIDDEN, rows, ScriptedResponse(200, complete), ScriptedResponse(200, part))
+    result = run_module(artifactory_repository_info, transport, **CREDENTIALS, rclass="virtual", partial=True)
+    assert (result["repositories"], result["partial_repositories"]) == ([part, complete], ["a"])
+    assert result["login"]["is_administrator"] is False
+    assert transport.calls[1] == ("GET", f"{BASE}/artifactory/api/repositories?type=virtual")
+
+
 def test_query(run_module):
     result = run_module(artifactory_repository_info, ScriptedTransport(ALL), **CREDENTIALS, query="[?username].key")
     assert result["result"] == ["z"]
