@@ -9,11 +9,15 @@ An object came from upstream if it was not in the cache before a successful requ
 The second check detects a cache with an unexpected layout, in which every object would seem absent.
 An index that is in the cache came from upstream if it was expired, and its time of fetch changed with the next request:
 Artifactory serves an expired copy if the upstream denies the request or does not respond.
-Nothing that is cached is deleted for a verification.
+Nothing that was cached before is deleted for a verification. Where the server cannot expire an index, a file that was
+fetched only for the verification is deleted again, so that the next one finds it absent. With Delete, later servers can
+expire every index, so they need no deletion. A manifest is never deleted: Artifactory serves layers only of manifests that
+are cached, so a pull in progress would fail.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 import typing as t
@@ -37,6 +41,12 @@ class Cache(t.Protocol):
 
     def expire(self, key: str, path: str) -> None:
         """Expire a path in the cache of repository key. Content that cannot change stays valid."""
+
+    def can_expire(self) -> bool:
+        """Return whether the server can expire a path."""
+
+    def evict(self, key: str, path: str) -> None:
+        """Delete a path from the cache of repository key, if it is there."""
 
     def fetch_time(self, key: str, path: str) -> float | None:
         """Return when a path was fetched or last compared with the upstream; None if that is unknown."""
@@ -157,6 +167,16 @@ class CacheProbe:
             f"{name} was expired in {self._key}-cache, and Artifactory still serves the old copy.",
             hint="The upstream rejects the stored credentials, or does not respond.",
         )
+
+    def discard(self, paths: t.Sequence[str]) -> None:
+        """Delete a file that this run put into the cache, if the server cannot expire an index for the next verification.
+
+        paths: its possible paths. Without the permission, it stays.
+        """
+        with contextlib.suppress(PullThroughError):
+            if not self._cache.can_expire():
+                for path in paths:
+                    self._cache.evict(self._key, path)
 
     def trace(self, path: str) -> Trace:
         """Return what the upstream responds to a download. Without a step if that is unknown."""

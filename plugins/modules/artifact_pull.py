@@ -128,7 +128,9 @@ options:
       - If all files were cached already, the module pulls another small file that is not cached, such as one of another
         version. If there is none, it expires the index in the cache and pulls it again, which requires the Delete or the
         Manage permission on the repository. If either fails, only the cache works, and the artifact fails with
-        V(preferred) too. Nothing is deleted from the cache.
+        V(preferred) too.
+      - Nothing that was cached before is deleted. Artifactory before 7.49.3 cannot expire an index. There, a file of another version is
+        deleted again after it was pulled, if the user may do that.
       - Requires O(repository) to be a remote repository, and Artifactory credentials that can read its cache.
     type: str
     choices: [ignored, preferred, required]

@@ -150,6 +150,35 @@ def test_a_verification_needs_no_administrator(harnesses: HarnessPool, report: R
     report(17, "logins with and without Delete", failures)
 
 
+def verify_without_expiration(harness: RotationHarness) -> list[str]:
+    """Verify repeatedly with a server that cannot expire an index, then with a wrong password, and return what is not shown."""
+    lab = harness.lab
+    lab.reset()
+    lab.configure(artifactory_version="7.38.4")
+    runs = {"setup": harness.run("setup", **FEW_SOURCES)}
+    cached = {key: set(lab.cached_paths(key)) for key in FEW_KEYS}
+    for number in range(1, 4):
+        lab.advance(days=1)
+        runs[f"verify {number}"] = harness.run("verify", **FEW_SOURCES)
+    problems = [
+        f"{name}: {line or key}"
+        for name, run in runs.items()
+        for key in FEW_KEYS
+        if ", from upstream" not in (line := summary_line(run.output, key))
+    ]
+    problems += [f"{key}: deleted {lost}" for key in FEW_KEYS if (lost := cached[key] - set(lab.cached_paths(key)))]
+    lab.set_config("cgr-java", password="wrong-password")
+    lab.advance(days=1)
+    wrong = summary_line(harness.run("verify", **FEW_SOURCES).output, "cgr-java")
+    return problems + ([] if "FAILED" in wrong else [f"wrong password: {wrong}"])
+
+
+def test_a_verification_can_be_repeated_where_nothing_can_be_expired(harnesses: HarnessPool, report: Report) -> None:
+    failures: list[str] = []
+    harnesses.run(lambda harness: failures.extend(verify_without_expiration(harness)))
+    report(17, "3 runs with Artifactory 7.38.4", failures)
+
+
 def verify_other_behavior(harness: RotationHarness) -> list[str]:
     """Set up twice, then verify with wrong passwords, and return what is not as with the defaults of the lab."""
     lab = harness.lab

@@ -64,6 +64,10 @@ class LabClient(LabProcess):
         """Change the stored configuration of a repository manually."""
         self.control("POST", f"/artifactory/repositories/{key}", settings)
 
+    def cached_paths(self, key: str) -> list[str]:
+        """Return the paths of everything that a remote repository has cached."""
+        return list(self.control("GET", f"/artifactory/cache/{key}"))
+
     def clear_cache(self, key: str) -> None:
         """Delete everything that a remote repository has cached."""
         self.control("DELETE", f"/artifactory/cache/{key}")

@@ -62,7 +62,7 @@ class FakeServers:
 
     cached: paths in the cache. A file that the repository serves is added with the path that cache_path returns for its
     URL path. is_masked: whether the repository serves its copy of what is expired, as if the upstream denied the request.
-    expiration: the response to a request that expires a path. trace: the response to a traced download.
+    expiration: the response to a request that expires a path. trace: the response to a traced download. version: of Artifactory.
     """
 
     def __init__(self, package_type: str, repository_path: str) -> None:
@@ -74,6 +74,7 @@ class FakeServers:
         self.is_masked = False
         self.expiration = ScriptedResponse(200, "Completed zapping cache")
         self.trace = ScriptedResponse(404, "no trace")
+        self.version = "7.111.4"
         self._hour = 10
         self._fetch_times: dict[str, str] = {}
         self._expired: set[str] = set()
@@ -109,6 +110,11 @@ class FakeServers:
             return ScriptedResponse(404)  # as an old version of Artifactory
         if path.startswith("/artifactory/api/repositories/"):
             return self.config
+        if path == "/artifactory/api/system/version":
+            return ScriptedResponse(200, {"version": self.version})
+        if request.method == "DELETE":
+            self.cached.discard(path.removeprefix(f"/artifactory/{KEY}-cache/"))
+            return ScriptedResponse(204, "")
         if path.startswith(cache := f"/artifactory/api/storage/{KEY}-cache/"):
             path = path.removeprefix(cache)
             times = {"lastUpdated": self._fetch_times.get(path, "2031-01-01T00:00:00.000Z")}

@@ -15,11 +15,13 @@ import json
 import typing as t
 from urllib.parse import quote
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, EncodedBody, is_not_found
 from ansible_collections.cgr.pull_through.plugins.module_utils._shape import WORD
 
 _MARKER = ".marker"
+_EXPIRES_SINCE = (7, 49, 3)
 _MAX_MILLISECONDS = 10**14
 _FILE = {"lastUpdated?": str, "checksums?": {"sha256?": WORD}}
 _STATS = {"lastDownloaded?": int}
@@ -157,6 +159,10 @@ class CacheApi:
     def evict(self, key: str, path: str) -> None:
         """Delete a file or folder from the cache. A path that is not cached is not an error."""
         self._session.call("DELETE", f"/artifactory/{_cache_path(key, path)}", absent=is_not_found)
+
+    def can_expire(self) -> bool:
+        """Return whether the server has the request that expires a path."""
+        return RepositoriesApi(self._session).version() >= _EXPIRES_SINCE
 
     def expire(self, key: str, path: str) -> None:
         """Expire metadata below a path, and clear its negative cache. An empty path stands for the entire cache."""

@@ -182,6 +182,9 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
         except DownloadError as exc:
             if not self._withheld_reason(result, exc, unlisted=False):
                 raise
+            return
+        if result.job.cache_probe is not None and result.observations[-1].from_upstream:
+            result.job.cache_probe.discard(file.paths)
 
     def _query_upstream(self, result: ArtifactPullResult, upstream: RepositoryClient) -> None:
         artifact, is_file = result.artifact, result.stage == "file" and result.last_file is not None

@@ -258,6 +258,18 @@ def test_uncached_fallback_file_is_from_upstream(servers, pull):
     assert len(probes) == 2
 
 
+@pytest.mark.parametrize(("version", "is_deleted"), [("7.49.2", True), ("7.49.3", False)])
+def test_a_fallback_file_is_deleted_again_where_no_index_can_be_expired(servers, pull, version, is_deleted):
+    cached = {file(extension="pom"), file()}
+    servers.version, servers.cached = version, set(cached)
+    for _run in range(2):
+        (artifact_result,) = pull("org.example:lib", from_upstream="required")["artifacts"]
+        assert artifact_result["from_upstream"] is True
+    deleted = [url for method, url in servers.transport.calls if method == "DELETE"]
+    assert deleted == [f"{ARTIFACTORY}/artifactory/{KEY}-cache/{file('1.2-rc1', 'pom')}"] * (2 * is_deleted)
+    assert cached < servers.cached
+
+
 def test_fallback_file_that_cannot_be_fetched_is_a_failure(servers, pull):
     servers.cached.update([file(extension="pom"), file()])
     servers.repository.plays[f"/artifactory/{KEY}/{file('1.2-rc1', 'pom')}"] = [ScriptedResponse(404, "no")]
