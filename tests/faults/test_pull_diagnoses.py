@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the pull modules say of a 404 with many causes, which a trace explains."""
+"""What the pull modules say of a 404 with many causes, which a trace explains, and of content that differs."""
 
 from __future__ import annotations
 
@@ -86,3 +86,49 @@ def test_what_does_not_exist_remains_ambiguous(estate: Estate, pull: Json) -> No
     estate.lab.configure(artifactory_traces_images=True)
     diagnosis, _traces = diagnose(estate, pull)
     assert (diagnosis["code"], diagnosis["certainty"]) == ("upstream_fetch_failed", "possible")
+
+
+def compare_with_upstream(estate: Estate, name: str) -> Json:
+    """Return the options of a pull that queries the upstream with the pull token of a source."""
+    credentials = {f"upstream_{field}": estate.tokens[name][field] for field in ("username", "password")}
+    return {"upstream_url": f"{estate.lab.state['chainguard']['libraries_url']}/{name}/", **credentials}
+
+
+PACKAGE: Json = {"repository": "cgr-javascript", "package_type": "npm"}
+
+
+@pytest.mark.parametrize(
+    ("name", "pull", "artifact"),
+    [("java", LIBRARY, "com.example:lab-greeting:"), ("javascript", PACKAGE, "lab-greeting@")],
+    ids=["409", "403"],
+)
+def test_a_blocked_version(estate: Estate, name: str, pull: Json, artifact: str) -> None:
+    estate.build([name])
+    pull = {**pull, **compare_with_upstream(estate, name)}
+    # Artifactory has cached the index, which lists the newer version too.
+    assert diagnose(estate, {**pull, "artifacts": [f"{artifact}1.0.0"]})[0] is None
+    block = {"repository": name, "version": "1.1.0", "reason": "POLICY_COOLDOWN"}
+    estate.lab.control("POST", "/chainguard/packages/block", block)
+    diagnosis, _traces = diagnose(estate, {**pull, "artifacts": [f"{artifact}1.1.0"]})
+    assert diagnosis["code"] == "blocked"
+    assert "the cooldown for new versions (POLICY_COOLDOWN) blocks it" in diagnosis["cause"]
+
+
+def test_bytes_that_change_upstream(estate: Estate) -> None:
+    estate.build(NAMES)
+    pull = {**LIBRARY, **compare_with_upstream(estate, "java")}
+    assert diagnose(estate, pull)[0] is None
+    estate.lab.control("POST", "/chainguard/packages/rebuild", {"repository": "java", "version": "1.1.0"})
+    diagnosis, _traces = diagnose(estate, pull)
+    assert diagnosis["code"] == "upstream_checksum_mismatch"
+    assert "is older than the build that the upstream pins" in diagnosis["cause"]
+    assert "or the cache is wrong" in diagnosis["cause"]
+
+
+def test_a_head_request_with_another_length(estate: Estate) -> None:
+    estate.build(NAMES)
+    estate.lab.configure(artifactory_redirected_head="length")
+    estate.lab.set_config("cgr-java", bypassHeadRequests=False)
+    # Only an administrator reads the setting.
+    diagnosis, _traces = diagnose(estate, {**LIBRARY, "timeout": 1}, "admin")
+    assert (diagnosis["code"], diagnosis["certainty"]) == ("head_length", "possible")
