@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.artifactory.fields import SCHEMAS
 from lab.serve import PRODUCTS
 
 LAB = Path(__file__).parents[1]
@@ -23,6 +24,8 @@ NOT_SIMULATED = {"not simulated", "not simulated yet"}
 TEXT = {".py", ".md", ".yml", ".yaml", ".j2", ".toml", ".sh", ".txt"}
 REFERENCE = re.compile(r"\bfacts/(\w+\.md)(?:#([\w-]+))?")
 NAMED_FACTS = re.compile(r"\(facts: ([^)]+)\)")
+# The files of the simulated Artifactory that store settings, or do not read them.
+STORING = {"access.py", "fields.py", "grantees.py", "repositories.py", "security.py", "store.py"}
 WITHOUT_FACTS = {"artifactory_save_seconds"}  # makes tests slow on purpose, and simulates nothing
 PAGE_LINK = re.compile(r"\]\((\w+\.md)(?:#([\w-]+))?\)")
 
@@ -99,3 +102,14 @@ def test_the_readme_names_the_facts_of_each_assumption_and_setting() -> None:
         assert read_sections(rows[setting]) or setting in WITHOUT_FACTS, f"no facts: {setting}"
     anchors = {anchor for page in PAGES for anchor in read_anchors(page)}
     assert {name.lower().replace(" ", "-") for name in read_sections(readme)} <= anchors
+
+
+def test_the_readme_names_the_settings_that_have_an_effect() -> None:
+    files = [path for path in (LAB / "artifactory").glob("*.py") if path.name not in STORING]
+    code = "".join(path.read_text(encoding="utf-8") for path in files)
+    names = {name for rclass in ("remote", "virtual") for name in SCHEMAS[rclass].initial("docker")}
+    readme = (LAB / "README.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(
+        r"^- Settings: all are stored without an effect but (.+?)\.$", readme, re.MULTILINE | re.DOTALL
+    )
+    assert set(re.findall(r"`(\w+)`", listed)) == {name for name in names if f'"{name}"' in code}
