@@ -30,7 +30,7 @@ options:
     default: 30
   allow_plain_http:
     description:
-      - Whether URLs may use plain http. Everyone on the way can then read the credentials.
+      - Whether URLs may use plain http. Credentials are then readable in the network.
       - URLs of the same computer, such as V(http://localhost:8081), may always use it.
     type: bool
     default: false

@@ -16,7 +16,7 @@ from environments import CACHE
 
 COLLECTION = "cgr.pull_through"
 _CONTENTS = re.compile(r"^\.\. contents::\n(   .*\n)*", re.MULTILINE)
-_TITLE = re.compile(rf"^{re.escape(COLLECTION)}\.(\w+) (?:module|filter|role) -- (.+)$", re.MULTILINE)
+_TITLE = re.compile(rf"^{re.escape(COLLECTION)}\.(\w+) (module|filter|role) -- (.+)$", re.MULTILINE)
 _INDEX = f"""\
 .. _plugins_in_{COLLECTION}:
 
@@ -48,10 +48,11 @@ def write_reference(reference: Path, programs: Path) -> None:
     )
     # No plugin of the collection declares environment variables in the form that this page lists.
     (reference / "environment_variables.rst").unlink()
-    for page in reference.glob("*.rst"):
-        # The theme has a table of contents beside each page.
-        page.write_text(_CONTENTS.sub("", page.read_text(encoding="utf-8")), encoding="utf-8")
     _write_index(reference)
+    for page in reference.glob("*.rst"):
+        # The theme has a table of contents beside each page, and each page says how to use its plugin in a playbook.
+        text = _CONTENTS.sub("", page.read_text(encoding="utf-8"))
+        page.write_text(_TITLE.sub(r"\1 \2 -- \3", text), encoding="utf-8")
 
 
 def _write_index(reference: Path) -> None:
@@ -70,7 +71,7 @@ def _read_titles(reference: Path, kind: str) -> t.Iterator[tuple[str, str, str]]
     """Yield the name, the page, and the description of each plugin of a kind."""
     for page in sorted(reference.glob(f"*_{kind}.rst")):
         if match := _TITLE.search(page.read_text(encoding="utf-8")):
-            yield match[1], page.stem, match[2]
+            yield match[1], page.stem, match[3]
 
 
 def _format_list(pages: list[tuple[str, str, str]]) -> str:

@@ -8,8 +8,11 @@ document.addEventListener("DOMContentLoaded", () => {
     for (const row of table.querySelectorAll("tbody tr")) {
       [...row.cells].forEach((cell, index) => (cell.dataset.heading = headings[index] || ""));
     }
-    for (const name of table.querySelectorAll("td code .pre")) {
-      name.innerHTML = name.innerHTML.replace(/([_./])(?=[^_./])/g, "$1<wbr>");
+  }
+  for (const name of document.querySelectorAll("article td code .pre, article h1, .ansible-option-title strong")) {
+    for (const text of [...name.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE)) {
+      const parts = text.data.split(/(?<=[^_./][_./])(?=[^_./])/);
+      text.replaceWith(...parts.flatMap((part, index) => (index ? [document.createElement("wbr"), part] : [part])));
     }
   }
 });
