@@ -90,11 +90,6 @@ def format_summary(name: str, *parts: str, result: Result) -> str:
     return f"{name}: {'; '.join(filter(None, (*parts, origin)))}."
 
 
-def count(number: int, noun: str) -> str:
-    """Return the number with the noun in the singular or plural."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def failure_message(results: t.Sequence[Result], what: str, name: str) -> str:
     """Return the message for failed results: their number, and each diagnosis once, after the results that it applies to.
 

@@ -51,6 +51,11 @@ def shorten(text: str, length: int = MAX_MESSAGE) -> str:
     return text if len(text) <= length else f"{text[: max(length, 1) - 1]}…"
 
 
+def count(number: int, noun: str) -> str:
+    """Return the number with the noun in the singular or plural."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def join_names(names: t.Sequence[str]) -> str:
     """Return the first names, and the number of the others."""
     more = len(names) - _MAX_NAMES

@@ -270,6 +270,12 @@ sources:
         - Empty for a virtual repository, and if the repository fetches from O(sources[].alternative_url).
       type: str
       sample: https://cgr.dev/
+    token:
+      description:
+        - When the pull token of the repository expires, with C(expires) and C(seconds_left).
+        - Empty if the repository needs none, or if it could not be read.
+      type: dict
+      sample: {expires: "2031-01-21T00:00:00Z", seconds_left: 1296000}
     can_pull:
       description: Whether pulls work. Not set if nothing was pulled and no finding shows that they fail.
       type: bool

@@ -354,8 +354,8 @@ tokens:
       username: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
 unlisted:
   description:
-    - The managed tokens in the organizations of O(tokens) that are of the same O(tokens[].site), and whose consumer none of O(tokens) has.
-      They were issued for a consumer that is no longer configured, or for one of another task.
+    - The managed tokens in the organizations of O(tokens), of any O(tokens[].site), whose consumer none of O(tokens) has.
+      They were issued for a consumer that is no longer configured, or for one of another task or site.
     - Tokens have the form of RV(token).
   returned: with O(tokens)
   type: list

@@ -11,6 +11,7 @@ import typing as t
 
 from ansible.module_utils.common.text.formatters import bytes_to_human
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import count
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._shard import Shard
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
 
@@ -141,8 +142,7 @@ def _plan_line(repository: Facts, result: Facts, pull: Facts) -> str:
     unknown = 0 if size else len(images) - len(catalog)
     more = f" and {unknown} of unknown size" if unknown > 0 else ""
     total = bytes_to_human(size or sum(image["bytes"] for image in catalog))
-    noun = "image" if len(images) == 1 else "images"
-    return f"{len(images)} {noun} would be pulled, at most {total}{more}."
+    return f"{count(len(images), 'image')} would be pulled, at most {total}{more}."
 
 
 def _result_lines(repository: Facts, result: Facts, pull: Facts, caches: Facts) -> list[str]:
@@ -151,7 +151,7 @@ def _result_lines(repository: Facts, result: Facts, pull: Facts, caches: Facts) 
     limit = f" because of {pull['limit']}" if pull.get("limit") else ""
     size, seconds = bytes_to_human(totals.get("bytes") or 0), round(totals.get("seconds") or 0.0, 1)
     lines = [
-        f"{len(pulled)} of {len(repository['images'])} images pulled, {size} in {seconds} seconds; "
+        f"{len(pulled)} of {count(len(repository['images']), 'image')} pulled, {size} in {seconds} seconds; "
         f"{totals.get('skipped') or 0} skipped{limit}, {totals.get('failed') or 0} failed."
     ]
     if pulled:

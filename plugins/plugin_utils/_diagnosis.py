@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_lifetime import overdue_note
 
 # The codes that each remedy repairs.
 REMEDIES = {
@@ -74,10 +75,10 @@ def _source_item(source: Source) -> Facts:
     return {field: value for field, value in {**item, "upstream_url": source.direct_url}.items() if value}
 
 
-def report_diagnosis(result: Facts) -> dict[str, list[str]]:
+def report_diagnosis(result: Facts, token_ttl: str, token_renew_before: str, run_interval: str) -> dict[str, list[str]]:
     """Return the lines of a table of the findings, the worst first, and the failures. result: of artifactory_diagnosis.
 
-    A source that cannot be pulled is a failure, and so is what is known to prevent pulls through all sources.
+    Overdue rotations follow the findings. A source that cannot be pulled is a failure, and so is what is known to prevent pulls through all sources.
     """
     findings = result["findings"]
     rows = [tuple(finding[column] or "all" for column in _COLUMNS) for finding in findings]
@@ -86,6 +87,11 @@ def report_diagnosis(result: Facts) -> dict[str, list[str]]:
     for finding, row in zip(findings, rows):
         cells = "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths))
         lines += [f"{cells}  {finding['cause']}", f"    evidence: {finding['evidence']}", f"    fix: {finding['fix']}"]
+    for source in result["sources"]:
+        if source["token"]:
+            lines += overdue_note(
+                source["key"], source["token"], token_ttl, token_renew_before, run_interval, is_past=False
+            )
     lines += [f"{source['name']}: {_STATES[source['can_pull']]}" for source in result["sources"]]
     lines += [f"Not known: {sentence}" for sentence in result["unknown"]]
     return {"lines": lines, "failures": list(_failures(result).values())}

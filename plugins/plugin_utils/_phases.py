@@ -20,7 +20,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._orga
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._origin import origin_of
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import CHAINGUARD_HOSTS, Facts, Source
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_ownership import replacement_notice
 
 _MAX_OTHER_IMAGES = 5
 _TOKEN_FIELDS = ("due", "valid", "username", "reason")
@@ -28,6 +27,8 @@ NOT_REVOKED = (
     "Artifactory already has the new pull token, and the previous one was not revoked. "
     "Fix the cause and run this again: that finishes the rotation."
 )
+# Without the key, so that the summary has it once for all.
+NOT_SET_UP = "Not found in Artifactory. The playbook cgr.pull_through.setup creates what is missing."
 NO_RESULT = "A module ended without a result. Run this again with -vvv to see why."
 # Codes of diagnoses.
 _OUT_OF_REACH = frozenset(
@@ -97,11 +98,12 @@ def add_current_state(
     organizations: list[Facts],
     partial: t.Collection[str] = (),
     keeps_url: bool = False,
+    must_exist: bool = False,
 ) -> Source:
     """Add the repository as it is, and what Chainguard returned about the organization and the pull token in use.
 
     organizations: results of chainguard_pull_token_info. partial: keys of the repositories of which only a part could be read.
-    keeps_url: whether a new pull token is stored without the URL of the source.
+    keeps_url: whether a new pull token is stored without the URL of the source. must_exist: whether a missing repository is a failure.
     """
     current: Facts = next((repository for repository in repositories if repository["key"] == source.key), {})
     source = dataclasses.replace(source, current=current, is_missing=not current, is_partial=source.key in partial)
@@ -111,12 +113,15 @@ def add_current_state(
         source = dataclasses.replace(source, token_spec={**source.token_spec, "active_identities": active})
     if keeps_url:
         source = _fail_other_host(source)
+    if must_exist and source.is_missing:
+        source = fail(source, NOT_SET_UP, "repository_missing")
     source = fail_unread_organization(source, organizations)
     listing = _of_organization(source, organizations)
     if listing is None:
         return source
     source = _with_organization(source, listing["organization"])
-    return _with_token_status(source, listing["tokens"]) if source.pull_token and not source.is_partial else source
+    has_status = source.pull_token and not source.is_partial and not source.is_missing
+    return _with_token_status(source, listing["tokens"]) if has_status else source
 
 
 def _fail_other_host(source: Source) -> Source:
@@ -173,9 +178,6 @@ def _with_organization(source: Source, organization: Facts) -> Source:
 
 def _with_token_status(source: Source, tokens: list[Facts]) -> Source:
     """Add the pull token that Artifactory logs in with. One that does not work is a failure, whatever the cache serves."""
-    if source.is_missing:
-        message = f"Artifactory has no repository {source.key}. The playbook cgr.pull_through.setup creates it, with its pull token."
-        return fail(source, message, "repository_missing")
     username = source.current.get("username")
     token = next((token for token in tokens if token["uid"] == username), None)
     if token is None:
@@ -229,7 +231,6 @@ def add_token_results(source: Source, result: Facts, revoke_unmanaged: bool) -> 
             "expires": (token.get("token") or {}).get("expires", ""),
             "days_left": (token.get("token") or {}).get("days_left"),
             "seconds_left": (token.get("token") or {}).get("seconds_left"),
-            "notice": replacement_notice(source, token.get("replaces") or {}, revoke_unmanaged),
         },
     )
     return _with_changes(source, source.changes)

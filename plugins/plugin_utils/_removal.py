@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import count
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._summary import align_columns
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_lifetime import overdue_note
 
 
 def report_removal(
@@ -18,12 +20,16 @@ def report_removal(
     tokens: Facts,
     virtual_repositories: Facts,
     permissions: Facts,
+    listed_tokens: list[Facts],
+    token_ttl: str,
+    token_renew_before: str,
+    run_interval: str,
     planned: bool,
 ) -> list[str]:
-    """Return a line for each source, and one for each virtual repository and permission that referred to it.
+    """Return a line for each source, one for each virtual repository and permission that referred to it, and overdue rotations.
 
-    repositories, tokens, virtual_repositories, permissions: results of the modules with a list form. planned: whether they ran in
-    check mode.
+    repositories, tokens, virtual_repositories, permissions: results of the modules with a list form. listed_tokens: those of the
+    organizations before the removal. planned: whether the modules ran in check mode.
     """
     removed = {item["key"] for item in repositories.get("repositories") or [] if item.get("changed")}
     revoked = {item["name"]: len(item.get("revoked") or []) for item in tokens.get("tokens") or []}
@@ -34,6 +40,15 @@ def report_removal(
         *align_columns(rows),
         *_references("virtual repository", "key", virtual_repositories.get("virtual_repositories"), planned),
         *_references("permission", "name", permissions.get("permissions"), planned),
+        *(
+            note
+            for source in sources
+            for token in listed_tokens
+            if source.token_spec and token["uid"] == source.current.get("username")
+            for note in overdue_note(
+                source.key, token, token_ttl, token_renew_before, run_interval, is_past=not planned
+            )
+        ),
     ]
 
 
@@ -46,10 +61,10 @@ def _state(is_removed: bool, planned: bool) -> str:
 def _tokens(source: Source, revoked: t.Mapping[str, int], planned: bool) -> str:
     if not source.token_spec:
         return "no pull token needed"
-    count = revoked.get(source.token_spec["name"], 0)
-    if not count:
+    number = revoked.get(source.token_spec["name"], 0)
+    if not number:
         return "no pull token of this role"
-    return f"{count} pull token{'' if count == 1 else 's'} {'would be revoked' if planned else 'revoked'}"
+    return f"{count(number, 'pull token')} {'would be revoked' if planned else 'revoked'}"
 
 
 def _references(kind: str, name: str, items: list[Facts] | None, planned: bool) -> t.Iterator[str]:

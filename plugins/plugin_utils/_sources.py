@@ -66,7 +66,7 @@ class Source:
     # Plan and issue: what is asked of the pull token, and the result without its password: whether it is `due`, and `is_new` (issued
     # in this run, or planned), its `username`, `expires`, `days_left`, `seconds_left`, and the `reason`; `kept`, the token that stays;
     # `previous`, the token that it replaces, with its UID in `replaced`; the UIDs to revoke in `superseded` (managed) and `unmanaged`;
-    # `revoked`; and a `notice`. changes: the settings to change. previous: what these settings were, not the previous token.
+    # and `revoked`. changes: the settings to change. previous: what these settings were, not the previous token.
     # needs_write: whether Artifactory is written to. has_work: that, or that tokens remain to be revoked, so that it is
     # verified first.
     token_spec: Facts = dataclasses.field(default_factory=dict)

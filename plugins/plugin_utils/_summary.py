@@ -10,7 +10,7 @@ import json
 import re
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._text import MAX_MESSAGE
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import MAX_MESSAGE, count
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import (
     Facts,
     Source,
@@ -18,7 +18,10 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import (
     is_left_to_later_run,
 )
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_lifetime import lifetime_notes, overdue_notes
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_ownership import notices_of_kept_tokens
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_ownership import (
+    notices_of_kept_tokens,
+    notices_of_replaced_tokens,
+)
 
 _MAX_NAMED_CHANGES = 4
 _MAX_VALUE_LENGTH = 120
@@ -63,7 +66,7 @@ def summarize(
         "lines": align_columns(rows),
         "notes": [
             *(note for source in sources for note in _change_notes(source, planned)),
-            *(source.token["notice"] for source in sources if source.token.get("notice")),
+            *notices_of_replaced_tokens(sources, planned),
             *notices_of_kept_tokens(sources),
             *_rotation_notes(sources, grace_period, planned),
             *(note for source in sources for note in _revocation_notes(source, planned)),
@@ -134,7 +137,8 @@ def _unverified_note(sources: t.Sequence[Source]) -> t.Iterator[str]:
     """Yield the sources that did not fail, but whose login and upstream no verification showed to work."""
     keys = [source.key for source in sources if source.verification.get("is_unverified") and not source.failure]
     if keys:
-        yield f"Not verified: {len(keys)} of {len(sources)} repositories ({', '.join(keys)})."
+        total = "1 repository" if len(sources) == 1 else f"{len(sources)} repositories"
+        yield f"Not verified: {len(keys)} of {total} ({', '.join(keys)})."
 
 
 def _partial_note(sources: t.Sequence[Source]) -> t.Iterator[str]:
@@ -210,7 +214,7 @@ def _token(source: Source, planned: bool) -> str:
 
 
 def _until(token: Facts) -> str:
-    return f"until {token['expires'][:10]} ({token['days_left']:.0f} days)"
+    return f"until {token['expires'][:10]} ({count(round(token['days_left']), 'day')})"
 
 
 def _verified(source: Source) -> str:

@@ -16,6 +16,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._token_options import parse_lifetime
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import count
 from ansible_collections.cgr.pull_through.plugins.module_utils._variable_names import variables_in
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import fail
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source
@@ -60,13 +61,21 @@ def overdue_notes(
     """Yield a sentence for each managed pull token whose rotation by this run was overdue: scheduled runs are missing."""
     for source in sources:
         previous = source.token.get("previous") or {}
-        due = _overdue_since(previous, ttl, renew_before, run_interval) if previous.get("managed") else ""
-        if due:
-            verb = "is" if planned or source.failure else "was"
-            yield (
-                f"The rotation of the pull token of {source.key} {verb} overdue since {due}. "
-                "Does the playbook cgr.pull_through.rotate run on schedule?"
-            )
+        if previous.get("managed"):
+            was_rotated = not (planned or source.failure)
+            yield from overdue_note(source.key, previous, ttl, renew_before, run_interval, is_past=was_rotated)
+
+
+def overdue_note(
+    key: str, token: Facts, ttl: str, renew_before: str, run_interval: str, is_past: bool
+) -> t.Iterator[str]:
+    """Yield a sentence if the rotation of the pull token of a repository is overdue. is_past: whether this run ended that."""
+    due = _overdue_since(token, ttl, renew_before, run_interval)
+    if due:
+        yield (
+            f"The rotation of the pull token of {key} {'was' if is_past else 'is'} overdue since {due}. "
+            "Does the playbook cgr.pull_through.rotate run on schedule?"
+        )
 
 
 def _overdue_since(token: Facts, ttl: str, renew_before: str, run_interval: str) -> str:
@@ -85,6 +94,6 @@ def lifetime_notes(sources: t.Sequence[Source], ttl: str) -> t.Iterator[str]:
         left = (source.token or source.token_status).get("seconds_left") or 0
         if left > lifetime:
             yield (
-                f"The pull token of {source.key} is valid for {left / DAY:.0f} more days, longer than "
+                f"The pull token of {source.key} is valid for {count(round(left / DAY), 'more day')}, longer than "
                 f"pull_through_token_ttl ({ttl}). Set pull_through_force_rotation to true to replace it now."
             )

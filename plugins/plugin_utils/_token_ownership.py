@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import count, join_names
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import (
     Facts,
     Source,
@@ -16,24 +17,28 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import (
 )
 
 
-def replacement_notice(source: Source, replaced: Facts, revoke_unmanaged: bool) -> str:
-    """Return what happens to the pull token that a new one replaces; empty if it is revoked as usual, or if there was none.
+def notices_of_replaced_tokens(sources: t.Sequence[Source], planned: bool) -> t.Iterator[str]:
+    """Yield what happens to each pull token that a new one replaces, unless it is revoked as usual. planned: as in check mode."""
+    for source in sources:
+        replaced = source.token.get("previous")
+        if replaced and source.has_new_token and not source.has_unused_token:
+            yield from _replacement_notice(source, replaced, planned)
 
-    replaced: the token, as chainguard_pull_token returns it. revoke_unmanaged: whether unmanaged tokens are revoked.
-    """
-    if not replaced:
-        return ""
-    token, remains = f"The pull token {replaced['uid']}", f"remains valid until {replaced['expires']}"
+
+def _replacement_notice(source: Source, replaced: Facts, planned: bool) -> t.Iterator[str]:
+    token, is_replaced = f"The pull token {replaced['uid']}", f"{'would be' if planned else 'is'} replaced"
+    remains = f"{'would remain' if planned else 'remains'} valid until {replaced['expires']}"
     if not replaced["managed"]:
         token = f"{token}, which this collection did not issue,"
-        if revoke_unmanaged:
-            return f"{token} is replaced and then revoked."
-        return f"{token} is replaced and {remains}. Set pull_through_revoke_unmanaged to true to revoke such tokens."
-    if replaced["site"] != source.token_spec["site"]:
-        return f"{token} of {_site(replaced)} is replaced and {remains}. Only that site revokes it."
-    if _has_other_consumer(source, replaced):
-        return f"{token} is replaced and {remains}. It is not revoked, since its marker names {replaced['consumer']}. {_advice(replaced)}"
-    return ""
+        if source.token["unmanaged"]:
+            # After a failure it remains, which the failure says.
+            yield from () if source.failure else (f"{token} {is_replaced} and then revoked.",)
+        else:
+            yield f"{token} {is_replaced} and {remains}. Set pull_through_revoke_unmanaged to true to revoke such tokens."
+    elif replaced["site"] != source.token_spec["site"]:
+        yield f"{token} of {_site(replaced)} {is_replaced} and {remains}. Only that site revokes it."
+    elif _has_other_consumer(source, replaced):
+        yield f"{token} {is_replaced} and {remains}, since its marker names {replaced['consumer']}. {_advice(replaced)}"
 
 
 def notices_of_kept_tokens(sources: t.Sequence[Source]) -> t.Iterator[str]:
@@ -100,7 +105,7 @@ def notices_of_unlisted_tokens(
     catalog: dict[str, Facts],
     names: t.Sequence[str],
 ) -> list[str]:
-    """Return a sentence for each repository that this site set up, and that no source names any longer.
+    """Return a sentence for each repository that this site set up and that no source names any longer, and one about other sites.
 
     tokens: those of the organizations, as the modules return them. artifactory_urls: now and before. catalog: the sources with
     the overrides. names: those of pull_through_sources.
@@ -108,11 +113,27 @@ def notices_of_unlisted_tokens(
     base_urls = base_urls_of(artifactory_urls)
     listed = {catalog[name]["key"] for name in names if name in catalog}
     expires: dict[str, str] = {}
+    sites_of_others: dict[str, str] = {}
     for token in tokens:
         base_url, _slash, key = token["consumer"].rpartition("/")
-        if token["managed"] and token["site"] == site and base_url in base_urls and key not in listed:
+        if not token["managed"] or base_url not in base_urls or key in listed:
+            continue
+        if token["site"] == site:
             expires[key] = max(token["expires"], expires.get(key, ""))
-    return [_unlisted_notice(key, expires[key], catalog) for key in sorted(expires)]
+        else:
+            sites_of_others[token["uid"]] = token["site"]
+    return [*(_unlisted_notice(key, expires[key], catalog) for key in sorted(expires)), *_other_sites(sites_of_others)]
+
+
+def _other_sites(sites: t.Mapping[str, str]) -> t.Iterator[str]:
+    """Yield a sentence about the pull tokens of other sites, which need no advice. sites: by the UID of the token."""
+    if not sites:
+        return
+    names = sorted({site for site in sites.values() if site})
+    owners = [f"{'the site' if len(names) == 1 else 'the sites'} {join_names(names)}"] if names else []
+    owners += ["no site"] if "" in sites.values() else []
+    verb = "is" if len(sites) == 1 else "are"
+    yield f"{count(len(sites), 'pull token')} of {' and of '.join(owners)} {verb} not managed here."
 
 
 def _unlisted_notice(key: str, expires: str, catalog: dict[str, Facts]) -> str:

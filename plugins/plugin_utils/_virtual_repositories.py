@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import module_message
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import NOT_SET_UP, module_message
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import Facts, Source, reads_back_as
 
 
@@ -19,12 +19,13 @@ def resolve_virtual_repositories(
     source_catalog: dict[str, Facts],
     repositories: list[Facts],
     prune: bool,
+    must_exist: bool = False,
 ) -> list[Facts]:
     """Return the virtual repositories with the keys of their members, in the order of the catalog.
 
     Members are the sources of this run that exist, and other sources of the catalog that are members already: a run only
-    adds its own. repositories: as they are. prune: whether all other members are removed. A virtual repository without any
-    source of this run is left out.
+    adds its own. repositories: as they are. prune: whether all other members are removed. must_exist: whether a missing virtual
+    repository is a failure. One without any source of this run is left out.
     """
     own = {source.name: source.key for source in sources if source.exists}
     current = {repository["key"]: repository for repository in repositories}
@@ -40,7 +41,8 @@ def resolve_virtual_repositories(
         spec = {field: entry.get(field) or {} for field in ("key", "package_type", "settings")}
         spec.update(repositories=members, members_mode="exact" if prune else "included")
         state = {"may_differ": _may_differ(present, spec), "state": "unchanged"}
-        resolved.append({**spec, "spec": spec, **state, "verification": {}, "failure": ""})
+        failure = NOT_SET_UP if must_exist and not present else ""
+        resolved.append({**spec, "spec": spec, **state, "verification": {}, "failure": failure})
     return resolved
 
 

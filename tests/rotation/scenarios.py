@@ -29,6 +29,7 @@ TITLES = {
     17: "Repeated verification",
     18: "Registry out of reach",
     19: "Lifetimes that the plan does not allow",
+    20: "Overdue rotations",
 }
 
 # Records the result of a scenario, and fails the test if there are failures: number, cases, failures.

@@ -52,13 +52,15 @@ def test_two_sites_do_not_undo_each_other(harnesses: HarnessPool, report: Report
 
         output = run_ok(harness, "setup", **own)
         assert f"{APK_KEY} was set up by this role" not in output, "it is no business of this site"
+        others = "1 pull token of the site b is not managed here."
+        assert others in output and others in run_ok(harness, "verify", **own)
         forced = run_ok(harness, "rotate", **other, force_rotation=True)
         assert f"{first} of no site is replaced and remains valid until" in forced
         assert first in tokens_by_description(harness).values()
         of_other = harness.username
         harness.lab.advance(days=20)
         kept = run_ok(harness, "rotate", **own)
-        assert harness.username == of_other
+        assert harness.username == of_other and others in kept
         assert f"{KEY} keeps the pull token {of_other} of the site b" in kept
         removal = harness.run("remove", **own, remove_confirmed=True)
         assert removal.code == 2 and f"{KEY} uses a pull token of the site b, so it is not removed" in removal.output

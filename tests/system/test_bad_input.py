@@ -350,6 +350,13 @@ def test_variables_of_the_role_itself_cannot_be_set(run_playbook: PlaybookRunner
     assert "__pull_through_message cannot be set" in run.failure()
 
 
+def test_a_verification_before_the_setup_fails_with_one_sentence(lab: LabClient, run_playbook: PlaybookRunner) -> None:
+    run = run_playbook("cgr.pull_through.verify", lab.variables(*BOTH, virtuals=["containers"]))
+    sentence = "Not found in Artifactory. The playbook cgr.pull_through.setup creates what is missing."
+    assert run.failure() == f"cgr-public, cgr-private: {sentence}"
+    assert run.output.count(sentence) == 1, run.output
+
+
 def test_an_empty_report_is_no_report(lab: LabClient, run_playbook: PlaybookRunner) -> None:
     run = run_playbook("cgr.pull_through.diagnose", {**lab.variables("containers_public"), "pull_through_report": None})
     assert "Artifactory has no repository" in run.failure(), "the last failure"

@@ -317,7 +317,7 @@ def test_repositories_that_are_not_set_up_yet_are_named_once(site: Site, argumen
     run = site.warm(*arguments, source_overrides=keys)
     assert run.code == 2
     assert run.failure() == (
-        "Artifactory has no repository new-public, new-private. The playbook cgr.pull_through.setup creates it, with its pull token."
+        "Artifactory has no repository new-public, new-private. The playbook cgr.pull_through.setup creates what is missing."
     )
     assert site.count_requests()["docker.manifest"] == 0
 

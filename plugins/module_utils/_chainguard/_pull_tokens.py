@@ -316,15 +316,10 @@ class TokenStore:
 
 
 def list_unlisted(snapshot: OrganizationSnapshot, specs: t.Sequence[TokenSpec]) -> list[PullToken]:
-    """Return the managed tokens of an organization that are of the sites of these specs, and for the consumer of none of them."""
-    sites = {spec.site for spec in specs}
-    consumers = {(spec.site, name) for spec in specs for name in (spec.consumer, *spec.previous_consumers)}
+    """Return the managed tokens of an organization, of any site, that are for the consumer of none of these specs."""
+    consumers = {name for spec in specs for name in (spec.consumer, *spec.previous_consumers)}
     tokens = [token for token in map(PullToken.from_identity, snapshot.identities()) if token is not None]
-    return [
-        token
-        for token in tokens
-        if token.consumer and token.site in sites and (token.site, token.consumer) not in consumers
-    ]
+    return [token for token in tokens if token.consumer and token.consumer not in consumers]
 
 
 def _sort_by_expiry(tokens: t.Iterable[PullToken]) -> list[PullToken]:

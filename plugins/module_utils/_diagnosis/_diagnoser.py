@@ -87,12 +87,13 @@ _MAX_PUBLISHED = 5
 
 @dataclasses.dataclass
 class DiagnosisResult:
-    """What a diagnosis found. unknown: what could not be read, with the reason, as sentences. can_pull, urls: by source."""
+    """What a diagnosis found. unknown: what could not be read, with the reason, as sentences. can_pull, urls, tokens: by source."""
 
     findings: list[Finding] = dataclasses.field(default_factory=list)
     unknown: list[str] = dataclasses.field(default_factory=list)
     can_pull: dict[str, bool | None] = dataclasses.field(default_factory=dict)
     urls: dict[str, str] = dataclasses.field(default_factory=dict)
+    tokens: dict[str, Result] = dataclasses.field(default_factory=dict)
     addresses: list[Result] = dataclasses.field(default_factory=list)
     hosts: list[Result] = dataclasses.field(default_factory=list)
 
@@ -110,6 +111,7 @@ class DiagnosisResult:
                     "name": source["name"],
                     "key": source["key"],
                     "url": self.urls.get(source["name"], ""),
+                    "token": self.tokens.get(source["name"], {}),
                     "can_pull": self._can_pull(source["name"], findings),
                     "findings": sum(finding.source == source["name"] for finding in findings),
                 }
@@ -334,9 +336,13 @@ class Diagnoser:
             now=self._session.server_time(),
             server_version=self._version,
         )
+        identity = self._chainguard.identity(evidence.username) if evidence.ecosystem else Identity()
+        if identity.state == "read":
+            token = {"expires": identity.expires, "seconds_left": round(identity.seconds_left)}
+            self._diagnosis.tokens[source["name"]] = token
         return dataclasses.replace(
             evidence,
-            identity=self._chainguard.identity(evidence.username) if evidence.ecosystem else Identity(),
+            identity=identity,
             listing=self._listing(source, images),
             trace=self._trace_unused(evidence),
             marker_layers=self._marker_layers(evidence),

@@ -42,11 +42,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._rules 
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._urls import PathLayout
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import (
     common_fields,
-    count,
     diagnose_error,
     format_summary,
     upstream_response,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import count
 from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace, unused_path
 
 _UNKNOWN_FIELDS = ("ok", "upstream_version", "outdated", "from_upstream", "error", "diagnosis")

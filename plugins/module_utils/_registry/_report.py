@@ -21,7 +21,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._virtu
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import (
     common_fields,
-    count,
     diagnose_error,
     format_summary,
     upstream_response,
@@ -34,6 +33,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._rules 
     ImageEvidence,
     diagnose,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._text import count
 from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace, unused_path
 
 _UNKNOWN_FIELDS = (

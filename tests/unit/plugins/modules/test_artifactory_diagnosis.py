@@ -60,7 +60,8 @@ def diagnose(run_module):
 def test_nothing_is_wrong(diagnose):
     result = diagnose(artifactory())
     assert (result["changed"], result["findings"]) == (False, [])
-    expected = {"name": "cgr-private", "key": "cgr-private", "url": "https://cgr.dev/", "can_pull": None, "findings": 0}
+    names = {"name": "cgr-private", "key": "cgr-private", "url": "https://cgr.dev/"}
+    expected = {**names, "token": {}, "can_pull": None, "findings": 0}
     assert result["sources"] == [expected]
     assert len(result["unknown"]) == 2 and "no credentials for Chainguard" in result["unknown"][0]
 

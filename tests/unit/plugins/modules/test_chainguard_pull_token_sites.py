@@ -106,10 +106,15 @@ def test_a_list_names_the_tokens_that_no_item_is_for(run_module):
     items = [{**TOKEN, "active_identities": [OLD]}]
     for options in ({}, {"check": True}):
         result = run_module(chainguard_pull_token, chainguard.transport, **options, **CREDENTIALS, tokens=items)
-        assert [token["uid"] for token in result["unlisted"]] == [SECOND]
+        assert [(token["uid"], token["site"]) for token in result["unlisted"]] == [(SECOND, ""), (THIRD, "b")]
     listed = [
         *items,
-        {"name": "pull x", "consumer": "x", "state": "absent", "previous_consumers": [f"{CONSUMER}-before"]},
+        {
+            "name": "pull x",
+            "consumer": f"{CONSUMER}-b",
+            "state": "absent",
+            "previous_consumers": [f"{CONSUMER}-before"],
+        },
     ]
     assert run_module(chainguard_pull_token, chainguard.transport, **CREDENTIALS, tokens=listed)["unlisted"] == []
     assert "unlisted" not in run_module(chainguard_pull_token, chainguard.transport, **DESIRED)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from role_sources import resolved
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._diagnosis import (
@@ -31,8 +32,13 @@ FINDING = {
 }
 
 
-def result(*findings, can_pull=None, url=""):
-    sources = [{"name": "apk", "key": "cgr-apk", "url": url, "can_pull": can_pull, "findings": len(findings)}]
+def report(diagnosis):
+    return report_diagnosis(diagnosis, "720h", "", "")
+
+
+def result(*findings, can_pull=None, url="", token=None):
+    state = {"token": token or {}, "can_pull": can_pull, "findings": len(findings)}
+    sources = [{"name": "apk", "key": "cgr-apk", "url": url, **state}]
     return {"findings": list(findings), "unknown": ["Nothing was pulled."], "sources": sources}
 
 
@@ -45,30 +51,36 @@ def test_sources_and_virtual_repositories():
 
 
 def test_report():
-    report = report_diagnosis(result(FINDING, can_pull=False))
-    assert report["lines"] == [
+    lines = report(result(FINDING, can_pull=False))
+    assert lines["lines"] == [
         "error  known  apk  offline  It is offline.",
         "    evidence: offline: true",
         "    fix: Set offline to false.",
         "apk: cannot be pulled",
         "Not known: Nothing was pulled.",
     ]
-    assert report["failures"] == ["apk: It is offline. Set offline to false."]
+    assert lines["failures"] == ["apk: It is offline. Set offline to false."]
+
+
+@pytest.mark.parametrize(("days", "is_overdue"), [(20, False), (11, True), (-1, True)])
+def test_an_overdue_rotation_is_in_the_report(days, is_overdue):
+    diagnosis = result(token={"expires": "2031-01-21T00:00:00Z", "seconds_left": days * 86400})
+    text = "The rotation of the pull token of cgr-apk is overdue since 2031-01-06. Does the playbook cgr.pull_through.rotate"
+    assert any(line.startswith(text) for line in report(diagnosis)["lines"]) is is_overdue
+    assert report(diagnosis)["failures"] == []
 
 
 def test_a_warning_is_no_failure():
-    assert report_diagnosis(result({**FINDING, "severity": "warning"}))["failures"] == []
+    assert report(result({**FINDING, "severity": "warning"}))["failures"] == []
 
 
 def test_what_prevents_all_pulls_is_a_failure():
     finding = {**FINDING, "source": "", "code": "credentials_rejected"}
-    assert report_diagnosis(result(finding))["failures"] == [
-        "credentials_rejected: It is offline. Set offline to false."
-    ]
+    assert report(result(finding))["failures"] == ["credentials_rejected: It is offline. Set offline to false."]
 
 
 def test_a_pull_that_failed_without_a_finding_is_a_failure():
-    assert report_diagnosis(result(can_pull=False))["failures"] == ["apk cannot be pulled."]
+    assert report(result(can_pull=False))["failures"] == ["apk cannot be pulled."]
 
 
 def test_remedies_are_for_the_sources_with_a_finding():

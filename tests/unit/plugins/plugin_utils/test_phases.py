@@ -14,6 +14,7 @@ from role_sources import NEW, OLD, ORGANIZATION, issued_result, resolved, token_
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import (
     NO_RESULT,
+    NOT_SET_UP,
     NOT_USED,
     TOKEN_NOT_ISSUED,
     add_cache_results,
@@ -38,6 +39,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._requests import 
     tokens_to_remove,
     unused_tokens,
 )
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_ownership import notices_of_replaced_tokens
 
 SKIPPED: dict[str, t.Any] = {"skipped": True, "changed": False}
 CURRENT = {"key": "CGR_private", "username": OLD, "a": True}
@@ -205,13 +207,18 @@ def test_a_token_that_was_planned_and_not_issued_is_not_revoked():
     assert planned.has_new_token and not source.has_new_token and not source.has_unused_token
 
 
-@pytest.mark.parametrize(("revoke", "text"), [(True, "and then revoked"), (False, "remains valid until soon")])
+@pytest.mark.parametrize(
+    ("revoke", "text"), [(True, "is replaced and then revoked"), (False, "remains valid until soon")]
+)
 def test_a_token_that_is_not_managed_is_revoked_only_when_asked(revoke, text):
     (source,) = resolved("private")
     token = issued_result(source, replaces={"uid": OLD, "managed": False, "expires": "soon"})
     source = add_token_results(source, {"tokens": [token]}, revoke_unmanaged=revoke)
     assert source.token["unmanaged"] == ([OLD] if revoke else [])
-    assert OLD in source.token["notice"] and text in source.token["notice"]
+    (notice,) = notices_of_replaced_tokens([source], planned=False)
+    assert OLD in notice and text in notice
+    failed = dataclasses.replace(source, is_written=True, failure="The previous one was not revoked.")
+    assert bool(list(notices_of_replaced_tokens([failed], planned=False))) is not revoke
 
 
 def test_a_plan_is_joined_by_key():
@@ -520,14 +527,16 @@ def test_an_organization_that_cannot_be_read_fails_its_sources_alone(add):
         assert (add(source).failure, add(source).failure_code) == (UNREAD["msg"], "organization_not_read")
 
 
-def test_a_repository_that_does_not_exist_is_not_told_as_a_token_that_does_not_work():
-    (source,) = resolved("private")
-    listing = {"organization": {"name": "example.com", "uid": "0" * 40}, "tokens": []}
-    source = add_current_state(source, [], [listing])
-    assert source.failure.startswith(
-        f"Artifactory has no repository {source.key}. The playbook cgr.pull_through.setup creates it"
-    )
-    assert source.failure_code == "repository_missing"
+@pytest.mark.parametrize(
+    "organizations", [[{"organization": {"name": "example.com", "uid": "0" * 40}, "tokens": []}], [UNREAD]]
+)
+def test_repositories_that_do_not_exist_are_one_failure(organizations):
+    sources = [
+        add_current_state(source, [], organizations, must_exist=True) for source in resolved("private", "public")
+    ]
+    assert [source.failure_code for source in sources] == ["repository_missing", "repository_missing"]
+    assert {source.failure for source in sources} == {NOT_SET_UP}
+    assert NOT_SET_UP.startswith("Not found in Artifactory. The playbook cgr.pull_through.setup creates")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
-from role_sources import resolved
+from role_sources import NEW, OLD, managed_token, resolved
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._removal import report_removal
 
@@ -23,6 +25,12 @@ PERMISSIONS = {
 VIRTUALS = {
     "virtual_repositories": [{"key": "all", "diff": {"before": {"repositories": ["CGR_private"]}, "after": {}}}]
 }
+
+
+def report(sources, *results, listed_tokens=()):
+    *results, planned = results
+    options = {"listed_tokens": listed_tokens, "token_ttl": "720h", "token_renew_before": "", "run_interval": ""}
+    return report_removal(sources, *results, **options, planned=planned)
 
 
 @pytest.fixture
@@ -56,11 +64,21 @@ def sources():
 def test_a_removal_is_reported(sources, planned, lines):
     repositories = {"repositories": [{"key": "CGR_private", "changed": True}, {"key": "cgr-public", "changed": False}]}
     tokens = {"tokens": [{"name": sources[0].token_spec["name"], "revoked": ["a/b"]}]}
-    assert report_removal(sources, repositories, tokens, VIRTUALS, PERMISSIONS, planned) == lines
+    assert report(sources, repositories, tokens, VIRTUALS, PERMISSIONS, planned) == lines
+
+
+@pytest.mark.parametrize(("planned", "verb"), [(False, "was"), (True, "is")])
+def test_a_rotation_that_was_overdue_is_reported(sources, planned, verb):
+    source = dataclasses.replace(sources[0], current={"username": OLD})
+    for days, count in ((20, 0), (11, 1)):
+        token = managed_token(source, seconds_left=days * 86400)
+        lines = report([source], {}, {}, EMPTY, {}, planned, listed_tokens=[token, {**token, "uid": NEW}])
+        text = f"The rotation of the pull token of CGR_private {verb} overdue since 2031-01-06. Does the playbook"
+        assert [line.startswith(text) for line in lines[1:]] == [True] * count
 
 
 def test_nothing_to_remove(sources):
     unchanged = {"repositories": [{"key": "CGR_private", "changed": False}]}
-    assert report_removal(sources[:1], unchanged, {"tokens": []}, EMPTY, {"permissions": []}, False) == [
+    assert report(sources[:1], unchanged, {"tokens": []}, EMPTY, {"permissions": []}, False) == [
         "CGR_private  did not exist  no pull token of this role"
     ]

@@ -12,6 +12,7 @@ import typing as t
 import pytest
 from role_sources import CATALOG, URL, resolved
 
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import NOT_SET_UP
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._sources import (
     Source,
     grace_period_to_wait,
@@ -124,6 +125,14 @@ def test_a_virtual_repository_has_the_members_that_exist_in_their_order():
     (partial,) = virtuals_of(*resolved("private"), *existing("public"))
     assert partial["repositories"] == ["cgr-public"]
     assert virtuals_of(*resolved("public")) == []
+
+
+@pytest.mark.parametrize("current", [[], [{"key": "all", "repositories": ["cgr-public"]}]])
+def test_a_missing_virtual_repository_is_a_failure_of_a_run_that_creates_none(current):
+    sources = existing("public")
+    for must_exist in (False, True):
+        (repository,) = resolve_virtual_repositories(["all"], VIRTUALS, sources, CATALOG, current, False, must_exist)
+        assert repository["failure"] == (NOT_SET_UP if must_exist and not current else "")
 
 
 def test_a_run_with_fewer_sources_keeps_the_order_and_removes_a_member_only_when_asked():

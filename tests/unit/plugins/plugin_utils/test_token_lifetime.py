@@ -64,8 +64,12 @@ def test_without_a_listed_token_nothing_is_overdue():
     assert add_rotation_status(in_use(1, failure="revoked"), "720h", "", "").failure == "revoked"
 
 
-def test_a_token_that_lives_longer_than_a_new_one_is_named():
-    (note,) = lifetime_notes([in_use(90), in_use(20)], "720h")
+@pytest.mark.parametrize("field", ["token_status", "token"])
+def test_a_token_that_lives_longer_than_a_new_one_is_named(field):
+    """In `verify` it is that of the listing, and in `setup` and `rotate` the one that is kept."""
+    status = in_use(90).token_status
+    source = dataclasses.replace(in_use(90), **{"token_status": {}, field: status})
+    (note,) = lifetime_notes([source, in_use(20)], "720h")
     assert "The pull token of CGR_private is valid for 90 more days, longer than pull_through_token_ttl (720h)" in note
 
 

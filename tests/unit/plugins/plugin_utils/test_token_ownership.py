@@ -15,6 +15,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import ad
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._requests import organizations_to_list
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_ownership import (
     notices_of_kept_tokens,
+    notices_of_replaced_tokens,
     notices_of_unlisted_tokens,
     other_site_errors,
 )
@@ -40,9 +41,24 @@ def with_result(result, **fields):
     ],
 )
 def test_a_replaced_token_that_is_not_revoked_is_named_with_its_end(fields, texts):
-    notice = with_result("replaced", **fields).token["notice"]
+    notice = "".join(notices_of_replaced_tokens([with_result("replaced", **fields)], planned=False))
     assert bool(notice) == bool(texts)
     assert all(text in notice for text in texts)
+
+
+@pytest.mark.parametrize("fields", [{"managed": False, "consumer": ""}, {"site": "b"}, BEFORE])
+@pytest.mark.parametrize(
+    ("planned", "verbs"), [(False, "is replaced and remains"), (True, "would be replaced and would remain")]
+)
+def test_check_mode_says_would_about_a_replaced_token(fields, planned, verbs):
+    (notice,) = notices_of_replaced_tokens([with_result("replaced", **fields)], planned)
+    assert f"{verbs} valid until 2031-01-21" in notice
+
+
+def test_a_token_that_was_not_replaced_is_not_named():
+    source = with_result("replaced", site="b")
+    assert list(notices_of_replaced_tokens([dataclasses.replace(source, failure="not written")], False)) == []
+    assert list(notices_of_replaced_tokens([with_result("kept", site="b")], False)) == []
 
 
 @pytest.mark.parametrize(
@@ -93,18 +109,36 @@ def test_a_key_that_was_changed_is_named_as_well():
 @pytest.mark.parametrize(
     "token",
     [
-        token_of("cgr-apk", site="b"),
         token_of("cgr-apk", managed=False),
         token_of("cgr-apk", base="https://staging.example.com"),
         token_of("cgr-apk", base="https://artifactory.example.com/other"),
+        token_of("CGR_private", site="b"),
     ],
 )
-def test_what_is_of_another_site_or_artifactory_is_not_named(token):
+def test_what_is_listed_or_of_another_artifactory_is_not_named(token):
     assert unlisted(token) == []
 
 
+@pytest.mark.parametrize(
+    ("site", "others", "text"),
+    [
+        ("", ["b"], "1 pull token of the site b is not managed here."),
+        ("a", [""], "1 pull token of no site is not managed here."),
+        ("a", ["b", "c", "b"], "3 pull tokens of the sites b, c are not managed here."),
+        ("a", ["", "b", ""], "3 pull tokens of the site b and of no site are not managed here."),
+        ("", [f"team{number:02}" for number in range(40)], "team03, team04 and 35 more are not managed here."),
+    ],
+)
+def test_the_tokens_of_other_sites_are_counted_in_one_sentence_without_advice(site, others, text):
+    tokens = [token_of("cgr-apk", uid=f"org/{number:016}", site=name) for number, name in enumerate(others)]
+    # A run reads some tokens twice.
+    (notice,) = unlisted(*tokens, *tokens, site=site)
+    assert notice.endswith(text)
+
+
 def test_each_site_names_its_own():
-    assert len(unlisted(token_of("cgr-apk", site="b"), token_of("cgr-open"), site="b")) == 1
+    own, other = unlisted(token_of("cgr-apk", site="b"), token_of("cgr-open", uid=NEW), site="b")
+    assert own.startswith("cgr-apk was set up by this role") and other.startswith("1 pull token of no site")
     before = "https://old.example.com"
     assert len(unlisted(token_of("cgr-apk", base=before), urls=(URL, before))) == 1
 

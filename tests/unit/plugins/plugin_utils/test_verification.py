@@ -140,7 +140,7 @@ def test_what_was_verified_in_a_line(from_upstream, summary):
         "is_unverified": is_unverified,
         "details": ["pulled", "it was seen", PINNED],
     }
-    assert ("Not verified: 1 of 1 repositories (CGR_private)." in summary_of(source)["notes"]) is is_unverified
+    assert ("Not verified: 1 of 1 repository (CGR_private)." in summary_of(source)["notes"]) is is_unverified
 
 
 def test_a_login_that_artifactory_may_not_have_used_is_not_verified():
