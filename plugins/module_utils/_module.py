@@ -67,10 +67,12 @@ class PullThroughModule(AnsibleModule):  # type: ignore[misc]  # ansible-core ha
         super().exit_json(**self._name_variables(result))
 
     def fail_json(self, msg: str, **result: t.Any) -> None:
-        super().fail_json(**self._name_variables({"msg": shorten(msg), **result}))
+        named = self._name_variables({"msg": msg, **result})
+        # Only now, since the names of variables are longer than those of options.
+        super().fail_json(**{**named, "msg": shorten(named["msg"])})
 
     def warn(self, warning: str, **options: t.Any) -> None:
-        super().warn(self._name_variables({"msg": warning})["msg"], **options)
+        super().warn(shorten(self._name_variables({"msg": warning})["msg"]), **options)
 
     def _name_variables(self, result: dict[str, t.Any]) -> t.Any:
         if not is_run_by_role():

@@ -9,12 +9,15 @@ from __future__ import annotations
 import ast
 import functools
 import re
+import types
 import typing as t
 from pathlib import Path
 
 import pytest
 import yaml
+from scripted import ScriptedTransport
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import PullThroughModule
 from ansible_collections.cgr.pull_through.plugins.module_utils._variable_names import name_variables
 
 PLUGINS = Path(__file__).parents[4] / "plugins"
@@ -136,3 +139,10 @@ def test_only_messages_are_changed() -> None:
             }
         ],
     }
+
+
+def test_a_message_is_short_although_the_names_of_variables_are_longer(run_module, monkeypatch):
+    monkeypatch.setenv("PULL_THROUGH_ROLE", "true")
+    module = types.SimpleNamespace(main=lambda: PullThroughModule(argument_spec={}).fail_json(msg="Set ca_path. " * 76))
+    message = run_module(module, ScriptedTransport())["msg"]
+    assert message.startswith("Set pull_through_ca_path.") and len(message) == 1000
