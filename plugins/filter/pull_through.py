@@ -16,6 +16,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils import (
     _cache_warming,
     _client_setup,
     _diagnosis,
+    _evaluation,
     _extra_variables,
     _missing_rights,
     _permission,
@@ -151,6 +152,7 @@ class FilterModule:
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {
             "documented_variables": _variables.documented_variables,
+            "evaluation_errors": _evaluation.evaluation_errors,
             "internal_variable_error": _extra_variables.internal_variable_error,
             "read_variables": _variables.read_variables,
             "validate_variables": _validation.validate,

@@ -50,3 +50,14 @@ def test_the_credentials_are_sent_although_an_anonymous_pull_would_succeed(pulls
         task = pulls.task(f"{module} {caller}")
         assert task.status == "failed", pulls.output
         assert text in task.message
+
+
+def test_a_playbook_verifies_with_the_credentials_of_the_user(
+    plain_lab: LabClient, run_playbook: PlaybookRunner
+) -> None:
+    """An anonymous pull would succeed, but the user may not pull."""
+    plain_lab.configure(artifactory_anonymous=True)
+    variables = plain_lab.variables("containers_public", depth="manifest", verify_username="reader")
+    run = run_playbook("cgr.pull_through.setup", variables)
+    assert run.code == 2
+    assert "reader" in run.failure() and "Deploy/Cache" in run.failure()

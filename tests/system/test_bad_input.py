@@ -120,6 +120,9 @@ MISTAKES = {
         ),
         variables={"validate_certs": "maybe", "users": {"name": "ci"}, "depth": "layers"},
     ),
+    "undefined-variable": Mistake(
+        ("pull_through_groups cannot be evaluated: 'builders' is undefined.",), variables={"groups": ["{{ builders }}"]}
+    ),
     "virtual-without-source": Mistake(("The virtual repository go has no source",), variables={"virtuals": "go"}),
     "plain-http": Mistake(
         ("pull_through_artifactory_url uses plain http", "pull_through_allow_plain_http"),

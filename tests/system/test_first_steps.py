@@ -6,11 +6,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import threading
+import typing as t
 from pathlib import Path
 
 import pytest
+
+import run_tests
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,6 +31,15 @@ def test_the_demo() -> None:
     code, lines = run(sys.executable, "tests/demo")
     assert code == 0, lines[-20:]
     assert lines[-1].endswith("No process is left running.")
+    part = lines[next(number for number, line in enumerate(lines) if line.startswith("4. ")) :]
+    commands = [line.split("#")[0].strip() for line in part if line.startswith("    ")]
+    assert commands[:4] == [
+        "python3 -m venv ~/ansible && . ~/ansible/bin/activate",
+        "pip install ansible-core requests cryptography jmespath",
+        "make build",
+        "ansible-galaxy collection install .cache/build/cgr-pull_through-*.tar.gz",
+    ], "how to get Ansible and the collection comes first"
+    assert any(command.startswith("ansible-playbook cgr.pull_through.setup") for command in commands[4:])
 
 
 @pytest.mark.parametrize(
@@ -52,3 +66,48 @@ def test_a_missing_piece_is_one_line(tmp_path: Path, program: str | None, text: 
         status, lines = run("make", f"PYTHON={python}", "environment")
     assert status != 0
     assert len(lines) == 1 and text in lines[0], lines
+
+
+@pytest.fixture
+def output(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[list[str]]:
+    """Run four stages, of which the first ends only when the sign of life has shown its last line, and return the output."""
+    lines: list[str] = []
+    has_shown = threading.Event()
+
+    def show(text: str, **_options: t.Any) -> None:
+        lines.append(text)
+        if text.endswith("the last line"):
+            has_shown.set()
+
+    def slow(stage: run_tests.Stage) -> None:
+        stage.check("slow", "echo", "the last line")
+        assert has_shown.wait(60)
+
+    def quick(stage: run_tests.Stage) -> None:
+        stage.check("quick", "true")
+
+    stages = {"test-1": slow, "test-2": quick, "test-3": quick, "test-alone": quick}
+    monkeypatch.setattr(run_tests, "print", show, raising=False)
+    monkeypatch.setattr(run_tests, "make_test_environment", lambda: None)
+    monkeypatch.setattr(run_tests, "SIGN_OF_LIFE", 0.01)
+    monkeypatch.setattr(run_tests, "STAGES", stages)
+    monkeypatch.setattr(run_tests, "ALONE", "test-alone")
+    monkeypatch.setattr("sys.argv", ["run_tests.py"])
+    assert run_tests.main() == 0
+    yield lines
+    for name in stages:
+        (run_tests.LOGS / f"{name}.log").unlink()
+
+
+def test_the_tests_show_the_logs_first_and_signs_of_life(output: list[str]) -> None:
+    starts = [line.split()[0] for line in output if ".log" in line]
+    assert sorted(starts[:3]) == ["test-1", "test-2", "test-3"] and starts[3:] == ["test-alone"]
+    assert re.search(r"starts[.] Its output is in [.]cache/logs/test-[123][.]log$", output[0])
+    sign = next(number for number, line in enumerate(output) if line.endswith("the last line"))
+    assert output[sign].split()[:3] == ["0", "min", "test-1"]
+    alone = next(number for number, line in enumerate(output) if "test-alone.log" in line)
+    assert sign < alone, "it starts when the others have ended"
+
+
+def test_the_short_stages_come_first() -> None:
+    assert list(run_tests.STAGES)[0] == "lab-test" and list(run_tests.STAGES)[-1] == run_tests.ALONE == "rotation"

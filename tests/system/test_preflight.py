@@ -99,6 +99,14 @@ def test_a_limit_or_a_pattern_is_no_mistake(
     assert ("skipping: no hosts matched" in run.output) == ("america" in arguments)
 
 
+def test_an_ansible_core_that_is_too_old_is_named(run_playbook: PlaybookRunner, tmp_path: Path) -> None:
+    code = 'import ansible.release\nansible.release.__version__ = "2.15.13"\n'
+    (tmp_path / "sitecustomize.py").write_text(code, encoding="utf-8")
+    run = run_playbook("cgr.pull_through.setup", {}, environment={"PYTHONPATH": str(tmp_path)})
+    assert run.code == 2
+    assert "ansible-core 2.16 or newer is required, and this is 2.15.13. Update it with pip" in run.failure()
+
+
 def test_a_python_that_is_too_old_is_named(run_playbook: PlaybookRunner, tmp_path: Path) -> None:
     python = tmp_path / "python3.9"
     python.write_text("#!/bin/sh\necho 3.9\n", encoding="utf-8")

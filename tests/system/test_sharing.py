@@ -109,3 +109,19 @@ def test_remove_finds_what_refers_to_a_repository_whatever_the_variables_say(sit
     assert rest.run.code == 0, rest.run.output
     assert site.permission_names() == []
     assert (rest.repositories, rest.pull_tokens) == ({}, [])
+
+
+def test_a_reference_token_and_a_user_name_with_a_space(plain_lab: LabClient, run_playbook: PlaybookRunner) -> None:
+    plain_lab.create_user("build agent")
+    options = {
+        "headers": {"Authorization": f"Bearer {plain_lab.admin_token}"},
+        "json": {"include_reference_token": True},
+    }
+    response = plain_lab.request("POST", f"{plain_lab.artifactory_url}/access/api/v1/tokens", **options).json()
+    token = {"artifactory_access_token": response["reference_token"]}
+    users = {"users": "build agent, reader", "verify_username": "build agent"}
+    run = run_playbook("cgr.pull_through.setup", plain_lab.variables("containers_public", **token, **users))
+    assert run.code == 0, run.output
+    assert "also as build agent" in run.output and response["reference_token"] not in run.output
+    permission = plain_lab.permissions()[PERMISSION]["artifact"]
+    assert sorted(permission["actions"]["users"]) == ["build agent", "reader"]

@@ -209,6 +209,7 @@ def _galaxy_importer(stage: Stage, programs: Path) -> None:
     stage.record("galaxy-importer", result, Counts(passed=1) if is_clean else Counts(failed=1))
 
 
+SIGN_OF_LIFE = 60.0  # seconds between two of them
 # Only run by name, because they take long, or install programs that Debian does not package.
 BY_NAME: dict[str, t.Callable[[Stage], None]] = {"fuzz": fuzz, "awx": awx, "clients": clients}
 # The short stages come first, and two run at a time. The last one runs alone, since it keeps two processors busy.
@@ -248,7 +249,7 @@ def sign_of_life(stages: t.Sequence[Stage]) -> t.Iterator[None]:
     start, finished = time.monotonic(), threading.Event()
 
     def report() -> None:
-        while not finished.wait(60):
+        while not finished.wait(SIGN_OF_LIFE):
             minutes = round((time.monotonic() - start) / 60)
             for stage in stages:
                 if stage.is_running:

@@ -18,7 +18,7 @@ import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cgr.pull_through.plugins.module_utils import _cache_probe, _http
+from ansible_collections.cgr.pull_through.plugins.module_utils import _cache_probe, _http, _retry
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -55,6 +55,9 @@ def run_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         monkeypatch.setattr(_http, "RequestsTransport", lambda **_settings: transport)
         monkeypatch.setattr(time, "sleep", lambda _seconds: None)
         monkeypatch.setattr(_cache_probe, "_PROBE_INTERVAL", 0.0)
+        # Sessions have the real sleep as a default, which was read when they were imported. A retry with options has an end.
+        backoff = _retry.backoff
+        monkeypatch.setattr(_retry, "backoff", lambda *error, **options: backoff(*error, **options) if options else 0.0)
         # ansible-core would add them to the result of the next module in the same process.
         warnings: list[str] = []
         monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: warnings.append(text))

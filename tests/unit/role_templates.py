@@ -57,13 +57,16 @@ class Role:
         self._warm = load(folder / "tasks" / "warm.yml")[0]["module_defaults"]["cgr.pull_through.registry_pull"]
 
     def plan(self, entry_point: str, given: Json) -> Json:
-        templar = Templar(DataLoader(), variables={})
+        templar, given = Templar(DataLoader(), variables={}), trust(given)
 
         def template(value: t.Any, **more: t.Any) -> t.Any:
             variables = {**self._variables, **given, "__pull_through_entry_point": entry_point, **more}
             templar.available_variables = variables
             return templar.template(value)
 
+        unusable = template(self._tasks["Fail if variables cannot be used"]["ansible.builtin.fail"]["msg"])
+        if unusable:
+            return {"message": unusable}
         values = template(self._facts("Read the role variables"))["__pull_through_input"]
         facts = {"__pull_through_input": values}
         message = template(

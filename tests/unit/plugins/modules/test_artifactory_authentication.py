@@ -16,6 +16,7 @@ from scripted_artifactory import ABSENT, BASE, CREDENTIALS, LICENSE, Artifactory
 from ansible_collections.cgr.pull_through.plugins.modules import (
     artifactory_remote_repository,
     artifactory_repository_info,
+    artifactory_virtual_repository,
 )
 
 EMPTY = ScriptedResponse(200, {})
@@ -142,6 +143,10 @@ def test_why_credentials_are_rejected(run_module, options, response, hint):
         pytest.param(envelope(403, "Forbidden"), "administrator of their project", id="permission"),
         pytest.param(envelope(403, "Your subscription has ended"), "the requests of all users", id="subscription"),
         pytest.param(envelope(403, "The trial period is over"), "the requests of all users", id="trial"),
+        pytest.param(envelope(403, "Instance is hibernated"), "the requests of all users", id="hibernated"),
+        pytest.param(envelope(403, "Account suspended"), "the requests of all users", id="suspended"),
+        pytest.param(envelope(402, "Payment required"), "the requests of all users", id="payment"),
+        pytest.param(envelope(403, "This server was deactivated"), "the requests of all users", id="deactivated"),
         pytest.param(ScriptedResponse(402, "Storage quota exceeded"), "the requests of all users", id="quota"),
     ],
 )
@@ -156,6 +161,16 @@ def test_an_api_key_is_no_access_token(run_module):
     result = run_module(artifactory_repository_info, transport, **options)
     assert result["failed"] and "artifactory_access_token is an API key" in result["msg"]
     assert transport.requests == [] and "AKCp8secretsecret" not in str(result)
+
+
+REFERENCE_TOKEN = base64.b64encode(b"reftkn:01:1789000000:" + 27 * b"x").decode()
+
+
+def test_a_reference_token_is_sent_as_it_is(run_module):
+    assert len(REFERENCE_TOKEN) == 64
+    transport = ScriptedTransport(EMPTY)
+    run_module(artifactory_repository_info, transport, **{**CREDENTIALS, "artifactory_access_token": REFERENCE_TOKEN})
+    assert transport.requests[0].headers["Authorization"] == f"Bearer {REFERENCE_TOKEN}"
 
 
 @pytest.mark.parametrize("token", ["admin-token\n", " admin-token", "admin-token\r\n\t"])
@@ -201,3 +216,35 @@ def test_a_conflict_of_two_writes_is_retried(run_module):
     result = run_module(artifactory_remote_repository, transport, **CREDENTIALS, key="a", url="https://cgr.dev/")
     assert result["changed"] is True
     assert methods(transport) == ["GET", "GET", "PUT", "PUT", "GET"]
+
+
+# Alone, and several in one request. Their first write conflicts with that of another client, or of another node.
+WRITES = {
+    "virtual": (artifactory_virtual_repository, {"key": "all", "package_type": "docker", "repositories": ["a"]}),
+    "update": (artifactory_remote_repository, {"key": "a", "url": "https://example.com/"}),
+    "create-several": (
+        artifactory_remote_repository,
+        {"repositories": [{"key": key, "url": "https://cgr.dev/"} for key in "cde"]},
+    ),
+    "update-several": (
+        artifactory_remote_repository,
+        {"repositories": [{"key": key, "url": "https://example.com/"} for key in "ab"]},
+    ),
+    "delete": (artifactory_remote_repository, {"key": "a", "state": "absent"}),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("message", ["Could not update configuration", "Could not merge and save new descriptor [x]"])
+def test_a_conflict_of_each_kind_of_write_is_retried(run_module, name, message):
+    artifactory, conflicts = Artifactory(remote_config("a"), remote_config("b")), [envelope(500, message)]
+
+    def respond(request):
+        return conflicts.pop() if conflicts and request.method != "GET" else artifactory.respond(request)
+
+    module, options = WRITES[name]
+    transport = ScriptedTransport(respond=respond)
+    result = run_module(module, transport, **CREDENTIALS, **options)
+    assert result.get("changed") is True, result
+    writes = [call for call in transport.calls if call[0] != "GET"]
+    assert len(writes) == 2 and writes[0] == writes[1]

@@ -75,6 +75,20 @@ def test_create(run_module):
     assert result["diff"] == {"before": {}, "after": RESULT}
 
 
+@pytest.mark.parametrize("version", [NEW, OLD], ids=["access-api", "classic-api"])
+@pytest.mark.parametrize("exists", [False, True], ids=["create", "update"])
+def test_a_conflict_of_two_writes_is_retried(run_module, version, exists):
+    message = {"status": 500, "message": "Could not update configuration"}
+    show, written = (stored, CREATED) if version is NEW else (classic, ScriptedResponse(201, ""))
+    parts = {"targets": {"cgr-public": EVERYTHING}} if version is NEW else {"repositories": ["cgr-public"]}
+    partial = stored({**ARTIFACT, **parts}) if version is NEW else classic(**parts)
+    before = [partial] if exists else [ABSENT, EXISTS]
+    transport = ScriptedTransport(version, *before, ScriptedResponse(500, {"errors": [message]}), written, show())
+    result = run_module(module, transport, **OPTIONS)
+    writes = [call for call in transport.calls if call[0] != "GET"]
+    assert result.get("changed") is True and len(writes) == 2 and writes[0] == writes[1], result
+
+
 def test_create_with_the_classic_api(run_module):
     transport = ScriptedTransport(OLD, ABSENT, EXISTS, ScriptedResponse(201, ""), classic())
     result = run_module(module, transport, **OPTIONS, exclude_patterns=[])

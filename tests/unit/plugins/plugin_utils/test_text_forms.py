@@ -93,6 +93,14 @@ EMPTY: dict[str, t.Any] = {"empty": "", "null": None}
 KEPT = ("pull_through_artifactory_url", "pull_through_artifactory_access_token", *_variables._EMPTY_HAS_MEANING)
 
 
+UNDEFINED = {
+    "pull_through_artifactory_access_token": "Secret. {{ vault_token }}",
+    "pull_through_chainguard_registry_url": "{{ registry }}",
+    "pull_through_users": ["ci", "{{ builders }}"],
+    "pull_through_source_overrides": {"python": {"settings": {"description": "{{ builders }}"}}},
+}
+
+
 @pytest.fixture(scope="module")
 def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, t.Any]]:
     """Return the plan of each form of all variables, by entry point."""
@@ -106,6 +114,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, t.Any
             cases[entry_point, form] = {name: convert(value) for name, value in values.items()}
         for form, value in EMPTY.items():
             cases[entry_point, form] = {**dict.fromkeys(values, value), **kept}
+    cases["main", "undefined"] = UNDEFINED
     collections = Path(_variables.__file__).absolute().parents[5]
     process = subprocess.run(
         [sys.executable, role_templates.__file__, str(collections)],
@@ -125,6 +134,15 @@ def differing_values(plan: dict[str, t.Any], expected: dict[str, t.Any]) -> dict
     """Return the values that differ, so that a failure names the variable."""
     values, others = plan["values"], expected["values"]
     return {name: (values[name], others[name]) for name in values if values[name] != others[name]}
+
+
+def test_variables_that_cannot_be_evaluated_are_named_without_their_templates(plans):
+    message = plans["main"]["undefined"]["message"]
+    assert sorted(message.splitlines()) == [
+        "pull_through_artifactory_access_token cannot be evaluated: 'vault_token' is undefined.",
+        "pull_through_catalog, pull_through_chainguard_registry_url cannot be evaluated: 'registry' is undefined.",
+        "pull_through_source_overrides, pull_through_users cannot be evaluated: 'builders' is undefined.",
+    ]
 
 
 @pytest.mark.parametrize("form", FORMS)
