@@ -10,7 +10,7 @@ import collections
 import re
 from pathlib import Path
 
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._variables import _load_specs
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._variables import _load_specs, all_options
 
 ROOT = Path(__file__).resolve().parents[2]
 # The table of the files of AWX says where they may be, and not what they are for.
@@ -24,6 +24,18 @@ def test_a_table_for_people_has_each_variable_once() -> None:
             for name in re.findall(r"`(pull_through_\w+)`", cell):
                 rows[name].append(file.name)
     assert len(rows) > 10 and {name: files for name, files in rows.items() if len(files) > 1} == {}
+
+
+def test_a_table_of_the_role_has_every_variable_once() -> None:
+    cells = re.findall(r"^\| ([^|]*)\| ([^|]*)\|", FILES[-1].read_text(encoding="utf-8"), re.MULTILINE)
+    # The tables of the environment begin with what a variable is for.
+    entries = collections.Counter(
+        name
+        for first, second in cells
+        for name in re.findall(r"`(pull_through_\w+)`", first if "pull_through_" in first else second)
+    )
+    assert {name: entries[name] for name in all_options() if entries[name] != 1} == {}
+    assert set(entries) <= set(all_options())
 
 
 def test_a_variable_means_the_same_in_each_entry_point() -> None:

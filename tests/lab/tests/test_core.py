@@ -177,7 +177,7 @@ def test_command_line(tmp_path: Path) -> None:
     environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             while not ready.exists() and time.monotonic() < deadline:
                 time.sleep(0.02)
             state = json.loads(ready.read_text())
