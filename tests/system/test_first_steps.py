@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import run_tests
+from stage import LOGS, Stage
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -79,11 +80,11 @@ def output(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[list[str]]:
         if text.endswith("the last line"):
             has_shown.set()
 
-    def slow(stage: run_tests.Stage) -> None:
+    def slow(stage: Stage) -> None:
         stage.check("slow", "echo", "the last line")
         assert has_shown.wait(60)
 
-    def quick(stage: run_tests.Stage) -> None:
+    def quick(stage: Stage) -> None:
         stage.check("quick", "true")
 
     stages = {"test-1": slow, "test-2": quick, "test-3": quick, "test-alone": quick}
@@ -96,7 +97,7 @@ def output(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[list[str]]:
     assert run_tests.main() == 0
     yield lines
     for name in stages:
-        (run_tests.LOGS / f"{name}.log").unlink()
+        (LOGS / f"{name}.log").unlink()
 
 
 def test_the_tests_show_the_logs_first_and_signs_of_life(output: list[str]) -> None:

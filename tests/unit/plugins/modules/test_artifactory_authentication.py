@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import typing as t
 
 import pytest
 from scripted import ScriptedResponse, ScriptedTransport
@@ -219,7 +220,7 @@ def test_a_conflict_of_two_writes_is_retried(run_module):
 
 
 # Alone, and several in one request. Their first write conflicts with that of another client, or of another node.
-WRITES = {
+WRITES: dict[str, tuple[t.Any, dict[str, t.Any]]] = {
     "virtual": (artifactory_virtual_repository, {"key": "all", "package_type": "docker", "repositories": ["a"]}),
     "update": (artifactory_remote_repository, {"key": "a", "url": "https://example.com/"}),
     "create-several": (
@@ -244,7 +245,7 @@ def test_a_conflict_of_each_kind_of_write_is_retried(run_module, name, message):
 
     module, options = WRITES[name]
     transport = ScriptedTransport(respond=respond)
-    result = run_module(module, transport, **CREDENTIALS, **options)
+    result = run_module(module, transport, **{**CREDENTIALS, **options})
     assert result.get("changed") is True, result
     writes = [call for call in transport.calls if call[0] != "GET"]
     assert len(writes) == 2 and writes[0] == writes[1]

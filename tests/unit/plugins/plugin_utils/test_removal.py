@@ -27,10 +27,9 @@ VIRTUALS = {
 }
 
 
-def report(sources, *results, listed_tokens=()):
-    *results, planned = results
-    options = {"listed_tokens": listed_tokens, "token_ttl": "720h", "token_renew_before": "", "run_interval": ""}
-    return report_removal(sources, *results, **options, planned=planned)
+def report(sources, repositories, tokens, virtuals, permissions, planned, listed_tokens=()):
+    results = (repositories, tokens, virtuals, permissions, listed_tokens)
+    return report_removal(sources, *results, "720h", "", "", planned)
 
 
 @pytest.fixture
