@@ -393,6 +393,8 @@ def test_one_run_sets_up_two_artifactory_instances(
     }
     run = run_playbook("cgr.pull_through.setup", {"pull_through_hosts": "all"}, inventory=inventory)
     assert run.code == 0, run.output
+    times = [[entry["time"] for entry in instance.request_log()] for instance in labs.values()]
+    assert max(map(min, times)) < min(map(max, times)), "side by side, and not one after the other"
     for name, instance in labs.items():
         (token,) = instance.pull_tokens()
         repository = instance.repositories()[PRIVATE]

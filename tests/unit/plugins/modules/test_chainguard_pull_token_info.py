@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from scripted_chainguard import (
+    API_TOKEN,
     CONSUMER,
     CREDENTIALS,
     OLD,
@@ -30,6 +31,13 @@ def test_reports_what_a_token_is_for_and_which_repositories_use_it(run_module):
         "used_by_repositories"
         not in run_module(chainguard_pull_token_info, chainguard.transport, **CREDENTIALS)["tokens"][0]
     )
+
+
+@pytest.mark.parametrize("token", [f"{API_TOKEN}\n", f" {API_TOKEN}\t", f"{API_TOKEN}\r\n"])
+def test_white_space_at_the_ends_of_a_token_is_not_sent(run_module, token):
+    transport = ScriptedChainguard().transport
+    run_module(chainguard_pull_token_info, transport, **{**CREDENTIALS, "chainguard_api_token": token})
+    assert {request.headers["Authorization"] for request in transport.requests} == {f"Bearer {API_TOKEN}"}
 
 
 def test_lists_managed_and_unmanaged_tokens_by_expiration_time(run_module):
