@@ -18,6 +18,7 @@ from urllib.parse import unquote
 import pytest
 import trustme
 
+from support import task_names
 from support.lab_client import Json, LabClient
 from support.playbook_runner import PlaybookRunner, Run
 from support.services import record_requests, serve_redirects
@@ -236,6 +237,14 @@ def test_a_pull_token_is_issued_only_for_a_source_without_a_mistake(failed: Fail
     consumers = [token["description"].rpartition("/")[2] for token in failed.pull_tokens]
     succeeding = [name for name in MISTAKES if MISTAKES[name].fails in ("public", "virtual")]
     assert sorted(consumers) == sorted(keys_of(name)["private"] for name in succeeding)
+
+
+def test_the_client_lines_are_those_of_the_sources_that_work(failed: FailedRun) -> None:
+    for name in ("unknown-private-image", "unknown-public-image"):
+        keys = {source: key for source, key in keys_of(name).items() if source != "virtual"}
+        lines = "\n".join(failed.run.task(task_names.CLIENT_SETUP, name).result["msg"])
+        assert keys.pop(MISTAKES[name].fails) not in lines
+        assert all(key in lines for key in keys.values())
 
 
 def test_ca_path_fixes_an_untrusted_certificate(lab: LabClient, run_playbook: PlaybookRunner, tmp_path: Path) -> None:

@@ -125,3 +125,12 @@ def test_a_reference_token_and_a_user_name_with_a_space(plain_lab: LabClient, ru
     assert "also as build agent" in run.output and response["reference_token"] not in run.output
     permission = plain_lab.permissions()[PERMISSION]["artifact"]
     assert sorted(permission["actions"]["users"]) == ["build agent", "reader"]
+
+
+def test_a_password_that_the_access_api_rejects(plain_lab: LabClient, run_playbook: PlaybookRunner) -> None:
+    plain_lab.configure(artifactory_access_accepts_passwords=False)
+    password = plain_lab.users["admin"]["password"]
+    login = {"artifactory_access_token": None, "artifactory_username": "admin", "artifactory_password": password}
+    run = run_playbook("cgr.pull_through.setup", plain_lab.variables("containers_public", users="reader", **login))
+    assert run.code == 0, run.output
+    assert sorted(plain_lab.permissions()[PERMISSION]["artifact"]["actions"]["users"]) == ["reader"]
