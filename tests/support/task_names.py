@@ -16,6 +16,7 @@ PULLS = ("Pull images through Artifactory", "Pull artifacts through Artifactory"
 USER_PULLS = ("Pull images through Artifactory as the user", "Pull artifacts through Artifactory as the user")
 SUMMARY = "Report the result"
 DETAILS = "Report the details of each verification"
+FAILURES = "Fail if a source failed"
 
 # The entry point `warm`.
 LIST_IMAGES = "List the images of each organization"

@@ -119,7 +119,7 @@ def test_a_reference_token_and_a_user_name_with_a_space(plain_lab: LabClient, ru
     }
     response = plain_lab.request("POST", f"{plain_lab.artifactory_url}/access/api/v1/tokens", **options).json()
     token = {"artifactory_access_token": response["reference_token"]}
-    users = {"users": "build agent, reader", "verify_username": "build agent"}
+    users = {"users": "build agent, reader", "verify_username": "build agent", "depth": "manifest"}
     run = run_playbook("cgr.pull_through.setup", plain_lab.variables("containers_public", **token, **users))
     assert run.code == 0, run.output
     assert "also as build agent" in run.output and response["reference_token"] not in run.output
@@ -131,6 +131,7 @@ def test_a_password_that_the_access_api_rejects(plain_lab: LabClient, run_playbo
     plain_lab.configure(artifactory_access_accepts_passwords=False)
     password = plain_lab.users["admin"]["password"]
     login = {"artifactory_access_token": None, "artifactory_username": "admin", "artifactory_password": password}
+    login["depth"] = "manifest"
     run = run_playbook("cgr.pull_through.setup", plain_lab.variables("containers_public", users="reader", **login))
     assert run.code == 0, run.output
     assert sorted(plain_lab.permissions()[PERMISSION]["artifact"]["actions"]["users"]) == ["reader"]

@@ -239,7 +239,7 @@ def run_stage(stage: Stage, function: t.Callable[[Stage], None]) -> float:
         function(stage)
     except Exception as error:
         stage.fail(f"{type(error).__name__}: {error}")
-    stage.is_running = False
+    stage.end()
     return time.monotonic() - start
 
 

@@ -103,6 +103,11 @@ class Stage:
         self.counts += Counts(failed=1)
         print(f"{'FAILED':8}{self.name:13}{why}", flush=True)
 
+    def end(self) -> None:
+        """Close the log. No other command runs after it."""
+        self.is_running = False
+        self._log.close()
+
     def _show(self, text: str) -> None:
         self.last_line = text.strip() or self.last_line
         self._log.write(text)
