@@ -24,7 +24,7 @@ def evaluation_errors(context: Context, names: t.Iterable[str]) -> list[str]:
             _evaluate(context.resolve(name))
         except Exception as exc:  # pylint: disable=broad-exception-caught  # templates raise anything
             reasons.setdefault(_reason(str(exc)), []).append(name)
-    return [f"{', '.join(found)} cannot be evaluated: {reason}." for reason, found in reasons.items()]
+    return [f"{', '.join(affected)} cannot be evaluated: {reason}." for reason, affected in reasons.items()]
 
 
 def _evaluate(value: t.Any) -> None:

@@ -73,22 +73,22 @@ def test_a_missing_piece_is_one_line(tmp_path: Path, program: str | None, text: 
 def output(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[list[str]]:
     """Run four stages, of which the first ends only when the sign of life has shown its last line, and return the output."""
     lines: list[str] = []
-    has_shown = threading.Event()
+    was_printed = threading.Event()
 
-    def show(text: str, **_options: t.Any) -> None:
+    def record(text: str, **_options: t.Any) -> None:
         lines.append(text)
         if text.endswith("the last line"):
-            has_shown.set()
+            was_printed.set()
 
     def slow(stage: Stage) -> None:
         stage.check("slow", "echo", "the last line")
-        assert has_shown.wait(60)
+        assert was_printed.wait(60)
 
     def quick(stage: Stage) -> None:
         stage.check("quick", "true")
 
     stages = {"test-1": slow, "test-2": quick, "test-3": quick, "test-alone": quick}
-    monkeypatch.setattr(run_tests, "print", show, raising=False)
+    monkeypatch.setattr(run_tests, "print", record, raising=False)
     monkeypatch.setattr(run_tests, "make_test_environment", lambda: None)
     monkeypatch.setattr(run_tests, "SIGN_OF_LIFE", 0.01)
     monkeypatch.setattr(run_tests, "STAGES", stages)

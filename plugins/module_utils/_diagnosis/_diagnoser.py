@@ -336,17 +336,21 @@ class Diagnoser:
             now=self._session.server_time(),
             server_version=self._version,
         )
-        identity = self._chainguard.identity(evidence.username) if evidence.ecosystem else Identity()
-        if identity.state == "read":
-            token = {"expires": identity.expires, "seconds_left": round(identity.seconds_left)}
-            self._diagnosis.tokens[source["name"]] = token
         return dataclasses.replace(
             evidence,
-            identity=identity,
+            identity=self._identity(source, evidence),
             listing=self._listing(source, images),
             trace=self._trace_unused(evidence),
             marker_layers=self._marker_layers(evidence),
         )
+
+    def _identity(self, source: Source, evidence: SourceEvidence) -> Identity:
+        """Return the identity of the pull token of a source. When that expires is a part of the result."""
+        identity = self._chainguard.identity(evidence.username) if evidence.ecosystem else Identity()
+        if identity.state == "read":
+            token = {"expires": identity.expires, "seconds_left": round(identity.seconds_left)}
+            self._diagnosis.tokens[source["name"]] = token
+        return identity
 
     def _marker_layers(self, evidence: SourceEvidence) -> tuple[str, ...]:
         # Of a repository that fetches, a layer without a copy is fetched when it is asked for.
