@@ -455,6 +455,11 @@ def _is_registry(e: Evidence) -> bool:
     return e.repository_type in ("docker", "oci", "helmoci")
 
 
+def _is_from_upstream(e: Evidence) -> bool:
+    """Return whether the traced response is that of the upstream, and not of the storage that it redirects to."""
+    return f"//{urlsplit(e.remote_url).netloc}/" in e.trace.quote
+
+
 # For a 404 with many possible causes. Something else that is not cached was traced, so the cause concerns the repository.
 TRACE_RULES: tuple[Rule[Evidence], ...] = (
     Rule(
@@ -513,7 +518,7 @@ FAILURE_TRACE_RULES: tuple[Rule[Evidence], ...] = (
     ),
     Rule(
         "blocked",
-        lambda e: e.trace.status == 403,
+        lambda e: e.trace.status == 403 and _is_from_upstream(e),
         "The upstream of {e.repository} serves other things, but responds to Artifactory with status 403 for "
         "{e.requested_reference}, so a policy probably blocks it",
         _POLICY_FIX,

@@ -282,7 +282,8 @@ def test_a_trace_shows_the_cause_of_an_ambiguous_failure(line, code):
     ("line", "code", "certainty"),
     [
         ("received status 409", "blocked", "known"),
-        ("received status 403", "blocked", "likely"),
+        ("GET https://libraries.cgr.dev/java/a: received status 403", "blocked", "likely"),
+        ("GET https://storage.example.com/a: received status 403", "not_found", "possible"),
         ("received status 404", "upstream_not_found", "likely"),
         ("cgr-java has 'x' in the cache of missing items", "not_found", "possible"),
         ("received status 200", "not_found", "possible"),
