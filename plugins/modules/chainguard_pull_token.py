@@ -354,8 +354,9 @@ tokens:
       username: 45a0c61ea6fd977f050c5fb9ac06a69eed764595/0011223344556677
 unlisted:
   description:
-    - The managed tokens in the organizations of O(tokens), of any O(tokens[].site), whose consumer none of O(tokens) has.
+    - The managed tokens in the organizations of O(tokens) whose consumer none of O(tokens) has.
       They were issued for a consumer that is no longer configured, or for one of another task or site.
+    - Tokens of another O(tokens[].site) are listed only if their consumer is the same as that of one of O(tokens) up to its last slash.
     - Tokens have the form of RV(token).
   returned: with O(tokens)
   type: list

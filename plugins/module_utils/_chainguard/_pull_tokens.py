@@ -316,10 +316,21 @@ class TokenStore:
 
 
 def list_unlisted(snapshot: OrganizationSnapshot, specs: t.Sequence[TokenSpec]) -> list[PullToken]:
-    """Return the managed tokens of an organization, of any site, that are for the consumer of none of these specs."""
+    """Return the managed tokens of an organization that are for the consumer of none of these specs.
+
+    Of other sites, these are only those whose consumer is beside one of the specs: an organization can have many sites.
+    """
+    sites = {spec.site for spec in specs}
     consumers = {name for spec in specs for name in (spec.consumer, *spec.previous_consumers)}
+    folders = {name.rpartition("/")[0] for name in consumers}
     tokens = [token for token in map(PullToken.from_identity, snapshot.identities()) if token is not None]
-    return [token for token in tokens if token.consumer and token.consumer not in consumers]
+    return [
+        token
+        for token in tokens
+        if token.consumer
+        and token.consumer not in consumers
+        and (token.site in sites or token.consumer.rpartition("/")[0] in folders)
+    ]
 
 
 def _sort_by_expiry(tokens: t.Iterable[PullToken]) -> list[PullToken]:

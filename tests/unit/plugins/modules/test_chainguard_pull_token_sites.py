@@ -99,6 +99,7 @@ def test_a_list_names_the_tokens_that_no_item_is_for(run_module):
         marked(),
         marked(SECOND, consumer=f"{CONSUMER}-before", name="pull before"),
         marked(THIRD, consumer=f"{CONSUMER}-b", site="b"),
+        marked(f"{ORG}/{'5' * 16}", consumer="https://other.example.com/cgr-b", name="pull other", site="b"),
         identity(f"{ORG}/{'3' * 16}", description="by hand"),
         identity(f"{ORG}/{'4' * 16}", description="Managed by cgr.pull_through"),
     ]
