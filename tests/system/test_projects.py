@@ -69,7 +69,8 @@ def runs(running_plain_lab: LabClient, tmp_path_factory: pytest.TempPathFactory)
         steps["setup"] = scenario.run("setup", variables(lab))
         steps["again"] = scenario.run("setup", variables(lab))
         steps["rotate"] = scenario.run("rotate", variables(lab, force_rotation=True))
-        steps["verify"] = scenario.run("verify", variables(lab))
+        for playbook in ("verify", "diagnose", "warm"):
+            steps[playbook] = scenario.run(playbook, variables(lab))
         rejected = {entry["kind"] for entry in lab.request_log(position) if entry["status"] == 403}
         lab.configure(artifactory_project_administrators_read_settings=False)
         steps["settings hidden"] = scenario.run("rotate", variables(lab, force_rotation=True))
@@ -106,6 +107,11 @@ def test_each_source_is_verified(runs: Runs) -> None:
         assert step.run.code == 0, step.run.output
         for key in KEYS - {"cgr-containers-all"}:
             assert step.pull_result(key)["from_upstream"], key
+
+
+def test_nothing_is_wrong_and_images_are_cached(runs: Runs) -> None:
+    for step in (runs.steps["diagnose"], runs.steps["warm"]):
+        assert step.run.code == 0 and step.changes == [], step.run.output
 
 
 def test_only_a_request_with_an_alternative_is_rejected(runs: Runs) -> None:
