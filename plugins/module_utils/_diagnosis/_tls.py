@@ -10,6 +10,8 @@ import dataclasses
 import typing as t
 import warnings
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._http import USER_AGENT
+
 try:
     import requests
     from cryptography import x509
@@ -63,7 +65,13 @@ def read_tls(url: str) -> TlsSession:
             warnings.simplefilter("ignore")
             # Without an auth, requests would send an entry of ~/.netrc.
             response = requests.head(
-                url, verify=False, stream=True, allow_redirects=False, timeout=_SECONDS, auth=_none
+                url,
+                headers={"User-Agent": USER_AGENT},
+                verify=False,
+                stream=True,
+                allow_redirects=False,
+                timeout=_SECONDS,
+                auth=_none,
             )
         with response:
             return _read_socket(response.raw.connection.sock)
