@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 
 import pytest
-from role_sources import NEW, OLD, ORGANIZATION, issued_result, resolved, token_result
+from role_sources import NEW, OLD, OPEN_URL, ORGANIZATION, issued_result, resolved, token_result
 
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import (
     NO_RESULT,
@@ -27,6 +27,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import (
     add_token_results,
     add_write_results,
     module_failures,
+    reach_hint,
 )
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._requests import (
     NOT_ISSUED,
@@ -291,6 +292,22 @@ def test_a_public_image_that_was_not_resolved_is_pulled_as_it_is():
 def test_a_public_image_that_cannot_be_resolved_fails_its_source(public, failure):
     (source,) = resolved("public")
     assert add_images(source, [], [], public).failure == failure
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        (resolved("private")[0], "registry"),
+        (resolved("charts")[0], "registry"),
+        (resolved("apk")[0], "apk"),
+        (resolved("open", open={"upstream_url": OPEN_URL})[0], "virtualapk"),
+        (dataclasses.replace(resolved("apk")[0], package_type="pypi"), "libraries"),
+    ],
+)
+def test_a_server_out_of_reach_is_named_by_its_variable(source, kind):
+    text = f"set pull_through_chainguard_{kind}_url to an empty text"
+    assert text in reach_hint(source, {"images": [UNREACHED]})
+    assert reach_hint(source, {"images": []}) == ""
 
 
 def test_images_by_name_are_pinned_or_missing():
