@@ -87,12 +87,12 @@ def plan_present(
     *,
     secret: Config | None = None,
     force_secret: bool = False,
-    marker: str = "",
+    secret_indicator: str = "",
 ) -> Plan:
     """Plan the creation of an object, or the change of the desired settings that differ.
 
     current: None if the object does not exist. secret: write-only values. They are sent with a creation, with force_secret,
-    and when the setting that marker names differs: it is readable and changes with each secret.
+    and when the setting that secret_indicator names differs: it is readable and changes with each secret.
     """
     secret = secret or {}
     redacted = dict.fromkeys(secret, SECRET_SENT)
@@ -101,7 +101,7 @@ def plan_present(
     differing = {name: value for name, value in desired.items() if not values_equal(current.get(name), value)}
     differing = {name: typed_like(current.get(name), value) for name, value in differing.items()}
     before = {name: current.get(name) for name in differing}
-    if secret and (force_secret or marker in differing):
+    if secret and (force_secret or secret_indicator in differing):
         return Plan("update", {**differing, **secret}, before, {**differing, **redacted})
     if not differing:
         return Plan("none")

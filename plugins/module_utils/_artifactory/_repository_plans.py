@@ -75,7 +75,7 @@ def plan_repository(
     differing = differing_settings(current, _merge_nested(current, desired))
     changeable = {name: value for name, value in differing.items() if name not in _IMMUTABLE}
     # Each pull token has a user name of its own, so a new user name is what sends its password.
-    return plan_present(current, changeable, secret=secret, force_secret=force_secret, marker="username")
+    return plan_present(current, changeable, secret=secret, force_secret=force_secret, secret_indicator="username")
 
 
 def plan_removal(current: Config | None, desired: Config) -> Plan:

@@ -172,18 +172,18 @@ class TokenStatus:
     """The state of the current token, which is None if there is no token.
 
     valid: whether it can be used now. reason: why it is kept or not.
-    matches: whether it also remains valid for longer than renew_before.
+    is_kept: whether it also remains valid for longer than renew_before.
     """
 
     current: PullToken | None
     valid: bool
-    matches: bool
+    is_kept: bool
     reason: str
 
     @property
     def keep(self) -> PullToken | None:
         """The token to keep."""
-        return self.current if self.matches else None
+        return self.current if self.is_kept else None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -58,7 +58,7 @@ def test_values_equal(left, right, expected):
     ],
 )
 def test_plan_present(current, desired, force_secret, action, payload):
-    plan = plan_present(current, desired, secret={"password": "pw"}, force_secret=force_secret, marker="username")
+    plan = plan_present(current, desired, secret={"password": "pw"}, force_secret=force_secret, secret_indicator="username")
     assert (plan.action, plan.payload) == (action, payload)
     assert "pw" not in repr(plan) + str(plan.diff())
 
@@ -69,7 +69,7 @@ def test_the_diff_shows_differences_and_that_a_secret_was_sent():
         {"url": "https://u/", "username": "id-2"},
         secret={"password": "pw"},
         force_secret=False,
-        marker="username",
+        secret_indicator="username",
     )
     assert plan.diff() == {
         "before": {"username": "id-1"},

@@ -29,7 +29,7 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import (
     module_failures,
     reach_hint,
 )
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._requests import (
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._module_arguments import (
     NOT_ISSUED,
     caches_to_expire,
     direct_pulls,
