@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import queue
 import typing as t
 
@@ -18,43 +19,28 @@ from support.playbook_runner import PlaybookRunner
 from support.rotation_harness import RotationHarness, open_harness
 from support.secret_scan import Monitor
 
-HARNESSES = 4  # for two processors, since runs wait now and then
+# Tests with the mark "background" have harnesses of their own, and start before the first test. More harnesses than
+# processors keep these busy, since runs wait now and then.
+BACKGROUND_HARNESSES, FOREGROUND_HARNESSES = 3, 2
 
-# These tests occupy one harness, so they run first, while tests with the mark "background" occupy the others.
-FIRST = ("test_sites.py", "test_token_ownership.py", "test_out_of_reach.py")
-# The first of these measures a time, and the second one searches what all other tests left.
-LAST = ("test_request_count.py", "test_secrets.py")
+LAST = "test_secrets.py"  # searches what all other tests left
 
 Case = t.TypeVar("Case")
 Result = t.TypeVar("Result")
 
 
 class HarnessPool:
-    """The harnesses, and a monitor of everything that their runs write and start."""
+    """Harnesses that run cases at the same time, each of them one case at a time."""
 
-    def __init__(self, harnesses: t.Sequence[RotationHarness], monitor: Monitor) -> None:
-        self.all = harnesses
-        self.monitor = monitor
+    def __init__(self, harnesses: t.Sequence[RotationHarness]) -> None:
+        self._size = len(harnesses)
         self._free: queue.SimpleQueue[RotationHarness] = queue.SimpleQueue()
         for harness in harnesses:
             self._free.put(harness)
-        self._started: dict[t.Callable[..., t.Any], concurrent.futures.Future[list[t.Any]]] = {}
-
-    def start(self, function: t.Callable[[RotationHarness, Case], Result], cases: t.Iterable[Case]) -> None:
-        """Call the function for each case in the background, since most tests keep only one processor busy."""
-        pool = concurrent.futures.ThreadPoolExecutor(1)
-        self._started[function] = pool.submit(self._map, function, cases)
-        pool.shutdown(wait=False)
 
     def map(self, function: t.Callable[[RotationHarness, Case], Result], cases: t.Iterable[Case]) -> list[Result]:
-        """Call the function with a free harness for each case, and return the results in the order of the cases.
+        """Call the function with a free harness for each case, and return the results in the order of the cases."""
 
-        If the function was started in the background, wait for its results.
-        """
-        started = self._started.pop(function, None)
-        return started.result() if started else self._map(function, cases)
-
-    def _map(self, function: t.Callable[[RotationHarness, Case], Result], cases: t.Iterable[Case]) -> list[Result]:
         def call(case: Case) -> Result:
             harness = self._free.get()
             try:
@@ -62,7 +48,7 @@ class HarnessPool:
             finally:
                 self._free.put(harness)
 
-        with concurrent.futures.ThreadPoolExecutor(len(self.all)) as pool:
+        with concurrent.futures.ThreadPoolExecutor(self._size) as pool:
             return list(pool.map(call, cases))
 
     def collect_failures(
@@ -71,23 +57,61 @@ class HarnessPool:
         """Call a function that returns failures for each case, and return the failures of all cases."""
         return [failure for failures in self.map(function, cases) for failure in failures]
 
-    def run(self, function: t.Callable[[RotationHarness], None]) -> None:
-        """Call the function with a free harness."""
-        self.map(lambda harness, _case: function(harness), [None])
+    def run(self, function: t.Callable[[RotationHarness], Result]) -> Result:
+        """Call the function with a free harness, and return its result."""
+        (result,) = self.map(lambda harness, _case: function(harness), [None])
+        return result
+
+
+class Background:
+    """Functions that run before the tests that report their results, each in a thread, with the same pool."""
+
+    def __init__(self, pool: HarnessPool) -> None:
+        self._pool = pool
+        self._started: dict[t.Callable[..., t.Any], concurrent.futures.Future[t.Any]] = {}
+
+    def start(self, function: t.Callable[[HarnessPool], t.Any]) -> None:
+        thread = concurrent.futures.ThreadPoolExecutor(1)
+        self._started[function] = thread.submit(function, self._pool)
+        thread.shutdown(wait=False)
+
+    def result(self, function: t.Callable[[HarnessPool], Result]) -> Result:
+        """Wait for the result of a function that was started."""
+        return t.cast(Result, self._started.pop(function).result())
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """Everything that runs. monitor: of what the runs write and start."""
+
+    harnesses: t.Sequence[RotationHarness]
+    monitor: Monitor
 
 
 @pytest.fixture(scope="session")
-def harnesses(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[HarnessPool]:
-    """All harnesses. Each case resets the lab of its harness, or resumes a series of cases."""
+def machine(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Machine]:
+    """All harnesses."""
     monitored, log_folder = tmp_path_factory.mktemp("harnesses"), tmp_path_factory.mktemp("log")
     with contextlib.ExitStack() as stack:
-        names = [str(number) for number in range(1, HARNESSES + 1)]
-        opened = [stack.enter_context(open_harness(monitored / name, log_folder / name)) for name in names]
-        pool = HarnessPool(opened, stack.enter_context(Monitor(monitored, interval=0.5)))
-        for item in request.session.items:
-            for mark in item.iter_markers("background"):
-                pool.start(*mark.args)
-        yield pool
+        names = [str(number) for number in range(1, BACKGROUND_HARNESSES + FOREGROUND_HARNESSES + 1)]
+        harnesses = [stack.enter_context(open_harness(monitored / name, log_folder / name)) for name in names]
+        yield Machine(harnesses, stack.enter_context(Monitor(monitored, interval=0.5)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def background(request: pytest.FixtureRequest, machine: Machine) -> Background:
+    """Starts the functions that the mark "background" names."""
+    background = Background(HarnessPool(machine.harnesses[:BACKGROUND_HARNESSES]))
+    for item in request.session.items:
+        for mark in item.iter_markers("background"):
+            background.start(*mark.args)
+    return background
+
+
+@pytest.fixture(scope="session")
+def harnesses(machine: Machine) -> HarnessPool:
+    """The harnesses for the tests. Each case resets the lab of its harness, or resumes a series of cases."""
+    return HarnessPool(machine.harnesses[BACKGROUND_HARNESSES:])
 
 
 RESULTS = pytest.StashKey[list[ScenarioResult]]()
@@ -111,15 +135,18 @@ def run_playbook(tmp_path_factory: pytest.TempPathFactory) -> PlaybookRunner:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep both processors busy."""
+    """Let the tests that run in the background report after the others, and before the last one."""
     items.sort(
-        key=lambda item: (LAST.index(item.path.name) + 1 if item.path.name in LAST else 0, item.path.name not in FIRST)
+        key=lambda item: (
+            item.path.name == LAST,
+            item.get_closest_marker("background") is not None,
+        )
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "background(function, cases): HarnessPool.map() of these starts before the first test"
+        "markers", "background(function): the function starts with a pool of harnesses before the first test"
     )
 
 

@@ -10,7 +10,9 @@ import dataclasses
 import itertools
 import time
 
-from rotation.conftest import HarnessPool
+import pytest
+
+from rotation.conftest import Background, HarnessPool
 from rotation.scenarios import Report
 from support.forked_ansible import TIMEOUT, PlaybookProcess
 from support.lab_client import Json
@@ -82,15 +84,21 @@ def wait_for_fault(harness: RotationHarness, process: PlaybookProcess) -> bool:
         if process.is_finished:
             return False
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.1)
     return True
 
 
-def test_a_rotation_interrupted_at_any_request(harnesses: HarnessPool, report: Report) -> None:
-    (kinds,) = harnesses.map(lambda harness, _case: list_requests(harness), [None])
+def interrupt_all(harnesses: HarnessPool) -> tuple[list[Interruption], list[str]]:
+    """Return all cases, and the failures."""
+    kinds = harnesses.run(list_requests)
     cases = [
         Interruption(method, number, kind) for (number, kind), method in itertools.product(enumerate(kinds), METHODS)
     ]
-    failures = harnesses.collect_failures(interrupt, cases)
+    return cases, harnesses.collect_failures(interrupt, cases)
+
+
+@pytest.mark.background.with_args(interrupt_all)
+def test_a_rotation_interrupted_at_any_request(background: Background, report: Report) -> None:
+    cases, failures = background.result(interrupt_all)
     methods = ", ".join(f"{sum(case.method == method for case in cases)} {method}" for method in METHODS)
-    report(3, f"{len(kinds)} requests of a rotation, {len(cases)} cases ({methods})", failures)
+    report(3, f"{len(cases) // len(METHODS)} requests of a rotation, {len(cases)} cases ({methods})", failures)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from rotation.conftest import HarnessPool
+from rotation.conftest import Background, HarnessPool
 from rotation.scenarios import Report
 from support.rotation_harness import RotationHarness
 from support.sources import SOURCES
@@ -97,15 +97,19 @@ def break_everything(harness: RotationHarness) -> list[str]:
     return problems + [f"a healthy source is not verified: {line}" for line in healthy]
 
 
-def verify_then_break(harness: RotationHarness, runs: int) -> list[str]:
+def verify_then_break(harness: RotationHarness) -> list[str]:
     """Set up all sources, verify them repeatedly, break them, and return what was not shown."""
     harness.reset(**ALL_SOURCES)
-    return verify_repeatedly(harness, runs) + break_everything(harness)
+    return verify_repeatedly(harness, RUNS) + break_everything(harness)
 
 
-@pytest.mark.background(verify_then_break, [RUNS])
-def test_a_verification_can_be_repeated_forever(harnesses: HarnessPool, report: Report) -> None:
-    failures = harnesses.collect_failures(verify_then_break, [RUNS])
+def verify_all_sources(harnesses: HarnessPool) -> list[str]:
+    return harnesses.run(verify_then_break)
+
+
+@pytest.mark.background.with_args(verify_all_sources)
+def test_a_verification_can_be_repeated_forever(background: Background, report: Report) -> None:
+    failures = background.result(verify_all_sources)
     report(17, f"{RUNS} runs over {len(SOURCES)} sources, {len(PRIVATE)} wrong passwords, no upstream", failures)
 
 
@@ -145,8 +149,7 @@ def verify_without_an_administrator(harness: RotationHarness) -> list[str]:
 
 
 def test_a_verification_needs_no_administrator(harnesses: HarnessPool, report: Report) -> None:
-    failures: list[str] = []
-    harnesses.run(lambda harness: failures.extend(verify_without_an_administrator(harness)))
+    failures = harnesses.run(verify_without_an_administrator)
     report(17, "logins with and without Delete", failures)
 
 
@@ -208,6 +211,5 @@ def verify_other_behavior(harness: RotationHarness) -> list[str]:
 
 
 def test_a_verification_does_not_depend_on_what_is_not_established(harnesses: HarnessPool, report: Report) -> None:
-    failures: list[str] = []
-    harnesses.run(lambda harness: failures.extend(verify_other_behavior(harness)))
+    failures = harnesses.run(verify_other_behavior)
     report(17, f"{len(OTHER_BEHAVIOR)} settings of the lab with another value", failures)

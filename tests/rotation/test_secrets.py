@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from rotation.conftest import HarnessPool
+from rotation.conftest import Machine
 from rotation.scenarios import Report
 from support.rotation_harness import RotationHarness
 from support.secret_scan import Scanner, TokenScanner
@@ -27,19 +27,19 @@ def join_different_lines(all_data: list[bytes]) -> bytes:
     return b"\n".join({line for data in all_data for line in data.split(b"\n")})
 
 
-def test_no_secret_is_shown(harnesses: HarnessPool, report: Report) -> None:
-    harnesses.monitor.stop()
+def test_no_secret_is_shown(machine: Machine, report: Report) -> None:
+    machine.monitor.stop()
     secrets = {
         f"{name} ({number})": secret
-        for number, harness in enumerate(harnesses.all)
+        for number, harness in enumerate(machine.harnesses)
         for name, secret in fixed_secrets(harness).items()
     }
-    tokens = {token for harness in harnesses.all for token in harness.lab.credentials() if token.count(".") == 2}
+    tokens = {token for harness in machine.harnesses for token in harness.lab.credentials() if token.count(".") == 2}
     scanner, token_scanner = Scanner(secrets), TokenScanner(tokens)
     contents = {
-        "output": [output.encode() for harness in harnesses.all for output in harness.outputs],
-        "file": [data for _path, data in harnesses.monitor.files],
-        "command line": list(harnesses.monitor.commands),
+        "output": [output.encode() for harness in machine.harnesses for output in harness.outputs],
+        "file": [data for _path, data in machine.monitor.files],
+        "command line": list(machine.monitor.commands),
     }
     failures = [
         f"{kind}: {names}"

@@ -100,5 +100,5 @@ def count_waits(harness: RotationHarness) -> list[str]:
 
 def test_upstream_tokens_that_outlive_a_rotation(harnesses: HarnessPool, report: Report) -> None:
     failures = harnesses.collect_failures(rotate_and_pull, CASES)
-    harnesses.run(lambda harness: failures.extend(verify_wrong_password(harness) + count_waits(harness)))
+    failures += harnesses.run(lambda harness: verify_wrong_password(harness) + count_waits(harness))
     report(14, "; ".join([*map(str, CASES), "a wrong password right after pulls", "runs without a wait"]), failures)

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import pytest
 
-from rotation.conftest import HarnessPool
+from rotation.conftest import Background, HarnessPool
 from rotation.scenarios import Report
-from rotation.year import SCHEDULES, simulate
+from rotation.year import SCHEDULES, Year, simulate
 
 
-@pytest.mark.background(simulate, SCHEDULES)
-def test_scheduled_runs_for_a_year(harnesses: HarnessPool, report: Report) -> None:
-    years = harnesses.map(simulate, SCHEDULES)
+def simulate_all(harnesses: HarnessPool) -> list[Year]:
+    return harnesses.map(simulate, SCHEDULES)
+
+
+@pytest.mark.background.with_args(simulate_all)
+def test_scheduled_runs_for_a_year(background: Background, report: Report) -> None:
+    years = background.result(simulate_all)
     cases = "; ".join(
         f"{schedule}: {schedule.runs} runs ({year.missed} missed), {year.rotations} rotations, {year.client.pulls} pulls"
         for schedule, year in zip(SCHEDULES, years)

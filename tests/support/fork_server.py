@@ -19,8 +19,8 @@ Two servers take part in a run (support/forked_ansible.py starts both and stops 
 
 Nothing is left out of a run: ansible-playbook reads its files and starts a process for each task, and a module gets its
 arguments as Ansible passes them and checks them. What differs from a run without the server: code is imported once,
-before the run, so a test must not change plugins while a server runs; templates that a run compiled are not compiled
-again (template_cache.py); the garbage collector is off; pull tokens have 2048-bit keys, since a key of the real size
+before the run, and plugins are loaded, so a test must not change plugins while a server runs; templates that a run
+compiled are not compiled again (template_cache.py); the garbage collector is off; pull tokens have 2048-bit keys, since a key of the real size
 takes half a second; and a grace period moves the clock of the lab that LAB_CONTROL_URL names instead of waiting.
 test_request_count.py, and the system tests other than test_sources.py, run ansible-playbook without this server.
 
@@ -47,7 +47,7 @@ import threading
 import traceback
 import typing as t
 import urllib.request
-from pathlib import Path
+import warnings
 
 CONTROL_URL = "LAB_CONTROL_URL"  # the environment variable with the URL of the lab whose clock moves
 
@@ -70,7 +70,10 @@ _PLAYBOOK_IMPORTS = (
     "passlib.hash",
     "pty",
 )
-_PLUGIN_KINDS = ("action", "become", "callback", "connection", "inventory", "shell", "strategy", "vars")
+_PLUGIN_KINDS = (
+    *("action", "become", "cache", "callback", "connection"),
+    *("filter", "inventory", "shell", "strategy", "test", "vars"),
+)
 
 # Replaces the Python interpreter that Ansible starts for a module.
 INTERPRETER = """\
@@ -105,18 +108,23 @@ def run_module(arguments: list[str]) -> None:
     exec(compile(program, "<stdin>", "exec"), sys.modules["__main__"].__dict__)  # pylint: disable=exec-used
 
 
-def prepare_playbook(folder: Path) -> None:
-    """Import what playbooks need, and keep compiled templates below the folder."""
+def prepare_playbook() -> None:
+    """Import what playbooks need, with the filters of the collection, and keep compiled templates in a folder."""
     for name in _PLAYBOOK_IMPORTS:
         importlib.import_module(name)
+    loader = importlib.import_module("ansible.plugins.loader")
+    loader.init_plugin_loader()
     for kind in _PLUGIN_KINDS:
-        import_package(f"ansible.plugins.{kind}")
-    templates = folder / "templates"
-    templates.mkdir()
-    importlib.import_module("support.template_cache").TemplateCache(templates).install()
+        list(
+            vars(loader)[f"{kind}_loader"].all(class_only=True)
+        )  # reads their documentation too, which has their options
+    # Each run initializes the loader as well, which has no effect.
+    warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
+    importlib.import_module("ansible_collections.cgr.pull_through.plugins.filter.pull_through")
+    importlib.import_module("support.template_cache").install()
 
 
-def prepare_module(_folder: Path) -> None:
+def prepare_module() -> None:
     """Import what modules need, and replace what takes time: the size of keys, and waits."""
     importlib.import_module("ansible.module_utils.basic")
     module_utils = "ansible_collections.cgr.pull_through.plugins.module_utils"
@@ -150,11 +158,11 @@ def move_clock(seconds: float) -> None:
 class Program(t.NamedTuple):
     """A program that the server runs.
 
-    prepare: runs once, with the folder of the socket. run: runs in each forked process.
+    prepare: runs once. run: runs in each forked process.
     ends_with_client: whether a run ends when its client does.
     """
 
-    prepare: t.Callable[[Path], None]
+    prepare: t.Callable[[], None]
     run: t.Callable[[list[str]], None]
     ends_with_client: bool
 
@@ -168,7 +176,7 @@ PROGRAMS = {
 def serve(path: str, name: str) -> None:
     """Fork a process for each request until standard input is closed."""
     program = PROGRAMS[name]
-    program.prepare(Path(path).parent)
+    program.prepare()
     # Without this, the garbage collector would write to the memory that the processes share, which copies it.
     gc.collect()
     gc.freeze()

@@ -5,7 +5,8 @@
 """Keeps the code of compiled Jinja templates in a folder.
 
 Ansible runs each task in a process of its own, which compiles its templates again. The code depends only on the text of
-a template and on the settings of Jinja, so all runs can share it. Each task still evaluates its templates.
+a template, on the settings of Jinja, and on the releases of Ansible, Jinja and Python, so all runs can share it. Each
+task still evaluates its templates.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from __future__ import annotations
 import hashlib
 import marshal
 import os
+import sys
 import types
 import typing as t
 from pathlib import Path
 
+import ansible
+import jinja2
 from ansible._internal._templating._jinja_bits import AnsibleEnvironment, _TemplateCompileContext
 from jinja2.environment import TemplateExpression
 
@@ -26,8 +30,18 @@ _SETTINGS = (
     *("comment_start_string", "comment_end_string", "line_statement_prefix", "line_comment_prefix"),
     *("trim_blocks", "lstrip_blocks", "newline_sequence", "keep_trailing_newline"),
 )
+_FOLDER = Path(__file__).parents[2] / ".cache" / "templates"
+
 _original_compile = AnsibleEnvironment.compile
 _original_compile_expression = AnsibleEnvironment.compile_expression
+
+
+def install() -> None:
+    """Let this process, and those that it forks, use the cache of this checkout."""
+    releases = f"ansible-{ansible.__version__}-jinja-{jinja2.__version__}-{sys.implementation.cache_tag}"
+    folder = _FOLDER / releases
+    folder.mkdir(parents=True, exist_ok=True)
+    TemplateCache(folder).install()
 
 
 class TemplateCache:

@@ -44,11 +44,11 @@ class ManifestCache(Cache):
         if not reference.startswith("sha256:"):
             folder = get_folder(image, reference)
             return self.files.get(f"{folder}/{INDEX}") or self.files.get(f"{folder}/{MANIFEST}")
-        return next((file for file in self._of_image(image) if is_manifest(file) and file.digest == reference), None)
+        return next(filter(is_manifest, self._with_digest(image, reference)), None)
 
     def blob(self, image: str, digest: str) -> CachedFile | None:
         """The blob or its marker, or None if no cached manifest of the image contains it."""
-        files = [file for file in self._of_image(image) if not is_manifest(file) and file.digest == digest]
+        files = [file for file in self._with_digest(image, digest) if not is_manifest(file)]
         return min(files, key=is_marker, default=None)
 
     def images(self) -> list[str]:
@@ -60,6 +60,11 @@ class ManifestCache(Cache):
 
     def _of_image(self, image: str) -> Iterator[CachedFile]:
         return (file for file in list(self.files.values()) if file.folder.rpartition("/")[0] == image)
+
+    def _with_digest(self, image: str, digest: str) -> Iterator[CachedFile]:
+        # The cache can have thousands of files. Their digests are compared faster than their paths.
+        files = (file for file in list(self.files.values()) if file.digest == digest)
+        return (file for file in files if file.folder.rpartition("/")[0] == image)
 
     # --- writing ------------------------------------------------------------------------------------------------------
     def save_manifest(
@@ -93,7 +98,7 @@ class ManifestCache(Cache):
 
     def save_blob(self, image: str, marker: CachedFile, content: Content, user: str) -> CachedFile:
         """Replace all markers of a blob, also one that was deleted during the download."""
-        others = [file for file in self._of_image(image) if is_marker(file) and file.digest == marker.digest]
+        others = list(filter(is_marker, self._with_digest(image, marker.digest)))
         for file in (marker, *others):
             self.files.pop(file.path, None)
             path = file.path.removesuffix(MARKER)
