@@ -9,7 +9,8 @@ document.addEventListener("DOMContentLoaded", () => {
       [...row.cells].forEach((cell, index) => (cell.dataset.heading = headings[index] || ""));
     }
   }
-  for (const name of document.querySelectorAll("article td code .pre, article h1, .ansible-option-title strong")) {
+  const names = ["td code .pre", "h1", ".ansible-option-title strong", ".ansible-option-cell a.reference span"];
+  for (const name of document.querySelectorAll(names.map((selector) => `article ${selector}`).join())) {
     for (const text of [...name.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE)) {
       const parts = text.data.split(/(?<=[^_./][_./])(?=[^_./])/);
       text.replaceWith(...parts.flatMap((part, index) => (index ? [document.createElement("wbr"), part] : [part])));
