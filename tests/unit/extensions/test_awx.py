@@ -143,6 +143,12 @@ def test_the_interval_of_the_schedule_is_the_one_of_the_templates() -> None:
     assert {template["extra_vars"]["pull_through_run_interval"] for template in TEMPLATES} == {"1d"}
 
 
+@pytest.mark.parametrize("schedule", CONFIG["controller_schedules"], ids=lambda schedule: schedule["name"])
+def test_a_schedule_starts_at_once(schedule: awx.Json) -> None:
+    """One that starts weeks after it was loaded lets pull tokens expire."""
+    assert schedule["rrule"].startswith("DTSTART:2026010")
+
+
 def test_credentials_have_only_fields_of_their_type() -> None:
     types = {item["name"]: item for item in CONFIG["controller_credential_types"]}
     for credential in CONFIG["controller_credentials"]:
