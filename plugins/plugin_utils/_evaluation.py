@@ -40,5 +40,5 @@ def _evaluate(value: t.Any) -> None:
 
 
 def _reason(message: str) -> str:
-    """Return the last part of a message, since the others show the template."""
-    return re.split(r"[.:] ", message.rstrip(". "))[-1]
+    """Return the last part of a message, since the others show the template. The advice of lookups would be the last one."""
+    return re.split(r"[.:] ", re.sub(r"[.,] use -v.*", "", message, flags=re.IGNORECASE).rstrip(". "))[-1]

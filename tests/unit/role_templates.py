@@ -53,8 +53,10 @@ class Role:
         self._variables: Json = {}
         for file in [*sorted((folder / "defaults" / "main").glob("*.yml")), folder / "vars" / "main.yml"]:
             self._variables.update(load(file))
-        self._tasks = {task["name"]: task for task in load(folder / "tasks" / "phases" / "validate.yml")}
-        self._warm = load(folder / "tasks" / "warm.yml")[0]["module_defaults"]["cgr.pull_through.registry_pull"]
+        phases = [load(folder / "tasks" / "phases" / f"{name}.yml") for name in ("start", "validate")]
+        self._tasks = {task["name"]: task for tasks in phases for task in tasks}
+        (warm,) = (task for task in load(folder / "tasks" / "warm.yml")[0]["block"] if "module_defaults" in task)
+        self._warm = warm["module_defaults"]["cgr.pull_through.registry_pull"]
 
     def plan(self, entry_point: str, given: Json) -> Json:
         templar, given = Templar(DataLoader(), variables={}), trust(given)

@@ -96,6 +96,7 @@ KEPT = ("pull_through_artifactory_url", "pull_through_artifactory_access_token",
 UNDEFINED = {
     "pull_through_artifactory_access_token": "Secret. {{ vault_token }}",
     "pull_through_chainguard_registry_url": "{{ registry }}",
+    "pull_through_chainguard_api_token": "{{ lookup('file', '/nonexistent') }}",
     "pull_through_users": ["ci", "{{ builders }}"],
     "pull_through_source_overrides": {"python": {"settings": {"description": "{{ builders }}"}}},
 }
@@ -138,9 +139,10 @@ def differing_values(plan: dict[str, t.Any], expected: dict[str, t.Any]) -> dict
 
 def test_variables_that_cannot_be_evaluated_are_named_without_their_templates(plans):
     message = plans["main"]["undefined"]["message"]
-    assert sorted(message.splitlines()) == [
+    assert sorted(message.lower().splitlines()) == [
         "pull_through_artifactory_access_token cannot be evaluated: 'vault_token' is undefined.",
         "pull_through_catalog, pull_through_chainguard_registry_url cannot be evaluated: 'registry' is undefined.",
+        "pull_through_chainguard_api_token cannot be evaluated: file not found.",
         "pull_through_source_overrides, pull_through_users cannot be evaluated: 'builders' is undefined.",
     ]
 
