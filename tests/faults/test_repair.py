@@ -148,11 +148,11 @@ def test_remedies_are_off_by_default(estate: Estate, diagnose: Diagnose) -> None
 
 
 def test_a_healthy_estate_is_not_changed(estate: Estate, diagnose: Diagnose) -> None:
-    estate.build(NAMES)
-    run = diagnose(repair=REMEDIES)
+    estate.build(tuple(SOURCE_PULLS))
+    run = diagnose(repair=REMEDIES, sources=list(SOURCE_PULLS), source_overrides=SOURCE_PULLS)
     assert (run.code, run.changed) == (0, [])
     lines = run.task(REPORT).result["msg"]
-    assert lines == [f"{name}: can be pulled" for name in NAMES]
+    assert lines == [f"{name}: can be pulled" for name in SOURCE_PULLS]
 
 
 def test_report_and_failure(estate: Estate, diagnose: Diagnose) -> None:
