@@ -44,3 +44,11 @@ def test_a_variable_means_the_same_in_each_entry_point() -> None:
         for name, option in options.items():
             descriptions[name].append(option)
     assert [name for name, options in descriptions.items() if any(option != options[0] for option in options)] == []
+
+
+def test_each_internal_variable_is_set() -> None:
+    """A task that fails at the end of a run because of a renamed variable is otherwise found by a run only."""
+    text = "\n".join(file.read_text(encoding="utf-8") for file in sorted((ROOT / "roles").rglob("*.yml")))
+    names = set(re.findall(r"\b__pull_through_\w+", text))
+    set_names = set(re.findall(r"^ *(?:register: |loop_var: )?(__pull_through_\w+)(?::|$)", text, re.MULTILINE))
+    assert len(names) > 100 and names - set_names == set()
