@@ -24,6 +24,8 @@ from _metrics import ROOT, Figure, print_figures
 
 ROUNDS = 5
 MAX_SECONDS = 0.150
+# It contains the parts of all pull modules and the rules, and a play runs it once.
+MAX_SECONDS_OF_DIAGNOSIS = 0.250
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 TRIVIAL = "ansible.builtin.ping"
 
@@ -65,10 +67,15 @@ def main() -> None:
     print(f"{TRIVIAL} alone takes {trivial * 1000:.0f} ms")
     print_figures(
         Figure(
-            f"{module.rpartition('.')[2]}, ms over it", 1000 * (statistics.median(each) - trivial), 1000 * MAX_SECONDS
+            f"{module.rpartition('.')[2]}, ms over it", 1000 * (statistics.median(each) - trivial), 1000 * limit(module)
         )
         for module, each in seconds.items()
     )
+
+
+def limit(module: str) -> float:
+    """Return the seconds that the start of a module may take longer than that of the trivial one."""
+    return MAX_SECONDS_OF_DIAGNOSIS if module.endswith("artifactory_diagnosis") else MAX_SECONDS
 
 
 if __name__ == "__main__":
