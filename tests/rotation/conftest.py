@@ -64,7 +64,7 @@ class HarnessPool:
 
 
 class Background:
-    """Functions that run before the tests that report their results, each in a thread, with the same pool."""
+    """Functions that run while the tests before theirs do, each in a thread, with the same pool."""
 
     def __init__(self, pool: HarnessPool) -> None:
         self._pool = pool
@@ -94,7 +94,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Machine]:
     monitored, log_folder = tmp_path_factory.mktemp("harnesses"), tmp_path_factory.mktemp("log")
     with contextlib.ExitStack() as stack:
         names = [str(number) for number in range(1, BACKGROUND_HARNESSES + FOREGROUND_HARNESSES + 1)]
-        harnesses = [stack.enter_context(open_harness(monitored / name, log_folder / name)) for name in names]
+        opened = [open_harness(monitored / name, log_folder / name) for name in names]
+        with concurrent.futures.ThreadPoolExecutor(len(opened)) as threads:
+            harnesses = list(threads.map(stack.enter_context, opened))
         yield Machine(harnesses, stack.enter_context(Monitor(monitored, interval=0.5)))
 
 

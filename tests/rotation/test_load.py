@@ -6,17 +6,19 @@
 
 from __future__ import annotations
 
-from rotation.conftest import HarnessPool
+import pytest
+
+from rotation.conftest import Background, HarnessPool
 from rotation.scenarios import Report
 from support.rotation_harness import PullClient, RotationHarness
 
 ROTATIONS, WORKERS = 10, 4
 
 
-def rotate_under_load(harness: RotationHarness, rotations: int) -> tuple[PullClient, list[str]]:
+def rotate_under_load(harness: RotationHarness) -> tuple[PullClient, list[str]]:
     client, failures = harness.reset(), []
     with client.pull_continuously("under load", workers=WORKERS, interval=0):
-        for number in range(1, rotations + 1):
+        for number in range(1, ROTATIONS + 1):
             previous = harness.username
             result = harness.run("rotate", force_rotation=True)
             if result.code != 0 or harness.username == previous:
@@ -25,6 +27,11 @@ def rotate_under_load(harness: RotationHarness, rotations: int) -> tuple[PullCli
     return client, failures + client.failures
 
 
-def test_rotations_under_load(harnesses: HarnessPool, report: Report) -> None:
-    ((client, failures),) = harnesses.map(rotate_under_load, [ROTATIONS])
+def rotate_with_workers(harnesses: HarnessPool) -> tuple[PullClient, list[str]]:
+    return harnesses.run(rotate_under_load)
+
+
+@pytest.mark.background.with_args(rotate_with_workers)
+def test_rotations_under_load(background: Background, report: Report) -> None:
+    client, failures = background.result(rotate_with_workers)
     report(2, f"{ROTATIONS} rotations, {WORKERS} workers, {client.pulls} pulls", failures)

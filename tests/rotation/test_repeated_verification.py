@@ -148,8 +148,13 @@ def verify_without_an_administrator(harness: RotationHarness) -> list[str]:
     return problems + ([] if count in outputs["cached"] else [f"cached: without {count!r}"])
 
 
-def test_a_verification_needs_no_administrator(harnesses: HarnessPool, report: Report) -> None:
-    failures = harnesses.run(verify_without_an_administrator)
+def run_without_an_administrator(harnesses: HarnessPool) -> list[str]:
+    return harnesses.run(verify_without_an_administrator)
+
+
+@pytest.mark.background.with_args(run_without_an_administrator)
+def test_a_verification_needs_no_administrator(background: Background, report: Report) -> None:
+    failures = background.result(run_without_an_administrator)
     report(17, "logins with and without Delete", failures)
 
 
@@ -176,9 +181,13 @@ def verify_without_expiration(harness: RotationHarness) -> list[str]:
     return problems + ([] if "FAILED" in wrong else [f"wrong password: {wrong}"])
 
 
-def test_a_verification_can_be_repeated_where_nothing_can_be_expired(harnesses: HarnessPool, report: Report) -> None:
-    failures: list[str] = []
-    harnesses.run(lambda harness: failures.extend(verify_without_expiration(harness)))
+def run_without_expiration(harnesses: HarnessPool) -> list[str]:
+    return harnesses.run(verify_without_expiration)
+
+
+@pytest.mark.background.with_args(run_without_expiration)
+def test_a_verification_can_be_repeated_where_nothing_can_be_expired(background: Background, report: Report) -> None:
+    failures = background.result(run_without_expiration)
     report(17, "3 runs with Artifactory 7.38.4", failures)
 
 
@@ -210,6 +219,11 @@ def verify_other_behavior(harness: RotationHarness) -> list[str]:
     return problems + ([f"the second run sent {changes}"] if changes else [])
 
 
-def test_a_verification_does_not_depend_on_what_is_not_established(harnesses: HarnessPool, report: Report) -> None:
-    failures = harnesses.run(verify_other_behavior)
+def run_other_behavior(harnesses: HarnessPool) -> list[str]:
+    return harnesses.run(verify_other_behavior)
+
+
+@pytest.mark.background.with_args(run_other_behavior)
+def test_a_verification_does_not_depend_on_what_is_not_established(background: Background, report: Report) -> None:
+    failures = background.result(run_other_behavior)
     report(17, f"{len(OTHER_BEHAVIOR)} settings of the lab with another value", failures)
