@@ -58,7 +58,9 @@ def test_values_equal(left, right, expected):
     ],
 )
 def test_plan_present(current, desired, force_secret, action, payload):
-    plan = plan_present(current, desired, secret={"password": "pw"}, force_secret=force_secret, secret_indicator="username")
+    plan = plan_present(
+        current, desired, secret={"password": "pw"}, force_secret=force_secret, secret_indicator="username"
+    )
     assert (plan.action, plan.payload) == (action, payload)
     assert "pw" not in repr(plan) + str(plan.diff())
 

@@ -12,6 +12,17 @@ import typing as t
 import pytest
 from role_sources import NEW, OLD, OPEN_URL, ORGANIZATION, issued_result, resolved, token_result
 
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._module_arguments import (
+    NOT_ISSUED,
+    caches_to_expire,
+    direct_pulls,
+    public_image_pulls,
+    repositories_to_remove,
+    repository_specs,
+    superseded_tokens,
+    tokens_to_remove,
+    unused_tokens,
+)
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import (
     NO_RESULT,
     NOT_SET_UP,
@@ -28,17 +39,6 @@ from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import (
     add_write_results,
     module_failures,
     reach_hint,
-)
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._module_arguments import (
-    NOT_ISSUED,
-    caches_to_expire,
-    direct_pulls,
-    public_image_pulls,
-    repositories_to_remove,
-    repository_specs,
-    superseded_tokens,
-    tokens_to_remove,
-    unused_tokens,
 )
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_ownership import notices_of_replaced_tokens
 

@@ -11,8 +11,8 @@ import dataclasses
 import pytest
 from role_sources import CATALOG, NEW, OLD, URL, issued_result, managed_token, resolved, token_result
 
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import add_token_results
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._module_arguments import organizations_to_list
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import add_token_results
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._token_ownership import (
     notices_of_kept_tokens,
     notices_of_replaced_tokens,

@@ -11,8 +11,8 @@ import dataclasses
 import pytest
 from role_sources import NEW, OLD, ORGANIZATION, issued_result, managed_token, resolved, token_result
 
-from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import NO_RESULT, NOT_REVOKED, add_token_results
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._module_arguments import user_pulls, verification_pulls
+from ansible_collections.cgr.pull_through.plugins.plugin_utils._phases import NO_RESULT, NOT_REVOKED, add_token_results
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._summary import summarize
 from ansible_collections.cgr.pull_through.plugins.plugin_utils._verification import (
     PINNED,
