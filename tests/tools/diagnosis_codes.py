@@ -39,7 +39,7 @@ Words in *italics* stand for values of your site.
 | --- | --- |
 | Fix | what to do. The playbook `diagnose` does it for the sources of a run if `pull_through_repair` has the *remedy* that follows |
 | Certainty | `known` if the evidence shows the cause; `likely` or `possible` if other causes have the same evidence |
-| Applies to | *images*, *artifacts*: found when `registry_pull` or `artifact_pull` fails; *sources*, *servers*: found by `artifactory_diagnosis`, without a pull |
+| Applies to | *images*, *artifacts*: found when `registry_pull` or `artifact_pull` fails; *sources*, *servers*: by `artifactory_diagnosis`, without a pull |
 
 Some causes can only be found if the modules can read more than the repository: `registry_pull` and `artifact_pull` need `artifactory_url` with its
 credentials to read the settings of the repository, and `upstream_url` to query the upstream. The role sets both.
