@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 import typing as t
 
@@ -260,14 +261,16 @@ def add_cache_probes(
     sleep: Sleep = time.sleep,
 ) -> list[JobT]:
     """Return the jobs, with access to the cache where from_upstream needs it."""
+    # One for all repositories: it reads the version of the server at most once.
+    create_cache = functools.cache(lambda: CacheApi(create_artifactory_session(module, transport, sleep=sleep)))
     return [
-        dataclasses.replace(job, cache_probe=_create_cache_probe(module, transport, params, configs, sleep))
+        dataclasses.replace(job, cache_probe=_create_cache_probe(create_cache, params, configs, sleep))
         for params, job in jobs
     ]
 
 
 def _create_cache_probe(
-    module: AnsibleModule, transport: Transport, params: Params, configs: RepositoryConfigCache, sleep: Sleep
+    create_cache: t.Callable[[], CacheApi], params: Params, configs: RepositoryConfigCache, sleep: Sleep
 ) -> CacheProbe | None:
     if params["from_upstream"] == "ignored" or not has_artifactory_credentials(params):
         return None
@@ -275,7 +278,6 @@ def _create_cache_probe(
     unable = ""
     if settings.get("rclass") != "remote":
         unable = f"{key} is not a remote repository that these credentials may read, so its cache cannot be read."
-    cache = CacheApi(create_artifactory_session(module, transport, sleep=sleep))
     # A user who reads only a part does not see whether there is a login.
     has_login = bool(settings.get("username")) or is_partial(settings)
-    return CacheProbe(cache, key, unable=unable, has_login=has_login, sleep=sleep)
+    return CacheProbe(create_cache(), key, unable=unable, has_login=has_login, sleep=sleep)

@@ -58,6 +58,7 @@ class CacheApi:
 
     def __init__(self, session: ApiSession) -> None:
         self._session = session
+        self._can_expire: bool | None = None
 
     def has(self, key: str, path: str) -> bool | None:
         """Return whether a file or folder is cached, or None if the user lacks the permission. Does not contact the upstream."""
@@ -161,8 +162,10 @@ class CacheApi:
         self._session.call("DELETE", f"/artifactory/{_cache_path(key, path)}", absent=is_not_found)
 
     def can_expire(self) -> bool:
-        """Return whether the server has the request that expires a path."""
-        return RepositoriesApi(self._session).version() >= _EXPIRES_SINCE
+        """Return whether the server has the request that expires a path. Reads its version once."""
+        if self._can_expire is None:
+            self._can_expire = RepositoriesApi(self._session).version() >= _EXPIRES_SINCE
+        return self._can_expire
 
     def expire(self, key: str, path: str) -> None:
         """Expire metadata below a path, and clear its negative cache. An empty path stands for the entire cache."""

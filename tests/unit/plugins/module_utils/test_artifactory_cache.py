@@ -124,3 +124,10 @@ def test_parse_markers():
             "path": paths[1],
         },
     ]
+
+
+@pytest.mark.parametrize(("version", "can_expire"), [("7.38.4", False), ("7.49.3", True), ("7.161.15", True)])
+def test_the_version_is_read_once_for_all_repositories(version, can_expire):
+    cache, transport = create_cache(ScriptedResponse(200, {"version": version}))
+    assert [cache.can_expire(), cache.can_expire()] == [can_expire, can_expire]
+    assert transport.calls == [("GET", f"{BASE}/artifactory/api/system/version")]
