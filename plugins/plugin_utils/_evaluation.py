@@ -14,6 +14,11 @@ from jinja2 import Undefined, pass_context
 if t.TYPE_CHECKING:
     from jinja2.runtime import Context
 
+# Python quotes values, which can be secrets. The names in these two messages are those in the template.
+_QUOTED = re.compile(
+    r"""(?P<name>'\w+' is undefined|has no attribute '\w+')|(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+)
+
 
 @pass_context
 def evaluation_errors(context: Context, names: t.Iterable[str]) -> list[str]:
@@ -41,4 +46,7 @@ def _evaluate(value: t.Any) -> None:
 
 def _reason(message: str) -> str:
     """Return the last part of a message, since the others show the template. The advice of lookups would be the last one."""
-    return re.split(r"[.:] ", re.sub(r"[.,] use -v.*", "", message, flags=re.IGNORECASE).rstrip(". "))[-1]
+    message = _QUOTED.sub(
+        lambda match: match["name"] or "'…'", re.sub(r"[.,] use -v.*", "", message, flags=re.IGNORECASE)
+    )
+    return re.split(r"[.:] ", message.rstrip(". "))[-1]

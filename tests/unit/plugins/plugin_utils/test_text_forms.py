@@ -97,6 +97,7 @@ UNDEFINED = {
     "pull_through_artifactory_access_token": "Secret. {{ vault_token }}",
     "pull_through_chainguard_registry_url": "{{ registry }}",
     "pull_through_chainguard_api_token": "{{ lookup('file', '/nonexistent') }}",
+    "pull_through_artifactory_password": """{{ "it's: hunter2" | to_datetime }}""",
     "pull_through_users": ["ci", "{{ builders }}"],
     "pull_through_source_overrides": {"python": {"settings": {"description": "{{ builders }}"}}},
 }
@@ -141,6 +142,7 @@ def test_variables_that_cannot_be_evaluated_are_named_without_their_templates(pl
     message = plans["main"]["undefined"]["message"]
     assert sorted(message.lower().splitlines()) == [
         "pull_through_artifactory_access_token cannot be evaluated: 'vault_token' is undefined.",
+        "pull_through_artifactory_password cannot be evaluated: time data '…' does not match format '…'.",
         "pull_through_catalog, pull_through_chainguard_registry_url cannot be evaluated: 'registry' is undefined.",
         "pull_through_chainguard_api_token cannot be evaluated: file not found.",
         "pull_through_source_overrides, pull_through_users cannot be evaluated: 'builders' is undefined.",
