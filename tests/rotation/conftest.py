@@ -9,6 +9,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import dataclasses
+import functools
 import queue
 import typing as t
 
@@ -64,20 +65,22 @@ class HarnessPool:
 
 
 class Background:
-    """Functions that run while the tests before theirs do, each in a thread, with the same pool."""
+    """What runs while the tests before its own do, each in a thread, with the same pool."""
 
     def __init__(self, pool: HarnessPool) -> None:
         self._pool = pool
-        self._started: dict[t.Callable[..., t.Any], concurrent.futures.Future[t.Any]] = {}
+        self._started: dict[str, concurrent.futures.Future[t.Any]] = {}
 
-    def start(self, function: t.Callable[[HarnessPool], t.Any]) -> None:
+    def start(self, test: str, function: t.Callable[..., t.Any], *, whole_pool: bool = False) -> None:
+        """Call a function with a harness, or with the pool. test: the ID of the test that checks its result."""
         thread = concurrent.futures.ThreadPoolExecutor(1)
-        self._started[function] = thread.submit(function, self._pool)
+        call = functools.partial(function, self._pool) if whole_pool else functools.partial(self._pool.run, function)
+        self._started[test] = thread.submit(call)
         thread.shutdown(wait=False)
 
-    def result(self, function: t.Callable[[HarnessPool], Result]) -> Result:
-        """Wait for the result of a function that was started."""
-        return t.cast(Result, self._started.pop(function).result())
+    def result(self, test: str) -> t.Any:
+        """Wait for the result of what was started for a test."""
+        return self._started.pop(test).result()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,19 +103,25 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Machine]:
         yield Machine(harnesses, stack.enter_context(Monitor(monitored, interval=0.5)))
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def background(request: pytest.FixtureRequest, machine: Machine) -> Background:
     """Starts the functions that the mark "background" names."""
     background = Background(HarnessPool(machine.harnesses[:BACKGROUND_HARNESSES]))
     for item in request.session.items:
         for mark in item.iter_markers("background"):
-            background.start(*mark.args)
+            background.start(item.nodeid, *mark.args, **mark.kwargs)
     return background
 
 
+@pytest.fixture
+def background_result(request: pytest.FixtureRequest, background: Background) -> t.Any:
+    """The result of the function that the mark "background" of the test names."""
+    return background.result(request.node.nodeid)
+
+
 @pytest.fixture(scope="session")
-def harnesses(machine: Machine) -> HarnessPool:
-    """The harnesses for the tests. Each case resets the lab of its harness, or resumes a series of cases."""
+def harnesses(machine: Machine, background: Background) -> HarnessPool:
+    """The harnesses for the tests, beside the background. Each case resets the lab of its harness, or resumes a series of cases."""
     return HarnessPool(machine.harnesses[BACKGROUND_HARNESSES:])
 
 
@@ -147,9 +156,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "background(function): the function starts with a pool of harnesses before the first test"
-    )
+    config.addinivalue_line("markers", "background(function, whole_pool): the function starts before the first test")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from rotation.conftest import Background, HarnessPool
+from rotation.conftest import HarnessPool
 from rotation.scenarios import Report
 from support.forked_ansible import TIMEOUT, PlaybookProcess
 from support.lab_client import Json
@@ -97,8 +97,10 @@ def interrupt_all(harnesses: HarnessPool) -> tuple[list[Interruption], list[str]
     return cases, harnesses.collect_failures(interrupt, cases)
 
 
-@pytest.mark.background.with_args(interrupt_all)
-def test_a_rotation_interrupted_at_any_request(background: Background, report: Report) -> None:
-    cases, failures = background.result(interrupt_all)
+@pytest.mark.background.with_args(interrupt_all, whole_pool=True)
+def test_a_rotation_interrupted_at_any_request(
+    background_result: tuple[list[Interruption], list[str]], report: Report
+) -> None:
+    cases, failures = background_result
     methods = ", ".join(f"{sum(case.method == method for case in cases)} {method}" for method in METHODS)
     report(3, f"{len(cases) // len(METHODS)} requests of a rotation, {len(cases)} cases ({methods})", failures)

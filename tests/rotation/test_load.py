@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import pytest
 
-from rotation.conftest import Background, HarnessPool
 from rotation.scenarios import Report
 from support.rotation_harness import PullClient, RotationHarness
 
@@ -27,11 +26,7 @@ def rotate_under_load(harness: RotationHarness) -> tuple[PullClient, list[str]]:
     return client, failures + client.failures
 
 
-def rotate_with_workers(harnesses: HarnessPool) -> tuple[PullClient, list[str]]:
-    return harnesses.run(rotate_under_load)
-
-
-@pytest.mark.background.with_args(rotate_with_workers)
-def test_rotations_under_load(background: Background, report: Report) -> None:
-    client, failures = background.result(rotate_with_workers)
+@pytest.mark.background.with_args(rotate_under_load)
+def test_rotations_under_load(background_result: tuple[PullClient, list[str]], report: Report) -> None:
+    client, failures = background_result
     report(2, f"{ROTATIONS} rotations, {WORKERS} workers, {client.pulls} pulls", failures)

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
-from rotation.conftest import Background, HarnessPool
 from rotation.scenarios import Report
 from support.rotation_harness import RotationHarness
 from support.sources import SOURCES
@@ -59,6 +60,15 @@ def summary_line(output: str, key: str) -> str:
     return next((line for line in output.splitlines() if line.lstrip(' "').startswith(f"{key} ")), "")
 
 
+def find_differences(outputs: t.Mapping[str, str], expected: t.Mapping[tuple[str, str], str]) -> list[str]:
+    """Return the lines of summaries that lack a text. outputs: by the name of the run. expected: by that and the repository."""
+    return [
+        f"{name}: {line or key}"
+        for (name, key), text in expected.items()
+        if text not in (line := summary_line(outputs[name], key))
+    ]
+
+
 def verify_repeatedly(harness: RotationHarness, runs: int) -> list[str]:
     """Verify a healthy estate once a day, and return what was not shown."""
     problems = []
@@ -103,14 +113,11 @@ def verify_then_break(harness: RotationHarness) -> list[str]:
     return verify_repeatedly(harness, RUNS) + break_everything(harness)
 
 
-def verify_all_sources(harnesses: HarnessPool) -> list[str]:
-    return harnesses.run(verify_then_break)
-
-
-@pytest.mark.background.with_args(verify_all_sources)
-def test_a_verification_can_be_repeated_forever(background: Background, report: Report) -> None:
-    failures = background.result(verify_all_sources)
-    report(17, f"{RUNS} runs over {len(SOURCES)} sources, {len(PRIVATE)} wrong passwords, no upstream", failures)
+@pytest.mark.background.with_args(verify_then_break)
+def test_a_verification_can_be_repeated_forever(background_result: list[str], report: Report) -> None:
+    report(
+        17, f"{RUNS} runs over {len(SOURCES)} sources, {len(PRIVATE)} wrong passwords, no upstream", background_result
+    )
 
 
 def log_in(harness: RotationHarness, name: str, *actions: str) -> str:
@@ -139,23 +146,14 @@ def verify_without_an_administrator(harness: RotationHarness) -> list[str]:
         **{("cached", key): "not verified: everything came from the cache" for key in FEW_KEYS},
         ("wrong", "cgr-java"): "FAILED",
     }
-    problems = [
-        f"{name}: {line or key}"
-        for (name, key), text in expected.items()
-        if text not in (line := summary_line(outputs[name], key))
-    ]
+    problems = find_differences(outputs, expected)
     count = f"Not verified: {len(FEW_KEYS)} of {len(FEW_KEYS)} repositories"
     return problems + ([] if count in outputs["cached"] else [f"cached: without {count!r}"])
 
 
-def run_without_an_administrator(harnesses: HarnessPool) -> list[str]:
-    return harnesses.run(verify_without_an_administrator)
-
-
-@pytest.mark.background.with_args(run_without_an_administrator)
-def test_a_verification_needs_no_administrator(background: Background, report: Report) -> None:
-    failures = background.result(run_without_an_administrator)
-    report(17, "logins with and without Delete", failures)
+@pytest.mark.background.with_args(verify_without_an_administrator)
+def test_a_verification_needs_no_administrator(background_result: list[str], report: Report) -> None:
+    report(17, "logins with and without Delete", background_result)
 
 
 def verify_without_expiration(harness: RotationHarness) -> list[str]:
@@ -163,17 +161,12 @@ def verify_without_expiration(harness: RotationHarness) -> list[str]:
     lab = harness.lab
     lab.reset()
     lab.configure(artifactory_version="7.38.4")
-    runs = {"setup": harness.run("setup", **FEW_SOURCES)}
+    outputs = {"setup": harness.run("setup", **FEW_SOURCES).output}
     cached = {key: set(lab.cached_paths(key)) for key in FEW_KEYS}
     for number in range(1, 4):
         lab.advance(days=1)
-        runs[f"verify {number}"] = harness.run("verify", **FEW_SOURCES)
-    problems = [
-        f"{name}: {line or key}"
-        for name, run in runs.items()
-        for key in FEW_KEYS
-        if ", from upstream" not in (line := summary_line(run.output, key))
-    ]
+        outputs[f"verify {number}"] = harness.run("verify", **FEW_SOURCES).output
+    problems = find_differences(outputs, {(name, key): ", from upstream" for name in outputs for key in FEW_KEYS})
     problems += [f"{key}: deleted {lost}" for key in FEW_KEYS if (lost := cached[key] - set(lab.cached_paths(key)))]
     lab.set_config("cgr-java", password="wrong-password")
     lab.advance(days=1)
@@ -181,14 +174,11 @@ def verify_without_expiration(harness: RotationHarness) -> list[str]:
     return problems + ([] if "FAILED" in wrong else [f"wrong password: {wrong}"])
 
 
-def run_without_expiration(harnesses: HarnessPool) -> list[str]:
-    return harnesses.run(verify_without_expiration)
-
-
-@pytest.mark.background.with_args(run_without_expiration)
-def test_a_verification_can_be_repeated_where_nothing_can_be_expired(background: Background, report: Report) -> None:
-    failures = background.result(run_without_expiration)
-    report(17, "3 runs with Artifactory 7.38.4", failures)
+@pytest.mark.background.with_args(verify_without_expiration)
+def test_a_verification_can_be_repeated_where_nothing_can_be_expired(
+    background_result: list[str], report: Report
+) -> None:
+    report(17, "3 runs with Artifactory 7.38.4", background_result)
 
 
 def verify_other_behavior(harness: RotationHarness) -> list[str]:
@@ -197,33 +187,28 @@ def verify_other_behavior(harness: RotationHarness) -> list[str]:
     lab.reset()
     lab.configure(**OTHER_BEHAVIOR)
     variables = {"sources": EACH_KIND, "source_overrides": None, "groups": ["readers"], "virtuals": ["containers"]}
-    first = harness.run("setup", **variables)
+    outputs = {"first": harness.run("setup", **variables).output}
     lab.advance(days=1)
     position = lab.log_position()
-    again = harness.run("setup", **variables)
+    outputs["again"] = harness.run("setup", **variables).output
     changes = [entry["kind"] for entry in lab.changes(position)]
     keys = [SOURCES[name].key for name in EACH_KIND]
     for key in set(keys) & set(PRIVATE):
         lab.set_config(key, password="wrong-password")
     lab.advance(days=1)
-    broken = harness.run("verify", **variables)
+    outputs["broken"] = harness.run("verify", **variables).output
     expected = {
-        **{(run, key): ", from upstream" for run in (first, again) for key in keys if key != BYPASSED},
-        **{(run, BYPASSED): "FAILED" for run in (first, again)},
-        **{(broken, key): "FAILED" for key in keys if key in PRIVATE},
+        **{(name, key): ", from upstream" for name in ("first", "again") for key in keys if key != BYPASSED},
+        **{(name, BYPASSED): "FAILED" for name in ("first", "again")},
+        **{("broken", key): "FAILED" for key in keys if key in PRIVATE},
     }
-    problems = [
-        f"{key}: {line}" for (run, key), text in expected.items() if text not in (line := summary_line(run.output, key))
-    ]
-    problems += [] if "which bypasses Artifactory" in again.output else ["no reason for the failure of JavaScript"]
+    problems = find_differences(outputs, expected)
+    problems += [] if "which bypasses Artifactory" in outputs["again"] else ["no reason for the failure of JavaScript"]
     return problems + ([f"the second run sent {changes}"] if changes else [])
 
 
-def run_other_behavior(harnesses: HarnessPool) -> list[str]:
-    return harnesses.run(verify_other_behavior)
-
-
-@pytest.mark.background.with_args(run_other_behavior)
-def test_a_verification_does_not_depend_on_what_is_not_established(background: Background, report: Report) -> None:
-    failures = background.result(run_other_behavior)
-    report(17, f"{len(OTHER_BEHAVIOR)} settings of the lab with another value", failures)
+@pytest.mark.background.with_args(verify_other_behavior)
+def test_a_verification_does_not_depend_on_what_is_not_established(
+    background_result: list[str], report: Report
+) -> None:
+    report(17, f"{len(OTHER_BEHAVIOR)} settings of the lab with another value", background_result)

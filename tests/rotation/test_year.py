@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from rotation.conftest import Background, HarnessPool
+from rotation.conftest import HarnessPool
 from rotation.scenarios import Report
 from rotation.year import SCHEDULES, Year, simulate
 
@@ -17,9 +17,9 @@ def simulate_all(harnesses: HarnessPool) -> list[Year]:
     return harnesses.map(simulate, SCHEDULES)
 
 
-@pytest.mark.background.with_args(simulate_all)
-def test_scheduled_runs_for_a_year(background: Background, report: Report) -> None:
-    years = background.result(simulate_all)
+@pytest.mark.background.with_args(simulate_all, whole_pool=True)
+def test_scheduled_runs_for_a_year(background_result: list[Year], report: Report) -> None:
+    years = background_result
     cases = "; ".join(
         f"{schedule}: {schedule.runs} runs ({year.missed} missed), {year.rotations} rotations, {year.client.pulls} pulls"
         for schedule, year in zip(SCHEDULES, years)
