@@ -15,8 +15,10 @@ if t.TYPE_CHECKING:
     from jinja2.runtime import Context
 
 # Python quotes values, which can be secrets. The names in these two messages are those in the template.
+# A quotation mark without its pair hides the rest, which also keeps the search linear.
 _QUOTED = re.compile(
-    r"""(?P<name>'\w+' is undefined|has no attribute '\w+')|(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+    r"""(?P<name>'\w+' is undefined|has no attribute '\w+')|(?<!\w)(?:'(?:[^'\\]|\\.)*(?:'|\\?$)|"(?:[^"\\]|\\.)*(?:"|\\?$))""",
+    re.DOTALL,
 )
 
 
