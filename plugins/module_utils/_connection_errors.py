@@ -16,6 +16,8 @@ import ssl
 import typing as t
 from urllib.parse import urlsplit
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import SET_CLIENT_CERT
+
 try:
     import requests
     import requests.utils
@@ -30,7 +32,6 @@ _CERT_REJECTED = re.compile(
 )
 _MAX_PROTOCOL_ERROR = 100
 _ABOUT_CERT = re.compile(f"CERTIFICATE_REQUIRED|{_CERT_REJECTED.pattern}")
-SET_CLIENT_CERT = "Set client_cert, and client_key if the key is in another file. They are used for Artifactory only."
 _SET_CA_PATH = (
     "If a company CA signed it, set ca_path to a PEM file with that CA, or add the CA to those of the system."
 )

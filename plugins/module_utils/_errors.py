@@ -29,6 +29,12 @@ MAX_RETRY_AFTER = 60.0
 _MAX_RESPONSE_MESSAGE = 300
 _MAX_URL = 500
 
+# The step of a pull that failed, as the pull engines name their steps.
+# diagnosis: nothing was pulled.
+Stage = t.Literal[
+    "manifest", "blob", "referrer", "index", "file", "upstream", "outdated", "pinned", "from_upstream", "diagnosis"
+]
+
 # html_cached: the cache of Artifactory holds the page. outside_repository: an index leads out of the repository.
 ContentProblem = t.Literal["digest", "size", "html", "html_cached", "schema1", "content", "outside_repository"]
 

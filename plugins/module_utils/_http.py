@@ -21,11 +21,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._connection impor
     create_session,
     in_exchange,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._connection_errors import (
-    ConnectionFailure,
-    Proxy,
-    explain_exception,
-)
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     InputError,
     InvalidContentError,
@@ -197,7 +192,7 @@ class _RequestsResponse:
 
     def _encoding_error(self, message: str) -> TransportError:
         self.close()
-        return _transport_error(ConnectionFailure(message, "Disable the encoding in the proxy.", False), self._request)
+        return _transport_error(self._request, message, "Disable the encoding in the proxy.")
 
     def close(self) -> None:
         if self._response.raw.length_remaining == 0:
@@ -262,9 +257,7 @@ class RequestsTransport:
         now = self._clock()
         seconds = min(self._max_seconds, request.max_seconds or self._max_seconds, self._end - now)
         if seconds <= 0:
-            raise _transport_error(
-                ConnectionFailure("not sent, because the time of the run is over.", "", False), request
-            )
+            raise _transport_error(request, "not sent, because the time of the run is over.")
         is_inside_allowed = not request.named_by or _netloc(request.named_by) in self._inside
         exchange = Exchange(seconds, is_inside_allowed=is_inside_allowed, clock=self._clock)
         try:
@@ -280,9 +273,9 @@ class RequestsTransport:
             self._inside.add(_netloc(request.url))
         result = _RequestsResponse(response, request, exchange, self._max_seconds)
         # Without TLS there is no tunnel, so an error of the proxy arrives as a response.
-        if response.status_code == 407 and (proxy := Proxy.from_environment(request.url)):
+        if response.status_code == 407 and (error := _proxy_error(request)):
             result.close()
-            raise _transport_error(proxy.explain_status(_netloc(request.url), 407), request)
+            raise error
         return result
 
     def _send(self, request: Request, headers: t.Mapping[str, str], timeout: float) -> requests.Response:
@@ -301,11 +294,22 @@ def _netloc(url: str) -> str:
 def _explain(exc: BaseException, request: Request, exchange: Exchange) -> TransportError:
     """Return the error for an exception of an exchange."""
     if isinstance(exc, ForbiddenAddressError):
-        return _transport_error(ConnectionFailure(str(exc), "", False), request)
+        return _transport_error(request, str(exc))
     if exchange.is_expired:
         message = f"{exchange.limit_message}. {_netloc(request.url)} is too slow."
-        return _transport_error(ConnectionFailure(message, "", True), request)
-    return _transport_error(explain_exception(exc, request.url), request)
+        return _transport_error(request, message, transient=True)
+    # Loaded only for a failure, since each import delays the start of each module.
+    from ansible_collections.cgr.pull_through.plugins.module_utils._connection_errors import explain_exception
+
+    return _transport_error(request, *explain_exception(exc, request.url))
+
+
+def _proxy_error(request: Request) -> TransportError | None:
+    """Return the error for a proxy that requires other credentials. None if no proxy is set for the request."""
+    from ansible_collections.cgr.pull_through.plugins.module_utils._connection_errors import Proxy
+
+    proxy = Proxy.from_environment(request.url)
+    return _transport_error(request, *proxy.explain_status(_netloc(request.url), 407)) if proxy else None
 
 
 def oversize_error(request: Request, limit: int) -> InvalidContentError:
@@ -320,11 +324,5 @@ def _no_netrc_auth(request: requests.PreparedRequest) -> requests.PreparedReques
     return request
 
 
-def _transport_error(failure: ConnectionFailure, request: Request) -> TransportError:
-    return TransportError(
-        failure.message,
-        method=request.method,
-        url=redact_url(request.url),
-        hint=failure.hint,
-        transient=failure.transient,
-    )
+def _transport_error(request: Request, message: str, hint: str = "", transient: bool = False) -> TransportError:
+    return TransportError(message, method=request.method, url=redact_url(request.url), hint=hint, transient=transient)

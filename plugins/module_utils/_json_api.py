@@ -13,7 +13,7 @@ import time
 import typing as t
 from urllib.parse import urlencode, urljoin
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._connection_errors import SET_CLIENT_CERT
+from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import SET_CLIENT_CERT
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     HTTPStatusError,
     InvalidContentError,

@@ -10,6 +10,7 @@ Only this file and _pull_module.py depend on both Ansible and the sessions.
 from __future__ import annotations
 
 import concurrent.futures
+import os
 import time
 import typing as t
 
@@ -40,7 +41,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._text import (
     remember_secret,
     shorten,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._variable_names import is_run_by_role, name_variables
 
 if t.TYPE_CHECKING:
     from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import Sts
@@ -49,6 +49,8 @@ Item = dict[str, t.Any]
 
 # Artifactory serializes most writes, so more threads would only wait.
 THREADS = 4
+# The role sets it in the environment of its modules.
+ROLE_VARIABLE = "PULL_THROUGH_ROLE"
 # Results that are secrets, for the next task.
 SECRET_RESULTS = frozenset({"password", "access_token"})
 
@@ -75,8 +77,10 @@ class PullThroughModule(AnsibleModule):  # type: ignore[misc]  # ansible-core ha
         super().warn(shorten(self._name_variables({"msg": warning})["msg"]), **options)
 
     def _name_variables(self, result: dict[str, t.Any]) -> t.Any:
-        if not is_run_by_role():
+        if not os.environ.get(ROLE_VARIABLE):
             return result
+        from ansible_collections.cgr.pull_through.plugins.module_utils._variable_names import name_variables
+
         kind = "virtual" if self._name.endswith("artifactory_virtual_repository") else "source"
         return name_variables(result, f"pull_through_{kind}_overrides")
 
@@ -235,7 +239,6 @@ def create_artifactory_session(
 
 def create_sts_client(module: AnsibleModule, transport: _http.Transport) -> Sts:
     """Return Chainguard's token service."""
-    # Imported here because most modules do not need it, and imports slow down the start of a module.
     from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import Sts
 
     return Sts(_http.validate_base_url(module.params["chainguard_issuer_url"], "chainguard_issuer_url"), transport)

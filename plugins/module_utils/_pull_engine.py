@@ -24,12 +24,12 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe impo
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Stage
 from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     InternalError,
     InvalidContentError,
     PullThroughError,
+    Stage,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._retry import retry_until
 from ansible_collections.cgr.pull_through.plugins.module_utils._transfer_stats import TransferStats

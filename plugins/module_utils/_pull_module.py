@@ -22,12 +22,12 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
     RepositoriesApi,
+    RepositoryConfig,
     is_partial,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import CacheProbe
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import CircuitBreaker
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import RepositoryConfig, Result
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
@@ -35,7 +35,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     fail_with_result,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_engine import PullJob, PullResult
-from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import failure_message
+from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import Result, failure_message
 from ansible_collections.cgr.pull_through.plugins.module_utils._text import join_messages
 from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace, parse_trace
 

@@ -6,25 +6,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
-    Diagnosis,
-    Result,
-    UpstreamResponse,
-    limit_diagnosis,
-    skipped_diagnosis,
-)
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
-    InternalError,
-    PullThroughError,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_engine import PullResult
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import LimitExceededError
 from ansible_collections.cgr.pull_through.plugins.module_utils._text import join_messages, join_names
 
+Result = dict[str, t.Any]
 AnyResult = PullResult[t.Any]
 
 
@@ -40,7 +30,7 @@ def is_ok(error: PullThroughError | None) -> bool | None:
     return None if isinstance(error, LimitExceededError) else error is None
 
 
-def common_fields(result: AnyResult, diagnosis: Diagnosis | None) -> Result:
+def common_fields(result: AnyResult, diagnosis: Result | None) -> Result:
     """Return the fields that the results of images and of artifacts share."""
     return {
         "status": status_of(result.error),
@@ -50,38 +40,8 @@ def common_fields(result: AnyResult, diagnosis: Diagnosis | None) -> Result:
         "from_upstream_evidence": result.observation.evidence,
         "seconds": round(result.finished - result.started, 3),
         "error": result.error.details() if result.error else None,
-        "diagnosis": dataclasses.asdict(diagnosis) if diagnosis else None,
+        "diagnosis": diagnosis,
     }
-
-
-def upstream_response(result: AnyResult) -> UpstreamResponse:
-    """Return the response of the upstream, for the diagnosis of a result."""
-    upstream = result.job.upstream
-    if upstream is None:
-        return UpstreamResponse()
-    return UpstreamResponse.from_query(
-        upstream.host,
-        anonymous=upstream.credentials.is_anonymous,
-        available=result.upstream_version is not None,
-        error=result.upstream_error,
-    )
-
-
-def diagnose_error(error: PullThroughError, diagnose: t.Callable[[PullThroughError], Diagnosis]) -> Diagnosis:
-    """Return the diagnosis of an error. diagnose: for errors that are not about a limit or an earlier failure."""
-    if isinstance(error, LimitExceededError):
-        return limit_diagnosis(error)
-    if isinstance(error, SkippedError):
-        return skipped_diagnosis(error.reason, diagnose(error.cause))
-    try:
-        return diagnose(error)
-    except PullThroughError:
-        raise
-    except (
-        Exception
-    ) as exc:  # pylint: disable=broad-exception-caught  # the pull has its error, and the others their results
-        bug = InternalError(exc)
-        return Diagnosis("unknown_error", bug.message, bug.hint, "possible")
 
 
 def format_summary(name: str, *parts: str, result: Result) -> str:

@@ -4,16 +4,13 @@
 
 """From the options that messages of modules name to the variables of the role pull_through, whose users write no options.
 
-The role sets PULL_THROUGH_ROLE in the environment of its modules. No other I/O. Private to the collection.
+No I/O. Private to the collection.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import typing as t
-
-ROLE_VARIABLE = "PULL_THROUGH_ROLE"
 
 # These are options wherever they occur. The variables of the others have the same name with a prefix.
 _RENAMED = {
@@ -100,11 +97,6 @@ _SET_WORD = re.compile(
 _FIRST_WORD = re.compile(rf"((?:^|[.:\n] ?))({_WORD})(?= (?:is|are|has|have|must|contains)\b)")
 # Also of lists of results.
 _MESSAGES = ("msg", "message", "hint", "cause", "fix", "unknown")
-
-
-def is_run_by_role() -> bool:
-    """Return whether the role runs this module."""
-    return bool(os.environ.get(ROLE_VARIABLE))
 
 
 def name_variables(value: t.Any, overrides: str, *, is_message: bool = False) -> t.Any:

@@ -455,7 +455,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import Spec
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Result
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     PullThroughModule,
@@ -486,6 +485,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._pull_module impo
     validate_propagation_timeout,
     validate_threads,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import Result
 
 SPEC: Spec = {
     "package_type": {"type": "str", "choices": list(ECOSYSTEMS), "required": True},

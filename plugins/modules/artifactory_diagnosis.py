@@ -310,7 +310,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull_tokens import TOKEN_TYPES
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_addresses import AddressProber
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_chainguard import ChainguardReader
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_pulls import Puller
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._diagnoser import Diagnoser, Source
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
@@ -328,6 +327,9 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._option
     KEY_PLACEHOLDER,
     registry_url,
 )
+
+if t.TYPE_CHECKING:
+    from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_pulls import Puller
 
 SOURCE_SPEC: Spec = {
     "name": {"type": "str"},
@@ -385,11 +387,19 @@ def create_address_prober(module: AnsibleModule, transport: Transport, artifacto
     return AddressProber(transport, artifactory_url, url, hosts)
 
 
+def create_puller(module: AnsibleModule, transport: Transport) -> Puller:
+    """Return what pulls from the sources."""
+    # Imported here because it needs the engines of both pull modules, and imports delay the start of a module.
+    from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_pulls import Puller
+
+    return Puller(module, transport)
+
+
 def execute(module: AnsibleModule) -> dict[str, t.Any]:
     """Collect the evidence, judge it, and return the findings."""
     sources, transport = read_sources(module), make_transport(module)
     session = create_artifactory_session(module, transport)
-    puller = Puller(module, transport) if module.params["pull"] else None
+    puller = create_puller(module, transport) if module.params["pull"] else None
     addresses = create_address_prober(module, transport, session.base_url)
     chainguard = create_chainguard_reader(module, transport)
     public_trust = make_transport(module, with_ca_path=False) if module.params["ca_path"] else None

@@ -535,9 +535,9 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import Spec, from_env
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoryConfig
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._destinations import validate_registry
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import RepositoryConfig, Result
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     PullThroughModule,
@@ -559,6 +559,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._pull_module impo
     read_pulls,
     read_trace,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import Result
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import Limits
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._checkpoint import Checkpoint
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry

@@ -24,7 +24,7 @@ from _metrics import ROOT, Figure, print_figures
 
 ROUNDS = 5
 MAX_SECONDS = 0.150
-# It contains the parts of all pull modules and the rules, and a play runs it once.
+# It contains the clients and the rules of all pull modules, and a play runs it once.
 MAX_SECONDS_OF_DIAGNOSIS = 0.250
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 TRIVIAL = "ansible.builtin.ping"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import typing as t
 from urllib.parse import quote
@@ -36,6 +37,20 @@ _CONFIG = {
 }
 # The settings that every user can read.
 PARTIAL = frozenset({"key", "packageType", "description", "rclass", "url", "repositories"})
+
+ConfigState = t.Literal["not_read", "unreadable", "missing", "read"]
+
+
+@dataclasses.dataclass(frozen=True)
+class RepositoryConfig:
+    """The configuration of a repository, if it could be read.
+
+    settings: by Artifactory's names. members: the configurations of those of a virtual repository, by key.
+    """
+
+    state: ConfigState = "not_read"
+    settings: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    members: t.Mapping[str, RepositoryConfig] = dataclasses.field(default_factory=dict)
 
 
 class ArtifactoryService:

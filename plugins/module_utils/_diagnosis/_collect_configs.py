@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import RepositoryConfig
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
+    RepositoriesApi,
+    RepositoryConfig,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
 
 

@@ -11,15 +11,15 @@ from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoryConfig
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._findings import Finding
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import RepositoryConfig, Result
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages import _options as _package_options
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._puller import ArtifactPuller
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._report import ArtifactResultBuilder
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import RepositoryClient
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_module import CircuitBreakers, Params
+from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import Result
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import Limits
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry import _options as _image_options
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
@@ -28,9 +28,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._puller
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._report import ImageResultBuilder
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._result import Settings
 from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace
-
-# The codes of content in the cache that is not valid.
-_INVALID_CONTENT = ("html_cached", "redirect_cached", "content_mismatch", "head_length")
 
 _COMMON: Params = {
     "from_upstream": "ignored",
@@ -100,24 +97,3 @@ def _source_params(source: Params) -> Params:
     # The credentials of a private upstream are not known, so only a public upstream is compared.
     url = "" if source["pull_token"] else source["upstream_url"] or ""
     return {"repository": source["key"], "upstream_url": url if url and "{" not in url else None}
-
-
-def pull_findings(source: str, results: t.Sequence[Result]) -> list[Finding]:
-    """Return the finding of each pull that failed."""
-    findings = []
-    for result in results:
-        if result["ok"] is False:
-            diagnosis, error = result["diagnosis"], result["error"]
-            findings.append(
-                Finding(
-                    source,
-                    diagnosis["code"],
-                    "error",
-                    diagnosis["certainty"],
-                    diagnosis["cause"],
-                    f"{result['reference']}: {error['message']}",
-                    diagnosis["fix"],
-                    result.get("path", "") if diagnosis["code"] in _INVALID_CONTENT else "",
-                )
-            )
-    return findings

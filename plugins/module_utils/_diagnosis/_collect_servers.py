@@ -17,7 +17,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evide
     PUBLIC_ORGANIZATION,
     ServerEvidence,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Failure, Result
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._findings import Result
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Failure
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._tls import TlsSession, read_tls
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError, RequestError
 from ansible_collections.cgr.pull_through.plugins.module_utils._html import is_html

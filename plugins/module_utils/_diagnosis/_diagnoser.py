@@ -14,6 +14,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cac
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
     VERSION,
     RepositoriesApi,
+    RepositoryConfig,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Resource, is_organization_uid
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._organization_urls import (
@@ -28,7 +29,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._colle
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_chainguard import ChainguardReader
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_configs import read_configs
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_pulls import Puller, pull_findings
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_servers import (
     allows_anonymous,
     describe_host,
@@ -48,15 +48,12 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evide
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._findings import (
     Finding,
+    Result,
     find_all,
+    pull_findings,
     sort_findings,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
-    Evidence,
-    Failure,
-    RepositoryConfig,
-    Result,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Evidence, Failure
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._server_rules import (
     ADDRESS_RULES,
     ANONYMOUS_RULES,
@@ -75,6 +72,9 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Pu
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
 from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace, is_unused, parse_trace, unused_path
+
+if t.TYPE_CHECKING:
+    from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._collect_pulls import Puller
 
 Source = dict[str, t.Any]
 

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import is_organization_uid
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import format_timestamp
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Evidence, Stage
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Evidence
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._tls import TlsSession
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Stage
 from ansible_collections.cgr.pull_through.plugins.module_utils._origin import Origin
 
 # Artifactory's own.

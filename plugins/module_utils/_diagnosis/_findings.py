@@ -19,6 +19,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_
 Severity = t.Literal["error", "warning"]
 _SEVERITIES: tuple[Severity, ...] = ("error", "warning")
 _CERTAINTIES: tuple[Certainty, ...] = ("known", "likely", "possible")
+# The codes of content in the cache that is not valid.
+_INVALID_CONTENT = ("html_cached", "redirect_cached", "content_mismatch", "head_length")
+
+Result = dict[str, t.Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,3 +75,24 @@ def sort_findings(findings: t.Iterable[Finding]) -> list[Finding]:
     for finding in sorted(findings, key=lambda finding: finding.rank):
         unique.setdefault((finding.source, finding.code), finding)
     return list(unique.values())
+
+
+def pull_findings(source: str, results: t.Sequence[Result]) -> list[Finding]:
+    """Return the finding of each pull that failed."""
+    findings = []
+    for result in results:
+        if result["ok"] is False:
+            diagnosis, error = result["diagnosis"], result["error"]
+            findings.append(
+                Finding(
+                    source,
+                    diagnosis["code"],
+                    "error",
+                    diagnosis["certainty"],
+                    diagnosis["cause"],
+                    f"{result['reference']}: {error['message']}",
+                    diagnosis["fix"],
+                    result.get("path", "") if diagnosis["code"] in _INVALID_CONTENT else "",
+                )
+            )
+    return findings

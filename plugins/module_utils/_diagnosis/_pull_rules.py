@@ -19,6 +19,7 @@ import re
 import typing as t
 from urllib.parse import urlsplit
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoryConfig
 from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import NotFromUpstreamError
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._ant_patterns import is_accepted
 from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError
@@ -28,18 +29,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     InvalidContentError,
     PullThroughError,
     RequestError,
+    Stage,
     TransportError,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import LimitExceededError
 from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Step, Trace
-
-Result = dict[str, t.Any]
-
-# The step of a pull that failed, as the pull engines name their steps.
-# diagnosis: nothing was pulled.
-Stage = t.Literal[
-    "manifest", "blob", "referrer", "index", "file", "upstream", "outdated", "pinned", "from_upstream", "diagnosis"
-]
 
 # known: the evidence shows the cause. likely, possible: other causes have the same evidence.
 Certainty = t.Literal["known", "likely", "possible"]
@@ -55,20 +49,7 @@ DownloadProblem = t.Literal[
     "upstream_checksum_mismatch",
 ]
 
-ConfigState = t.Literal["not_read", "unreadable", "missing", "read"]
 UpstreamState = t.Literal["not_queried", "available", "error_response", "failed"]
-
-
-@dataclasses.dataclass(frozen=True)
-class RepositoryConfig:
-    """The configuration of a repository, if it could be read.
-
-    settings: by Artifactory's names. members: the configurations of those of a virtual repository, by key.
-    """
-
-    state: ConfigState = "not_read"
-    settings: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
-    members: t.Mapping[str, RepositoryConfig] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,46 +8,28 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
-from urllib.parse import unquote
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
-    Diagnosis,
-    Failure,
-    RepositoryConfig,
-    Result,
-    diagnose_with_trace,
-)
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._virtual import diagnose_with_members
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
-    InvalidContentError,
-    PullThroughError,
-    RequestError,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoryConfig
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import redact_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import (
     ArtifactSpec,
     DownloadedFile,
-    VersionNotFoundError,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._result import (
     ArtifactPullJob,
     ArtifactPullResult,
-    ChecksumMismatchError,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._rules import (
-    OUTDATED,
-    ArtifactEvidence,
-    diagnose,
-)
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._urls import PathLayout
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import (
+    Result,
     common_fields,
-    diagnose_error,
     format_summary,
-    upstream_response,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._text import count
-from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace, unused_path
+from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace
+
+if t.TYPE_CHECKING:
+    from ansible_collections.cgr.pull_through.plugins.module_utils._packages._diagnoser import ArtifactDiagnoser
 
 _UNKNOWN_FIELDS = ("ok", "upstream_version", "outdated", "from_upstream", "error", "diagnosis")
 
@@ -68,7 +50,7 @@ class ArtifactResultBuilder:
         self._job = job
         self._read_config = read_config
         self._read_trace = read_trace
-        self._trace: Trace | None = None
+        self._diagnoser: ArtifactDiagnoser | None = None
 
     def build(self, result: ArtifactPullResult) -> Result:
         """Return the result for one artifact."""
@@ -83,66 +65,15 @@ class ArtifactResultBuilder:
             "bytes": sum(file.size for file in result.files),
         }
 
-    def _diagnose(self, result: ArtifactPullResult) -> Diagnosis | None:
-        if result.error is not None:
-            return diagnose_error(result.error, lambda error: self._explain(result, error))
-        return OUTDATED.diagnose(self._evidence(result, None)) if result.is_outdated else None
+    def _diagnose(self, result: ArtifactPullResult) -> Result | None:
+        if result.error is None and not result.is_outdated:
+            return None
+        # Imported here because most pulls need no rules, and imports delay the start of a module.
+        from ansible_collections.cgr.pull_through.plugins.module_utils._packages._diagnoser import ArtifactDiagnoser
 
-    def _explain(self, result: ArtifactPullResult, error: PullThroughError) -> Diagnosis:
-        evidence = self._evidence(result, error)
-
-        def trace() -> Trace:
-            if self._trace is None:
-                self._trace = self._read_trace(unused_path(self._job.package_type))
-            return self._trace
-
-        def trace_failure() -> Trace:
-            path = _failed_path(result, error)
-            return self._read_trace(path) if path else Trace()
-
-        return diagnose_with_trace(diagnose_with_members(evidence, diagnose), evidence, trace, trace_failure)
-
-    def _evidence(self, result: ArtifactPullResult, error: PullThroughError | None) -> ArtifactEvidence:
-        evidence = ArtifactEvidence(
-            stage=result.stage,
-            requested_reference=result.artifact.label,
-            host=self._job.client.host,
-            repository=self._job.repository,
-            anonymous=self._job.client.credentials.is_anonymous,
-            config=self._read_config(),
-            package_type=self._job.package_type,
-            upstream=upstream_response(result),
-            upstream_url=self._job.upstream.base_url if self._job.upstream is not None else "",
-        )
-        file = error.file if isinstance(error, ChecksumMismatchError) else result.last_file
-        if file is not None:
-            evidence = dataclasses.replace(evidence, path=file.paths[0])
-        if isinstance(error, VersionNotFoundError):
-            return dataclasses.replace(
-                evidence,
-                failure=Failure.from_error(error, "version_missing"),
-                missing_version=error.missing,
-                available_versions=error.available,
-            )
-        if isinstance(error, ChecksumMismatchError):
-            failure = Failure.from_error(error, "upstream_checksum_mismatch")
-            return dataclasses.replace(evidence, failure=failure)
-        return evidence if error is None else dataclasses.replace(evidence, failure=Failure.from_error(error))
-
-
-def _failed_path(result: ArtifactPullResult, error: PullThroughError) -> str:
-    """Return the path in the cache of what was requested last; empty if that is not known."""
-    if result.last_file is not None:
-        return result.last_file.paths[0]
-    prefix = f"{result.job.client.base_url}/"
-    # The index. In other layouts, its path in the cache is not the one in its URL.
-    if (
-        isinstance(result.job.ecosystem, PathLayout)
-        and isinstance(error, RequestError)
-        and error.url.startswith(prefix)
-    ):
-        return unquote(error.url.removeprefix(prefix))
-    return ""
+        if self._diagnoser is None:
+            self._diagnoser = ArtifactDiagnoser(self._job, self._read_config, self._read_trace)
+        return dataclasses.asdict(self._diagnoser.diagnose(result))
 
 
 def _invalid_paths(result: ArtifactPullResult) -> list[str]:

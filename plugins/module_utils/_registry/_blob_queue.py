@@ -12,8 +12,7 @@ import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Stage
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InternalError, PullThroughError
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InternalError, PullThroughError, Stage
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import LimitExceededError, Limits
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._checkpoint import Checkpoint, CheckpointEntry
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry

@@ -19,7 +19,7 @@ import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import CacheObservation, CacheProbe
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import SkippedError
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import Stage
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import Stage
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_engine import (
     PullEngine,
     StageError,

@@ -9,32 +9,19 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoryConfig
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._time import format_timestamp
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
-    Diagnosis,
-    Failure,
-    RepositoryConfig,
-    Result,
-    diagnose_with_trace,
-)
-from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._virtual import diagnose_with_members
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import (
+    Result,
     common_fields,
-    diagnose_error,
     format_summary,
-    upstream_response,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._cache_paths import manifest_paths
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platforms import PlatformNotFoundError
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._result import ImagePullJob, ImagePullResult
-from ansible_collections.cgr.pull_through.plugins.module_utils._registry._rules import (
-    OUTDATED,
-    ImageEvidence,
-    diagnose,
-)
 from ansible_collections.cgr.pull_through.plugins.module_utils._text import count
-from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace, unused_path
+from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace
+
+if t.TYPE_CHECKING:
+    from ansible_collections.cgr.pull_through.plugins.module_utils._registry._diagnoser import ImageDiagnoser
 
 _UNKNOWN_FIELDS = (
     "ok",
@@ -67,7 +54,7 @@ class ImageResultBuilder:
         self._job = job
         self._read_config = read_config
         self._read_trace = read_trace
-        self._trace: Trace | None = None
+        self._diagnoser: ImageDiagnoser | None = None
 
     def build(self, result: ImagePullResult) -> Result:
         """Return the result for one image."""
@@ -94,41 +81,15 @@ class ImageResultBuilder:
             return fields
         return {**fields, "status": "skipped", "ok": None, "digest": None, "upstream_digest": fields["digest"]}
 
-    def _diagnose(self, result: ImagePullResult) -> Diagnosis | None:
-        if result.error is not None:
-            return diagnose_error(result.error, lambda error: self._explain(result, error))
-        return OUTDATED.diagnose(self._evidence(result, None)) if result.is_outdated else None
+    def _diagnose(self, result: ImagePullResult) -> Result | None:
+        if result.error is None and not result.is_outdated:
+            return None
+        # Imported here because most pulls need no rules, and imports delay the start of a module.
+        from ansible_collections.cgr.pull_through.plugins.module_utils._registry._diagnoser import ImageDiagnoser
 
-    def _explain(self, result: ImagePullResult, error: PullThroughError) -> Diagnosis:
-        evidence = self._evidence(result, error)
-
-        def trace() -> Trace:
-            if self._trace is None:
-                self._trace = self._read_trace(unused_path("docker", result.reference.name))
-            return self._trace
-
-        return diagnose_with_trace(diagnose_with_members(evidence, diagnose), evidence, trace)
-
-    def _evidence(self, result: ImagePullResult, error: PullThroughError | None) -> ImageEvidence:
-        evidence = ImageEvidence(
-            stage=result.stage,
-            image=result.reference.name,
-            manifest_paths=manifest_paths(result.reference.name, result.reference.selector),
-            requested_reference=result.reference.text,
-            host=self._job.client.host,
-            repository=self._job.repository,
-            anonymous=self._job.client.credentials.is_anonymous,
-            config=self._read_config(),
-            upstream=upstream_response(result),
-        )
-        if isinstance(error, PlatformNotFoundError):
-            return dataclasses.replace(
-                evidence,
-                failure=Failure.from_error(error, "platform_missing"),
-                missing_platforms=error.missing,
-                available_platforms=error.available,
-            )
-        return evidence if error is None else dataclasses.replace(evidence, failure=Failure.from_error(error))
+        if self._diagnoser is None:
+            self._diagnoser = ImageDiagnoser(self._job, self._read_config, self._read_trace)
+        return dataclasses.asdict(self._diagnoser.diagnose(result))
 
 
 def skipped_result(image: str, job: ImagePullJob) -> Result:

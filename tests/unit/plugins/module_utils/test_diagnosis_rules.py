@@ -8,6 +8,7 @@ import dataclasses
 
 import pytest
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoryConfig
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._ant_patterns import is_accepted
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import (
     AddressEvidence,
@@ -27,7 +28,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_
     Diagnosis,
     Evidence,
     Failure,
-    RepositoryConfig,
     diagnose_with_trace,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._server_rules import (

@@ -9,9 +9,9 @@ import dataclasses
 import pytest
 from rule_checks import assert_is_text, movable_rules, untested_rules
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoryConfig
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
     Failure,
-    RepositoryConfig,
     UpstreamResponse,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._rules import (

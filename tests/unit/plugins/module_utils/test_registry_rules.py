@@ -8,14 +8,14 @@ import pytest
 import requests
 from rule_checks import assert_is_text, movable_rules, untested_rules
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoryConfig
 from ansible_collections.cgr.pull_through.plugins.module_utils._connection_errors import explain_exception
+from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_errors import diagnose_error
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
     Failure,
-    RepositoryConfig,
     UpstreamResponse,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import RequestError, TransportError
-from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import diagnose_error
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._rules import (
     OUTDATED,
     RULES,
