@@ -17,12 +17,13 @@ Two servers take part in a run (support/forked_ansible.py starts both and stops 
    its arguments to the server, waits for the forked process, and exits with its code. If the script is killed, the
    server's process kills itself too, as the module would die with its interpreter.
 
-Nothing is left out of a run: ansible-playbook reads its files and starts a process for each task, and a module gets its
-arguments as Ansible passes them and checks them. What differs from a run without the server: code is imported once,
-before the run, and plugins are loaded, so a test must not change plugins while a server runs; templates that a run
-compiled are not compiled again (template_cache.py); the garbage collector is off; pull tokens have 2048-bit keys, since a key of the real size
-takes half a second; and a grace period moves the clock of the lab that LAB_CONTROL_URL names instead of waiting.
-test_request_count.py, and the system tests other than test_sources.py, run ansible-playbook without this server.
+Nothing is left out of a run: ansible-playbook reads its files and runs each task, and a module gets its arguments as
+Ansible passes them and checks them. What differs from a run without the server: code is imported once, before the run,
+and plugins are loaded, so a test must not change plugins while a server runs; templates that a run compiled are not
+compiled again (template_cache.py); a task without a module has no process of its own (inline_tasks.py); the garbage
+collector is off; pull tokens have 2048-bit keys, since a key of the real size takes half a second; and a grace period
+moves the clock of the lab that LAB_CONTROL_URL names instead of waiting. tests/system/test_fork_server.py compares runs
+with and without this server. test_request_count.py, and most of the system tests, run ansible-playbook without it.
 
 Protocol: the request is one Python literal, {"environment", "folder", "arguments"}, sent with the file descriptors 0, 1
 and 2. The response is two lines: the process ID at once, and the exit code at the end. A killed process sends no code.
@@ -122,6 +123,7 @@ def prepare_playbook() -> None:
     warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
     importlib.import_module("ansible_collections.cgr.pull_through.plugins.filter.pull_through")
     importlib.import_module("support.template_cache").install()
+    importlib.import_module("support.inline_tasks").install()
 
 
 def prepare_module() -> None:
