@@ -79,6 +79,7 @@ class PullThroughModule(AnsibleModule):  # type: ignore[misc]  # ansible-core ha
     def _name_variables(self, result: dict[str, t.Any]) -> t.Any:
         if not os.environ.get(ROLE_VARIABLE):
             return result
+        # Imported here because it is needed only at the end of a module that the role runs.
         from ansible_collections.cgr.pull_through.plugins.module_utils._variable_names import name_variables
 
         kind = "virtual" if self._name.endswith("artifactory_virtual_repository") else "source"
@@ -239,6 +240,7 @@ def create_artifactory_session(
 
 def create_sts_client(module: AnsibleModule, transport: _http.Transport) -> Sts:
     """Return Chainguard's token service."""
+    # Imported here because most modules do not need it, and imports delay the start of a module.
     from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import Sts
 
     return Sts(_http.validate_base_url(module.params["chainguard_issuer_url"], "chainguard_issuer_url"), transport)

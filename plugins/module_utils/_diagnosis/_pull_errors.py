@@ -43,8 +43,6 @@ def diagnose_error(error: PullThroughError, diagnose: t.Callable[[PullThroughErr
         return diagnose(error)
     except PullThroughError:
         raise
-    except (
-        Exception
-    ) as exc:  # pylint: disable=broad-exception-caught  # the pull has its error, and the others their results
+    except Exception as exc:  # pylint: disable=broad-exception-caught  # the other pulls have their results
         bug = InternalError(exc)
         return Diagnosis("unknown_error", bug.message, bug.hint, "possible")
