@@ -14,7 +14,6 @@ import typing as t
 import zlib
 from urllib.parse import urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import ClientCert
 from ansible_collections.cgr.pull_through.plugins.module_utils._connection import (
     Exchange,
     ForbiddenAddressError,
@@ -44,6 +43,9 @@ try:
     )
 except ImportError as exc:
     REQUESTS_MISSING = str(exc)
+
+if t.TYPE_CHECKING:
+    from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import ClientCert
 
 CHUNK = 1 << 20
 USER_AGENT = "cgr.pull_through (Ansible collection)"

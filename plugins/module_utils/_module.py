@@ -9,6 +9,7 @@ Only this file and _pull_module.py depend on both Ansible and the sessions.
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import os
 import time
@@ -23,7 +24,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._aut
     parse_base_url,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import ArtifactoryService
-from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import ClientCert, load_client_cert
 from ansible_collections.cgr.pull_through.plugins.module_utils._destinations import validate_destinations
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     InputError,
@@ -32,7 +32,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     capture_failure,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
-from ansible_collections.cgr.pull_through.plugins.module_utils._plan import validate_unique
 from ansible_collections.cgr.pull_through.plugins.module_utils._secrets import clean_secrets, validate_visible_results
 from ansible_collections.cgr.pull_through.plugins.module_utils._text import (
     clean_result,
@@ -44,6 +43,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._text import (
 
 if t.TYPE_CHECKING:
     from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import Sts
+    from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import ClientCert
 
 Item = dict[str, t.Any]
 
@@ -129,6 +129,13 @@ def fail_with_result(module: AnsibleModule, **result: t.Any) -> None:
     module.fail_json(**clean_result(result, SECRET_RESULTS))
 
 
+def validate_unique(names: t.Sequence[str]) -> None:
+    """Raise InputError if a list has items with the same name."""
+    duplicates = sorted(name for name, count in collections.Counter(names).items() if count > 1)
+    if duplicates:
+        raise InputError(f"{', '.join(duplicates)} is in the list more than once.")
+
+
 def read_items(module: AnsibleModule, list_option: str, id_option: str) -> list[Item]:
     """Return the items of the list option, or the options of the single form as the only item. Raises InputError."""
     items: list[Item] | None = module.params[list_option]
@@ -208,6 +215,11 @@ def make_transport(
 def _client_cert(module: AnsibleModule, *artifactory_urls: str) -> ClientCert | None:
     params = module.params
     urls = [artifactory_base_url(module)] if params.get("artifactory_url") else []
+    if not params.get("client_cert") and not params.get("client_key"):
+        return None
+    # Imported here because few users have a certificate.
+    from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import load_client_cert
+
     return load_client_cert(params.get("client_cert"), params.get("client_key"), [*urls, *artifactory_urls])
 
 

@@ -6,12 +6,9 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import re
 import typing as t
-
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 
 Config = dict[str, t.Any]
 Action = t.Literal["none", "create", "update", "delete"]
@@ -39,13 +36,6 @@ class Plan:
     def diff(self) -> dict[str, Config]:
         """Return the diff in the format of Ansible."""
         return {"before": self.before, "after": self.after}
-
-
-def validate_unique(names: t.Sequence[str]) -> None:
-    """Raise InputError if a list has items with the same name."""
-    duplicates = sorted(name for name, count in collections.Counter(names).items() if count > 1)
-    if duplicates:
-        raise InputError(f"{', '.join(duplicates)} is in the list more than once.")
 
 
 def values_equal(left: t.Any, right: t.Any) -> bool:

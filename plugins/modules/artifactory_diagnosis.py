@@ -321,8 +321,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     make_transport,
     require_libraries,
     run,
+    validate_unique,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._plan import validate_unique
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._options import (
     KEY_PLACEHOLDER,
     registry_url,

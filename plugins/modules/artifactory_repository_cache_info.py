@@ -174,8 +174,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     process_items,
     require_libraries,
     run,
+    validate_unique,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._plan import validate_unique
 
 SPEC: dict[str, dict[str, t.Any]] = {
     "key": {"type": "str", "no_log": False},

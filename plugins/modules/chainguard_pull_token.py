@@ -411,8 +411,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     process_items,
     require_libraries,
     run,
+    validate_unique,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._plan import validate_unique
 
 ORGANIZATION: dict[str, dict[str, t.Any]] = {"organization": {"type": "str"}}
 TOKEN_SPEC: dict[str, dict[str, t.Any]] = {

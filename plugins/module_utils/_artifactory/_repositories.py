@@ -20,8 +20,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     PullThroughError,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, Response
-from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 from ansible_collections.cgr.pull_through.plugins.module_utils._shape import WORD, has_shape
+
+if t.TYPE_CHECKING:
+    from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 
 _CACHE_SUFFIX = " (local file cache)"
 _WRITE_CONFLICTS = ("could not merge and save new descriptor", "could not update configuration")
