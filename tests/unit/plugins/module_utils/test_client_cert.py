@@ -14,7 +14,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 from scripted import ScriptedResponse, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils import _http, _module
+from ansible_collections.cgr.pull_through.plugins.module_utils import _client_cert, _http
 from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import load_client_cert
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, TransportError
 from ansible_collections.cgr.pull_through.plugins.modules import artifactory_repository_info, registry_pull
@@ -133,7 +133,7 @@ def test_the_certificate_is_used_for_a_registry_of_artifactory(run_module, monke
         certificates.append(load_client_cert(*arguments))
         return certificates[-1]
 
-    monkeypatch.setattr(_module, "load_client_cert", record)
+    monkeypatch.setattr(_client_cert, "load_client_cert", record)
     transport = ScriptedTransport(respond=lambda _request: ScriptedResponse(404, ""))
     run_module(
         registry_pull, transport, images=["x"], from_upstream="ignored", client_cert=str(files / "both.pem"), **options
