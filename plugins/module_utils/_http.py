@@ -275,9 +275,8 @@ class RequestsTransport:
             self._inside.add(_netloc(request.url))
         result = _RequestsResponse(response, request, exchange, self._max_seconds)
         # Without TLS there is no tunnel, so an error of the proxy arrives as a response.
-        if response.status_code == 407 and (error := _proxy_error(request)):
-            result.close()
-            raise error
+        if response.status_code == 407:
+            _raise_for_proxy(request, result)
         return result
 
     def _send(self, request: Request, headers: t.Mapping[str, str], timeout: float) -> requests.Response:
@@ -306,12 +305,13 @@ def _explain(exc: BaseException, request: Request, exchange: Exchange) -> Transp
     return _transport_error(request, *explain_exception(exc, request.url))
 
 
-def _proxy_error(request: Request) -> TransportError | None:
-    """Return the error for a proxy that requires other credentials. None if no proxy is set for the request."""
+def _raise_for_proxy(request: Request, response: StreamedResponse) -> None:
+    """Close a response with status 407 and raise the error, if the environment sets a proxy for the request."""
     from ansible_collections.cgr.pull_through.plugins.module_utils._connection_errors import Proxy
 
-    proxy = Proxy.from_environment(request.url)
-    return _transport_error(request, *proxy.explain_status(_netloc(request.url), 407)) if proxy else None
+    if proxy := Proxy.from_environment(request.url):
+        response.close()
+        raise _transport_error(request, *proxy.explain_status(_netloc(request.url), 407))
 
 
 def oversize_error(request: Request, limit: int) -> InvalidContentError:
