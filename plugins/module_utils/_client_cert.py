@@ -13,8 +13,6 @@ from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 
-SET_CLIENT_CERT = "Set client_cert, and client_key if the key is in another file. They are used for Artifactory only."
-
 HostPort = tuple[str, int]
 
 

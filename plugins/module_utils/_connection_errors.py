@@ -16,7 +16,7 @@ import ssl
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import SET_CLIENT_CERT
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import SET_CLIENT_CERT
 
 try:
     import requests

@@ -29,6 +29,9 @@ MAX_RETRY_AFTER = 60.0
 _MAX_RESPONSE_MESSAGE = 300
 _MAX_URL = 500
 
+# The hint of two errors: a failed TLS handshake, and the page that some servers send instead.
+SET_CLIENT_CERT = "Set client_cert, and client_key if the key is in another file. They are used for Artifactory only."
+
 # The step of a pull that failed, as the pull engines name their steps.
 # diagnosis: nothing was pulled.
 Stage = t.Literal[

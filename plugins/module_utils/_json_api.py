@@ -14,6 +14,7 @@ import typing as t
 from urllib.parse import urlencode, urljoin
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
+    SET_CLIENT_CERT,
     HTTPStatusError,
     InvalidContentError,
     RequestError,
@@ -254,12 +255,8 @@ class ApiSession:
         if not is_html(response.headers):
             return self.service.response_message(response), self.service.hint(response)
         page = describe_html(response.text)
-        if "SSL certificate" not in page:
-            return page, self.service.hint(response)
         # nginx sends this page instead of failing the TLS handshake.
-        from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import SET_CLIENT_CERT
-
-        return page, SET_CLIENT_CERT
+        return page, SET_CLIENT_CERT if "SSL certificate" in page else self.service.hint(response)
 
     def _explain_redirect(self, request: Request, response: Response) -> tuple[str, str]:
         location = response.headers.get("Location", "")
