@@ -18,7 +18,6 @@ are cached, so a pull in progress would fail.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
 import typing as t
 
@@ -69,8 +68,7 @@ class NotFetchedError(PullThroughError):
     """Artifactory served an expired copy, so the upstream denied the request or did not respond."""
 
 
-@dataclasses.dataclass(frozen=True)
-class CacheObservation:
+class CacheObservation(t.NamedTuple):
     """Whether an object came from upstream, None if that is unknown, and a sentence with the evidence."""
 
     from_upstream: bool | None

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import email.utils
 import json
 import time
@@ -34,8 +33,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._shape import Sha
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "DELETE"})
 
 
-@dataclasses.dataclass(frozen=True)
-class Response:
+class Response(t.NamedTuple):
     """A response with its whole body."""
 
     status: int
@@ -50,8 +48,7 @@ class Response:
             return None
 
 
-@dataclasses.dataclass(frozen=True)
-class EncodedBody:
+class EncodedBody(t.NamedTuple):
     """The body of a request to the few endpoints that do not accept JSON."""
 
     content: bytes

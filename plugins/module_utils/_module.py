@@ -4,7 +4,7 @@
 
 """Run a module: create its sessions, process its items and exit with its result. Private to the collection.
 
-Only this file and _pull_module.py depend on both Ansible and the sessions.
+Only this file and _pull_artifactory.py depend on both Ansible and the sessions.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._aut
     credentials_of,
     parse_base_url,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import ArtifactoryService
 from ansible_collections.cgr.pull_through.plugins.module_utils._destinations import validate_destinations
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     InputError,
@@ -31,7 +30,6 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     PullThroughError,
     capture_failure,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
 from ansible_collections.cgr.pull_through.plugins.module_utils._secrets import clean_secrets, validate_visible_results
 from ansible_collections.cgr.pull_through.plugins.module_utils._text import (
     clean_result,
@@ -44,6 +42,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._text import (
 if t.TYPE_CHECKING:
     from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import Sts
     from ansible_collections.cgr.pull_through.plugins.module_utils._client_cert import ClientCert
+    from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
 
 Item = dict[str, t.Any]
 
@@ -240,6 +239,10 @@ def create_artifactory_session(
     sleep: t.Callable[[float], None] = time.sleep,
 ) -> ApiSession:
     """Return a session with Artifactory. Sends no requests; raises InputError if credentials are missing."""
+    # Imported here because some modules do not need it, and imports delay the start of a module.
+    from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._server import ArtifactoryService
+    from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
+
     credentials = credentials_of(module.params)
     return ApiSession(
         artifactory_base_url(module),
@@ -252,7 +255,6 @@ def create_artifactory_session(
 
 def create_sts_client(module: AnsibleModule, transport: _http.Transport) -> Sts:
     """Return Chainguard's token service."""
-    # Imported here because most modules do not need it, and imports delay the start of a module.
     from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import Sts
 
     return Sts(_http.validate_base_url(module.params["chainguard_issuer_url"], "chainguard_issuer_url"), transport)
@@ -264,6 +266,7 @@ def create_chainguard_session(module: AnsibleModule, sts: Sts, transport: _http.
         ApiAuthenticator,
         ChainguardService,
     )
+    from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
 
     params = module.params
     authenticator = ApiAuthenticator(

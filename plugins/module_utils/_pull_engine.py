@@ -99,7 +99,7 @@ def at_stage(stage: Stage) -> t.Iterator[None]:
         raise StageError(stage, InternalError(exc)) from exc
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class PullResult(abc.ABC, t.Generic[JobT]):
     """The result of one pull. started and finished: seconds of the clock; pulls run concurrently.
 

@@ -2,13 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the modules that pull share: options, the list form, and access to Artifactory. Private to the collection."""
+"""What the modules that pull share: options, the list form, and results. Private to the collection."""
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -19,32 +16,17 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import (
     Spec,
     bulk_argument_spec,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
-    RepositoriesApi,
-    RepositoryConfig,
-    is_partial,
-)
-from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import CacheProbe
 from ansible_collections.cgr.pull_through.plugins.module_utils._circuit_breaker import CircuitBreaker
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError, PullThroughError
-from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
-from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
-    create_artifactory_session,
-    fail_with_result,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
+from ansible_collections.cgr.pull_through.plugins.module_utils._module import fail_with_result
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_engine import PullJob, PullResult
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import Result, failure_message
 from ansible_collections.cgr.pull_through.plugins.module_utils._text import join_messages
-from ansible_collections.cgr.pull_through.plugins.module_utils._trace import Trace, parse_trace
 
 _MAX_THREADS = 32
-# Of a virtual repository, whose configurations are read to explain a failure.
-_MAX_MEMBERS = 20
 
 Params = dict[str, t.Any]
-Sleep = t.Callable[[float], None]
 JobT = t.TypeVar("JobT", bound=PullJob[t.Any])
 
 # How a pull is verified.
@@ -192,92 +174,3 @@ class CircuitBreakers:
 
     def get(self, server: str, credentials: Credentials) -> CircuitBreaker:
         return self._breakers.setdefault((server, credentials), CircuitBreaker(credentials))
-
-
-class RepositoryConfigCache:
-    """The configurations of the repositories of one run, each read once. Not thread-safe.
-
-    More than one configuration is read with one request, if possible. A failure is not raised, as it must not hide the
-    failure that the configuration is to explain.
-    """
-
-    def __init__(self, module: AnsibleModule, transport: Transport, *, sleep: Sleep = time.sleep) -> None:
-        self._module = module
-        self._transport = transport
-        self._sleep = sleep
-        self._has_many = len(module.params["pulls"] or ()) > 1
-        self._all_settings: dict[str, t.Any] | None = None
-        self._configs: dict[str, RepositoryConfig] = {}
-
-    def get(self, params: Params) -> RepositoryConfig:
-        """Return the configuration of the repository in the options."""
-        if not has_artifactory_credentials(params):
-            return RepositoryConfig()
-        key = params["repository"]
-        if key not in self._configs:
-            self._configs[key] = self._read(key)
-        return self._configs[key]
-
-    def _read(self, key: str) -> RepositoryConfig:
-        config = self._read_one(key)
-        if config.settings.get("rclass") != "virtual":
-            return config
-        keys = config.settings.get("repositories") or ()
-        return dataclasses.replace(config, members={member: self._read_one(member) for member in keys[:_MAX_MEMBERS]})
-
-    def _read_one(self, key: str) -> RepositoryConfig:
-        api = RepositoriesApi(create_artifactory_session(self._module, self._transport, sleep=self._sleep))
-        if self._has_many and self._all_settings is None:
-            try:
-                self._all_settings = api.list_proxied() or {}
-            except PullThroughError:
-                self._all_settings = {}  # some users may read single configurations only
-        try:
-            settings = (self._all_settings or {}).get(key) or api.get(key)
-        except PullThroughError:
-            return RepositoryConfig("unreadable")
-        return RepositoryConfig("missing") if settings is None else RepositoryConfig("read", settings)
-
-
-def read_trace(
-    module: AnsibleModule, transport: Transport, params: Params, path: str, *, sleep: Sleep = time.sleep
-) -> Trace:
-    """Return what Artifactory reports about the download of a path. Without a step if that is unknown."""
-    if not has_artifactory_credentials(params):
-        return Trace()
-    cache = CacheApi(create_artifactory_session(module, transport, sleep=sleep))
-    try:
-        return parse_trace(cache.trace(params["repository"], path))
-    except PullThroughError:
-        return Trace()
-
-
-def add_cache_probes(
-    module: AnsibleModule,
-    transport: Transport,
-    jobs: t.Iterable[tuple[Params, JobT]],
-    configs: RepositoryConfigCache,
-    *,
-    sleep: Sleep = time.sleep,
-) -> list[JobT]:
-    """Return the jobs, with access to the cache where from_upstream needs it."""
-    # One for all repositories: it reads the version of the server at most once.
-    create_cache = functools.cache(lambda: CacheApi(create_artifactory_session(module, transport, sleep=sleep)))
-    return [
-        dataclasses.replace(job, cache_probe=_create_cache_probe(create_cache, params, configs, sleep))
-        for params, job in jobs
-    ]
-
-
-def _create_cache_probe(
-    create_cache: t.Callable[[], CacheApi], params: Params, configs: RepositoryConfigCache, sleep: Sleep
-) -> CacheProbe | None:
-    if params["from_upstream"] == "ignored" or not has_artifactory_credentials(params):
-        return None
-    key, settings = params["repository"], configs.get(params).settings
-    unable = ""
-    if settings.get("rclass") != "remote":
-        unable = f"{key} is not a remote repository that these credentials may read, so its cache cannot be read."
-    # A user who reads only a part does not see whether there is a login.
-    has_login = bool(settings.get("username")) or is_partial(settings)
-    return CacheProbe(create_cache(), key, unable=unable, has_login=has_login, sleep=sleep)

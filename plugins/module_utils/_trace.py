@@ -9,7 +9,6 @@ A traced download of a path that is not cached asks the upstream once, as any do
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import secrets
 import typing as t
@@ -34,8 +33,7 @@ _TEXTS: tuple[tuple[str, Step], ...] = (
 _TOO_MANY_REQUESTS = 429
 
 
-@dataclasses.dataclass(frozen=True)
-class Trace:
+class Trace(t.NamedTuple):
     """The decisive step of a download. quote: its text. status: of the upstream's last response; 0 if there was none."""
 
     step: Step = ""

@@ -462,7 +462,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     require_libraries,
     run,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._options import ECOSYSTEMS, build_job
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._ecosystems import PACKAGE_TYPES
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._options import build_job
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._puller import ArtifactPuller
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._report import (
     ArtifactResultBuilder,
@@ -471,24 +472,22 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._report
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import RepositoryClient
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._result import ArtifactPullJob
+from ansible_collections.cgr.pull_through.plugins.module_utils._pull_artifactory import ArtifactoryReader
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_module import (
     VERIFICATION_SPEC,
     CircuitBreakers,
     Params,
-    RepositoryConfigCache,
-    add_cache_probes,
     build_jobs,
     exit_with_results,
     job_result,
     pull_arguments,
-    read_trace,
     validate_propagation_timeout,
     validate_threads,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import Result
 
 SPEC: Spec = {
-    "package_type": {"type": "str", "choices": list(ECOSYSTEMS), "required": True},
+    "package_type": {"type": "str", "choices": list(PACKAGE_TYPES), "required": True},
     "artifacts": {"type": "list", "elements": "str"},
     "architectures": {"type": "list", "elements": "str", "default": ["x86_64"]},
     **VERIFICATION_SPEC,
@@ -505,13 +504,14 @@ def check_mode_result(job: ArtifactPullJob) -> Result:
 
 def pull(module: AnsibleModule, jobs: list[tuple[Params, ArtifactPullJob]], transport: Transport) -> list[Result]:
     """Pull the artifacts and return the result of each job."""
-    configs = RepositoryConfigCache(module, transport)
+    artifactory = ArtifactoryReader(module, transport)
     puller = ArtifactPuller(module.params["threads"], propagation_timeout=module.params["propagation_timeout"])
-    pulled = puller.pull(add_cache_probes(module, transport, jobs, configs))
+    pulled = puller.pull(artifactory.add_cache_probes(jobs))
     job_results = []
     for (params, job), pull_results in zip(jobs, pulled):
-        trace = functools.partial(read_trace, module, transport, params)
-        builder = ArtifactResultBuilder(job, functools.partial(configs.get, params), trace)
+        builder = ArtifactResultBuilder(
+            job, functools.partial(artifactory.config, params), functools.partial(artifactory.trace, params)
+        )
         results = [builder.build(result) for result in pull_results]
         lines = [summary(result) for result in results if result["ok"]]
         job_results.append(job_result("artifacts", job, pull_results, results, lines))

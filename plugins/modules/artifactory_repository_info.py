@@ -135,10 +135,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._per
     get_permission,
     permissions_api,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
-    RepositoriesApi,
-    is_partial,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_config import is_partial
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError
 from ansible_collections.cgr.pull_through.plugins.module_utils._jmespath import JMESPATH_MISSING, compile_query
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession

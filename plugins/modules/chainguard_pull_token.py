@@ -364,7 +364,6 @@ unlisted:
   sample: []
 """
 
-import dataclasses
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -444,8 +443,7 @@ Item = dict[str, t.Any]
 Result = dict[str, t.Any]
 
 
-@dataclasses.dataclass(frozen=True)
-class Context:
+class Context(t.NamedTuple):
     """What all tokens of a task share."""
 
     module: AnsibleModule

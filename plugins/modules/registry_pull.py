@@ -535,7 +535,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._argspec import Spec, from_env
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoryConfig
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_config import RepositoryConfig
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._destinations import validate_registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Transport
@@ -546,18 +546,16 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._module import (
     run,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._progress_file import ProgressFile
+from ansible_collections.cgr.pull_through.plugins.module_utils._pull_artifactory import ArtifactoryReader
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_module import (
     VERIFICATION_SPEC,
     CircuitBreakers,
     Params,
-    RepositoryConfigCache,
-    add_cache_probes,
     build_jobs,
     exit_with_results,
     job_result,
     pull_arguments,
     read_pulls,
-    read_trace,
 )
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_result import Result
 from ansible_collections.cgr.pull_through.plugins.module_utils._rate_limit import Limits
@@ -661,15 +659,16 @@ def pull(
     def sleep(seconds: float) -> None:
         time.sleep(limits.shorten(seconds))
 
-    configs = RepositoryConfigCache(module, transport, sleep=sleep)
-    probed_jobs = add_cache_probes(module, transport, jobs, configs, sleep=sleep)
+    artifactory = ArtifactoryReader(module, transport, sleep=sleep)
+    probed_jobs = artifactory.add_cache_probes(jobs)
     path = module.params["progress_file"]
     with ProgressFile(path, puller.progress) if path else contextlib.nullcontext():
         pulled = puller.pull(probed_jobs)
     job_results = []
     for (params, job), results in zip(jobs, pulled):
-        trace = functools.partial(read_trace, module, transport, params, sleep=sleep)
-        builder = ImageResultBuilder(job, functools.partial(configs.get, params), trace)
+        builder = ImageResultBuilder(
+            job, functools.partial(artifactory.config, params), functools.partial(artifactory.trace, params)
+        )
         job_results.append(image_job_result(job, results, builder.build, module.params["depth"]))
     return job_results
 

@@ -23,9 +23,9 @@ from pathlib import Path
 from _metrics import ROOT, Figure, print_figures
 
 ROUNDS = 5
-MAX_RATIO = 2.0
+MAX_RATIO = 1.95
 # It contains the clients and the rules of all pull modules, and a play runs it once.
-MAX_RATIO_OF_DIAGNOSIS = 2.6
+MAX_RATIO_OF_DIAGNOSIS = 2.5
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 TRIVIAL = "ansible.builtin.ping"
 

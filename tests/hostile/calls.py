@@ -24,10 +24,8 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._per
     ClassicPermissions,
     permissions_api,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
-    ArtifactoryService,
-    RepositoriesApi,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._server import ArtifactoryService
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._snapshot import RepositorySnapshot
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._auth import ChainguardService, Sts
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._catalog import ImageCatalog, ImageFilter
@@ -37,7 +35,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._pull
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Request, oversize_error
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiErrorParser, ApiSession
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._options import ECOSYSTEMS
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._ecosystems import get_ecosystem
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import RepositoryClient
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._client import Registry
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._manifest import Descriptor
@@ -121,7 +119,7 @@ def package(package_type: str, artifact: str) -> t.Callable[[CannedTransport], t
     """Return a call that finds an artifact and fetches its first file."""
 
     def call(transport: CannedTransport) -> t.Any:
-        ecosystem = ECOSYSTEMS[package_type]
+        ecosystem = get_ecosystem(package_type)
         client = RepositoryClient(URL, Credentials("u", "p"), transport=transport, sleep=lambda _seconds: None)
         release = ecosystem.find(client, ecosystem.parse(artifact, "x86_64"))
         return [file.url for file in release.files], client.fetch(release.files[0]).size

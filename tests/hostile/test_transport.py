@@ -17,7 +17,7 @@ import typing as t
 import pytest
 
 from ansible_collections.cgr.pull_through.plugins.module_utils import _connection, _http, _text
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import ArtifactoryService
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._server import ArtifactoryService
 from ansible_collections.cgr.pull_through.plugins.module_utils._credentials import Credentials
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import RequestError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import Request, RequestsTransport

@@ -10,7 +10,7 @@ import contextlib
 import re
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import access_api_error
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._server import access_api_error
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
     HTTPStatusError,
     InputError,

@@ -10,7 +10,6 @@ Batch requests write the repositories if the server has this API, and one reques
 from __future__ import annotations
 
 import concurrent.futures
-import dataclasses
 import functools
 import typing as t
 
@@ -19,6 +18,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._rep
     send_plan,
     verify_applied,
 )
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._server import server_version
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._snapshot import RepositorySnapshot
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._stored_values import without_header_secrets
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
@@ -34,8 +34,7 @@ THREADS = 4
 _BATCH_SINCE = {"create": (7, 84, 3), "update": (7, 104, 2)}
 
 
-@dataclasses.dataclass(frozen=True)
-class PlannedChange:
+class PlannedChange(t.NamedTuple):
     """The plan for one repository."""
 
     key: str
@@ -118,7 +117,7 @@ def _send_batches(api: RepositoriesApi, changes: list[PlannedChange]) -> list[Pl
         if len(of_action) < 2:
             remaining += of_action
             continue
-        version = version or api.version()
+        version = version or server_version(api.session)
         for start in range(0, len(of_action), MAX_BATCH_SIZE):
             chunk = of_action[start : start + MAX_BATCH_SIZE]
             if version < since or not _send_batch(api, action, chunk):

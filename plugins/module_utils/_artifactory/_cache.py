@@ -9,13 +9,12 @@ Artifactory stores the cache of the remote repository KEY in the repository KEY-
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import json
 import typing as t
 from urllib.parse import quote
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._server import server_version
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, EncodedBody, is_not_found
 from ansible_collections.cgr.pull_through.plugins.module_utils._shape import WORD
@@ -28,8 +27,7 @@ _STATS = {"lastDownloaded?": int}
 _SEARCH_RESULT = {"results?": [{"path": str, "name": str, "size?": int}]}
 
 
-@dataclasses.dataclass(frozen=True)
-class CachedFile:
+class CachedFile(t.NamedTuple):
     """A file in a cache. path: relative to the root of the cache. size: in bytes, or None if it was not requested."""
 
     path: str
@@ -41,8 +39,7 @@ class CachedFile:
         return self.path.endswith(_MARKER)
 
 
-@dataclasses.dataclass(frozen=True)
-class CachedCopy:
+class CachedCopy(t.NamedTuple):
     """A file in a cache, with times in epoch seconds, None if unknown. digest: empty if unknown.
 
     compared: when it was fetched or last compared with the upstream. served: when a client last downloaded it.
@@ -164,7 +161,7 @@ class CacheApi:
     def can_expire(self) -> bool:
         """Return whether the server has the request that expires a path. Reads its version once."""
         if self._can_expire is None:
-            self._can_expire = RepositoriesApi(self._session).version() >= _EXPIRES_SINCE
+            self._can_expire = server_version(self._session) >= _EXPIRES_SINCE
         return self._can_expire
 
     def expire(self, key: str, path: str) -> None:

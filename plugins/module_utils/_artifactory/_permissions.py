@@ -9,13 +9,14 @@ A permission can also concern builds and release bundles. Those parts are not ch
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 from urllib.parse import quote
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import access_api_error
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._grantees import missing_grantees
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._server import (
+    access_api_error,
+    server_version,
+)
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, is_not_found
 from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
@@ -39,8 +40,7 @@ _ACCESS_LIST = {"permissions?": _CLASSIC_LIST}
 ReadT = t.TypeVar("ReadT")
 
 
-@dataclasses.dataclass(frozen=True)
-class Permission:
+class Permission(t.NamedTuple):
     """A permission of the server.
 
     grant: the part that concerns repositories, None if there is no such part. section, others: the unparsed part that
@@ -75,7 +75,7 @@ class PermissionsApi(t.Protocol):
 
 def permissions_api(session: ApiSession) -> PermissionsApi:
     """Return the API for the version of the server. Raises RequestError."""
-    has_access_api = RepositoriesApi(session).version() >= _ACCESS_SINCE
+    has_access_api = server_version(session) >= _ACCESS_SINCE
     return AccessPermissions(session) if has_access_api else ClassicPermissions(session)
 
 

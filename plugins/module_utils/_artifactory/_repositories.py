@@ -2,96 +2,32 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The error responses and the repositories of Artifactory's REST API. Private to the collection."""
+"""The repositories of Artifactory's REST API. Private to the collection."""
 
 from __future__ import annotations
 
-import dataclasses
-import re
 import typing as t
 from urllib.parse import quote
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._authentication import (
-    ApiCredentials,
-    forbidden_hint,
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_config import (
+    RepositoryConfig,
+    normalize_config,
+    require_complete,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._errors import (
-    HTTPStatusError,
-    PullThroughError,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._server import ArtifactoryService
+from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError, PullThroughError
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, Response
-from ansible_collections.cgr.pull_through.plugins.module_utils._shape import WORD, has_shape
+from ansible_collections.cgr.pull_through.plugins.module_utils._shape import WORD
 
 if t.TYPE_CHECKING:
     from ansible_collections.cgr.pull_through.plugins.module_utils._plan import Config
 
-_CACHE_SUFFIX = " (local file cache)"
-_WRITE_CONFLICTS = ("could not merge and save new descriptor", "could not update configuration")
-_MAX_ERRORS = 20
-_NO_EDITION = "available only in Artifactory Pro"
 _BATCH_PATH = "/artifactory/api/v2/repositories/batch"
-SECRETS = ("password",)
-VERSION = re.compile(r"\d{1,6}(?:[.-]\w{1,20}){1,5}", re.ASCII)
 _CONFIG = {
     "key?": WORD,
     **dict.fromkeys(("rclass?", "type?", "packageType?", "url?", "username?", "description?", "projectKey?"), str),
     "repositories?": [WORD],
 }
-# The settings that every user can read.
-PARTIAL = frozenset({"key", "packageType", "description", "rclass", "url", "repositories"})
-
-ConfigState = t.Literal["not_read", "unreadable", "missing", "read"]
-
-
-@dataclasses.dataclass(frozen=True)
-class RepositoryConfig:
-    """The configuration of a repository, if it could be read.
-
-    settings: by Artifactory's names. members: the configurations of those of a virtual repository, by key.
-    """
-
-    state: ConfigState = "not_read"
-    settings: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
-    members: t.Mapping[str, RepositoryConfig] = dataclasses.field(default_factory=dict)
-
-
-class ArtifactoryService:
-    """Parses the error responses of Artifactory. credentials: those of the session, to explain why they are rejected."""
-
-    name = "Artifactory"
-    url_option = "artifactory_url"
-
-    def __init__(self, credentials: ApiCredentials | None = None) -> None:
-        self._credentials = credentials or ApiCredentials()
-
-    def response_message(self, response: Response) -> str:
-        decoded = response.json()
-        if not isinstance(decoded, dict):
-            return response.text
-        if has_shape(decoded.get("errors"), [dict]):
-            return "; ".join(_error_text(error) or str(error) for error in decoded["errors"][:_MAX_ERRORS])
-        return _error_text(decoded) or response.text
-
-    def hint(self, response: Response) -> str:
-        if _NO_EDITION in response.text:
-            return "This API requires the Pro edition or higher. The server has another edition, or no active license."
-        if response.status == 401:
-            return self._credentials.unauthorized_hint(self.response_message(response))
-        if response.status in (402, 403):
-            return forbidden_hint(self.response_message(response))
-        if response.status == 404:
-            return "Check artifactory_url, the base URL of Artifactory."
-        return ""
-
-    def is_retryable(self, response: Response) -> bool:
-        # Two concurrent writes of the central configuration conflicted, and the server did nothing.
-        text = response.text.lower()
-        return response.status >= 400 and any(message in text for message in _WRITE_CONFLICTS)
-
-
-def _error_text(error: t.Mapping[str, t.Any]) -> str:
-    """Return the message of an error, and the detail that errors of the Access API have."""
-    return ": ".join(str(error[part]) for part in ("message", "detail") if error.get(part))
 
 
 def no_such_repository(response: Response) -> bool:
@@ -112,13 +48,21 @@ class RepositoriesApi:
     """The configuration of repositories, with the setting names of Artifactory's REST API."""
 
     def __init__(self, session: ApiSession) -> None:
-        self._session = session
+        self.session = session
         self.base_url = session.base_url
 
     def get(self, key: str) -> Config | None:
         """Return the configuration of a repository without secrets, or None if it does not exist."""
-        config = self._session.call("GET", _path(key), absent=no_such_repository, shape=_CONFIG)
+        config = self.session.call("GET", _path(key), absent=no_such_repository, shape=_CONFIG)
         return None if config is None else normalize_config(config)
+
+    def read(self, key: str) -> RepositoryConfig:
+        """Return the configuration of a repository, or why there is none. Raises nothing."""
+        try:
+            config = self.get(key)
+        except PullThroughError:
+            return RepositoryConfig("unreadable")
+        return RepositoryConfig("missing") if config is None else RepositoryConfig("read", config)
 
     def list_by_keys(self, keys: t.Iterable[str], *, partial: bool = False) -> tuple[list[Config], bool | None]:
         """Return the configurations of the repositories that exist, sorted by key, and whether the user is an administrator.
@@ -149,7 +93,7 @@ class RepositoriesApi:
             if not partial:
                 self.require_admin()
             query = {"type": rclass} if rclass else {}
-            rows = self._session.call("GET", "/artifactory/api/repositories", query=query, shape=[{"key": WORD}])
+            rows = self.session.call("GET", "/artifactory/api/repositories", query=query, shape=[{"key": WORD}])
             optional_configs = {row["key"]: self.get(row["key"]) for row in rows}
             configs = {key: config for key, config in optional_configs.items() if config is not None}
         return [configs[key] for key in sorted(configs)], is_admin
@@ -182,9 +126,7 @@ class RepositoriesApi:
     def configurations(self, **query: str) -> list[Config] | None:
         """Return all configurations with one request, or None if the server is older than 7.61.3."""
         shape = {"*": [{**_CONFIG, "key": WORD}]}
-        grouped = self._session.call(
-            "GET", _path("configurations"), query=query, absent=no_such_repository, shape=shape
-        )
+        grouped = self.session.call("GET", _path("configurations"), query=query, absent=no_such_repository, shape=shape)
         if grouped is None:
             return None
         return [
@@ -195,69 +137,33 @@ class RepositoriesApi:
 
     def require_admin(self) -> None:
         """Raise HTTPStatusError unless the user is an administrator, to fail before the first write."""
-        self._session.call("GET", "/artifactory/api/system/license")
-
-    def version(self) -> tuple[int, ...]:
-        """Return the version of the server, such as (7, 104, 2)."""
-        response = self._session.call("GET", "/artifactory/api/system/version", shape={"version": VERSION})
-        return tuple(int(part) for part in re.findall(r"\d+", response["version"]))
+        self.session.call("GET", "/artifactory/api/system/license")
 
     def exists(self, key: str) -> bool:
         """Return whether a repository exists."""
-        return self._session.call("GET", _path(key), absent=no_such_repository) is not None
+        return self.session.call("GET", _path(key), absent=no_such_repository) is not None
 
     def create(self, key: str, config: Config) -> None:
         """Create a repository. If there is no response, checks whether it exists instead of a retry."""
-        self._session.create("PUT", _path(key), config, exists=lambda: self.exists(key))
+        self.session.create("PUT", _path(key), config, exists=lambda: self.exists(key))
 
     def create_batch(self, configs: list[Config]) -> None:
         """Create all repositories or none; requires 7.84.3. If there is no response, checks whether they exist."""
         keys = [str(config["key"]) for config in configs]
-        self._session.create("PUT", _BATCH_PATH, configs, exists=lambda: all(self.exists(key) for key in keys))
+        self.session.create("PUT", _BATCH_PATH, configs, exists=lambda: all(self.exists(key) for key in keys))
 
     def update_batch(self, changes: list[Config]) -> None:
         """Merge changes into all repositories or none; requires 7.104.2."""
-        self._session.call("POST", _BATCH_PATH, body=changes, idempotent=True)
+        self.session.call("POST", _BATCH_PATH, body=changes, idempotent=True)
 
     def update(self, key: str, changes: Config) -> None:
         """Merge changes into a repository. Idempotent, because settings that are not sent stay as they are."""
-        self._session.call("POST", _path(key), body={"key": key, **changes}, idempotent=True)
+        self.session.call("POST", _path(key), body={"key": key, **changes}, idempotent=True)
 
     def delete(self, key: str) -> None:
         """Delete a repository and its content. A repository that does not exist is not an error."""
-        self._session.call("DELETE", _path(key), absent=no_such_repository)
-
-
-def is_partial(config: t.Mapping[str, t.Any]) -> bool:
-    """Return whether the configuration is only the part that users who are not administrators can read."""
-    return set(config) <= PARTIAL
-
-
-def require_complete(config: Config) -> None:
-    """Raise PullThroughError for a partial configuration."""
-    if is_partial(config):
-        raise PullThroughError(
-            f"Artifactory returned only a part of the configuration of {config['key']}, so it cannot be compared.",
-            hint="Use the token of an administrator, or for repositories of a project of an administrator of this project.",
-        )
+        self.session.call("DELETE", _path(key), absent=no_such_repository)
 
 
 def _path(key: str) -> str:
     return f"/artifactory/api/repositories/{quote(key, safe='')}"
-
-
-def normalize_config(config: Config) -> Config:
-    """Return a configuration in the form that is compared and returned.
-
-    Removes the password, which the server returns encrypted, and the suffix that the server appends to the description of a
-    remote repository. Renames type, which some APIs return, to rclass.
-    """
-    normalized = {name: value for name, value in config.items() if name not in SECRETS}
-    if "rclass" not in normalized and "type" in normalized:
-        normalized["rclass"] = str(normalized["type"]).lower()
-    normalized.pop("type", None)
-    if str(normalized.get("description") or "").endswith(_CACHE_SUFFIX):
-        normalized["description"] = normalized["description"][: -len(_CACHE_SUFFIX)]
-    if normalized.get("projectKey") == "default":
-        del normalized["projectKey"]
-    return normalized

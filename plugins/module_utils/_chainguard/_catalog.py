@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import fnmatch
 import itertools
 import typing as t
@@ -33,8 +32,7 @@ _PER_IMAGE_LISTING_LIMIT = 10
 _MAX_ARCHITECTURES = 100
 
 
-@dataclasses.dataclass(frozen=True)
-class ImageFilter:
+class ImageFilter(t.NamedTuple):
     """Selects images of an organization. names, tags: shell patterns; without tags, the tag of each image that changed last.
 
     changed_within: seconds. limit: number of images, those that changed last. 0 disables either of them.

@@ -115,8 +115,7 @@ class ApiTokenIssuer:
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class Chainctl:
+class Chainctl(t.NamedTuple):
     """Chainguard's command line client. options: select the platform. run: returns exit code, output, and errors."""
 
     program: str

@@ -10,7 +10,6 @@ UID of the identity. Its password is a token that was signed with the key.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import re
@@ -42,8 +41,7 @@ _MAX_CONSUMER = 430
 _CONCURRENT_RUN_WINDOW = 900.0
 
 
-@dataclasses.dataclass(frozen=True)
-class TokenType:
+class TokenType(t.NamedTuple):
     """What a token gives access to. ecosystem: as chainctl names it. role: bound to the identity.
     audience: what clients request from the token service."""
 
@@ -88,8 +86,7 @@ def build_marker(consumer: str, site: str = "") -> str:
     return f"{marker} for {consumer}" if consumer else marker
 
 
-@dataclasses.dataclass(frozen=True)
-class PullToken:
+class PullToken(t.NamedTuple):
     """A pull token as the API reports it. created, expires: epoch seconds.
 
     has_key: whether the identity has the key that signed the password. True if this is unknown.
@@ -167,8 +164,7 @@ def _has_key(static_keys: Resource) -> bool:
     return any(subject_for_key(modulus) == subject for modulus in moduli)
 
 
-@dataclasses.dataclass(frozen=True)
-class TokenStatus:
+class TokenStatus(t.NamedTuple):
     """The state of the current token, which is None if there is no token.
 
     valid: whether it can be used now. reason: why it is kept or not.
@@ -186,8 +182,7 @@ class TokenStatus:
         return self.current if self.is_kept else None
 
 
-@dataclasses.dataclass(frozen=True)
-class TokenSpec:
+class TokenSpec(t.NamedTuple):
     """The desired token. organization: UID. previous_consumers: earlier names of the consumer, whose tokens are also its own."""
 
     organization: str

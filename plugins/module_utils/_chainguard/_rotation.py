@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard import _capabilities
@@ -31,8 +30,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HT
 from ansible_collections.cgr.pull_through.plugins.module_utils._retry import retry_until, status_in
 
 
-@dataclasses.dataclass(frozen=True)
-class RotationPolicy:
+class RotationPolicy(t.NamedTuple):
     """The rules that all tokens of a task share. All times are in seconds.
 
     renew_before: remaining lifetime at which a token is replaced. grace_period: how long a token must be in use before the
@@ -47,8 +45,7 @@ class RotationPolicy:
     revoke: bool
 
 
-@dataclasses.dataclass(frozen=True)
-class RotationPlan:
+class RotationPlan(t.NamedTuple):
     """What to do about the current token.
 
     due: whether a new token is needed. kept_token: the token to keep, None if a new one is to be issued.
@@ -65,7 +62,7 @@ class RotationPlan:
     def postpone(self) -> RotationPlan:
         """Return the plan to keep the current token, which is valid, because another run is rotating it."""
         reason = _mention_unmanaged("another run is rotating it", self.status.current)
-        return dataclasses.replace(self, kept_token=self.status.current, reason=reason, superseded=[])
+        return self._replace(kept_token=self.status.current, reason=reason, superseded=[])
 
 
 def _mention_unmanaged(reason: str, kept_token: PullToken | None) -> str:

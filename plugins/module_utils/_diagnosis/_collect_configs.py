@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
-    RepositoriesApi,
-    RepositoryConfig,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_config import RepositoryConfig
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import PullThroughError
 
 
@@ -21,12 +19,7 @@ def read_configs(api: RepositoriesApi, keys: t.Iterable[str]) -> dict[str, Repos
         all_settings = api.list_proxied() or {}
     except PullThroughError:
         all_settings = {}  # other users may read single configurations only
-    return {key: _read(api, key, all_settings.get(key)) for key in dict.fromkeys(keys)}
-
-
-def _read(api: RepositoriesApi, key: str, settings: t.Mapping[str, t.Any] | None) -> RepositoryConfig:
-    try:
-        settings = settings or api.get(key)
-    except PullThroughError:
-        return RepositoryConfig("unreadable")
-    return RepositoryConfig("missing") if settings is None else RepositoryConfig("read", settings)
+    return {
+        key: RepositoryConfig("read", all_settings[key]) if key in all_settings else api.read(key)
+        for key in dict.fromkeys(keys)
+    }

@@ -11,11 +11,9 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import (
-    VERSION,
-    RepositoriesApi,
-    RepositoryConfig,
-)
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoriesApi
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_config import RepositoryConfig
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._server import VERSION
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._iam import Resource, is_organization_uid
 from ansible_collections.cgr.pull_through.plugins.module_utils._chainguard._organization_urls import (
     fill_organization,

@@ -19,7 +19,7 @@ import re
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoryConfig
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_config import RepositoryConfig
 from ansible_collections.cgr.pull_through.plugins.module_utils._cache_probe import NotFromUpstreamError
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._ant_patterns import is_accepted
 from ansible_collections.cgr.pull_through.plugins.module_utils._download_errors import DownloadError

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import heapq
 import re
@@ -50,8 +49,7 @@ _SIZE = re.compile(r"[0-9]{1,18}", re.ASCII)
 _SMALLEST = "*"
 
 
-@dataclasses.dataclass(frozen=True)
-class _Package:
+class _Package(t.NamedTuple):
     """An entry of an index. size: in bytes. checksum: in the format of the index."""
 
     name: str

@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 from urllib.parse import unquote
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoryConfig
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_config import RepositoryConfig
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_errors import (
     diagnose_error,
     upstream_response,

@@ -21,10 +21,10 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model 
     VersionNotFoundError,
     match_artifact,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._parsing import MAX_VERSIONS
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import RepositoryClient
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._urls import ApiLayout
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import (
+    MAX_VERSIONS,
     newest,
     newest_first,
     older_than,

@@ -26,8 +26,7 @@ class VersionNotFoundError(PullThroughError):
         super().__init__(f"The index does not have {missing}. Available: {self.available}.")
 
 
-@dataclasses.dataclass(frozen=True)
-class ArtifactSpec:
+class ArtifactSpec(t.NamedTuple):
     """An artifact as the user wrote it. version: None for the newest. architecture: empty if the ecosystem has none."""
 
     text: str
@@ -41,8 +40,7 @@ class ArtifactSpec:
         return f"{self.text} ({self.architecture})" if self.architecture else self.text
 
 
-@dataclasses.dataclass(frozen=True)
-class Checksum:
+class Checksum(t.NamedTuple):
     """value: lower-case hexadecimal digits."""
 
     algorithm: str
@@ -66,8 +64,7 @@ class ContentVerifier(t.Protocol):
         """Return what is wrong with the complete content; empty if it is valid."""
 
 
-@dataclasses.dataclass(frozen=True)
-class RemoteFile:
+class RemoteFile(t.NamedTuple):
     """A file that an index names.
 
     paths: possible paths in the cache of Artifactory, the likely one first.
@@ -88,8 +85,7 @@ class RemoteFile:
     identical_upstream: bool = True
 
 
-@dataclasses.dataclass(frozen=True)
-class Release:
+class Release(t.NamedTuple):
     """One version of an artifact.
 
     files: what a client fetches, the smallest first.

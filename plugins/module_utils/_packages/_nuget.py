@@ -10,7 +10,6 @@ Feeds of Artifactory have registrations and, in many versions, no PackageBaseAdd
 from __future__ import annotations
 
 import base64
-import dataclasses
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError
@@ -48,8 +47,7 @@ _REGISTRATION = "RegistrationsBaseUrl"
 _CACHED_INDEXES = ("flatcontainer", "registration-semver2")
 
 
-@dataclasses.dataclass(frozen=True)
-class _Package:
+class _Package(t.NamedTuple):
     """The package of one version."""
 
     url: str

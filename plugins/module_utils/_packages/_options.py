@@ -19,25 +19,11 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._credentials impo
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InputError
 from ansible_collections.cgr.pull_through.plugins.module_utils._http import validate_base_url
 from ansible_collections.cgr.pull_through.plugins.module_utils._module import artifactory_base_url
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._alpine import Alpine
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._golang import GoProxy
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._maven import Maven
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._ecosystems import get_ecosystem
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model import ArtifactSpec
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._npm import Npm
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._nuget import NuGet
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._pypi import PyPi
 from ansible_collections.cgr.pull_through.plugins.module_utils._packages._repository_client import RepositoryClient
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._result import ArtifactPullJob, Ecosystem
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._result import ArtifactPullJob
 from ansible_collections.cgr.pull_through.plugins.module_utils._pull_module import Params, validate_from_upstream
-
-ECOSYSTEMS: dict[str, Ecosystem] = {
-    "alpine": Alpine(),
-    "go": GoProxy(),
-    "maven": Maven(),
-    "npm": Npm(),
-    "nuget": NuGet(),
-    "pypi": PyPi(),
-}
 
 
 class Connect(t.Protocol):
@@ -56,7 +42,7 @@ def build_job(module: AnsibleModule, params: Params, connect: Connect) -> Artifa
         client=client,
         upstream=upstream,
         package_type=params["package_type"],
-        ecosystem=ECOSYSTEMS[params["package_type"]],
+        ecosystem=get_ecosystem(params["package_type"]),
         artifacts=artifacts,
         repository=params["repository"] or "",
         from_upstream=params["from_upstream"],
@@ -65,7 +51,7 @@ def build_job(module: AnsibleModule, params: Params, connect: Connect) -> Artifa
 
 def _parse_artifacts(params: Params) -> list[ArtifactSpec]:
     """Return the artifacts without duplicates. Raises InputError."""
-    ecosystem = ECOSYSTEMS[params["package_type"]]
+    ecosystem = get_ecosystem(params["package_type"])
     if not params["artifacts"]:
         raise InputError("artifacts is empty.", hint="Add at least one artifact.")
     architectures = params["architectures"] if params["package_type"] == "alpine" else [""]
@@ -91,7 +77,7 @@ def _connect_clients(
 
 
 def _connect_repository(module: AnsibleModule, params: Params, connect: Connect) -> RepositoryClient:
-    ecosystem = ECOSYSTEMS[params["package_type"]]
+    ecosystem = get_ecosystem(params["package_type"])
     key = validate_key(params["repository"], max_length=MAX_KEY_LENGTH)
     repository_url = ecosystem.repository_url(artifactory_base_url(module), key)
     return connect(ecosystem.base_url(repository_url), _artifactory_credentials(params), repository_url=repository_url)

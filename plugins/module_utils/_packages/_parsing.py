@@ -16,11 +16,11 @@ import typing as t
 import zlib
 from xml.etree import ElementTree
 
+from ansible_collections.cgr.pull_through.plugins.module_utils._packages._versions import MAX_VERSIONS
+
 MIB = 1 << 20
-MAX_DOCUMENT_SIZE = 32 * MIB  # of one package
 MAX_APK_INDEX_SIZE = 64 * MIB
 MAX_UNPACKED_SIZE = 512 * MIB
-MAX_VERSIONS = 100_000
 
 _MAX_XML_ELEMENTS = 4 * MAX_VERSIONS
 _MAX_XML_ATTRIBUTES = 1_000_000

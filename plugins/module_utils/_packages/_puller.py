@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import dataclasses
 import functools
 import time
 import typing as t
@@ -152,7 +151,7 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
     def _is_unlisted(self, result: ArtifactPullResult, upstream: RepositoryClient) -> bool:
         """Return whether the upstream has the artifact, but does not list the version."""
         try:
-            result.job.find(upstream, dataclasses.replace(result.artifact, version=result.version))
+            result.job.find(upstream, result.artifact._replace(version=result.version))
         except VersionNotFoundError:
             return True
         except PullThroughError:
@@ -189,7 +188,7 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
     def _query_upstream(self, result: ArtifactPullResult, upstream: RepositoryClient) -> None:
         artifact, is_file = result.artifact, result.stage == "file" and result.last_file is not None
         if is_file:
-            artifact = dataclasses.replace(artifact, version=result.version)
+            artifact = artifact._replace(version=result.version)
         try:
             release = result.job.find(upstream, artifact)
         except VersionNotFoundError:
@@ -257,7 +256,7 @@ class ArtifactPuller(PullEngine[ArtifactPullResult]):
 def _find_version(client: RepositoryClient, result: ArtifactPullResult, version: str) -> Release | None:
     """Return another version of the artifact; None if the index does not have it."""
     try:
-        return result.job.find(client, dataclasses.replace(result.artifact, version=version))
+        return result.job.find(client, result.artifact._replace(version=version))
     except VersionNotFoundError:
         return None
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import typing as t
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
@@ -40,8 +39,7 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]{0,254}")
 _WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 
 
-@dataclasses.dataclass(frozen=True)
-class _Link:
+class _Link(t.NamedTuple):
     """A file of a project. href: can be relative to the page."""
 
     name: str

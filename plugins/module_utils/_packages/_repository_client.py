@@ -34,12 +34,12 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._packages._model 
     DownloadedFile,
     RemoteFile,
 )
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._parsing import MAX_DOCUMENT_SIZE
 from ansible_collections.cgr.pull_through.plugins.module_utils._retry import retry_download
 from ansible_collections.cgr.pull_through.plugins.module_utils._shape import ShapeError, validate_shape
 from ansible_collections.cgr.pull_through.plugins.module_utils._transfer_stats import TransferStats
 
 JSON = "application/json"
+MAX_DOCUMENT_SIZE = 32 << 20  # of one package
 _ANY_FILE = "application/octet-stream"
 _MAX_CHECKSUM_SIZE = 64 << 10
 _MAX_BODY_SIZE = 4 << 20  # of a file with next_files
@@ -50,8 +50,7 @@ _NOT_FOUND_STATUSES = (404, 410)
 Result = t.TypeVar("Result")
 
 
-@dataclasses.dataclass(frozen=True)
-class Document:
+class Document(t.NamedTuple):
     """An index or another document. url: after redirects."""
 
     body: bytes

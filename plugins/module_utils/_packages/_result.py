@@ -71,7 +71,7 @@ class ArtifactPullJob(PullJob[RepositoryClient]):
             raise InvalidContentError("content", message, url=redact_url(client.base_url)) from exc
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class ArtifactPullResult(PullResult[ArtifactPullJob]):
     """The result for one artifact.
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._packages._parsing import MAX_VERSIONS
-
+# Of one package in an index.
+MAX_VERSIONS = 100_000
 # Python's short ones stand between digits: 1.0a1, 1.0b2, 1.0rc1.
 _PRERELEASE_WORDS = frozenset(
     {"a", "alpha", "b", "beta", "c", "rc", "cr", "pre", "preview", "dev", "m", "milestone", "snapshot"}

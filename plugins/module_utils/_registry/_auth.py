@@ -36,8 +36,7 @@ _SCHEME = re.compile(rf"[\s,]*({_WORD})(?:\s+|(?=,)|$)(?!=)")
 _PARAMETER = re.compile(rf'[\s,]*({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))')
 
 
-@dataclasses.dataclass(frozen=True)
-class Challenge:
+class Challenge(t.NamedTuple):
     """A challenge of a WWW-Authenticate header. The scheme and the names of the parameters are in lower case."""
 
     scheme: str

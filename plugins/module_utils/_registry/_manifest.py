@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import dataclasses
 import typing as t
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import InvalidContentError
@@ -49,8 +48,7 @@ _INDEXES = (OCI_INDEX, DOCKER_INDEX)
 _IMAGE_CONFIGS = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Descriptor:
+class Descriptor(t.NamedTuple):
     """A reference to content, in a manifest or index. size: in bytes. is_runnable: whether it is an image for a platform."""
 
     media_type: str
@@ -78,8 +76,7 @@ class Descriptor:
         return "nondistributable" in self.media_type or "foreign" in self.media_type
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(t.NamedTuple):
     """A manifest or an index with a verified digest. size: in bytes.
 
     artifact_type: for an artifact, such as a Helm chart; empty for an image or an index. An artifact has no platform.

@@ -9,7 +9,6 @@ A verification must not accept a similar platform, so there is no fallback from 
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import typing as t
 
@@ -40,8 +39,7 @@ class PlatformNotFoundError(PullThroughError):
         super().__init__(f"The image is not available for {self.missing}. Available: {self.available}.")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(t.NamedTuple):
     """A normalized platform. variant: empty if it is unset or the default of the architecture."""
 
     os: str

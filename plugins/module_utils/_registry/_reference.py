@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import re
 import typing as t
@@ -30,8 +29,7 @@ class Hash(t.Protocol):
         """Return the digest of the content so far."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Reference:
+class Reference(t.NamedTuple):
     """An image as the user wrote it, without a registry. It has a tag, a digest, or both."""
 
     text: str

@@ -16,8 +16,7 @@ from ansible_collections.cgr.pull_through.plugins.module_utils._registry._platfo
 from ansible_collections.cgr.pull_through.plugins.module_utils._registry._reference import Reference
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(t.NamedTuple):
     """What to pull of each image.
 
     platforms: None for all. referrers: whether to pull signatures, attestations and SBOMs too.
@@ -51,7 +50,7 @@ class ImagePullJob(PullJob[Registry]):
         return "" if self.is_in_host else self.repository
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class ImagePullResult(PullResult[ImagePullJob]):
     """The result for one image.
 

@@ -9,7 +9,7 @@ from scripted import ScriptedResponse, ScriptedTransport
 
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._cache import CacheApi, CachedFile
 from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._markers import parse_markers
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import ArtifactoryService
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._server import ArtifactoryService
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession
 

@@ -8,7 +8,7 @@ import dataclasses
 
 import pytest
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoryConfig
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_config import RepositoryConfig
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._ant_patterns import is_accepted
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._evidence import (
     AddressEvidence,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoryConfig
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_config import RepositoryConfig
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
     Failure,
     UpstreamResponse,

@@ -9,7 +9,7 @@ import contextlib
 import pytest
 from scripted import ScriptedResponse, ScriptedTransport
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import ArtifactoryService
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._server import ArtifactoryService
 from ansible_collections.cgr.pull_through.plugins.module_utils._errors import HTTPStatusError, TransportError
 from ansible_collections.cgr.pull_through.plugins.module_utils._json_api import ApiSession, EncodedBody, is_not_found
 

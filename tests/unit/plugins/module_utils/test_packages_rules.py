@@ -9,7 +9,7 @@ import dataclasses
 import pytest
 from rule_checks import assert_is_text, movable_rules, untested_rules
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoryConfig
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_config import RepositoryConfig
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
     Failure,
     UpstreamResponse,

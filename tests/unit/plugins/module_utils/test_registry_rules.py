@@ -8,7 +8,7 @@ import pytest
 import requests
 from rule_checks import assert_is_text, movable_rules, untested_rules
 
-from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repositories import RepositoryConfig
+from ansible_collections.cgr.pull_through.plugins.module_utils._artifactory._repository_config import RepositoryConfig
 from ansible_collections.cgr.pull_through.plugins.module_utils._connection_errors import explain_exception
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_errors import diagnose_error
 from ansible_collections.cgr.pull_through.plugins.module_utils._diagnosis._pull_rules import (
