@@ -15,7 +15,10 @@ PACKAGE_TYPES = ("alpine", "go", "maven", "npm", "nuget", "pypi")
 
 @functools.cache
 def get_ecosystem(package_type: str) -> Ecosystem:
-    """Return the ecosystem of one of PACKAGE_TYPES. Each is imported where it is used, as a pull needs only one."""
+    """Return the ecosystem of one of PACKAGE_TYPES. Raises KeyError for others.
+
+    Each is imported where it is used, as a pull needs only one.
+    """
     if package_type == "alpine":
         from ansible_collections.cgr.pull_through.plugins.module_utils._packages._alpine import Alpine
 
@@ -36,6 +39,8 @@ def get_ecosystem(package_type: str) -> Ecosystem:
         from ansible_collections.cgr.pull_through.plugins.module_utils._packages._nuget import NuGet
 
         return NuGet()
-    from ansible_collections.cgr.pull_through.plugins.module_utils._packages._pypi import PyPi
+    if package_type == "pypi":
+        from ansible_collections.cgr.pull_through.plugins.module_utils._packages._pypi import PyPi
 
-    return PyPi()
+        return PyPi()
+    raise KeyError(package_type)
