@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Credentials for downloads and their HTTP form. Private to the collection."""
+"""Credentials for downloads and for the API of Artifactory, and their HTTP form. Private to the collection."""
 
 from __future__ import annotations
 
